@@ -1,0 +1,235 @@
+//! What the engine can be asked.
+
+use super::{Mute, PeerId, Permissions, RoomId, RoomStats, Source, TrackId, TrackInfo};
+use std::fmt;
+
+/// How a command is answered: called once, on the worker's thread, so it must not block.
+pub struct Reply<T>(Box<dyn FnOnce(T) + Send>);
+
+impl<T> Reply<T> {
+    /// An answer that is handed to `f`.
+    pub fn new(f: impl FnOnce(T) + Send + 'static) -> Self {
+        Self(Box::new(f))
+    }
+
+    /// Nobody waits for the answer.
+    #[must_use]
+    pub fn ignore() -> Self {
+        Self::new(|_| {})
+    }
+
+    /// Gives the answer.
+    pub fn send(self, value: T) {
+        (self.0)(value);
+    }
+}
+
+impl<T> fmt::Debug for Reply<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reply")
+    }
+}
+
+/// One thing asked of the engine. All commands for one room are carried out in the order they are sent.
+#[derive(Debug)]
+pub enum Command {
+    /// Admits a participant to a room, which is opened if it is not. He has no transport until his first [`Offer`].
+    /// Answered with the tracks that are in the room already.
+    Join {
+        /// The room.
+        room: RoomId,
+        /// The participant; must be new.
+        peer: PeerId,
+        /// What he may do.
+        permissions: Permissions,
+        /// The tracks published in the room.
+        reply: Reply<Result<Vec<TrackInfo>, JoinError>>,
+    },
+    /// Removes a participant: his tracks end, his transport closes. Unknown participants are ignored.
+    Leave {
+        /// The participant.
+        peer: PeerId,
+    },
+    /// Ends a room and everyone's transport in it.
+    CloseRoom {
+        /// The room.
+        room: RoomId,
+    },
+    /// An SDP offer of a participant: first, again to add or remove media, or for an ICE restart.
+    Offer {
+        /// The participant.
+        peer: PeerId,
+        /// What he offers.
+        offer: Offer,
+        /// The answer to give him.
+        reply: Reply<Result<Answer, NegotiateError>>,
+    },
+    /// A trickled candidate (RFC 8838), the value of `a=candidate` with or without its name; empty for end of candidates.
+    /// Those that cannot be used (`.local` names, other transports) are passed over: the client's own checks find us.
+    AddCandidate {
+        /// The participant.
+        peer: PeerId,
+        /// The candidate.
+        candidate: String,
+    },
+    /// An `application/trickle-ice-sdpfrag` body (RFC 8840, as WHIP and WHEP use it): candidates, or new credentials for an ICE restart.
+    Fragment {
+        /// The participant.
+        peer: PeerId,
+        /// The body.
+        sdpfrag: String,
+        /// What changed on our side.
+        reply: Reply<Result<Fragment, NegotiateError>>,
+    },
+    /// Points a receiving place at a track, or at none. No renegotiation; video starts at its next key frame.
+    Subscribe {
+        /// The participant who receives.
+        peer: PeerId,
+        /// The `a=mid` of his receiving place.
+        mid: String,
+        /// What he wants there.
+        track: Option<TrackId>,
+        /// Whether it could be.
+        reply: Reply<Result<(), SubscribeError>>,
+    },
+    /// Silences a track or lets it be heard again, in the server.
+    SetMute {
+        /// The track's publisher.
+        peer: PeerId,
+        /// The track.
+        track: TrackId,
+        /// Who silences it from now on.
+        mute: Mute,
+        /// The track as it is now.
+        reply: Reply<Result<TrackInfo, TrackError>>,
+    },
+    /// Figures of a room, as they stand. `None` when there is no such room.
+    Stats {
+        /// The room.
+        room: RoomId,
+        /// The figures.
+        reply: Reply<Option<RoomStats>>,
+    },
+}
+
+/// What a participant offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// The SDP, at most [`Limits::sdp_bytes`](super::Limits::sdp_bytes) long.
+    pub sdp: String,
+    /// Where the tracks that he publishes come from, by `a=mid`; unnamed ones are [`Source::default_for`] their kind.
+    pub sources: Vec<(String, Source)>,
+    /// What he wants in his receiving places.
+    pub subscriptions: Subscriptions,
+}
+
+/// Which tracks go to which receiving places of an offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subscriptions {
+    /// By `a=mid`. Places not named keep what they have.
+    ByMid(Vec<(String, TrackId)>),
+    /// Each receiving place takes the next track of its kind (WHEP).
+    InOrder(Vec<TrackId>),
+}
+
+/// The answer to an offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The SDP, with every candidate of ours.
+    pub sdp: String,
+    /// The tracks that the participant publishes now.
+    pub published: Vec<TrackInfo>,
+    /// Our ICE username fragment: names the ICE session (the ETag of WHIP, RFC 9725 section 4.3.1).
+    pub ice_ufrag: String,
+}
+
+/// The answer to an SDP fragment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fragment {
+    /// The candidates were taken.
+    Taken,
+    /// ICE restarted: what the client must be told, and the new ICE session's name.
+    Restarted {
+        /// An `application/trickle-ice-sdpfrag` body with our new credentials and candidates.
+        sdpfrag: String,
+        /// Our new ICE username fragment.
+        ice_ufrag: String,
+    },
+}
+
+/// Why a participant could not be admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JoinError {
+    /// The room has [`Limits::peers_per_room`](super::Limits::peers_per_room).
+    #[error("the room is full")]
+    RoomFull,
+    /// The participant is in already.
+    #[error("the participant is in a room already")]
+    AlreadyJoined,
+    /// The worker's queue of commands is full, or the engine is stopping.
+    #[error("the media engine takes no more work now")]
+    Busy,
+}
+
+/// Why an offer could not be answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NegotiateError {
+    /// No such participant.
+    #[error("no such participant")]
+    NoSuchPeer,
+    /// The offer cannot be used; the text names the line and the remedy.
+    #[error("{0}")]
+    BadOffer(String),
+    /// The participant may not publish, and the offer sends media.
+    #[error("this participant may not publish")]
+    MayNotPublish,
+    /// The participant may not receive, and the offer asks for media.
+    #[error("this participant may not receive")]
+    MayNotSubscribe,
+    /// More than a limit allows; the text names it.
+    #[error("{0}")]
+    TooMany(String),
+    /// A fragment came before any offer.
+    #[error("there is no session yet: send an offer first")]
+    NoSession,
+    /// The worker's queue of commands is full, or the engine is stopping.
+    #[error("the media engine takes no more work now")]
+    Busy,
+}
+
+/// Why a place could not be pointed at a track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SubscribeError {
+    /// No such participant.
+    #[error("no such participant")]
+    NoSuchPeer,
+    /// The participant has no receiving place of this mid.
+    #[error("no receiving place with this mid: offer one first")]
+    NoSuchMid,
+    /// No such track in the participant's room.
+    #[error("no such track in this room")]
+    NoSuchTrack,
+    /// Audio asked for in a place for video, or the other way round.
+    #[error("the track is of the other kind")]
+    WrongKind,
+    /// The participant may not receive, or asked for his own track.
+    #[error("this participant may not receive this track")]
+    Refused,
+    /// The worker's queue of commands is full, or the engine is stopping.
+    #[error("the media engine takes no more work now")]
+    Busy,
+}
+
+/// Why a track could not be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TrackError {
+    /// No such participant.
+    #[error("no such participant")]
+    NoSuchPeer,
+    /// He does not publish this track.
+    #[error("no such track")]
+    NoSuchTrack,
+    /// The worker's queue of commands is full, or the engine is stopping.
+    #[error("the media engine takes no more work now")]
+    Busy,
+}

@@ -1,0 +1,109 @@
+//! How an engine is set up.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Everything that an engine is told once.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Which worker this is, from 0: marks ICE username fragments, so that several workers can share a port.
+    pub worker: u8,
+    /// The addresses offered as host candidates, each with the local address that it stands for.
+    pub addresses: Vec<AdvertisedAddress>,
+    /// Lite by default: right for a server that clients can reach (RFC 8445 section 2.5).
+    pub ice: IceMode,
+    /// Which DTLS versions are spoken.
+    pub dtls: DtlsVersions,
+    /// Every limit that a peer can run into.
+    pub limits: Limits,
+    /// The seed of everything random that is no secret (SSRCs, first sequence numbers); a fixed one makes a run repeatable.
+    pub seed: u64,
+}
+
+/// An address of ours: what clients are told, and where it arrives. They differ behind a 1:1 NAT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AdvertisedAddress {
+    /// What the candidate says.
+    pub public: SocketAddr,
+    /// Where the datagram arrives on this machine.
+    pub local: SocketAddr,
+    /// TCP (RFC 6544, passive) rather than UDP.
+    pub tcp: bool,
+}
+
+impl AdvertisedAddress {
+    /// A UDP address that is what it says.
+    #[must_use]
+    pub fn udp(address: SocketAddr) -> Self {
+        Self { public: address, local: address, tcp: false }
+    }
+
+    /// The address behind a 1:1 NAT whose outer side is `public`.
+    #[must_use]
+    pub fn behind(self, public: IpAddr) -> Self {
+        Self { public: SocketAddr::new(public, self.public.port()), ..self }
+    }
+}
+
+/// ICE lite or full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IceMode {
+    /// Answers checks, sends none.
+    #[default]
+    Lite,
+    /// Checks too: for a server that is itself behind a NAT without a fixed mapping.
+    Full,
+}
+
+/// Which DTLS versions are spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DtlsVersions {
+    /// 1.2 with those who offer it, 1.3 with those who offer nothing else. With 1.2 we choose the SRTP profile, and so get
+    /// AES-GCM from browsers that would rather have AES-CM (ADR 0001).
+    #[default]
+    Prefer12,
+    /// 1.3 with those who offer it.
+    Prefer13,
+}
+
+/// What a peer can grow, and how far. Each is counted when it is hit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Participants in a room. One more is refused.
+    pub peers_per_room: usize,
+    /// Longest SDP taken, in bytes. Browsers' offers are 5 to 30 kB.
+    pub sdp_bytes: usize,
+    /// Media sections of a description.
+    pub media_sections: usize,
+    /// Tracks that one participant publishes.
+    pub tracks_per_peer: usize,
+    /// SSRCs that are tracked for one participant; packets of others are dropped.
+    pub ssrcs_per_peer: usize,
+    /// Remote candidates taken from one participant in one ICE session.
+    pub remote_candidates: usize,
+    /// Packets kept of each video track for retransmission (RFC 4588). At 1 Mb/s and 1,200 bytes, 512 are 5 s.
+    pub rtx_ring_packets: usize,
+    /// A key frame is asked of a publisher at most this often.
+    pub keyframe_interval: Duration,
+    /// A session without consent (RFC 7675) for this long is closed, in ms. A client may resume until then.
+    pub disconnected_ms: u64,
+    /// A session whose ICE and DTLS are not done after this long is closed.
+    pub connect_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            peers_per_room: 1_000,
+            sdp_bytes: 64 * 1024,
+            media_sections: 128,
+            tracks_per_peer: 16,
+            ssrcs_per_peer: 64,
+            remote_candidates: 32,
+            rtx_ring_packets: 512,
+            keyframe_interval: Duration::from_millis(500),
+            disconnected_ms: 45_000,
+            connect_timeout: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The only door of the media core: what it can be asked ([`Command`]), what it tells ([`Event`]),
+//! and the words that both are made of.
+//!
+//! The server is always the answerer (RFC 8829 JSEP): a client that wants to publish, or to have one
+//! more place to receive into, sends an offer of its own, so there is no glare and nobody else is
+//! renegotiated. A place that exists is pointed at another track by [`Command::Subscribe`] alone.
+
+mod command;
+mod config;
+mod event;
+mod ids;
+mod stats;
+mod track;
+
+pub use command::{
+    Answer, Command, Fragment, JoinError, NegotiateError, Offer, Reply, SubscribeError, Subscriptions, TrackError,
+};
+pub use config::{AdvertisedAddress, DtlsVersions, EngineConfig, IceMode, Limits};
+pub use event::{CloseCause, Event, Speaker, TransportState};
+pub use ids::{BadId, PeerId, RoomId, TrackId};
+pub use stats::{
+    DropCause, PeerStats, ReceiveStats, RoomStats, SendStats, TRANSIT_BUCKETS_US, WorkerStats, WorkerTotals,
+};
+pub use track::{Codec, MediaKind, Mute, Permissions, Source, TrackInfo};

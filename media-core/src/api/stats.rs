@@ -1,0 +1,218 @@
+//! Figures: of a room on request, of a worker at any time.
+
+use super::{Codec, PeerId, TrackId, TransportState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Figures of one room.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoomStats {
+    /// Everyone in it.
+    pub peers: Vec<PeerStats>,
+}
+
+/// Figures of one participant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PeerStats {
+    /// Who.
+    pub peer: PeerId,
+    /// His transport.
+    pub state: TransportState,
+    /// Round-trip time in ms, by RTCP (RFC 3550 section 6.4.1), when known.
+    pub rtt_ms: Option<f32>,
+    /// The SRTP protection profile in use, by its IANA name.
+    pub srtp_profile: Option<&'static str>,
+    /// What he publishes.
+    pub receive: Vec<ReceiveStats>,
+    /// What he is sent.
+    pub send: Vec<SendStats>,
+}
+
+/// What the server receives of one track.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReceiveStats {
+    /// The track.
+    pub track: TrackId,
+    /// Its codec, once a packet came.
+    pub codec: Option<Codec>,
+    /// Packets received, retransmitted ones included.
+    pub packets: u64,
+    /// Their bytes, RTP headers included.
+    pub bytes: u64,
+    /// Packets that never came (RFC 3550 appendix A.3).
+    pub lost: u64,
+    /// Interarrival jitter in ms (RFC 3550 section 6.4.1).
+    pub jitter_ms: f32,
+    /// Packets asked for again.
+    pub nacked: u64,
+    /// Key frames asked for.
+    pub keyframe_requests: u64,
+}
+
+/// What the server sends into one receiving place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SendStats {
+    /// The place.
+    pub mid: String,
+    /// What it shows.
+    pub track: Option<TrackId>,
+    /// Packets sent, without retransmissions.
+    pub packets: u64,
+    /// Their bytes, RTP headers included.
+    pub bytes: u64,
+    /// Packets sent again.
+    pub retransmitted: u64,
+    /// Loss that the receiver reported last, 0 to 1.
+    pub fraction_lost: f32,
+}
+
+/// Why a datagram went no further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum DropCause {
+    /// Its first byte is of no protocol of ours (RFC 7983).
+    NotOurs,
+    /// STUN that does not parse, or for nobody, or with a wrong integrity.
+    BadStun,
+    /// DTLS, RTP or RTCP from an address that ICE has not validated.
+    UnknownAddress,
+    /// RTP or RTCP before the DTLS handshake is done.
+    BeforeKeys,
+    /// It does not parse as RTP or RTCP.
+    Malformed,
+    /// SRTP authentication failed.
+    Unauthentic,
+    /// It was seen before, or is older than the replay window (RFC 3711 section 3.3.2).
+    Replayed,
+    /// Its SSRC belongs to no track, or there are too many of them.
+    UnknownSsrc,
+    /// The socket's send buffer was full.
+    SendBufferFull,
+    /// The worker's queue from another worker was full.
+    QueueFull,
+}
+
+impl DropCause {
+    /// Every cause, in the order of its number.
+    pub const ALL: [Self; 10] = [
+        Self::NotOurs,
+        Self::BadStun,
+        Self::UnknownAddress,
+        Self::BeforeKeys,
+        Self::Malformed,
+        Self::Unauthentic,
+        Self::Replayed,
+        Self::UnknownSsrc,
+        Self::SendBufferFull,
+        Self::QueueFull,
+    ];
+
+    /// Its name in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotOurs => "not_ours",
+            Self::BadStun => "bad_stun",
+            Self::UnknownAddress => "unknown_address",
+            Self::BeforeKeys => "before_keys",
+            Self::Malformed => "malformed",
+            Self::Unauthentic => "unauthentic",
+            Self::Replayed => "replayed",
+            Self::UnknownSsrc => "unknown_ssrc",
+            Self::SendBufferFull => "send_buffer_full",
+            Self::QueueFull => "queue_full",
+        }
+    }
+}
+
+/// Upper edges of the transit-time histogram, in microseconds: from a packet's arrival in the process to the return of the
+/// call that sent the last of its copies. One more bucket takes what is longer.
+pub const TRANSIT_BUCKETS_US: [u64; 12] = [25, 50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 51_200];
+
+macro_rules! totals {
+    ($($(#[$doc:meta])* $field:ident),* $(,)?) => {
+        /// A worker's counts since it started.
+        #[derive(Debug, Clone, Default, PartialEq, Eq)]
+        pub struct WorkerTotals {
+            $($(#[$doc])* pub $field: u64,)*
+            /// Datagrams that went no further, by [`DropCause`].
+            pub drops: [u64; DropCause::ALL.len()],
+            /// Packets forwarded, by transit time; see [`TRANSIT_BUCKETS_US`].
+            pub transit: [u64; TRANSIT_BUCKETS_US.len() + 1],
+        }
+
+        /// A worker's counts, published by its thread and read by any other.
+        #[derive(Debug, Default)]
+        pub struct WorkerStats {
+            $($field: AtomicU64,)*
+            drops: [AtomicU64; DropCause::ALL.len()],
+            transit: [AtomicU64; TRANSIT_BUCKETS_US.len() + 1],
+        }
+
+        impl WorkerStats {
+            /// Publishes the worker's counts.
+            pub fn publish(&self, totals: &WorkerTotals) {
+                $(self.$field.store(totals.$field, Ordering::Relaxed);)*
+                for (shared, own) in self.drops.iter().zip(&totals.drops) {
+                    shared.store(*own, Ordering::Relaxed);
+                }
+                for (shared, own) in self.transit.iter().zip(&totals.transit) {
+                    shared.store(*own, Ordering::Relaxed);
+                }
+            }
+
+            /// The counts as they stand.
+            #[must_use]
+            pub fn read(&self) -> WorkerTotals {
+                WorkerTotals {
+                    $($field: self.$field.load(Ordering::Relaxed),)*
+                    drops: std::array::from_fn(|i| self.drops[i].load(Ordering::Relaxed)),
+                    transit: std::array::from_fn(|i| self.transit[i].load(Ordering::Relaxed)),
+                }
+            }
+        }
+    };
+}
+
+totals! {
+    /// Datagrams received.
+    packets_in,
+    /// Their bytes.
+    bytes_in,
+    /// Datagrams sent.
+    packets_out,
+    /// Their bytes.
+    bytes_out,
+    /// RTP packets forwarded: one for each receiver.
+    forwarded,
+    /// RTP packets sent again for a NACK.
+    retransmitted,
+    /// Key frames asked of publishers.
+    keyframe_requests,
+    /// Calls that sent datagrams.
+    send_calls,
+    /// Sessions ended by a panic of ours.
+    panics,
+    /// Rooms open now.
+    rooms,
+    /// Participants now.
+    peers,
+    /// Tracks published now.
+    tracks,
+    /// ICE and DTLS set-ups completed.
+    connected,
+    /// Time from a participant's first offer to his transport's being up, summed, in ms.
+    connect_ms,
+}
+
+impl WorkerTotals {
+    /// Counts a datagram that goes no further.
+    pub fn dropped(&mut self, cause: DropCause) {
+        self.drops[cause as usize] += 1;
+    }
+
+    /// Counts `packets` whose copies were all sent `transit_us` after they arrived.
+    pub fn transited(&mut self, transit_us: u64, packets: u64) {
+        let bucket = TRANSIT_BUCKETS_US.partition_point(|edge| *edge < transit_us);
+        self.transit[bucket] += packets;
+    }
+}
