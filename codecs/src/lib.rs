@@ -1,1 +1,14 @@
-//! colloquy-codecs
+//! What bytes mean: RTP and RTCP, payload descriptors, sequence arithmetic.
+//!
+//! Pure functions of bytes. This crate does no I/O, reads no clock and knows no rooms. Parsers borrow from the packet,
+//! never allocate and never panic: whatever came from outside ends in a value or in a [`ParseError`]. Writers append
+//! to a `Vec<u8>` that the caller owns and reuses.
+
+pub mod rtcp;
+pub mod rtp;
+pub mod seq;
+
+mod error;
+mod reader;
+
+pub use error::ParseError;

@@ -1,0 +1,101 @@
+//! Header extension elements (RFC 8285) and the few whose insides we read.
+
+use crate::ParseError;
+use crate::reader::Reader;
+
+/// The profile of the one-byte form (RFC 8285 4.2).
+pub(super) const ONE_BYTE_PROFILE: u16 = 0xBEDE;
+/// The profile of the two-byte form; its low four bits are free for the application (RFC 8285 4.3).
+pub(super) const TWO_BYTE_PROFILE: u16 = 0x1000;
+/// The id at which a receiver of the one-byte form must stop (RFC 8285 4.2).
+const ONE_BYTE_STOP_ID: u8 = 15;
+
+/// Where the extension block's contents lie in the packet, after its four bytes of profile and length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ExtensionBlock {
+    profile: u16,
+    start: usize,
+    end: usize,
+}
+
+impl ExtensionBlock {
+    /// RFC 3550 5.3.1: profile, length in words, and as many words.
+    pub(super) fn parse(reader: &mut Reader<'_>) -> Result<ExtensionBlock, ParseError> {
+        let profile = reader.u16("RTP extension header cut")?;
+        let words = reader.u16("RTP extension header cut")?;
+        let start = reader.offset();
+        reader.take(usize::from(words) * 4, "RTP extension block cut")?;
+        Ok(ExtensionBlock { profile, start, end: reader.offset() })
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    OneByte,
+    TwoByte,
+}
+
+/// Iterates over `(id, contents)` of header extension elements. Made by [`RtpHeader::extensions`].
+///
+/// [`RtpHeader::extensions`]: super::RtpHeader::extensions
+#[derive(Debug, Clone)]
+pub struct Extensions<'a> {
+    rest: &'a [u8],
+    form: Form,
+}
+
+impl<'a> Extensions<'a> {
+    pub(super) fn new(block: Option<ExtensionBlock>, packet: &'a [u8]) -> Extensions<'a> {
+        let none = Extensions { rest: &[], form: Form::OneByte };
+        let Some(block) = block else { return none };
+        let form = match block.profile {
+            ONE_BYTE_PROFILE => Form::OneByte,
+            profile if profile & 0xFFF0 == TWO_BYTE_PROFILE => Form::TwoByte,
+            _ => return none,
+        };
+        Extensions { rest: packet.get(block.start..block.end).unwrap_or_default(), form }
+    }
+}
+
+impl<'a> Iterator for Extensions<'a> {
+    type Item = (u8, &'a [u8]);
+
+    fn next(&mut self) -> Option<(u8, &'a [u8])> {
+        // Taken away and given back only with a good element, so that a bad one ends the iteration.
+        let mut rest = std::mem::take(&mut self.rest);
+        // A zero byte is padding and may stand between elements in both forms (RFC 8285 4.2, 4.3).
+        while let Some((0, after)) = rest.split_first() {
+            rest = after;
+        }
+        let (&first, rest) = rest.split_first()?;
+        let (id, len, rest) = match self.form {
+            Form::OneByte => (first >> 4, usize::from(first & 0x0F) + 1, rest),
+            Form::TwoByte => {
+                let (&len, rest) = rest.split_first()?;
+                (first, usize::from(len), rest)
+            }
+        };
+        if matches!(self.form, Form::OneByte) && (id == 0 || id == ONE_BYTE_STOP_ID) {
+            return None;
+        }
+        let (contents, rest) = rest.split_at_checked(len)?;
+        self.rest = rest;
+        Some((id, contents))
+    }
+}
+
+impl std::iter::FusedIterator for Extensions<'_> {}
+
+/// Client-to-mixer audio level (RFC 6464 3): whether the sender hears a voice, and the level in -dBov: 0 is the loudest,
+/// 127 is silence. `None` unless the element is one byte long.
+pub fn audio_level(element: &[u8]) -> Option<(bool, u8)> {
+    let &[byte] = element else { return None };
+    Some((byte & 0x80 != 0, byte & 0x7F))
+}
+
+/// The transport-wide sequence number (draft-holmer-rmcat-transport-wide-cc-extensions-01 2): two bytes, or four in
+/// version 2, whose last two ask for feedback and are not looked at.
+pub fn transport_sequence(element: &[u8]) -> Option<u16> {
+    let (&[high, low] | &[high, low, _, _]) = element else { return None };
+    Some(u16::from_be_bytes([high, low]))
+}
