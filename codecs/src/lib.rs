@@ -4,6 +4,7 @@
 //! never allocate and never panic: whatever came from outside ends in a value or in a [`ParseError`]. Writers append
 //! to a `Vec<u8>` that the caller owns and reuses.
 
+pub mod payload;
 pub mod rtcp;
 pub mod rtp;
 pub mod seq;

@@ -1,0 +1,19 @@
+//! What the first bytes of an RTP payload tell, without decoding it: where pictures begin, and which layers they are of.
+
+mod av1;
+mod descriptor;
+mod field;
+mod h264;
+mod opus;
+mod red;
+mod vp8;
+mod vp9;
+
+pub use av1::{Av1, ObuElement, ObuHeader};
+pub use descriptor::{Descriptor, PayloadFormat, starts_keyframe};
+pub use field::{PictureId, PictureIdWidth, Tl0PicIdx};
+pub use h264::{H264, NalHeader, NalType, StapA};
+pub use opus::{MAX_OPUS_SAMPLES, Opus};
+pub use red::{Red, RedBlock};
+pub use vp8::Vp8;
+pub use vp9::{Vp9, Vp9GroupPicture, Vp9Layers, Vp9Structure};
