@@ -1,0 +1,66 @@
+# The commands of the project. `make` alone lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+export PATH := $(CURDIR)/.tools/bin:$(PATH):$(HOME)/.cargo/bin
+
+TARGET ?= $(or $(CARGO_TARGET_DIR),target)
+# Passed on to the server: make run ARGS="--config my.toml"
+ARGS ?=
+
+say = @printf '==> %s\n'
+
+WEB_SOURCES := $(shell find web -name node_modules -prune -o -name dist -prune -o -name coverage -prune -o -type f -print 2>/dev/null)
+WEB_LOCK := web/package-lock.json
+WEB_MODULES := web/node_modules/.package-lock.json
+WEB_DIST := web/app/dist/index.html
+
+.PHONY: help run test web server setup bench-call docs fmt
+
+help: ## List the commands
+	@printf 'Colloquy. The two that matter first are run and test.\n\n'
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@printf '\nThe server alone, once built: %s/release/colloquy --help\n' "$(TARGET)"
+
+run: ## Install what is missing, build, start the server and print its URL (ARGS="--config FILE")
+	@scripts/setup.sh build
+	@$(MAKE) web server
+	$(say) 'Starting. Ctrl-C stops it.'
+	@exec $(TARGET)/release/colloquy serve $(ARGS)
+
+test: ## Run all tests; scripts/test.sh STAGE... runs some of them
+	@scripts/test.sh
+
+web: $(WEB_DIST) ## Build the page into web/app/dist
+
+$(WEB_MODULES): $(WEB_LOCK)
+	$(say) 'Fetching what the page is built with (npm, about half a minute)'
+	@cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(WEB_DIST): $(WEB_MODULES) $(WEB_SOURCES)
+	$(say) 'Building the page (some seconds)'
+	@cd web && npm run --silent build
+	@touch $@
+
+server: ## Build the server, optimised, with the page inside
+	@if [ -x $(TARGET)/release/colloquy ]; then printf '==> %s\n' 'Building what changed in the server'; \
+	else printf '==> %s\n' 'Building the server: the first time about 10 minutes on 2 cores, seconds afterwards'; fi
+	@cargo build --release --locked -p colloquy-server
+
+setup: ## Install everything that building and testing need, and nothing else
+	@scripts/setup.sh build test
+
+bench-call: ## 1 publisher, 50 viewers, 1,000 packets/s (about a minute); the last line is RESULT
+	@scripts/setup.sh build
+	$(say) 'Building the bench and the server (the first time about 10 minutes on 2 cores)'
+	@cargo build --release --locked -p colloquy-bench
+	$(say) 'Running the call (about a minute)'
+	@$(TARGET)/release/colloquy-bench call $(ARGS)
+
+docs: ## Build the book into docs/book (needs mdbook: cargo install mdbook)
+	@if command -v mdbook >/dev/null; then mdbook build docs && printf 'The book: docs/book/index.html\n'; \
+	else printf 'mdbook is not installed. Get it with (some minutes):\n  cargo install mdbook --locked\nThe same text is readable as it is, from docs/src/SUMMARY.md on.\n'; fi
+
+fmt: ## Lay out the code
+	@cargo fmt --all
