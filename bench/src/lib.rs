@@ -1,1 +1,3 @@
-//! colloquy-bench
+//! The load harness, and the client that it shares with the simulator.
+
+pub mod client;

@@ -1,0 +1,77 @@
+//! Media on its way into a client: opened, told apart by place, unwrapped from its retransmission.
+
+use super::receive::Incoming;
+use super::{Client, MAX_RECEIVED, Place, Received, Stamp};
+use colloquy_codecs::rtp::{RtpHeader, strip_padding};
+use std::time::Instant;
+
+impl Client {
+    pub(super) fn handle_rtp(&mut self, now: Instant, bytes: &mut [u8]) {
+        let Some(srtp) = &mut self.srtp else { return };
+        let Ok(header) = RtpHeader::parse(bytes) else { return };
+        let Ok((_, end)) = srtp.open_rtp(bytes, &header) else {
+            self.unopened += 1;
+            return;
+        };
+        let Some(payload) = bytes.get(header.header_len..end) else { return };
+        let Ok(mut payload) = strip_padding(&header, payload) else { return };
+        let rtx = self.places.iter().find_map(|place| place.rtx.iter().find(|(rtx, _)| *rtx == header.payload_type));
+        let rtx = rtx.copied();
+        let Some(index) = self.place_of(&header, bytes, rtx.is_some()) else {
+            self.dropped += 1;
+            return;
+        };
+        let Some(place) = self.places.get_mut(index) else { return };
+        let (mut sequence, mut payload_type) = (header.sequence, header.payload_type);
+        if let Some((_, original)) = rtx {
+            let Some((number, rest)) = payload.split_first_chunk::<2>() else { return };
+            (sequence, payload_type, payload) = (u16::from_be_bytes(*number), original, rest);
+        } else {
+            place.ssrc = Some(header.ssrc);
+        }
+        let stamp = Stamp::read(payload);
+        let incoming = Incoming {
+            sequence,
+            timestamp: header.timestamp,
+            payload_type,
+            payload_len: payload.len(),
+            stamp,
+            repeated: rtx.is_some(),
+            epoch: self.config.epoch,
+        };
+        let Some(sequence) = place.take(incoming, now) else { return };
+        if self.received.len() >= MAX_RECEIVED {
+            self.dropped += 1;
+            return;
+        }
+        self.received.push(Received {
+            place: index,
+            ssrc: place.ssrc.unwrap_or(header.ssrc),
+            payload_type,
+            sequence,
+            timestamp: header.timestamp,
+            marker: header.marker,
+            payload_len: payload.len(),
+            stamp,
+            repeated: rtx.is_some(),
+            at: now,
+        });
+    }
+
+    /// By SSRC, as announced or seen before; else by the mid extension (RFC 8843 section 9.2); else there is only one.
+    fn place_of(&mut self, header: &RtpHeader, packet: &[u8], rtx: bool) -> Option<usize> {
+        let known = |place: &Place| if rtx { place.rtx_ssrc } else { place.ssrc } == Some(header.ssrc);
+        if let Some(index) = self.places.iter().position(known) {
+            return Some(index);
+        }
+        let mid = self.mid_extension.and_then(|id| header.extensions(packet).find(|(element, _)| *element == id));
+        let index = match mid {
+            Some((_, mid)) => self.places.iter().position(|place| place.mid.as_bytes() == mid),
+            None => Some(0).filter(|_| self.places.len() == 1),
+        }?;
+        if rtx {
+            self.places[index].rtx_ssrc = Some(header.ssrc);
+        }
+        Some(index)
+    }
+}

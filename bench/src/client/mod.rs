@@ -1,0 +1,403 @@
+//! A WebRTC client without sockets or clocks: one struct that is told the time and the bytes, and tells what to send.
+//!
+//! It publishes synthetic media and counts what it receives. The simulator runs it under a virtual clock, the load
+//! generator runs thousands over real sockets. Its ICE, DTLS and SRTP are of the server's own crates, so it proves
+//! behaviour rather than interoperability; `webrtc` and webrtcbin do that.
+
+mod dtls;
+mod ice;
+mod incoming;
+mod payload;
+mod receive;
+mod rtcp;
+mod sdp;
+mod send;
+mod srtp_out;
+mod transmit;
+
+pub use dtls::{ClientCertificate, DtlsRole, DtlsVersion};
+pub use ice::Route;
+pub use payload::Stamp;
+pub use receive::{PlaceStats, Received};
+pub use sdp::{Answered, AnsweredSection, BadAnswer};
+pub use send::{Pace, SendStats};
+pub use transmit::Transmit;
+
+use colloquy_media_core::api::{Codec, MediaKind};
+use colloquy_media_core::transport::srtp::{self, Profile, SrtpReceiver};
+use dtls::{Association, Setup, Told};
+use ice::Ice;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use receive::Place;
+use sdp::Head;
+use send::{SendTrack, Shared, Start};
+use srtp_out::SrtpOut;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// How a client is set up.
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// What it writes into its media, so that a receiver knows whose it is.
+    pub source: u64,
+    /// Of its credentials, SSRCs and first numbers.
+    pub seed: u64,
+    /// Its address.
+    pub local: SocketAddr,
+    /// Its certificate, which many may share.
+    pub certificate: ClientCertificate,
+    /// The DTLS versions that it speaks.
+    pub dtls_version: DtlsVersion,
+    /// What it offers as `a=setup`.
+    pub dtls_role: DtlsRole,
+    /// Its largest DTLS datagram, in bytes.
+    pub dtls_mtu: usize,
+    /// What send times count from; the same for all clients of a run.
+    pub epoch: Instant,
+    /// Asks for lost video packets again.
+    pub recovers: bool,
+}
+
+impl ClientConfig {
+    /// A client like a browser.
+    #[must_use]
+    pub fn new(source: u64, local: SocketAddr, certificate: ClientCertificate, epoch: Instant) -> Self {
+        Self {
+            source,
+            seed: source,
+            local,
+            certificate,
+            dtls_version: DtlsVersion::V12,
+            dtls_role: DtlsRole::ActPass,
+            dtls_mtu: 1200,
+            epoch,
+            recovers: true,
+        }
+    }
+}
+
+/// Where a client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientState {
+    /// No answer yet, or ICE or DTLS under way.
+    Connecting,
+    /// Media can flow.
+    Connected,
+    /// DTLS failed or was closed.
+    Closed,
+}
+
+/// A media section of the client's offers.
+#[derive(Debug, Clone)]
+pub(crate) struct Section {
+    pub(crate) mid: String,
+    pub(crate) kind: MediaKind,
+    pub(crate) usage: SectionUse,
+}
+
+/// What a section is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SectionUse {
+    Publish { codec: Codec, ssrc: u32, rtx_ssrc: Option<u32> },
+    Receive,
+}
+
+/// Received packets held for a caller who does not ask for them; the oldest are dropped beyond it, and counted.
+const MAX_RECEIVED: usize = 16_384;
+
+/// Between two RTCP reports.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// One client.
+#[derive(Debug)]
+pub struct Client {
+    config: ClientConfig,
+    rng: StdRng,
+    ice: Ice,
+    association: Option<Association>,
+    is_dtls_client: bool,
+    fingerprint: String,
+    srtp: Option<SrtpReceiver>,
+    profile: Option<Profile>,
+    state: ClientState,
+    connected_at: Option<Instant>,
+    out: SrtpOut,
+    told: Vec<Told>,
+    offers: u32,
+    own_ssrc: u32,
+    transport_sequence: u16,
+    sections: Vec<Section>,
+    tracks: Vec<SendTrack>,
+    places: Vec<Place>,
+    mid_extension: Option<u8>,
+    report_at: Option<Instant>,
+    received: Vec<Received>,
+    dropped: u64,
+    unopened: u64,
+    last_seen: Option<Instant>,
+}
+
+impl Client {
+    /// A client without media.
+    #[must_use]
+    pub fn new(config: ClientConfig) -> Self {
+        let mut rng = StdRng::seed_from_u64(config.seed);
+        let ice = Ice::new(config.local, &mut rng);
+        Self {
+            ice,
+            association: None,
+            is_dtls_client: true,
+            fingerprint: String::new(),
+            srtp: None,
+            profile: None,
+            state: ClientState::Connecting,
+            connected_at: None,
+            out: SrtpOut::default(),
+            told: Vec::new(),
+            offers: 0,
+            own_ssrc: rng.random_range(1..u32::MAX),
+            transport_sequence: 0,
+            sections: Vec::new(),
+            tracks: Vec::new(),
+            places: Vec::new(),
+            mid_extension: None,
+            report_at: None,
+            received: Vec::new(),
+            dropped: 0,
+            unopened: 0,
+            last_seen: None,
+            rng,
+            config,
+        }
+    }
+
+    fn next_mid(&self) -> String {
+        self.sections.len().to_string()
+    }
+
+    /// Publishes one more track with the next offer. Gives its mid.
+    pub fn publish(&mut self, codec: Codec, pace: Pace) -> String {
+        let mid = self.next_mid();
+        let start = Start {
+            ssrc: self.rng.random_range(1..u32::MAX),
+            rtx_ssrc: self.rng.random_range(1..u32::MAX),
+            sequence: self.rng.random(),
+            timestamp: self.rng.random(),
+        };
+        let track = SendTrack::new(mid.clone(), codec, pace, start);
+        let usage = SectionUse::Publish { codec, ssrc: track.ssrc, rtx_ssrc: track.rtx_ssrc };
+        self.sections.push(Section { mid: mid.clone(), kind: codec.kind(), usage });
+        self.tracks.push(track);
+        mid
+    }
+
+    /// Has one more place to receive into with the next offer. Gives its mid.
+    pub fn receive(&mut self, kind: MediaKind) -> String {
+        let mid = self.next_mid();
+        self.sections.push(Section { mid: mid.clone(), kind, usage: SectionUse::Receive });
+        self.places.push(Place::new(mid.clone(), kind, self.config.recovers));
+        mid
+    }
+
+    /// Writes an offer of everything that there is.
+    pub fn offer(&mut self) -> String {
+        self.offers += 1;
+        let fingerprint = self.config.certificate.fingerprint();
+        let head = Head {
+            session: self.config.source,
+            version: self.offers,
+            ufrag: self.ice.ufrag(),
+            password: self.ice.password(),
+            fingerprint: &fingerprint,
+            role: if self.offers == 1 { self.config.dtls_role } else { DtlsRole::ActPass },
+            candidate: Some(self.ice.candidate()),
+        };
+        sdp::offer(&head, &self.sections)
+    }
+
+    /// Takes the answer to the last offer.
+    ///
+    /// # Errors
+    /// When the answer lacks what cannot be done without.
+    pub fn accept(&mut self, now: Instant, answer: &str) -> Result<Answered, BadAnswer> {
+        let answered = Answered::parse(answer)?;
+        self.ice.set_remote(&answered.ufrag, &answered.password, &answered.candidates);
+        for section in &answered.sections {
+            if let Some(track) = self.tracks.iter_mut().find(|track| track.mid == section.mid) {
+                track.negotiate(section);
+                if self.state == ClientState::Connected {
+                    track.start(now);
+                }
+            }
+            if let Some(place) = self.places.iter_mut().find(|place| place.mid == section.mid) {
+                place.negotiate(section);
+            }
+            let mid = section.extensions.iter().find(|(_, uri)| uri == sdp::extension::MID.1);
+            self.mid_extension = mid.map(|(id, _)| *id).or(self.mid_extension);
+        }
+        if self.association.is_none() || self.fingerprint != answered.fingerprint {
+            self.fingerprint.clone_from(&answered.fingerprint);
+            self.is_dtls_client = answered.setup != "active";
+            let setup = Setup {
+                version: self.config.dtls_version,
+                certificate: &self.config.certificate,
+                is_client: self.is_dtls_client,
+                expected_fingerprint: answered.fingerprint.clone(),
+                seed: self.rng.random(),
+                mtu: self.config.dtls_mtu,
+            };
+            self.association = Some(Association::new(setup, now));
+        }
+        self.ice.handle_timeout(now);
+        self.settle(now);
+        Ok(answered)
+    }
+
+    /// New ICE credentials, which the next offer tells (RFC 8445 section 9).
+    pub fn restart_ice(&mut self) {
+        self.ice.restart(&mut self.rng);
+    }
+
+    /// New ICE credentials as the trickle fragment of WHIP (RFC 9725 section 4.3.2): user name fragment and password.
+    #[must_use]
+    pub fn ice_credentials(&self) -> (&str, &str) {
+        (self.ice.ufrag(), self.ice.password())
+    }
+
+    /// The client's network changed: it sends from `local` from now on, and its checks tell the server.
+    pub fn move_to(&mut self, now: Instant, local: SocketAddr) {
+        self.config.local = local;
+        self.ice.move_to(local);
+        self.ice.handle_timeout(now);
+        self.settle(now);
+    }
+
+    /// Takes a datagram that came to `local` from `remote`. Its bytes are decrypted in place.
+    pub fn handle_datagram(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr, bytes: &mut [u8]) {
+        self.last_seen = Some(now);
+        match *bytes {
+            [0..=3, ..] => {
+                self.ice.handle_datagram(now, local, remote, bytes);
+                self.settle(now);
+            }
+            [20..=63, ..] => {
+                if let Some(association) = &mut self.association {
+                    association.handle_datagram(now, bytes, &mut self.told);
+                }
+                self.after_dtls(now, Some(Route { local, remote }));
+            }
+            [128..=191, 192..=223, ..] => self.handle_rtcp(now, bytes),
+            [128..=191, _, ..] => self.handle_rtp(now, bytes),
+            _ => {}
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.ice.next_deadline().is_none_or(|at| at <= now) {
+            self.ice.handle_timeout(now);
+        }
+        self.settle(now);
+        if self.state == ClientState::Connected {
+            let Self { tracks, out, transport_sequence, config, .. } = self;
+            let mut shared = Shared { out, transport_sequence, source: config.source, epoch: config.epoch };
+            for track in tracks.iter_mut() {
+                track.handle_timeout(now, &mut shared);
+            }
+            self.send_feedback(now);
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due next.
+    pub fn next_deadline(&mut self) -> Option<Instant> {
+        let ice = self.ice.next_deadline();
+        let association =
+            self.association.as_ref().filter(|_| self.may_handshake()).and_then(Association::next_deadline);
+        let media = self.tracks.iter().filter_map(SendTrack::next_deadline).min();
+        let feedback = self.places.iter().filter_map(Place::next_deadline).min();
+        [ice, association, media, feedback, self.report_at].into_iter().flatten().min()
+    }
+
+    /// The next datagram to send. Give its bytes back with [`recycle`](Self::recycle) where allocation matters.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.out.queue.pop_front()
+    }
+
+    /// Takes a sent datagram's buffer back.
+    pub fn recycle(&mut self, datagram: Transmit) {
+        self.out.recycle(datagram.bytes);
+    }
+
+    /// Takes the packets that came since the last call.
+    pub fn take_received(&mut self) -> Vec<Received> {
+        std::mem::take(&mut self.received)
+    }
+
+    /// The packets that came since they were cleared last.
+    pub fn received(&mut self) -> &mut Vec<Received> {
+        &mut self.received
+    }
+
+    /// Says goodbye.
+    pub fn close(&mut self, now: Instant) {
+        if let Some(association) = &mut self.association {
+            association.close(&mut self.told);
+        }
+        self.after_dtls(now, None);
+    }
+
+    /// Whether the ClientHello may leave: once there is somewhere to send it.
+    fn may_handshake(&self) -> bool {
+        !self.is_dtls_client || self.ice.route().is_some()
+    }
+
+    /// After every input: nominations, checks, handshake.
+    fn settle(&mut self, now: Instant) {
+        self.ice.drain(&mut self.out.queue);
+        self.out.route = self.ice.route();
+        if self.may_handshake()
+            && let Some(association) = &mut self.association
+        {
+            association.handle_timeout(now, &mut self.told);
+        }
+        self.after_dtls(now, None);
+    }
+
+    fn after_dtls(&mut self, now: Instant, fallback: Option<Route>) {
+        for told in std::mem::take(&mut self.told) {
+            match told {
+                Told::Send(bytes) => self.out.send_plain(bytes, fallback),
+                Told::Keys(material, profile) => self.take_keys(&material, profile),
+                Told::Connected => self.connected(now),
+                Told::Closed => {
+                    self.state = ClientState::Closed;
+                    self.tracks.iter_mut().for_each(SendTrack::stop);
+                    self.report_at = None;
+                }
+            }
+        }
+    }
+
+    fn take_keys(&mut self, material: &[u8], profile: dimpl::SrtpProfile) {
+        let profile = match profile {
+            dimpl::SrtpProfile::AEAD_AES_128_GCM => Profile::AeadAes128Gcm,
+            dimpl::SrtpProfile::AEAD_AES_256_GCM => Profile::AeadAes256Gcm,
+            _ => Profile::Aes128CmSha1_80,
+        };
+        if let Ok((sender, receiver)) = srtp::contexts(profile, material, self.is_dtls_client) {
+            self.out.sender = Some(sender);
+            self.srtp = Some(receiver);
+            self.profile = Some(profile);
+        }
+    }
+
+    fn connected(&mut self, now: Instant) {
+        self.state = ClientState::Connected;
+        self.connected_at = Some(now);
+        self.report_at = Some(now + REPORT_INTERVAL);
+        for track in &mut self.tracks {
+            track.start(now);
+        }
+    }
+}
