@@ -1,0 +1,119 @@
+//! Walks over everything a parser gives and checks what holds for any bytes whatever. The fuzz targets use this file too.
+
+use colloquy_codecs::payload::{
+    Av1, Descriptor, H264, MAX_OPUS_SAMPLES, Opus, PayloadFormat, Red, Vp8, Vp9, starts_keyframe,
+};
+use colloquy_codecs::rtcp::{self, RtcpPacket};
+use colloquy_codecs::rtp::{HeaderFields, RtpHeader, audio_level, strip_padding, transport_sequence, write_header};
+
+/// A header, its extension elements, the padding; and that writing the same again reads the same.
+pub(crate) fn rtp(packet: &[u8]) {
+    let Ok(header) = RtpHeader::parse(packet) else { return };
+    let payload = &packet[header.header_len..];
+    if let Ok(kept) = strip_padding(&header, payload) {
+        assert!(payload.starts_with(kept));
+    }
+    for (id, element) in header.extensions(packet) {
+        assert_ne!(id, 0);
+        assert!(element.len() <= 255);
+        assert!(audio_level(element).is_none_or(|(_, level)| level <= 127));
+        transport_sequence(element);
+    }
+    // Another packet's bytes make no sense, and no panic either.
+    header.extensions(payload).count();
+
+    let fields = HeaderFields {
+        marker: header.marker,
+        payload_type: header.payload_type,
+        sequence: header.sequence,
+        timestamp: header.timestamp,
+        ssrc: header.ssrc,
+    };
+    let mut written = Vec::new();
+    let len = write_header(&mut written, &fields, header.extensions(packet));
+    let again = RtpHeader::parse(&written).expect("a written header is a header");
+    assert_eq!((len, again.header_len), (written.len(), written.len()));
+    assert_eq!((again.sequence, again.timestamp, again.ssrc), (header.sequence, header.timestamp, header.ssrc));
+    assert!(again.extensions(&written).eq(header.extensions(packet)));
+}
+
+/// Every packet of a compound, every list in it.
+pub(crate) fn rtcp(compound: &[u8]) {
+    let mut count = 0;
+    let mut failed = false;
+    for packet in rtcp::packets(compound) {
+        count += 1;
+        assert!(!failed, "an error is the last item");
+        match packet {
+            Err(error) => {
+                assert!(error.offset <= compound.len());
+                failed = true;
+            }
+            Ok(packet) => rtcp_packet(packet),
+        }
+    }
+    assert!(count <= compound.len() / 4 + 1);
+}
+
+fn rtcp_packet(packet: RtcpPacket<'_>) {
+    match packet {
+        RtcpPacket::SenderReport(report) => assert!(report.reports().count() <= rtcp::MAX_REPORTS),
+        RtcpPacket::ReceiverReport(report) => assert!(report.reports().count() <= rtcp::MAX_REPORTS),
+        RtcpPacket::Bye(bye) => assert!(bye.ssrcs().count() <= 31),
+        RtcpPacket::Nack(nack) => assert!(nack.sequences().count() >= 1),
+        RtcpPacket::FullIntra(fir) => assert!(fir.entries().count() >= 1),
+        RtcpPacket::Remb(remb) => assert!(remb.ssrcs().count() <= 255),
+        RtcpPacket::TransportFeedback(feedback) => {
+            assert_eq!(feedback.packets().count(), usize::from(feedback.packet_status_count));
+            assert!(feedback.packets().all(|(_, delta)| delta.is_none_or(|ticks| i16::try_from(ticks).is_ok())));
+        }
+        RtcpPacket::SourceDescription | RtcpPacket::PictureLoss { .. } | RtcpPacket::Other { .. } => {}
+    }
+}
+
+/// The payload as each of the formats.
+pub(crate) fn payload(payload: &[u8]) {
+    let mut copy = payload.to_vec();
+    if let Ok(vp8) = Vp8::parse(payload) {
+        assert!(vp8.header_len <= payload.len());
+        if let Some(picture_id) = vp8.picture_id {
+            picture_id.rewrite(&mut copy, picture_id.value).expect("it was read from there");
+        }
+        if let Some(index) = vp8.tl0_pic_idx {
+            index.rewrite(&mut copy, index.value).expect("it was read from there");
+        }
+    }
+    if let Ok(vp9) = Vp9::parse(payload) {
+        assert!(vp9.header_len <= payload.len());
+        if let Some(picture_id) = vp9.picture_id {
+            picture_id.rewrite(&mut copy, picture_id.value).expect("it was read from there");
+        }
+        if let Some(structure) = vp9.structure {
+            assert!(structure.sizes().count() <= 8);
+            assert!(structure.group().count() <= 255);
+            assert!(structure.group().all(|picture| picture.reference_diffs.len() <= 3));
+        }
+    }
+    assert_eq!(copy, payload, "writing what was read changes nothing");
+
+    if let Ok(H264::Aggregate(stap)) = H264::parse(payload) {
+        assert_eq!(stap.units().map(|(_, unit)| unit.len() + 2).sum::<usize>(), payload.len() - 1);
+    }
+    if let Ok(av1) = Av1::parse(payload) {
+        assert!(av1.elements().count() >= 1);
+        assert!(av1.elements().map(|element| element.bytes.len()).sum::<usize>() < payload.len());
+        assert!(av1.temporal_id().is_none_or(|id| id < 8) && av1.spatial_id().is_none_or(|id| id < 4));
+    }
+    if let Ok(opus) = Opus::parse(payload) {
+        assert!((120..=MAX_OPUS_SAMPLES).contains(&opus.duration_samples()));
+        assert!((1..=48).contains(&opus.frame_count));
+    }
+    if let Ok(red) = Red::parse(payload) {
+        let headers_len = red.blocks().count() * 4 - 3;
+        assert_eq!(red.blocks().map(|block| block.bytes.len()).sum::<usize>() + headers_len, payload.len());
+        assert_eq!(red.blocks().last(), Some(red.primary()));
+    }
+    for format in [PayloadFormat::Vp8, PayloadFormat::Vp9, PayloadFormat::H264, PayloadFormat::Av1] {
+        starts_keyframe(format, payload);
+    }
+}
