@@ -1,0 +1,27 @@
+/** Codec preferences: an order by name, applied to the browser's own list of what it can do. */
+import type { Kind } from './protocol.js';
+
+export interface CodecPreferences {
+  /** Names such as `VP8`, `VP9`, `H264`, `AV1`, the best first. */
+  readonly video?: readonly string[];
+  /** Names such as `opus`. */
+  readonly audio?: readonly string[];
+}
+
+/** The same codecs, those named in `order` first; RTX and the like keep their place behind. */
+export function orderCodecs<C extends { readonly mimeType: string }>(codecs: readonly C[], order: readonly string[]): C[] {
+  const wanted = order.map((name) => name.toLowerCase());
+  const rank = (codec: C): number => {
+    const at = wanted.indexOf(codec.mimeType.split('/')[1]?.toLowerCase() ?? '');
+    return at === -1 ? wanted.length : at;
+  };
+  return [...codecs].sort((a, b) => rank(a) - rank(b));
+}
+
+export function preferCodecs(transceiver: RTCRtpTransceiver, kind: Kind, preferences: CodecPreferences): void {
+  const order = preferences[kind];
+  const capabilities = RTCRtpReceiver.getCapabilities?.(kind);
+  if (order === undefined || order.length === 0 || !capabilities) return;
+  // Old engines have no such method; they then send what the server likes best.
+  transceiver.setCodecPreferences?.(orderCodecs(capabilities.codecs, order));
+}

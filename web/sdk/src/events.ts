@@ -1,0 +1,41 @@
+import type { ConnectionState } from './connection.js';
+import type { ColloquyError } from './errors.js';
+import type { Joined, LeaveReason, ParticipantInfo, RemovedReason, Source, SpeakerLevel, TrackInfo } from './protocol.js';
+import type { TransportState } from './transport.js';
+
+/** What a room tells its listeners. */
+export interface RoomEvents {
+  /** The connection to the server. */
+  state: ConnectionState;
+  /** The media path. */
+  transport: TransportState;
+  joined: Joined;
+  /** Back after a loss; `resumed` is false when the server had forgotten us and we joined anew. */
+  restored: { readonly resumed: boolean };
+  participantJoined: { readonly participant: ParticipantInfo };
+  participantLeft: { readonly participant: ParticipantInfo; readonly reason: LeaveReason };
+  participantState: { readonly participant: ParticipantInfo };
+  trackPublished: { readonly track: TrackInfo };
+  trackUnpublished: { readonly track: TrackInfo };
+  trackMuted: { readonly track: TrackInfo };
+  /** Media that can be shown or heard. */
+  trackSubscribed: { readonly track: TrackInfo; readonly media: MediaStreamTrack };
+  /** The media of this track (id) is no longer received. */
+  trackUnsubscribed: { readonly track: string };
+  speakers: { readonly speakers: readonly SpeakerLevel[]; readonly dominant: string | null };
+  quality: { readonly participant: string; readonly score: number };
+  /** One of our devices stopped by itself. */
+  deviceEnded: { readonly source: Source };
+  /** Anything about our own tracks. */
+  localChanged: undefined;
+  /** Anything about the people in the room; comes once after the finer events of the same cause. */
+  changed: undefined;
+  /** The server took us out of the room. */
+  removed: { readonly reason: RemovedReason; readonly message: string };
+  /** The server will stop. */
+  draining: { readonly seconds: number; readonly message: string };
+  /** The call is over and no further attempt is made. */
+  closed: ColloquyError;
+  /** Something in the background failed that nobody was waiting for. */
+  error: ColloquyError;
+}

@@ -1,0 +1,17 @@
+/** Browser SDK of the Colloquy media server. Start at {@link Room}. */
+export { Room, isSupported, sameOriginUrl, type RoomOptions } from './room.js';
+export type { RoomEvents } from './events.js';
+export { ColloquyError, mediaError, type ErrorCode } from './errors.js';
+export type { ConnectionState } from './connection.js';
+export type { TransportState } from './transport.js';
+export type { LocalTrack } from './local.js';
+export type { CodecPreferences } from './codecs.js';
+export type { CallStats } from './stats.js';
+export { captureCamera, captureMicrophone, captureScreen, listDevices } from './capture.js';
+export { LevelMeter } from './level.js';
+export { Playback, canChooseOutput } from './playback.js';
+export { PROTOCOL_VERSION } from './protocol.js';
+export type {
+  Kind, LeaveReason, MuteState, ParticipantInfo, ParticipantState, Permissions, RemovedReason, ServerStats, Source,
+  SpeakerLevel, TrackInfo,
+} from './protocol.js';

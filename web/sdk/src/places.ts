@@ -1,0 +1,149 @@
+/**
+ * The recvonly transceivers ("places"). A place that was negotiated once is pointed at one track after another by
+ * `subscribe`, without an offer; only when no place of the right kind is idle is a new one made.
+ */
+import { ColloquyError, isConnectionLoss } from './errors.js';
+import type { Kind, Request } from './protocol.js';
+
+export interface Place {
+  readonly transceiver: RTCRtpTransceiver;
+  readonly kind: Kind;
+  /** The track that should be received here. */
+  wanted: string | null;
+  /** What the server was last known to send here; `undefined` when a lost socket left it open. */
+  pointed: string | null | undefined;
+  negotiated: boolean;
+  busy: boolean;
+}
+
+export interface PlacesHost {
+  addTransceiver(kind: Kind): RTCRtpTransceiver;
+  /** An offer is needed because there is a new place. */
+  negotiate(): Promise<void>;
+  request(request: Extract<Request, { type: 'subscribe' }>): Promise<unknown>;
+  attached(track: string, media: MediaStreamTrack): void;
+  detached(track: string): void;
+  failed(track: string, error: ColloquyError): void;
+}
+
+export class Places {
+  readonly #places: Place[] = [];
+
+  constructor(private readonly host: PlacesHost) {}
+
+  /** The media of a subscribed track, once the server sends it. */
+  media(track: string): MediaStreamTrack | null {
+    const place = this.#places.find((p) => p.wanted === track && p.pointed === track);
+    return place?.transceiver.receiver.track ?? null;
+  }
+
+  has(track: string): boolean {
+    return this.#places.some((p) => p.wanted === track);
+  }
+
+  want(track: string, kind: Kind): void {
+    if (this.has(track)) return;
+    const idle = this.#places.find((p) => p.kind === kind && p.wanted === null);
+    if (idle !== undefined) {
+      idle.wanted = track;
+      void this.#reconcile(idle);
+      return;
+    }
+    const transceiver = this.host.addTransceiver(kind);
+    this.#places.push({ transceiver, kind, wanted: track, pointed: null, negotiated: false, busy: false });
+    this.host.negotiate().catch((error: unknown) => this.#report(track, error));
+  }
+
+  drop(track: string): void {
+    const place = this.#places.find((p) => p.wanted === track);
+    if (place === undefined) return;
+    const wasAttached = place.pointed === track;
+    place.wanted = null;
+    if (wasAttached) this.host.detached(track);
+    void this.#reconcile(place);
+  }
+
+  /** The track ended at its publisher: the server has let go of it already. */
+  forget(track: string): void {
+    const place = this.#places.find((p) => p.wanted === track);
+    if (place === undefined) return;
+    const wasAttached = place.pointed === track;
+    place.wanted = null;
+    if (wasAttached) {
+      place.pointed = null;
+      this.host.detached(track);
+    }
+  }
+
+  /** For the offer that is being made: what the places that are new in it should receive. */
+  subscriptions(): Record<string, string> {
+    const map: Record<string, string> = {};
+    for (const { transceiver, wanted, negotiated } of this.#places) {
+      if (!negotiated && wanted !== null && transceiver.mid !== null) map[transceiver.mid] = wanted;
+    }
+    return map;
+  }
+
+  /** The offer with these subscriptions was answered. */
+  answered(subscriptions: Readonly<Record<string, string>>): void {
+    for (const place of this.#places) {
+      const mid = place.transceiver.mid;
+      if (place.negotiated || mid === null || place.transceiver.currentDirection === null) continue;
+      place.negotiated = true;
+      place.pointed = subscriptions[mid] ?? null;
+      this.#settle(place);
+      void this.#reconcile(place);
+    }
+  }
+
+  /** The offer was refused: places that were only in it are no more. Their tracks are returned. */
+  refused(): string[] {
+    const lost: string[] = [];
+    for (let i = this.#places.length - 1; i >= 0; i--) {
+      const place = this.#places[i];
+      if (place === undefined || place.negotiated) continue;
+      if (place.wanted !== null) lost.push(place.wanted);
+      place.transceiver.stop();
+      this.#places.splice(i, 1);
+    }
+    return lost;
+  }
+
+  /** After a reconnect: say again whatever may have been lost on the way. */
+  resume(): void {
+    for (const place of this.#places) void this.#reconcile(place);
+  }
+
+  async #reconcile(place: Place): Promise<void> {
+    if (place.busy || !place.negotiated) return;
+    place.busy = true;
+    while (place.wanted !== place.pointed && place.transceiver.mid !== null) {
+      const target = place.wanted;
+      try {
+        await this.host.request({ type: 'subscribe', mid: place.transceiver.mid, track: target });
+        place.pointed = target;
+        this.#settle(place);
+      } catch (error) {
+        if (isConnectionLoss(error)) {
+          place.pointed = undefined;
+          break;
+        }
+        // Refused, mostly because the track ended meanwhile: the place is idle again.
+        if (place.wanted === target) place.wanted = null;
+        place.pointed = null;
+        if (target !== null) this.#report(target, error);
+      }
+    }
+    place.busy = false;
+  }
+
+  #settle(place: Place): void {
+    if (place.wanted !== null && place.wanted === place.pointed) {
+      this.host.attached(place.wanted, place.transceiver.receiver.track);
+    }
+  }
+
+  #report(track: string, error: unknown): void {
+    if (error instanceof ColloquyError && !isConnectionLoss(error) && error.code !== 'client.closed') this.host.failed(track, error);
+  }
+}

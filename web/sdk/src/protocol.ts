@@ -1,0 +1,152 @@
+/**
+ * The frames of the Colloquy WebSocket API, version 1, as types.
+ * The words are those of `docs/src/api/websocket.md`; anything that is not there is not here.
+ */
+
+/** The version of the API that this SDK speaks. */
+export const PROTOCOL_VERSION = 1;
+
+/** What a track was captured from. */
+export type Source = 'microphone' | 'camera' | 'screen' | 'screen_audio';
+export type Kind = 'audio' | 'video';
+export type ParticipantState = 'connecting' | 'connected' | 'reconnecting';
+export type LeaveReason = 'left' | 'kicked' | 'lost' | 'failed';
+export type RemovedReason = 'kicked' | 'room_closed' | 'failed' | 'expired';
+export type ServerTransportState = 'connecting' | 'connected' | 'disconnected';
+
+/** Who silenced a track. It is forwarded only when neither did. */
+export interface MuteState {
+  readonly by_self: boolean;
+  readonly by_moderator: boolean;
+}
+
+/** A published track as the server describes it. */
+export interface TrackInfo {
+  readonly id: string;
+  readonly participant: string;
+  readonly kind: Kind;
+  readonly source: Source;
+  readonly muted: boolean;
+  readonly mute: MuteState;
+}
+
+/** A person in the room as the server describes them. */
+export interface ParticipantInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly state: ParticipantState;
+  readonly moderator: boolean;
+  readonly tracks: readonly TrackInfo[];
+}
+
+export interface Permissions {
+  readonly publish: boolean;
+  readonly subscribe: boolean;
+}
+
+export interface SpeakerLevel {
+  readonly participant: string;
+  /** 0 to 1. */
+  readonly level: number;
+}
+
+/** Requests without their `id`, which the socket adds. */
+export type Request =
+  | { type: 'hello'; version: number; client?: string; token?: string }
+  | { type: 'join'; room: string; name: string }
+  | { type: 'resume'; resume_token: string }
+  | { type: 'offer'; sdp: string; sources?: Record<string, Source>; subscriptions?: Record<string, string> }
+  | { type: 'candidate'; candidate: string; mid?: string; mline_index?: number; ufrag?: string }
+  | { type: 'subscribe'; mid: string; track: string | null }
+  | { type: 'mute'; track: string; muted: boolean }
+  | { type: 'kick'; participant: string; reason?: string }
+  | { type: 'leave' }
+  | { type: 'stats' };
+
+export type RequestType = Request['type'];
+
+export interface Welcome {
+  readonly type: 'welcome';
+  readonly version: number;
+  readonly server: string;
+  readonly resume_window_s: number;
+  readonly ice_servers: readonly RTCIceServer[];
+}
+
+export interface Joined {
+  readonly type: 'joined';
+  readonly room: string;
+  readonly participant: string;
+  readonly resume_token: string;
+  readonly moderator: boolean;
+  readonly permissions: Permissions;
+  readonly participants: readonly ParticipantInfo[];
+}
+
+export interface Answer {
+  readonly type: 'answer';
+  readonly sdp: string;
+  /** mid → id of the track that we publish there. */
+  readonly tracks: Readonly<Record<string, string>>;
+}
+
+export interface Ok {
+  readonly type: 'ok';
+}
+
+/** The server's own counters for this participant; the entries are for display and differ by server version. */
+export interface ServerStats {
+  readonly type: 'stats';
+  readonly rtt_ms: number | null;
+  readonly receive: readonly unknown[];
+  readonly send: readonly unknown[];
+}
+
+/** Which result answers which request. */
+export interface ResultOf {
+  hello: Welcome;
+  join: Joined;
+  resume: Joined;
+  offer: Answer;
+  candidate: Ok;
+  subscribe: Ok;
+  mute: Ok;
+  kick: Ok;
+  leave: Ok;
+  stats: ServerStats;
+}
+
+export type Result = ResultOf[RequestType];
+
+export interface ErrorFrame {
+  readonly type: 'error';
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+export type ServerEvent =
+  | { readonly type: 'participant_joined'; readonly participant: ParticipantInfo }
+  | { readonly type: 'participant_left'; readonly participant: string; readonly reason: LeaveReason }
+  | { readonly type: 'participant_state'; readonly participant: string; readonly state: ParticipantState }
+  | { readonly type: 'track_published'; readonly track: TrackInfo }
+  | { readonly type: 'track_unpublished'; readonly track: string; readonly participant: string }
+  | { readonly type: 'track_muted'; readonly track: TrackInfo }
+  | { readonly type: 'speakers'; readonly speakers: readonly SpeakerLevel[]; readonly dominant: string | null }
+  | { readonly type: 'transport'; readonly state: ServerTransportState }
+  | { readonly type: 'quality'; readonly participant: string; readonly score: number }
+  | { readonly type: 'removed'; readonly reason: RemovedReason; readonly message: string }
+  | { readonly type: 'draining'; readonly seconds: number; readonly message: string };
+
+/** Close codes of the socket that mean something to a client. */
+export const CloseCode = {
+  Normal: 1000,
+  TooLarge: 1009,
+  ServerDefect: 1011,
+  ServerStops: 1012,
+  NotTheProtocol: 4000,
+  ResumedElsewhere: 4001,
+  Timeout: 4002,
+  TooManyFrames: 4003,
+  NotReading: 4004,
+} as const;

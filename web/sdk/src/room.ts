@@ -1,0 +1,358 @@
+/** The public face of the SDK: one room, its people, what we send and what we receive. */
+import type { CodecPreferences } from './codecs.js';
+import { Connection, type ConnectionState } from './connection.js';
+import { Emitter } from './emitter.js';
+import type { RoomEvents } from './events.js';
+import { LocalMedia, type LocalTrack } from './local.js';
+import { watchNetwork } from './network.js';
+import type { Joined, Kind, LeaveReason, ParticipantInfo, Permissions, ServerEvent, ServerStats, Source, SpeakerLevel, TrackInfo } from './protocol.js';
+import { diff, findTrack, reduce, stateOf, withTrack, type RoomState } from './state.js';
+import { StatsReader, type CallStats } from './stats.js';
+import { Transport, type Send, type TransportState } from './transport.js';
+
+export interface RoomOptions {
+  /** The WebSocket's address, for example `wss://example.org/api/v1/ws`. */
+  readonly url: string;
+  /** An access token, where the server asks for one. */
+  readonly token?: string;
+  /** What to receive without being asked: everything, one kind, or nothing. Default: everything. */
+  readonly autoSubscribe?: boolean | Kind;
+  /** The order in which codecs are offered. */
+  readonly codecs?: CodecPreferences;
+  /** Free text for the server's log. */
+  readonly client?: string;
+  /** For how long to try to reconnect before giving up. Default: two minutes. */
+  readonly giveUpAfterMs?: number;
+}
+
+/**
+ * A room on a Colloquy server.
+ *
+ * ```ts
+ * const room = new Room({ url: 'wss://example.org/api/v1/ws' });
+ * room.on('trackSubscribed', ({ media }) => video.srcObject = new MediaStream([media]));
+ * await room.join('daily', 'Anne');
+ * await room.setMicrophone(true);
+ * ```
+ *
+ * After a lost connection the room restores itself; `state` says so meanwhile.
+ */
+export class Room extends Emitter<RoomEvents> {
+  readonly #connection: Connection;
+  readonly #local: LocalMedia;
+  readonly #auto: boolean | Kind;
+  readonly #chosen = new Set<string>();
+  readonly #declined = new Set<string>();
+  readonly #stats = new StatsReader();
+  readonly #scores = new Map<string, number>();
+  #transport: Transport | null = null;
+  #people: RoomState = new Map();
+  #me: Joined | null = null;
+  #speakers: readonly SpeakerLevel[] = [];
+  #dominant: string | null = null;
+  #transportState: TransportState = 'new';
+  #unwatch: (() => void) | null = null;
+
+  constructor(private readonly options: RoomOptions) {
+    super();
+    this.#auto = options.autoSubscribe ?? true;
+    this.#connection = new Connection({
+      url: options.url, client: options.client ?? 'colloquy-sdk/0.1', giveUpAfterMs: options.giveUpAfterMs ?? 120_000,
+      ...(options.token === undefined ? {} : { token: options.token }),
+    });
+    this.#local = new LocalMedia({
+      request: (request) => this.#connection.request(request),
+      changed: () => this.emit('localChanged', undefined),
+      ended: (source) => this.#deviceEnded(source),
+    });
+    this.#connection.on('state', (state) => {
+      if (state === 'reconnecting') this.#transport?.pause();
+      this.emit('state', state);
+    });
+    this.#connection.on('event', (event) => this.#event(event));
+    this.#connection.on('restored', ({ snapshot, resumed }) => this.#restored(snapshot, resumed));
+    this.#connection.on('closed', (error) => {
+      this.#teardown();
+      this.emit('closed', error);
+    });
+  }
+
+  /** Where the connection to the server stands. */
+  get state(): ConnectionState { return this.#connection.state; }
+  /** Where the media path stands. */
+  get transportState(): TransportState { return this.#transportState; }
+  /** The room's name once joined. */
+  get name(): string | null { return this.#me?.room ?? null; }
+  /** Our own participant id once joined. */
+  get participantId(): string | null { return this.#me?.participant ?? null; }
+  get moderator(): boolean { return this.#me?.moderator ?? false; }
+  get permissions(): Permissions { return this.#me?.permissions ?? { publish: false, subscribe: false }; }
+  /** Everybody in the room, ourselves included. */
+  get participants(): ReadonlyMap<string, ParticipantInfo> { return this.#people; }
+  /** Who is heard now, the loudest first. */
+  get speakers(): readonly SpeakerLevel[] { return this.#speakers; }
+  /** The participant who has the floor. */
+  get dominantSpeaker(): string | null { return this.#dominant; }
+  /** The server's software and version. */
+  get server(): string | null { return this.#connection.welcome?.server ?? null; }
+  /** The peer connection, for debugging; do not negotiate on it. */
+  get peerConnection(): RTCPeerConnection | null { return this.#transport?.pc ?? null; }
+
+  /** Opens the connection. {@link join} does so by itself; this is for showing early that the server answers. */
+  async connect(): Promise<void> {
+    await this.#connection.connect();
+  }
+
+  /**
+   * Enters a room.
+   * @throws ColloquyError
+   */
+  async join(room: string, name: string): Promise<void> {
+    if (this.state === 'new' || this.state === 'closed') await this.connect();
+    const snapshot = await this.#connection.join(room, name);
+    this.#unwatch ??= watchNetwork(() => {
+      if (this.state === 'joined') this.#transport?.restartIce();
+    });
+    this.#enter(snapshot);
+  }
+
+  /** Leaves the room, releases every device and closes the connection. */
+  async leave(): Promise<void> {
+    this.#teardown();
+    await this.#connection.leave();
+  }
+
+  /** Our own track of a source. */
+  localTrack(source: Source): LocalTrack | null { return this.#local.get(source); }
+  localTracks(): LocalTrack[] { return this.#local.all(); }
+
+  /** Publishes any media track; the room owns it from now on and stops it at the end. */
+  publish(source: Source, media: MediaStreamTrack): Promise<LocalTrack> { return this.#local.publish(source, media); }
+  unpublish(source: Source): Promise<void> { return this.#local.unpublish(source); }
+  /** Opens or unmutes, or mutes the microphone. */
+  setMicrophone(on: boolean, deviceId?: string): Promise<void> { return this.#local.setMicrophone(on, deviceId); }
+  /** Opens the camera, or mutes it and releases the device. */
+  setCamera(on: boolean, deviceId?: string): Promise<void> { return this.#local.setCamera(on, deviceId); }
+  /** Shares a screen, window or tab with its sound, or stops doing so. */
+  setScreen(on: boolean): Promise<void> { return this.#local.setScreen(on); }
+  /** Changes the device of a live track without renegotiation. */
+  switchDevice(source: 'microphone' | 'camera', deviceId: string): Promise<void> { return this.#local.switchDevice(source, deviceId); }
+  /** Mutes or unmutes one of our own tracks. */
+  setMuted(source: Source, muted: boolean): Promise<void> { return this.#local.setMuted(source, muted); }
+
+  /** Mutes or unmutes anybody's track; for somebody else's one must be a moderator. */
+  async muteTrack(track: string, muted: boolean): Promise<void> {
+    const own = this.#local.all().find((t) => t.id === track);
+    if (own !== undefined) await this.#local.setMuted(own.source, muted);
+    else await this.#connection.request({ type: 'mute', track, muted });
+  }
+
+  /** Takes somebody out of the room; moderators only. */
+  async kick(participant: string, reason?: string): Promise<void> {
+    await this.#connection.request({ type: 'kick', participant, ...(reason === undefined ? {} : { reason }) });
+  }
+
+  /** Receives a track; its media comes with `trackSubscribed`. */
+  subscribe(track: string): void {
+    this.#chosen.add(track);
+    this.#declined.delete(track);
+    this.#subscribeAll();
+  }
+
+  /** Stops receiving a track. */
+  unsubscribe(track: string): void {
+    this.#chosen.delete(track);
+    this.#declined.add(track);
+    this.#transport?.places.drop(track);
+  }
+
+  /** The media of a subscribed track; `null` until the server sends it. */
+  media(track: string): MediaStreamTrack | null { return this.#transport?.places.media(track) ?? null; }
+
+  /** Network quality of a participant, 0 (unusable) to 5 (perfect); `null` while unknown. */
+  quality(participant: string): number | null { return this.#scores.get(participant) ?? null; }
+
+  /** What our own peer connection measured since the last call. */
+  async stats(): Promise<CallStats | null> {
+    return this.#transport === null ? null : this.#stats.read(await this.#transport.pc.getStats());
+  }
+
+  /** The server's counters for us. */
+  serverStats(): Promise<ServerStats> { return this.#connection.request({ type: 'stats' }); }
+
+  #enter(snapshot: Joined): void {
+    this.#me = snapshot;
+    this.#newTransport();
+    this.#setPeople(stateOf(snapshot.participants));
+    this.#subscribeAll();
+    this.emit('joined', snapshot);
+  }
+
+  #restored(snapshot: Joined, resumed: boolean): void {
+    this.#me = snapshot;
+    if (!resumed) this.#newTransport();
+    else this.#transport?.resume();
+    this.#setPeople(stateOf(snapshot.participants));
+    if (resumed) this.#local.resync(this.#people.get(snapshot.participant)?.tracks ?? []);
+    this.#subscribeAll();
+    this.emit('restored', { resumed });
+  }
+
+  #newTransport(): void {
+    this.#closeTransport();
+    const transport: Transport = new Transport(
+      { iceServers: this.#connection.welcome?.ice_servers ?? [], codecs: this.options.codecs ?? {} },
+      {
+        request: (request) => this.#connection.request(request),
+        published: (send, id) => this.#published(send, id),
+        attached: (id, media) => {
+          const track = findTrack(this.#people, id);
+          if (track !== undefined) this.emit('trackSubscribed', { track, media });
+        },
+        detached: (track) => this.emit('trackUnsubscribed', { track }),
+        failed: (_track, error) => this.emit('error', error),
+        state: (state) => this.#setTransportState(state),
+        broken: () => this.#rebuild(transport),
+      },
+    );
+    this.#transport = transport;
+    this.#local.use(transport);
+  }
+
+  /** The old transport is beyond repair: a new one with new keys takes its place in the same room. */
+  #rebuild(broken: Transport): void {
+    if (this.#transport !== broken) return;
+    this.#newTransport();
+    this.#subscribeAll();
+  }
+
+  #closeTransport(): void {
+    const old = this.#transport;
+    if (old === null) return;
+    this.#transport = null;
+    for (const track of this.#remoteTracks()) {
+      if (old.places.media(track.id) !== null) this.emit('trackUnsubscribed', { track: track.id });
+    }
+    old.close();
+    this.#setTransportState('new');
+  }
+
+  #published(send: Send, id: string): void {
+    const { source, kind } = send;
+    const participant = this.participantId;
+    if (source === null || participant === null) return;
+    this.#local.published(send, id);
+    if (findTrack(this.#people, id) === undefined) {
+      this.#setPeople(withTrack(this.#people, { id, participant, kind, source, muted: false, mute: { by_self: false, by_moderator: false } }));
+    }
+  }
+
+  #event(event: ServerEvent): void {
+    switch (event.type) {
+      case 'speakers':
+        this.#speakers = event.speakers;
+        this.#dominant = event.dominant;
+        return this.emit('speakers', { speakers: event.speakers, dominant: event.dominant });
+      case 'quality':
+        this.#scores.set(event.participant, event.score);
+        return this.emit('quality', { participant: event.participant, score: event.score });
+      case 'removed':
+        this.#teardown();
+        this.#connection.forgetRoom();
+        return this.emit('removed', { reason: event.reason, message: event.message });
+      case 'draining':
+        return this.emit('draining', { seconds: event.seconds, message: event.message });
+      case 'transport':
+        return;
+      default:
+        this.#setPeople(reduce(this.#people, event), event.type === 'participant_left' ? event.reason : undefined);
+        this.#subscribeAll();
+    }
+  }
+
+  /** Takes a new state of the room and tells the difference. */
+  #setPeople(next: RoomState, reason?: LeaveReason): void {
+    const before = this.#people;
+    if (next === before) return;
+    this.#people = next;
+    for (const change of diff(before, next, reason)) {
+      switch (change.type) {
+        case 'trackUnpublished':
+          this.#transport?.places.forget(change.track.id);
+          this.#chosen.delete(change.track.id);
+          this.#declined.delete(change.track.id);
+          this.emit(change.type, { track: change.track });
+          break;
+        case 'trackMuted':
+          if (change.track.participant === this.participantId) this.#local.sync(change.track);
+          this.emit(change.type, { track: change.track });
+          break;
+        case 'trackPublished':
+          this.emit(change.type, { track: change.track });
+          break;
+        case 'participantLeft':
+          this.#scores.delete(change.participant.id);
+          this.emit(change.type, { participant: change.participant, reason: change.reason });
+          break;
+        default:
+          this.emit(change.type, { participant: change.participant });
+      }
+    }
+    this.emit('changed', undefined);
+  }
+
+  #remoteTracks(): TrackInfo[] {
+    return [...this.#people.values()].filter((p) => p.id !== this.participantId).flatMap((p) => p.tracks);
+  }
+
+  #wanted(track: TrackInfo): boolean {
+    if (this.#declined.has(track.id)) return false;
+    return this.#auto === true || this.#auto === track.kind || this.#chosen.has(track.id);
+  }
+
+  #subscribeAll(): void {
+    if (!this.permissions.subscribe) return;
+    for (const track of this.#remoteTracks()) {
+      if (this.#wanted(track)) this.#transport?.places.want(track.id, track.kind);
+    }
+  }
+
+  #setTransportState(state: TransportState): void {
+    if (state === this.#transportState) return;
+    this.#transportState = state;
+    this.emit('transport', state);
+  }
+
+  #deviceEnded(source: Source): void {
+    this.emit('deviceEnded', { source });
+    const mend = source === 'screen' ? this.setScreen(false)
+      : source === 'screen_audio' ? this.unpublish(source)
+      : this.setMuted(source, true);
+    mend.catch(() => undefined);
+  }
+
+  #teardown(): void {
+    this.#unwatch?.();
+    this.#unwatch = null;
+    this.#closeTransport();
+    this.#local.stop();
+    this.#people = new Map();
+    this.#speakers = [];
+    this.#dominant = null;
+    this.#scores.clear();
+    this.#me = null;
+    this.emit('changed', undefined);
+  }
+}
+
+/** True where this browser has all that a call needs. */
+export function isSupported(): boolean {
+  return typeof RTCPeerConnection === 'function' && typeof WebSocket === 'function'
+    && typeof RTCRtpTransceiver === 'function' && 'replaceTrack' in RTCRtpSender.prototype;
+}
+
+/** The same-origin address of the server that served the page. */
+export function sameOriginUrl(location: { protocol: string; host: string }): string {
+  return `${location.protocol === 'https:' ? 'wss:' : 'ws:'}//${location.host}/api/v1/ws`;
+}
+

@@ -1,0 +1,216 @@
+/** One RTCPeerConnection: sends and places, offers one after another, candidates, restarts. Knows tracks, not people. */
+import { preferCodecs, type CodecPreferences } from './codecs.js';
+import { ColloquyError, isConnectionLoss } from './errors.js';
+import { IceGuard } from './ice.js';
+import { NegotiationQueue } from './negotiation.js';
+import { Places } from './places.js';
+import type { Kind, Request, RequestType, ResultOf, Source } from './protocol.js';
+
+export type TransportState = 'new' | 'connecting' | 'connected' | 'disconnected' | 'failed';
+
+export interface TransportHost {
+  request<T extends RequestType>(request: Extract<Request, { type: T }>): Promise<ResultOf[T]>;
+  /** The server knows this send under this id now. */
+  published(send: Send, track: string): void;
+  attached(track: string, media: MediaStreamTrack): void;
+  detached(track: string): void;
+  failed(track: string, error: ColloquyError): void;
+  state(state: TransportState): void;
+  /** Nothing short of a new transport helps. */
+  broken(): void;
+}
+
+export interface TransportOptions {
+  readonly iceServers: readonly RTCIceServer[];
+  readonly codecs: CodecPreferences;
+}
+
+/** A sendonly transceiver. After an unpublish it is idle, and the next publish of the same kind takes it again. */
+export interface Send {
+  readonly transceiver: RTCRtpTransceiver;
+  readonly kind: Kind;
+  source: Source | null;
+  track: string | null;
+}
+
+type Offer = Extract<Request, { type: 'offer' }>;
+
+export class Transport {
+  readonly pc: RTCPeerConnection;
+  readonly places: Places;
+  readonly #sends: Send[] = [];
+  readonly #queue = new NegotiationQueue(() => this.#negotiate());
+  readonly #guard: IceGuard;
+  #unanswered: Offer | null = null;
+  #candidates: RTCIceCandidate[] = [];
+  #closed = false;
+
+  constructor(private readonly options: TransportOptions, private readonly host: TransportHost) {
+    this.pc = new RTCPeerConnection({
+      bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require', iceServers: [...options.iceServers],
+    });
+    this.places = new Places({
+      addTransceiver: (kind) => this.pc.addTransceiver(kind, { direction: 'recvonly' }),
+      negotiate: () => this.#queue.request(),
+      request: (request) => host.request(request),
+      attached: host.attached,
+      detached: host.detached,
+      failed: host.failed,
+    });
+    this.#guard = new IceGuard(this.pc, { restart: () => this.restartIce(), state: host.state, broken: host.broken });
+    this.pc.onicecandidate = (event) => this.#candidate(event.candidate);
+  }
+
+  /** Sends `media` as `source`; the promise is that of the answered offer. */
+  publish(source: Source, media: MediaStreamTrack, encodings: RTCRtpEncodingParameters[]): { send: Send; done: Promise<void> } {
+    const kind: Kind = media.kind === 'audio' ? 'audio' : 'video';
+    const send = this.#idleSend(kind) ?? this.#newSend(kind, media, encodings);
+    send.source = source;
+    send.transceiver.direction = 'sendonly';
+    void send.transceiver.sender.replaceTrack(media);
+    preferCodecs(send.transceiver, kind, this.options.codecs);
+    return { send, done: this.#queue.request() };
+  }
+
+  unpublish(send: Send): Promise<void> {
+    send.source = null;
+    send.track = null;
+    void send.transceiver.sender.replaceTrack(null);
+    if (send.transceiver.mid === null) {
+      // Never offered: gone without a word.
+      send.transceiver.stop();
+      this.#sends.splice(this.#sends.indexOf(send), 1);
+      return Promise.resolve();
+    }
+    send.transceiver.direction = 'inactive';
+    return this.#queue.request();
+  }
+
+  restartIce(): void {
+    if (this.#closed) return;
+    this.pc.restartIce();
+    this.#queue.request().catch(() => undefined);
+  }
+
+  /** The socket is gone; media may go on. */
+  pause(): void {
+    this.#queue.pause();
+    this.#guard.pause();
+  }
+
+  /** The same participant on a new socket. */
+  resume(): void {
+    // An offer whose answer was lost is sent once more before anything else.
+    if (this.#unanswered !== null) this.#queue.request().catch(() => undefined);
+    this.#queue.resume();
+    this.#guard.resume();
+    this.places.resume();
+  }
+
+  /** The client's network changed under it. */
+  networkChanged(): void {
+    this.restartIce();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#guard.close();
+    this.#queue.close();
+    this.pc.onicecandidate = null;
+    this.pc.close();
+  }
+
+  #idleSend(kind: Kind): Send | undefined {
+    return this.#sends.find((s) => s.kind === kind && s.source === null);
+  }
+
+  #newSend(kind: Kind, media: MediaStreamTrack, sendEncodings: RTCRtpEncodingParameters[]): Send {
+    const transceiver = this.pc.addTransceiver(media, { direction: 'sendonly', sendEncodings });
+    const send: Send = { transceiver, kind, source: null, track: null };
+    this.#sends.push(send);
+    return send;
+  }
+
+  async #negotiate(): Promise<void> {
+    if (this.#unanswered !== null) await this.#complete(this.#unanswered);
+    await this.#complete(await this.#offer());
+  }
+
+  async #offer(): Promise<Offer> {
+    await this.pc.setLocalDescription(await this.pc.createOffer());
+    const sources: Record<string, Source> = {};
+    for (const { transceiver, source } of this.#sends) {
+      if (source !== null && transceiver.mid !== null) sources[transceiver.mid] = source;
+    }
+    const offer: Offer = {
+      type: 'offer', sdp: this.pc.localDescription?.sdp ?? '', sources, subscriptions: this.places.subscriptions(),
+    };
+    this.#unanswered = offer;
+    return offer;
+  }
+
+  async #complete(offer: Offer): Promise<void> {
+    try {
+      const answer = await this.host.request(offer);
+      await this.pc.setRemoteDescription({ type: 'answer', sdp: answer.sdp });
+      this.#unanswered = null;
+      for (const send of this.#sends) this.#published(send, answer.tracks);
+      this.places.answered(offer.subscriptions ?? {});
+      this.#flushCandidates();
+    } catch (error) {
+      // The server may have taken it: the same offer goes again over the next socket.
+      if (this.#closed || isConnectionLoss(error)) throw error;
+      // A track that ended while we asked for it spoils the whole offer. Without wishes it is good, and each place asks
+      // for its track alone afterwards.
+      if (error instanceof ColloquyError && error.code === 'track.unknown' && Object.keys(offer.subscriptions ?? {}).length > 0) {
+        this.#unanswered = { ...offer, subscriptions: {} };
+        return await this.#complete(this.#unanswered);
+      }
+      await this.#refused(error);
+    }
+  }
+
+  #published(send: Send, tracks: Readonly<Record<string, string>>): void {
+    const id = send.transceiver.mid === null ? undefined : tracks[send.transceiver.mid];
+    if (id === undefined || send.source === null || send.track === id) return;
+    send.track = id;
+    this.host.published(send, id);
+  }
+
+  /** Back to the last agreed state, without the parts that only this offer had. */
+  async #refused(cause: unknown): Promise<never> {
+    this.#unanswered = null;
+    this.#candidates = [];
+    if (this.pc.signalingState === 'have-local-offer') await this.pc.setLocalDescription({ type: 'rollback' });
+    const error = cause instanceof ColloquyError ? cause
+      : new ColloquyError('client.negotiation', 'The browser refused the answer of the server.', 'Reload the page.', { cause });
+    for (const track of this.places.refused()) this.host.failed(track, error);
+    for (const send of this.#sends.filter((s) => s.transceiver.currentDirection === null)) {
+      send.transceiver.stop();
+      this.#sends.splice(this.#sends.indexOf(send), 1);
+    }
+    throw error;
+  }
+
+  /** Candidates wait for the answer: before it the server may have nothing to add them to. */
+  #candidate(candidate: RTCIceCandidate | null): void {
+    if (candidate === null) return;
+    this.#candidates.push(candidate);
+    if (this.#unanswered === null) this.#flushCandidates();
+  }
+
+  #flushCandidates(): void {
+    const candidates = this.#candidates;
+    this.#candidates = [];
+    for (const { candidate, sdpMid, sdpMLineIndex, usernameFragment } of candidates) {
+      this.host.request({
+        type: 'candidate', candidate,
+        ...(sdpMid === null ? {} : { mid: sdpMid }),
+        ...(sdpMLineIndex === null ? {} : { mline_index: sdpMLineIndex }),
+        ...(usernameFragment === null ? {} : { ufrag: usernameFragment }),
+      }).catch(() => undefined);
+      // A refused candidate costs one path; the server's own candidates give others.
+    }
+  }
+}
