@@ -1,8 +1,13 @@
-//! What happens to media.
+//! What happens to media: transports, forwarding, quality. The only room of the house that knows sockets and packets.
+//!
+//! Everything but [`driver`] is sans-IO: it is told the time and the bytes, and answers with bytes, events and the next deadline.
 
 pub mod api;
 #[cfg(feature = "driver")]
 pub mod driver;
 pub mod engine;
+mod forward;
+mod negotiate;
+mod room;
 pub mod transport;
 pub mod wire;

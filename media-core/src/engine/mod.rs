@@ -1,46 +1,202 @@
 //! One worker's share of the server, whole and without a socket: datagrams, commands and time go in; datagrams, events and
 //! the next deadline come out.
+//!
+//! One thing is taken in at a time and its consequences are drained before the next. A panic while a participant's input is
+//! handled ends his session, is counted, and leaves the room and the process alive.
 
-use crate::api::{Command, EngineConfig, Event, WorkerTotals};
-use crate::transport::Certificate;
-use crate::wire::{Datagram, Outbox};
+mod feedback;
+mod ingress;
+mod membership;
+mod negotiation;
+mod peer;
+mod ticks;
+
+pub(crate) use peer::PeerKey;
+
+use crate::api::{CloseCause, Command, EngineConfig, Event, PeerId, RoomId, TrackId, WorkerTotals};
+use crate::forward::{Consumer, ConsumerKey, Producer, ProducerKey};
+use crate::room::{Room, RoomKey};
+use crate::transport::{Certificate, DtlsSettings};
+use crate::wire::{Datagram, Outbox, Path};
+use peer::Peer;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rustc_hash::FxHashMap;
+use slotmap::SlotMap;
+use std::collections::{BinaryHeap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 /// The engine of one worker. Told the time with everything; reads no clock.
-#[derive(Debug)]
 pub struct Engine {
+    config: EngineConfig,
+    dtls: DtlsSettings,
+    fingerprint: String,
+    rng: StdRng,
+    started: Instant,
+    rooms: SlotMap<RoomKey, Room>,
+    peers: SlotMap<PeerKey, Peer>,
+    producers: SlotMap<ProducerKey, Producer>,
+    consumers: SlotMap<ConsumerKey, Consumer>,
+    room_ids: FxHashMap<RoomId, RoomKey>,
+    peer_ids: FxHashMap<PeerId, PeerKey>,
+    tracks: FxHashMap<TrackId, ProducerKey>,
+    /// Whose datagrams come on a path: filled by authentic STUN only, so RTP never moves a path.
+    paths: FxHashMap<Path, PeerKey>,
+    /// Whose ICE username fragment of ours it is.
+    ufrags: FxHashMap<String, PeerKey>,
+    timers: BinaryHeap<ticks::Due>,
+    events: VecDeque<Event>,
+    path_changes: VecDeque<PathChange>,
+    tracks_made: u64,
     totals: WorkerTotals,
+    /// RTCP on its way out, before it is sealed.
+    scratch: Vec<u8>,
+}
+
+/// A path that became, or ceased to be, this engine's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathChange {
+    /// Its datagrams belong here.
+    Added(Path),
+    /// They do no longer.
+    Removed(Path),
 }
 
 impl Engine {
     /// An engine with no rooms. All workers of a process share one certificate.
     #[must_use]
-    pub fn new(_config: EngineConfig, _certificate: Certificate, _now: Instant) -> Self {
-        unreachable!()
+    pub fn new(config: EngineConfig, certificate: Certificate, now: Instant) -> Self {
+        Self {
+            fingerprint: certificate.fingerprint_sha256(),
+            dtls: DtlsSettings::new(certificate, config.dtls),
+            rng: StdRng::seed_from_u64(config.seed),
+            config,
+            started: now,
+            rooms: SlotMap::with_key(),
+            peers: SlotMap::with_key(),
+            producers: SlotMap::with_key(),
+            consumers: SlotMap::with_key(),
+            room_ids: FxHashMap::default(),
+            peer_ids: FxHashMap::default(),
+            tracks: FxHashMap::default(),
+            paths: FxHashMap::default(),
+            ufrags: FxHashMap::default(),
+            timers: BinaryHeap::new(),
+            events: VecDeque::new(),
+            path_changes: VecDeque::new(),
+            tracks_made: 0,
+            totals: WorkerTotals::default(),
+            scratch: Vec::new(),
+        }
     }
 
     /// Takes a datagram that arrived at `now`.
-    pub fn handle_datagram(&mut self, _now: Instant, _datagram: Datagram<'_>, _out: &mut Outbox) {}
+    pub fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>, out: &mut Outbox) {
+        self.totals.packets_in += 1;
+        self.totals.bytes_in += datagram.bytes.len() as u64;
+        let mut whose = None;
+        let taken = catch_unwind(AssertUnwindSafe(|| self.ingress(now, datagram, &mut whose, out)));
+        if taken.is_err() {
+            self.panicked(whose, out);
+        }
+    }
 
     /// Carries out a command.
-    pub fn handle_command(&mut self, _now: Instant, _command: Command, _out: &mut Outbox) {}
+    pub fn handle_command(&mut self, now: Instant, command: Command, out: &mut Outbox) {
+        let whose = self.peer_of(&command);
+        let done = catch_unwind(AssertUnwindSafe(|| self.command(now, command, out)));
+        if done.is_err() {
+            self.panicked(whose, out);
+        }
+    }
 
     /// Does what is due at `now`.
-    pub fn handle_timeout(&mut self, _now: Instant, _out: &mut Outbox) {}
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
+        while let Some(timer) = self.pop_due(now) {
+            let whose = match timer {
+                ticks::Timer::Peer(key) => Some(key),
+                ticks::Timer::Room(_) => None,
+            };
+            let done = catch_unwind(AssertUnwindSafe(|| self.tick(now, timer, out)));
+            if done.is_err() {
+                self.panicked(whose, out);
+            }
+        }
+    }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called next; `None` when nothing is going on.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        None
+        self.timers.peek().map(ticks::Due::at)
     }
 
     /// The next thing that happened, in order. Drain it after every `handle_*`.
     pub fn poll_event(&mut self) -> Option<Event> {
-        None
+        self.events.pop_front()
+    }
+
+    /// The next path that changed hands. Drain it after every `handle_*`.
+    pub fn poll_path(&mut self) -> Option<PathChange> {
+        self.path_changes.pop_front()
     }
 
     /// The worker's counts; the driver adds what only it sees (send calls, transit times).
     pub fn totals_mut(&mut self) -> &mut WorkerTotals {
+        self.totals.rooms = self.rooms.len() as u64;
+        self.totals.peers = self.peers.len() as u64;
+        self.totals.tracks = self.tracks.len() as u64;
         &mut self.totals
+    }
+
+    fn command(&mut self, now: Instant, command: Command, out: &mut Outbox) {
+        match command {
+            Command::Join { room, peer, permissions, reply } => reply.send(self.join(now, room, peer, permissions)),
+            Command::Leave { peer } => self.leave(peer, out),
+            Command::CloseRoom { room } => self.close_room(room, out),
+            Command::Offer { peer, offer, reply } => reply.send(self.offer(now, peer, &offer, out)),
+            Command::AddCandidate { peer, candidate } => self.add_candidate(now, peer, &candidate, out),
+            Command::Fragment { peer, sdpfrag, reply } => reply.send(self.fragment(now, peer, &sdpfrag, out)),
+            Command::Subscribe { peer, mid, track, reply } => reply.send(self.subscribe(now, peer, &mid, track)),
+            Command::SetMute { peer, track, mute, reply } => reply.send(self.set_mute(now, peer, track, mute)),
+            Command::Stats { room, reply } => reply.send(self.room_stats(room)),
+        }
+    }
+
+    fn peer_of(&self, command: &Command) -> Option<PeerKey> {
+        let id = match command {
+            Command::Join { peer, .. }
+            | Command::Leave { peer }
+            | Command::Offer { peer, .. }
+            | Command::AddCandidate { peer, .. }
+            | Command::Fragment { peer, .. }
+            | Command::Subscribe { peer, .. }
+            | Command::SetMute { peer, .. } => peer,
+            Command::CloseRoom { .. } | Command::Stats { .. } => return None,
+        };
+        self.peer_ids.get(id).copied()
+    }
+
+    /// Ends the session in whose handling we panicked. If ending it panics as well, what is left of it is out of reach: no id
+    /// and no path leads there.
+    fn panicked(&mut self, whose: Option<PeerKey>, out: &mut Outbox) {
+        self.totals.panics += 1;
+        let Some(key) = whose else { return };
+        tracing::error!(peer = ?self.peers.get(key).map(|p| p.id), "a session panicked and is closed");
+        let closed = catch_unwind(AssertUnwindSafe(|| self.close_peer(key, Some(CloseCause::Panicked), out)));
+        if closed.is_err() {
+            self.paths.retain(|_, owner| *owner != key);
+            self.ufrags.retain(|_, owner| *owner != key);
+            self.peer_ids.retain(|_, owner| *owner != key);
+        }
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("rooms", &self.rooms.len())
+            .field("peers", &self.peers.len())
+            .finish_non_exhaustive()
     }
 }

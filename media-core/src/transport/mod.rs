@@ -1,5 +1,201 @@
-//! A client's transport, composed: ICE, DTLS, SRTP and the demultiplexer over them.
+//! A client's transport, composed: ICE, DTLS and SRTP over one path, and the demultiplexer below them. The media path is ours;
+//! ICE and DTLS come from sans-IO crates.
 
 mod certificate;
+pub(crate) mod demux;
+mod dtls;
+mod ice;
+pub mod srtp;
 
-pub use certificate::Certificate;
+pub use certificate::{Certificate, CertificateError};
+pub(crate) use dtls::{Role, Settings as DtlsSettings};
+
+use crate::api::{EngineConfig, TransportState};
+use crate::negotiate::{ParsedOffer, SetupRole};
+use crate::wire::{Outbox, Path};
+use dtls::{DtlsEvent, DtlsSession};
+use ice::{Ice, IceEvent};
+use is::IceCreds;
+use is::stun::StunMessage;
+use rand::Rng;
+use srtp::{Profile, SrtpReceiver, SrtpSender};
+use std::time::Instant;
+
+/// The transport of one client.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    pub(crate) ice: Ice,
+    dtls: DtlsSession,
+    role: Role,
+    offered: Vec<crate::negotiate::Fingerprint>,
+    /// Where datagrams to the client go: a path that ICE selected.
+    path: Option<Path>,
+    /// The path of the last authentic datagram before one was selected.
+    provisional: Option<Path>,
+    pub(crate) sender: Option<SrtpSender>,
+    pub(crate) receiver: Option<SrtpReceiver>,
+    profile: Option<Profile>,
+    state: TransportState,
+    has_consent: bool,
+}
+
+/// What a transport tells after it was driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Its state.
+    State(TransportState),
+    /// The client ended the association.
+    ClosedByClient,
+    /// The handshake failed; the text is for the log.
+    Failed(&'static str),
+}
+
+impl Transport {
+    pub(crate) fn new(
+        config: &EngineConfig,
+        dtls: &DtlsSettings,
+        offer: &ParsedOffer,
+        rng: &mut impl Rng,
+        now: Instant,
+    ) -> Self {
+        let role = if offer.setup == SetupRole::Passive { Role::Active } else { Role::Passive };
+        Self {
+            ice: Ice::new(config, offer.ice.clone(), offer.ice_lite, rng),
+            dtls: DtlsSession::new(dtls, role, offer.fingerprints.clone(), now),
+            role,
+            offered: offer.fingerprints.clone(),
+            path: None,
+            provisional: None,
+            sender: None,
+            receiver: None,
+            profile: None,
+            state: TransportState::Connecting,
+            has_consent: false,
+        }
+    }
+
+    /// Whether an offer is for this association, rather than for a new one in its place (RFC 8842 section 4).
+    pub(crate) fn belongs_to(&self, offer: &ParsedOffer) -> bool {
+        self.offered == offer.fingerprints
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        self.role
+    }
+
+    pub(crate) fn state(&self) -> TransportState {
+        self.state
+    }
+
+    pub(crate) fn profile(&self) -> Option<Profile> {
+        self.profile
+    }
+
+    /// Where datagrams to the client go, and the keys to seal them with; `None` until both are there.
+    #[inline]
+    pub(crate) fn egress(&mut self) -> Option<(Path, &mut SrtpSender)> {
+        self.path.zip(self.sender.as_mut())
+    }
+
+    /// Starts ICE over, if the credentials are new ones. Gives whether they were.
+    pub(crate) fn restart_ice(&mut self, config: &EngineConfig, remote: &IceCreds, rng: &mut impl Rng) -> bool {
+        let restart = self.ice.is_restart(remote);
+        if restart {
+            self.ice.restart(config, remote.clone(), rng);
+        }
+        restart
+    }
+
+    /// Takes a STUN message; `false` when it is not authentic.
+    pub(crate) fn handle_stun(&mut self, now: Instant, path: Path, message: StunMessage<'_>) -> bool {
+        let authentic = self.ice.handle_packet(now, path, message);
+        if authentic && self.path.is_none() {
+            self.provisional = Some(path);
+        }
+        authentic
+    }
+
+    /// Takes a DTLS datagram from a path that ICE validated.
+    pub(crate) fn handle_dtls(&mut self, now: Instant, packet: &[u8]) -> Option<Change> {
+        self.dtls.handle_packet(now, packet).err().and_then(|event| self.take(event))
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<Change> {
+        if self.ice.next_deadline().is_none_or(|at| at <= now) {
+            self.ice.handle_timeout(now);
+        }
+        self.dtls.handle_timeout(now).err().and_then(|event| self.take(event))
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
+    pub(crate) fn next_deadline(&mut self, now: Instant) -> Option<Instant> {
+        // An agent that never ran has no deadline yet and wants one run at once.
+        let ice = self.ice.next_deadline().unwrap_or(now);
+        Some(self.dtls.next_deadline().map_or(ice, |dtls| dtls.min(ice)))
+    }
+
+    /// Sends what is due and gives what changed. Call it after every `handle_*`.
+    pub(crate) fn drain(&mut self, now: Instant, flow: u32, out: &mut Outbox) -> Vec<Change> {
+        let mut changes = Vec::new();
+        while let Some((path, bytes)) = self.ice.poll_transmit() {
+            queue(out, flow, path, &bytes);
+        }
+        while let Some(event) = self.ice.poll_event() {
+            match event {
+                IceEvent::Selected(path) => {
+                    let first = self.path.replace(path).is_none();
+                    if first && self.role == Role::Active {
+                        self.dtls.start(now);
+                    }
+                    self.has_consent = true;
+                }
+                IceEvent::Back => self.has_consent = true,
+                IceEvent::Lost => self.has_consent = false,
+            }
+        }
+        if let Some(path) = self.path.or(self.provisional) {
+            let events = self.dtls.poll(|packet| queue(out, flow, path, packet));
+            changes.extend(events.into_iter().filter_map(|event| self.take(event)));
+        }
+        changes.extend(self.changed_state().map(Change::State));
+        changes
+    }
+
+    /// Tells the client that we end the association.
+    pub(crate) fn close(&mut self, flow: u32, out: &mut Outbox) {
+        if let Some(path) = self.path {
+            self.dtls.close(|packet| queue(out, flow, path, packet));
+        }
+    }
+
+    fn take(&mut self, event: DtlsEvent) -> Option<Change> {
+        match event {
+            DtlsEvent::Keys(contexts, profile) => {
+                let (sender, receiver) = *contexts;
+                self.sender = Some(sender);
+                self.receiver = Some(receiver);
+                self.profile = Some(profile);
+                None
+            }
+            DtlsEvent::Closed => Some(Change::ClosedByClient),
+            DtlsEvent::Failed(why) => Some(Change::Failed(why)),
+        }
+    }
+
+    fn changed_state(&mut self) -> Option<TransportState> {
+        let was_up = self.state != TransportState::Connecting;
+        let state = match (self.has_consent && self.path.is_some(), self.sender.is_some()) {
+            (true, true) => TransportState::Connected,
+            (false, _) if was_up => TransportState::Disconnected,
+            _ => TransportState::Connecting,
+        };
+        (std::mem::replace(&mut self.state, state) != state).then_some(state)
+    }
+}
+
+fn queue(out: &mut Outbox, flow: u32, path: Path, bytes: &[u8]) {
+    out.push(flow, path, |buffer| {
+        buffer.extend_from_slice(bytes);
+        Some(())
+    });
+}

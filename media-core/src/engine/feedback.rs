@@ -1,0 +1,270 @@
+//! RTCP (RFC 3550, RFC 4585): what receivers and publishers tell us, and what we tell them.
+
+use super::Engine;
+use super::peer::{Peer, PeerKey, Stream};
+use super::ticks::FAST_INTERVAL;
+use crate::api::{DropCause, Event, TransportState};
+use crate::forward::{ConsumerKey, Reception, SenderClock};
+use crate::transport::srtp::OpenError;
+use crate::wire::Outbox;
+use colloquy_codecs::rtcp::{self, Nack, ReportBlock, RtcpPacket};
+use std::time::{Duration, Instant};
+
+/// The CNAME of everything we send: one clock, one sender (RFC 3550 section 6.5.1).
+const CNAME: &str = "colloquy";
+/// A compound packet is closed before it grows past this: under every MTU with SRTCP's tag on it.
+const MAX_COMPOUND: usize = 1_100;
+/// What a round trip is taken for before one was measured.
+const DEFAULT_RTT: Duration = Duration::from_millis(100);
+/// Sequence numbers asked for in one NACK at most.
+const MAX_NACKED: usize = 256;
+
+impl Engine {
+    pub(super) fn rtcp_datagram(&mut self, now: Instant, key: PeerKey, bytes: &mut [u8], out: &mut Outbox) {
+        let receiver = self.peers.get_mut(key).and_then(|p| p.transport.as_mut()).and_then(|t| t.receiver.as_mut());
+        let Some(receiver) = receiver else { return self.totals.dropped(DropCause::BeforeKeys) };
+        let end = match receiver.open_rtcp(bytes) {
+            Ok(end) => end,
+            Err(error) => {
+                return self.totals.dropped(match error {
+                    OpenError::TooShort => DropCause::Malformed,
+                    OpenError::Replayed => DropCause::Replayed,
+                    OpenError::Unauthentic => DropCause::Unauthentic,
+                    OpenError::TooManySsrcs => DropCause::UnknownSsrc,
+                });
+            }
+        };
+        for packet in rtcp::packets(&bytes[..end]) {
+            let Ok(packet) = packet else { return self.totals.dropped(DropCause::Malformed) };
+            self.rtcp_packet(now, key, &packet, out);
+        }
+    }
+
+    fn rtcp_packet(&mut self, now: Instant, key: PeerKey, packet: &RtcpPacket<'_>, out: &mut Outbox) {
+        match packet {
+            RtcpPacket::SenderReport(report) => {
+                self.sender_report(now, key, report.ssrc, report.ntp, report.rtp_timestamp);
+                report.reports().for_each(|block| self.report_block(now, key, &block));
+            }
+            RtcpPacket::ReceiverReport(report) => {
+                report.reports().for_each(|block| self.report_block(now, key, &block))
+            }
+            RtcpPacket::Nack(nack) => self.nack(key, nack, out),
+            RtcpPacket::PictureLoss { media_ssrc, .. } => self.keyframe_wanted(now, key, *media_ssrc),
+            RtcpPacket::FullIntra(fir) => fir.entries().for_each(|(ssrc, _)| self.keyframe_wanted(now, key, ssrc)),
+            _ => {}
+        }
+    }
+
+    fn sender_report(&mut self, now: Instant, key: PeerKey, ssrc: u32, ntp: u64, rtp: u32) {
+        let ours = ntp_since(self.started, now);
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let Some(Stream::Media(producer)) = peer.streams.get(&ssrc).copied() else { return };
+        // The difference of the clocks plus the way here; the shortest way seen is the nearest to the difference.
+        let shift = ours.wrapping_sub(ntp);
+        let best =
+            peer.ntp_shift.map_or(shift, |known| if (shift.wrapping_sub(known) as i64) < 0 { shift } else { known });
+        peer.ntp_shift = Some(best);
+        if let Some(producer) = self.producers.get_mut(producer) {
+            producer.last_sr = Some(SenderClock { ntp, rtp, at: now });
+            producer.reception.iter_mut().for_each(|r| r.on_sender_report(now, ntp));
+        }
+    }
+
+    fn report_block(&mut self, now: Instant, key: PeerKey, block: &ReportBlock) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let Some(consumer) = peer.places.get(&block.ssrc).and_then(|c| self.consumers.get_mut(*c)) else { return };
+        if let Some(rtt) = consumer.on_report(now, block) {
+            peer.rtt = Some(peer.rtt.map_or(rtt, |smoothed| (smoothed * 7 + rtt) / 8));
+        }
+    }
+
+    fn place(&self, key: PeerKey, ssrc: u32) -> Option<ConsumerKey> {
+        self.peers.get(key)?.places.get(&ssrc).copied()
+    }
+
+    fn keyframe_wanted(&mut self, now: Instant, key: PeerKey, ssrc: u32) {
+        let source = self.place(key, ssrc).and_then(|c| self.consumers.get(c)).and_then(|c| c.source);
+        if let Some((producer, _)) = source {
+            self.want_keyframe(now, producer);
+        }
+    }
+
+    /// Sends again what a receiver misses, out of the track's ring, as long as his budget lasts.
+    fn nack(&mut self, key: PeerKey, nack: &Nack<'_>, out: &mut Outbox) {
+        let Some(place) = self.place(key, nack.media_ssrc) else { return };
+        let (Some(peer), Some(consumer)) = (self.peers.get_mut(key), self.consumers.get_mut(place)) else { return };
+        let Some(producer) = consumer.source.and_then(|(p, _)| self.producers.get(p)) else { return };
+        let (Some(ring), Some((path, sender))) =
+            (producer.ring.as_ref(), peer.transport.as_mut().and_then(|t| t.egress()))
+        else {
+            return;
+        };
+        if producer.info.mute.is_muted() {
+            return;
+        }
+        for sequence in nack.sequences() {
+            let Some(index) = consumer.source_index(sequence) else { continue };
+            let Some(kept) = ring.get(index) else { continue };
+            let Some(left) = peer.retransmissions_left.checked_sub(1) else { return };
+            peer.retransmissions_left = left;
+            let pushed = out.push(key.flow(), path, |buffer| {
+                let start = buffer.len();
+                let new = consumer.write_rtx(index, kept, buffer)?;
+                sender.seal_rtp(buffer, start, new.header_len, new.ssrc, new.index).ok()
+            });
+            self.totals.retransmitted += u64::from(pushed.is_some());
+        }
+    }
+
+    /// NACKs, key-frame requests and transport feedback to a publisher.
+    pub(super) fn write_fast_feedback(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let mut batch = Compound::new(&mut self.scratch, peer, key, out);
+        let keys: Vec<_> = batch.peer.producers().collect();
+        let mut again: Option<Instant> = None;
+        let mut soon = |at: Instant| again = Some(again.map_or(at, |a| a.min(at)));
+        let rtt = batch.peer.rtt.unwrap_or(DEFAULT_RTT);
+        let mut media_ssrc = 0;
+        for producer in keys {
+            let Some(producer) = self.producers.get_mut(producer) else { continue };
+            media_ssrc = producer.ssrc.unwrap_or(media_ssrc);
+            let mut missing = Vec::new();
+            if producer.nacker.due(now, rtt, &mut missing) && !producer.consumers.is_empty() {
+                producer.keyframes.want();
+            }
+            missing.truncate(MAX_NACKED);
+            if let Some(ssrc) = producer.ssrc.filter(|_| !missing.is_empty()) {
+                producer.nacked += missing.len() as u64;
+                batch.add(|buffer| rtcp::write_nack(buffer, 1, ssrc, &missing));
+            }
+            if producer.keyframes.take_due(now) {
+                self.totals.keyframe_requests += 1;
+                batch.add(|buffer| producer.write_keyframe_request(buffer, 1));
+            }
+            producer.keyframes.deadline(now).into_iter().for_each(&mut soon);
+            if !producer.nacker.is_idle() {
+                soon(now + FAST_INTERVAL);
+            }
+        }
+        while !batch.peer.arrivals.is_empty() {
+            batch.add_feedback(media_ssrc);
+        }
+        batch.send();
+        if let Some(at) = again {
+            peer.timers.hasten(at);
+        }
+    }
+
+    /// Sender reports about what a participant receives, receiver reports about what he publishes, and his network quality.
+    pub(super) fn write_reports(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
+        let Some(room) = self.peers.get(key).map(|p| p.room) else { return };
+        let shifts = self.clock_shifts(key);
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        if peer.transport.as_ref().is_none_or(|t| t.state() != TransportState::Connected) {
+            return;
+        }
+        let (producers, consumers): (Vec<_>, Vec<_>) = (peer.producers().collect(), peer.consumers().collect());
+        let mut loss: f32 = 0.0;
+        let mut batch = Compound::new(&mut self.scratch, peer, key, out);
+        let mut blocks = Vec::new();
+        for producer in producers {
+            let Some(producer) = self.producers.get_mut(producer) else { continue };
+            let muted = producer.info.mute.is_muted();
+            if let (Some(ssrc), Some(reception)) = (producer.ssrc, producer.reception.as_mut()) {
+                blocks.push(reception.report(now, ssrc));
+                loss = loss.max(Some(reception).filter(|_| !muted).map_or(0.0, |r| Reception::fraction_lost(r)));
+            }
+        }
+        for blocks in blocks.chunks(31) {
+            batch.add(|buffer| rtcp::write_receiver_report(buffer, 1, blocks));
+        }
+        for (consumer, shift) in consumers.iter().zip(shifts) {
+            let Some(consumer) = self.consumers.get_mut(*consumer) else { continue };
+            loss = loss.max(consumer.fraction_lost());
+            let clock = consumer.source.and_then(|(p, _)| self.producers.get(p)).and_then(|p| p.last_sr);
+            if let Some((clock, shift)) = clock.zip(shift) {
+                batch.add(|buffer| consumer.write_report(now, &clock, shift, CNAME, buffer));
+            }
+        }
+        batch.send();
+        let score = quality(loss, peer.rtt);
+        if std::mem::replace(&mut peer.quality, score) != score
+            && let Some(room) = self.rooms.get(room)
+        {
+            self.events.push_back(Event::Quality { room: room.id, peer: peer.id, score });
+        }
+    }
+
+    /// For each of a participant's places, the difference between its publisher's clock and ours.
+    fn clock_shifts(&self, key: PeerKey) -> Vec<Option<u64>> {
+        let of = |place: ConsumerKey| {
+            let (producer, _) = self.consumers.get(place)?.source?;
+            self.peers.get(self.producers.get(producer)?.owner)?.ntp_shift
+        };
+        self.peers.get(key).into_iter().flat_map(|p| p.consumers()).map(of).collect()
+    }
+}
+
+/// NTP units of 2^-32 s since the engine started: the clock that all our sender reports share.
+fn ntp_since(started: Instant, now: Instant) -> u64 {
+    let elapsed = now.saturating_duration_since(started);
+    // Far from zero, so that a publisher whose clock is ahead does not wrap it.
+    (1 << 62) + ((elapsed.as_secs() << 32) | ((u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000))
+}
+
+/// A score of 0 to 5 from loss (0 to 1) and round trip. Steps at 1, 3, 8, 15 and 30 % loss and at 150, 300, 500 and 1,000 ms.
+fn quality(loss: f32, rtt: Option<Duration>) -> u8 {
+    let by_loss = [0.01, 0.03, 0.08, 0.15, 0.30].iter().filter(|step| loss > **step).count();
+    let rtt_ms = rtt.map_or(0, |rtt| rtt.as_millis());
+    let by_rtt = [150, 300, 500, 1_000].iter().filter(|step| rtt_ms > **step).count();
+    5 - by_loss.max(by_rtt).min(5) as u8
+}
+
+/// RTCP packets that go out together.
+struct Compound<'a> {
+    buffer: &'a mut Vec<u8>,
+    peer: &'a mut Peer,
+    key: PeerKey,
+    out: &'a mut Outbox,
+}
+
+impl<'a> Compound<'a> {
+    fn new(buffer: &'a mut Vec<u8>, peer: &'a mut Peer, key: PeerKey, out: &'a mut Outbox) -> Self {
+        buffer.clear();
+        Self { buffer, peer, key, out }
+    }
+
+    /// Adds one packet that `write` appends.
+    fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.buffer.is_empty() && !self.peer.reduced_size_rtcp {
+            // RFC 3550 section 6.1: a compound packet begins with a report.
+            rtcp::write_receiver_report(self.buffer, 1, &[]);
+        }
+        write(self.buffer);
+        if self.buffer.len() > MAX_COMPOUND / 2 {
+            self.send();
+        }
+    }
+
+    fn add_feedback(&mut self, media_ssrc: u32) {
+        let mut packet = Vec::new();
+        self.peer.arrivals.write(&mut packet, 1, media_ssrc);
+        self.add(|buffer| buffer.extend_from_slice(&packet));
+    }
+
+    /// Seals and queues what was added.
+    fn send(&mut self) {
+        if self.buffer.is_empty() {
+            return;
+        }
+        if let Some((path, sender)) = self.peer.transport.as_mut().and_then(|t| t.egress()) {
+            self.out.push(self.key.flow(), path, |out| {
+                let start = out.len();
+                out.extend_from_slice(self.buffer);
+                sender.seal_rtcp(out, start).ok()
+            });
+        }
+        self.buffer.clear();
+    }
+}

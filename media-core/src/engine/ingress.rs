@@ -1,0 +1,235 @@
+//! A datagram's way in: whose it is, opened, understood, and sent on to everyone who may have it. The hot path.
+
+use super::Engine;
+use super::peer::{PeerKey, Stream};
+use super::ticks::FAST_INTERVAL;
+use crate::api::{DropCause, MediaKind};
+use crate::forward::{Arrived, MediaPacket, ProducerKey};
+use crate::negotiate::Extension;
+use crate::transport::demux::{self, Protocol};
+use crate::transport::srtp::OpenError;
+use crate::wire::{Datagram, Outbox, Path};
+use colloquy_codecs::rtp::{RtpHeader, audio_level, strip_padding, transport_sequence};
+use is::stun::StunMessage;
+use std::time::Instant;
+
+/// What the extensions of a packet tell.
+#[derive(Default)]
+struct Told<'a> {
+    mid: Option<&'a [u8]>,
+    /// The element of RFC 6464, as it came.
+    audio_level: Option<u8>,
+    transport_sequence: Option<u16>,
+}
+
+impl Engine {
+    /// Takes a datagram; `whose` is set as soon as it is known.
+    pub(super) fn ingress(
+        &mut self,
+        now: Instant,
+        datagram: Datagram<'_>,
+        whose: &mut Option<PeerKey>,
+        out: &mut Outbox,
+    ) {
+        let Datagram { path, bytes } = datagram;
+        let Some(protocol) = demux::protocol(bytes) else { return self.totals.dropped(DropCause::NotOurs) };
+        if protocol == Protocol::Stun {
+            return self.stun(now, path, bytes, whose, out);
+        }
+        let Some(key) = self.paths.get(&path).copied() else {
+            return self.totals.dropped(DropCause::UnknownAddress);
+        };
+        *whose = Some(key);
+        match protocol {
+            Protocol::Dtls => self.dtls_datagram(now, key, bytes, out),
+            Protocol::Rtcp => self.rtcp_datagram(now, key, bytes, out),
+            Protocol::Rtp | Protocol::Stun => {
+                if let Err(cause) = self.rtp_datagram(now, key, bytes, out) {
+                    self.totals.dropped(cause);
+                }
+            }
+        }
+    }
+
+    fn stun(&mut self, now: Instant, path: Path, bytes: &[u8], whose: &mut Option<PeerKey>, out: &mut Outbox) {
+        let Ok(message) = StunMessage::parse(bytes) else { return self.totals.dropped(DropCause::BadStun) };
+        // Requests name us; answers come on paths that we asked on, and name nobody.
+        let named = message.split_username().and_then(|(ours, _)| self.ufrags.get(ours).copied());
+        let candidates = if message.is_binding_request() { named } else { self.answered_by(&path) };
+        let Some(key) = candidates else { return self.totals.dropped(DropCause::BadStun) };
+        *whose = Some(key);
+        let transport = self.peers.get_mut(key).and_then(|p| p.transport.as_mut());
+        if !transport.is_some_and(|t| t.handle_stun(now, path, message)) {
+            return self.totals.dropped(DropCause::BadStun);
+        }
+        self.learn_path(key, path);
+        self.settle(now, key, out);
+    }
+
+    /// Whose check an answer on this path may answer. Only a full agent asks.
+    fn answered_by(&self, path: &Path) -> Option<PeerKey> {
+        self.paths.get(path).copied()
+    }
+
+    fn dtls_datagram(&mut self, now: Instant, key: PeerKey, bytes: &[u8], out: &mut Outbox) {
+        let transport = self.peers.get_mut(key).and_then(|p| p.transport.as_mut());
+        let Some(transport) = transport else { return self.totals.dropped(DropCause::UnknownAddress) };
+        if let Some(change) = transport.handle_dtls(now, bytes) {
+            self.transport_changed(now, key, change, out);
+        }
+        self.settle(now, key, out);
+    }
+
+    fn rtp_datagram(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        bytes: &mut [u8],
+        out: &mut Outbox,
+    ) -> Result<(), DropCause> {
+        let len_bytes = bytes.len();
+        let header = RtpHeader::parse(bytes).map_err(|_| DropCause::Malformed)?;
+        let peer = self.peers.get_mut(key).ok_or(DropCause::UnknownAddress)?;
+        let receiver = peer.transport.as_mut().and_then(|t| t.receiver.as_mut()).ok_or(DropCause::BeforeKeys)?;
+        let (sequence, end) = receiver.open_rtp(bytes, &header).map_err(|error| match error {
+            OpenError::TooShort => DropCause::Malformed,
+            OpenError::Replayed => DropCause::Replayed,
+            OpenError::Unauthentic => DropCause::Unauthentic,
+            OpenError::TooManySsrcs => DropCause::UnknownSsrc,
+        })?;
+        let bytes = &bytes[..end];
+        let payload = bytes.get(header.header_len..).ok_or(DropCause::Malformed)?;
+        let payload = strip_padding(&header, payload).map_err(|_| DropCause::Malformed)?;
+
+        let mut told = Told::default();
+        for (id, element) in header.extensions(bytes) {
+            if Some(id) == peer.transport_sequence_id {
+                told.transport_sequence = transport_sequence(element);
+            } else if Some(id) == peer.extensions.get(Extension::AudioLevel) {
+                told.audio_level = element.first().copied();
+            } else if Some(id) == peer.extensions.get(Extension::Mid) {
+                told.mid = Some(element);
+            }
+        }
+        if let Some(transport_sequence) = told.transport_sequence {
+            peer.arrivals.record(now, transport_sequence);
+            if peer.timers.fast_at.is_none() {
+                peer.timers.hasten(now + FAST_INTERVAL);
+                self.arm(key);
+            }
+        }
+        let stream = match self.peers.get(key).and_then(|p| p.streams.get(&header.ssrc)) {
+            Some(stream) => *stream,
+            None => self.bind(key, &header, &told).ok_or(DropCause::UnknownSsrc)?,
+        };
+        let mut arrived = Arrived {
+            now,
+            index: sequence.0,
+            timestamp: header.timestamp,
+            marker: header.marker,
+            payload_type: header.payload_type,
+            audio_level: told.audio_level,
+            payload,
+            len_bytes,
+            repaired: false,
+        };
+        let producer = self.producers.get_mut(stream.producer()).ok_or(DropCause::UnknownSsrc)?;
+        if let Stream::Rtx(_) = stream {
+            // RFC 4588 section 4: the original's sequence number goes before its payload. An empty one is a probe.
+            let Some((original, payload)) = payload.split_first_chunk::<2>() else { return Ok(()) };
+            let Some(index) = producer.extend(u16::from_be_bytes(*original)) else { return Ok(()) };
+            arrived.payload_type = producer.original_of_rtx(header.payload_type).ok_or(DropCause::Malformed)?;
+            (arrived.index, arrived.payload, arrived.repaired) = (index, payload, true);
+        }
+        let Some(packet) = producer.take(&arrived) else { return Ok(()) };
+        if !producer.nacker.is_idle() || producer.keyframes.deadline(now).is_some() {
+            self.hasten(now, key);
+        }
+        self.note_level(now, stream.producer(), told.audio_level);
+        self.forward(stream.producer(), &packet, out);
+        Ok(())
+    }
+
+    /// Makes sure that the fast tick comes.
+    fn hasten(&mut self, now: Instant, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(key)
+            && peer.timers.fast_at.is_none()
+        {
+            peer.timers.hasten(now + FAST_INTERVAL);
+            self.arm(key);
+        }
+    }
+
+    /// Finds the track of an SSRC that no description named: by its MID (RFC 9143), else by its payload type if only one track
+    /// has it.
+    fn bind(&mut self, key: PeerKey, header: &RtpHeader, told: &Told<'_>) -> Option<Stream> {
+        let peer = self.peers.get_mut(key)?;
+        if peer.streams.len() >= self.config.limits.ssrcs_per_peer {
+            return None;
+        }
+        let carries = |key: &ProducerKey| {
+            let producer = self.producers.get(*key)?;
+            if producer.codecs.iter().any(|c| c.payload_type == header.payload_type) {
+                return Some(Stream::Media(*key));
+            }
+            producer.original_of_rtx(header.payload_type).map(|_| Stream::Rtx(*key))
+        };
+        let by_mid = told.mid.and_then(|mid| peer.sections.iter().find(|s| s.mid.as_bytes() == mid));
+        let stream = match by_mid {
+            Some(section) => section.producer.as_ref().and_then(carries)?,
+            None => {
+                let mut fitting = peer.sections.iter().filter_map(|s| s.producer.as_ref().and_then(carries));
+                let first = fitting.next()?;
+                if fitting.next().is_some() {
+                    return None;
+                }
+                first
+            }
+        };
+        peer.streams.insert(header.ssrc, stream);
+        let producer = self.producers.get_mut(stream.producer())?;
+        match stream {
+            Stream::Rtx(_) => producer.rtx_ssrc = Some(header.ssrc),
+            Stream::Media(_) => {
+                let before = producer.ssrc;
+                producer.restart(header.ssrc);
+                if let Some(before) = before {
+                    peer.streams.remove(&before);
+                    for consumer in &producer.consumers {
+                        if let Some(consumer) = self.consumers.get_mut(*consumer) {
+                            consumer.resplice();
+                        }
+                    }
+                }
+            }
+        }
+        Some(stream)
+    }
+
+    fn note_level(&mut self, now: Instant, key: ProducerKey, element: Option<u8>) {
+        let Some((_, level)) = element.and_then(|e| audio_level(&[e])) else { return };
+        let Some(producer) = self.producers.get_mut(key).filter(|p| p.info.kind == MediaKind::Audio) else { return };
+        producer.meter.note(now, level);
+        let room = producer.room;
+        self.wake_room(now, room);
+    }
+
+    /// Sends a packet to everyone who is subscribed: one plaintext payload, a header and a seal for each.
+    fn forward(&mut self, key: ProducerKey, packet: &MediaPacket<'_>, out: &mut Outbox) {
+        let Some(producer) = self.producers.get(key) else { return };
+        let mut sent = 0;
+        for consumer_key in &producer.consumers {
+            let Some(consumer) = self.consumers.get_mut(*consumer_key) else { continue };
+            let owner = consumer.owner;
+            let egress = self.peers.get_mut(owner).and_then(|p| p.transport.as_mut()).and_then(|t| t.egress());
+            let Some((path, sender)) = egress else { continue };
+            let pushed = out.push(owner.flow(), path, |buffer| {
+                let start = buffer.len();
+                let new = consumer.write(packet, buffer)?;
+                sender.seal_rtp(buffer, start, new.header_len, new.ssrc, new.index).ok()
+            });
+            sent += u64::from(pushed.is_some());
+        }
+        self.totals.forwarded += sent;
+    }
+}

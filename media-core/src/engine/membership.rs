@@ -1,0 +1,222 @@
+//! Who is in, what he shows, what he sees: joining, leaving, subscribing, muting, figures.
+
+use super::Engine;
+use super::peer::{Peer, PeerKey};
+use crate::api::{
+    CloseCause, Event, JoinError, Mute, PeerId, PeerStats, Permissions, RoomId, RoomStats, SubscribeError, TrackError,
+    TrackId, TrackInfo, TransportState,
+};
+use crate::forward::{ConsumerKey, ProducerKey};
+use crate::room::Room;
+use crate::transport::srtp::Profile;
+use crate::wire::Outbox;
+use rand::Rng;
+use std::time::Instant;
+
+impl Engine {
+    pub(super) fn join(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        peer: PeerId,
+        permissions: Permissions,
+    ) -> Result<Vec<TrackInfo>, JoinError> {
+        if self.peer_ids.contains_key(&peer) {
+            return Err(JoinError::AlreadyJoined);
+        }
+        let full = |r: &Room| r.peers.len() >= self.config.limits.peers_per_room;
+        if self.room_ids.get(&room).is_some_and(|key| self.rooms.get(*key).is_some_and(full)) {
+            return Err(JoinError::RoomFull);
+        }
+        let room_key = *self.room_ids.entry(room).or_insert_with(|| self.rooms.insert(Room::new(room)));
+        // `o=` wants a number that fits 63 bits and is not used again (RFC 8829 section 5.2.1).
+        let session_id = self.rng.next_u64() >> 2;
+        let key = self.peers.insert(Peer::new(peer, room_key, permissions, session_id, now));
+        self.peer_ids.insert(peer, key);
+        if let Some(room) = self.rooms.get_mut(room_key) {
+            room.peers.push(key);
+        }
+        Ok(self.tracks_of(room_key))
+    }
+
+    fn tracks_of(&self, room: crate::room::RoomKey) -> Vec<TrackInfo> {
+        let peers = self.rooms.get(room).map(|r| r.peers.as_slice()).unwrap_or_default();
+        peers
+            .iter()
+            .filter_map(|key| self.peers.get(*key))
+            .flat_map(Peer::producers)
+            .filter_map(|key| Some(self.producers.get(key)?.info.clone()))
+            .collect()
+    }
+
+    pub(super) fn leave(&mut self, peer: PeerId, out: &mut Outbox) {
+        if let Some(key) = self.peer_ids.get(&peer).copied() {
+            self.close_peer(key, None, out);
+        }
+    }
+
+    pub(super) fn close_room(&mut self, room: RoomId, out: &mut Outbox) {
+        let Some(key) = self.room_ids.get(&room) else { return };
+        for peer in self.rooms.get(*key).map(|r| r.peers.clone()).unwrap_or_default() {
+            self.close_peer(peer, Some(CloseCause::RoomClosed), out);
+        }
+    }
+
+    /// Ends a session, whoever wants it; with a cause when the client or his signalling does not know yet.
+    pub(super) fn close_peer(&mut self, key: PeerKey, cause: Option<CloseCause>, out: &mut Outbox) {
+        self.forget_transport(key, out);
+        let Some(peer) = self.peers.remove(key) else { return };
+        self.peer_ids.remove(&peer.id);
+        peer.consumers().for_each(|consumer| self.remove_consumer(consumer));
+        peer.producers().for_each(|producer| self.remove_producer(producer));
+        let room_key = peer.room;
+        let Some(room) = self.rooms.get_mut(room_key) else { return };
+        room.peers.retain(|p| *p != key);
+        room.speakers.remove(peer.id);
+        let room_id = room.id;
+        if let Some(cause) = cause {
+            self.events.push_back(Event::Closed { room: room_id, peer: peer.id, cause });
+        }
+        if self.rooms.get(room_key).is_some_and(|r| r.peers.is_empty()) {
+            self.rooms.remove(room_key);
+            self.room_ids.remove(&room_id);
+        }
+    }
+
+    /// Closes a participant's transport and forgets every way that led to it.
+    pub(super) fn forget_transport(&mut self, key: PeerKey, out: &mut Outbox) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let paths = std::mem::take(&mut peer.paths);
+        if let Some(mut transport) = peer.transport.take() {
+            transport.close(key.flow(), out);
+            self.ufrags.remove(transport.ice.ufrag());
+        }
+        for path in paths {
+            self.forget_path(key, path);
+        }
+    }
+
+    pub(super) fn remove_producer(&mut self, key: ProducerKey) {
+        let Some(producer) = self.producers.remove(key) else { return };
+        self.tracks.remove(&producer.info.id);
+        for consumer in &producer.consumers {
+            if let Some(consumer) = self.consumers.get_mut(*consumer) {
+                consumer.show(None);
+            }
+        }
+        if let Some(owner) = self.peers.get_mut(producer.owner) {
+            owner.streams.retain(|_, stream| stream.producer() != key);
+        }
+        if let Some(room) = self.rooms.get(producer.room) {
+            let (peer, track) = (producer.info.peer, producer.info.id);
+            self.events.push_back(Event::Unpublished { room: room.id, peer, track });
+        }
+    }
+
+    pub(super) fn remove_consumer(&mut self, key: ConsumerKey) {
+        let Some(consumer) = self.consumers.remove(key) else { return };
+        if let Some((producer, _)) = consumer.source
+            && let Some(producer) = self.producers.get_mut(producer)
+        {
+            producer.consumers.retain(|k| *k != key);
+        }
+        if let Some(owner) = self.peers.get_mut(consumer.owner) {
+            owner.places.remove(&consumer.ssrc);
+        }
+    }
+
+    pub(super) fn subscribe(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        mid: &str,
+        track: Option<TrackId>,
+    ) -> Result<(), SubscribeError> {
+        let key = *self.peer_ids.get(&peer).ok_or(SubscribeError::NoSuchPeer)?;
+        let viewer = self.peers.get(key).ok_or(SubscribeError::NoSuchPeer)?;
+        let place = viewer.section(mid).and_then(|s| s.consumer).ok_or(SubscribeError::NoSuchMid)?;
+        self.point(now, place, track)
+    }
+
+    /// Points a place at a track of the same room and kind, or at none.
+    pub(super) fn point(
+        &mut self,
+        now: Instant,
+        place: ConsumerKey,
+        track: Option<TrackId>,
+    ) -> Result<(), SubscribeError> {
+        let source = track.map(|t| Ok((*self.tracks.get(&t).ok_or(SubscribeError::NoSuchTrack)?, t))).transpose()?;
+        let consumer = self.consumers.get_mut(place).ok_or(SubscribeError::NoSuchMid)?;
+        if let Some((producer, _)) = source {
+            let producer = self.producers.get(producer).ok_or(SubscribeError::NoSuchTrack)?;
+            let room_of = |key| self.peers.get(key).map(|p| p.room);
+            if room_of(producer.owner) != room_of(consumer.owner) {
+                return Err(SubscribeError::NoSuchTrack);
+            }
+            let permitted = self.peers.get(consumer.owner).is_some_and(|p| p.permissions.subscribe);
+            if producer.owner == consumer.owner || !permitted {
+                return Err(SubscribeError::Refused);
+            }
+            if producer.info.kind != consumer.kind {
+                return Err(SubscribeError::WrongKind);
+            }
+        }
+        let before = consumer.source;
+        if before == source {
+            return Ok(());
+        }
+        consumer.show(source);
+        if let Some(producer) = before.and_then(|(p, _)| self.producers.get_mut(p)) {
+            producer.consumers.retain(|k| *k != place);
+        }
+        if let Some((key, _)) = source
+            && let Some(producer) = self.producers.get_mut(key)
+        {
+            producer.consumers.push(place);
+            self.want_keyframe(now, key);
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_mute(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        track: TrackId,
+        mute: Mute,
+    ) -> Result<TrackInfo, TrackError> {
+        let owner = *self.peer_ids.get(&peer).ok_or(TrackError::NoSuchPeer)?;
+        let key = *self.tracks.get(&track).ok_or(TrackError::NoSuchTrack)?;
+        let producer = self.producers.get_mut(key).filter(|p| p.owner == owner).ok_or(TrackError::NoSuchTrack)?;
+        let before = std::mem::replace(&mut producer.info.mute, mute);
+        let info = producer.info.clone();
+        if before.is_muted() && !mute.is_muted() {
+            for consumer in &producer.consumers {
+                if let Some(consumer) = self.consumers.get_mut(*consumer) {
+                    consumer.resplice();
+                }
+            }
+            self.want_keyframe(now, key);
+        }
+        Ok(info)
+    }
+
+    pub(super) fn room_stats(&self, room: RoomId) -> Option<RoomStats> {
+        let room = self.rooms.get(*self.room_ids.get(&room)?)?;
+        let peers =
+            room.peers.iter().filter_map(|key| self.peers.get(*key)).map(|peer| self.peer_stats(peer)).collect();
+        Some(RoomStats { peers })
+    }
+
+    fn peer_stats(&self, peer: &Peer) -> PeerStats {
+        let transport = peer.transport.as_ref();
+        PeerStats {
+            peer: peer.id,
+            state: transport.map_or(TransportState::Connecting, |t| t.state()),
+            rtt_ms: peer.rtt.map(|rtt| rtt.as_secs_f32() * 1_000.0),
+            srtp_profile: transport.and_then(|t| t.profile()).map(Profile::name),
+            receive: peer.producers().filter_map(|key| Some(self.producers.get(key)?.stats())).collect(),
+            send: peer.consumers().filter_map(|key| Some(self.consumers.get(key)?.stats())).collect(),
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Carrying out offers: what a description asks for becomes transports, tracks and places.
+
+use super::Engine;
+use super::peer::{PeerKey, Section, Stream};
+use crate::api::{
+    Answer, Event, Fragment, IceMode, Mute, NegotiateError, Offer, PeerId, Source, Subscriptions, TrackId, TrackInfo,
+};
+use crate::forward::{Consumer, ConsumerKey, Producer, ProducerKey};
+use crate::negotiate::{
+    AnswerPlan, BadOffer, Direction, OfferedSection, ParsedOffer, PlaceLine, SectionPlan, read_fragment, write_answer,
+    write_fragment,
+};
+use crate::room::RoomKey;
+use crate::transport::Transport;
+use crate::wire::Outbox;
+use rand::Rng;
+use std::time::Instant;
+
+/// What a section of an offer may become.
+struct Wanted<'a> {
+    peer: PeerKey,
+    room: RoomKey,
+    sources: &'a [(String, Source)],
+    subscriptions: &'a Subscriptions,
+}
+
+impl From<BadOffer> for NegotiateError {
+    fn from(bad: BadOffer) -> Self {
+        Self::BadOffer(bad.0)
+    }
+}
+
+impl Engine {
+    pub(super) fn offer(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        offer: &Offer,
+        out: &mut Outbox,
+    ) -> Result<Answer, NegotiateError> {
+        let key = *self.peer_ids.get(&peer).ok_or(NegotiateError::NoSuchPeer)?;
+        let parsed = ParsedOffer::read(&offer.sdp, &self.config.limits)?;
+        self.check_offer(key, &parsed)?;
+        self.take_transport(now, key, &parsed, out);
+        let room = self.peers.get(key).ok_or(NegotiateError::NoSuchPeer)?.room;
+        let wanted = Wanted { peer: key, room, sources: &offer.sources, subscriptions: &offer.subscriptions };
+        self.take_sections(&wanted, &parsed);
+        self.take_subscriptions(now, key, &offer.subscriptions);
+        let answer = self.answer(key, &parsed).ok_or(NegotiateError::NoSuchPeer)?;
+        self.settle(now, key, out);
+        Ok(answer)
+    }
+
+    /// Refuses an offer as a whole, before anything of it is carried out.
+    fn check_offer(&self, key: PeerKey, offer: &ParsedOffer) -> Result<(), NegotiateError> {
+        let peer = self.peers.get(key).ok_or(NegotiateError::NoSuchPeer)?;
+        let living = || offer.sections.iter().filter(|s| s.kind.is_some());
+        let sending = living().filter(|s| s.direction.sends()).count();
+        if sending > 0 && !peer.permissions.publish {
+            return Err(NegotiateError::MayNotPublish);
+        }
+        if living().any(|s| s.direction == Direction::RecvOnly) && !peer.permissions.subscribe {
+            return Err(NegotiateError::MayNotSubscribe);
+        }
+        let limit = self.config.limits.tracks_per_peer;
+        if sending > limit {
+            return Err(NegotiateError::TooMany(format!(
+                "the offer sends {sending} tracks; at most {limit} are taken"
+            )));
+        }
+        let same_session = peer.transport.as_ref().is_some_and(|t| t.belongs_to(offer));
+        if same_session && offer.sections.len() < peer.sections.len() {
+            let (now, before) = (offer.sections.len(), peer.sections.len());
+            return Err(NegotiateError::BadOffer(format!(
+                "the offer has {now} media sections and the one before had {before}: sections are never removed (RFC 3264 section 8)"
+            )));
+        }
+        Ok(())
+    }
+
+    /// A new transport, an ICE restart, or the same as before.
+    fn take_transport(&mut self, now: Instant, key: PeerKey, offer: &ParsedOffer, out: &mut Outbox) {
+        let is_new = self.peers.get(key).is_none_or(|p| !p.transport.as_ref().is_some_and(|t| t.belongs_to(offer)));
+        if is_new {
+            self.start_over(key, out);
+        }
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        match &mut peer.transport {
+            Some(transport) => {
+                let before = transport.ice.ufrag().to_owned();
+                if transport.restart_ice(&self.config, &offer.ice, &mut self.rng) {
+                    self.ufrags.remove(&before);
+                    self.ufrags.insert(transport.ice.ufrag().to_owned(), key);
+                }
+            }
+            none => {
+                let transport = Transport::new(&self.config, &self.dtls, offer, &mut self.rng, now);
+                self.ufrags.insert(transport.ice.ufrag().to_owned(), key);
+                *none = Some(transport);
+                peer.waiting_since = now;
+                peer.was_connected = false;
+            }
+        }
+        if let Some(transport) = &mut peer.transport {
+            offer.candidates.iter().for_each(|candidate| transport.ice.add_remote_candidate(candidate));
+        }
+    }
+
+    /// Forgets an earlier transport of the participant and everything that went over it.
+    fn start_over(&mut self, key: PeerKey, out: &mut Outbox) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let sections = std::mem::take(&mut peer.sections);
+        self.forget_transport(key, out);
+        for section in sections {
+            section.consumer.into_iter().for_each(|c| self.remove_consumer(c));
+            section.producer.into_iter().for_each(|p| self.remove_producer(p));
+        }
+    }
+
+    fn take_sections(&mut self, wanted: &Wanted<'_>, offer: &ParsedOffer) {
+        let mut extensions = crate::negotiate::ExtensionIds::default();
+        for (i, offered) in offer.sections.iter().enumerate() {
+            let before = self.peers.get(wanted.peer).and_then(|p| p.sections.get(i).cloned()).unwrap_or_default();
+            let section = self.take_section(wanted, before, offered);
+            extensions.merge(offered.extensions);
+            let Some(peer) = self.peers.get_mut(wanted.peer) else { return };
+            match peer.sections.get_mut(i) {
+                Some(place) => *place = section,
+                None => peer.sections.push(section),
+            }
+        }
+        if let Some(peer) = self.peers.get_mut(wanted.peer) {
+            peer.set_extensions(extensions);
+            peer.reduced_size_rtcp = offer.sections.iter().all(|s| s.kind.is_none() || s.reduced_size_rtcp);
+        }
+    }
+
+    fn take_section(&mut self, wanted: &Wanted<'_>, before: Section, offered: &OfferedSection) -> Section {
+        // A section may be used again for something else once it was ended (RFC 8829 section 5.2.2).
+        let recycled = before.mid != offered.mid;
+        let usable = offered.kind.is_some() && !offered.codecs.is_empty();
+        let publishes = usable && offered.direction.sends();
+        let named = match wanted.subscriptions {
+            Subscriptions::ByMid(list) => list.iter().any(|(mid, _)| *mid == offered.mid),
+            Subscriptions::InOrder(_) => false,
+        };
+        let receives = usable
+            && offered.direction.receives()
+            && (offered.direction == Direction::RecvOnly || named || before.consumer.is_some());
+        let keep_producer = before.producer.filter(|_| publishes && !recycled);
+        let keep_consumer = before.consumer.filter(|_| receives && !recycled);
+        before.producer.filter(|_| keep_producer.is_none()).into_iter().for_each(|p| self.remove_producer(p));
+        before.consumer.filter(|_| keep_consumer.is_none()).into_iter().for_each(|c| self.remove_consumer(c));
+        let producer = publishes.then(|| keep_producer.unwrap_or_else(|| self.add_producer(wanted, offered)));
+        if let Some(producer) = producer {
+            self.update_producer(wanted.peer, producer, offered);
+        }
+        let consumer = receives.then(|| keep_consumer.unwrap_or_else(|| self.add_consumer(wanted.peer, offered)));
+        if let Some(consumer) = consumer.and_then(|c| self.consumers.get_mut(c)) {
+            consumer.codecs.clone_from(&offered.codecs);
+            consumer.extensions = offered.extensions;
+        }
+        Section { mid: offered.mid.clone(), producer, consumer }
+    }
+
+    fn add_producer(&mut self, wanted: &Wanted<'_>, offered: &OfferedSection) -> ProducerKey {
+        let kind = offered.kind.unwrap_or(crate::api::MediaKind::Audio);
+        let source = wanted
+            .sources
+            .iter()
+            .find(|(mid, source)| *mid == offered.mid && source.kind() == kind)
+            .map_or_else(|| Source::default_for(kind), |(_, source)| *source);
+        self.tracks_made += 1;
+        // The worker's number keeps the ids of several workers apart.
+        let id = TrackId((u64::from(self.config.worker) << 40) | self.tracks_made);
+        let peer = self.peers.get(wanted.peer).map_or(PeerId(0), |p| p.id);
+        let info = TrackInfo { id, peer, source, kind, mute: Mute::default(), mid: offered.mid.clone() };
+        if let Some(room) = self.rooms.get(wanted.room) {
+            self.events.push_back(Event::Published { room: room.id, track: info.clone() });
+        }
+        let key = self.producers.insert(Producer::new(wanted.peer, wanted.room, info, &self.config.limits));
+        self.tracks.insert(id, key);
+        key
+    }
+
+    fn update_producer(&mut self, owner: PeerKey, key: ProducerKey, offered: &OfferedSection) {
+        let Some(producer) = self.producers.get_mut(key) else { return };
+        producer.codecs.clone_from(&offered.codecs);
+        let Some(peer) = self.peers.get_mut(owner) else { return };
+        if let Some(ssrc) = offered.ssrc.filter(|ssrc| producer.ssrc != Some(*ssrc)) {
+            if producer.ssrc.is_some() {
+                for consumer in &producer.consumers {
+                    self.consumers.get_mut(*consumer).into_iter().for_each(Consumer::resplice);
+                }
+            }
+            peer.streams.retain(|_, stream| *stream != Stream::Media(key));
+            peer.streams.insert(ssrc, Stream::Media(key));
+            producer.restart(ssrc);
+        }
+        if let Some(rtx) = offered.rtx_ssrc.filter(|ssrc| producer.rtx_ssrc != Some(*ssrc)) {
+            peer.streams.retain(|_, stream| *stream != Stream::Rtx(key));
+            peer.streams.insert(rtx, Stream::Rtx(key));
+            producer.rtx_ssrc = Some(rtx);
+        }
+    }
+
+    fn add_consumer(&mut self, owner: PeerKey, offered: &OfferedSection) -> ConsumerKey {
+        let kind = offered.kind.unwrap_or(crate::api::MediaKind::Audio);
+        let mut taken: Vec<u32> = self.peers.get(owner).into_iter().flat_map(|p| p.places.keys().copied()).collect();
+        let mut fresh = || loop {
+            let ssrc = self.rng.next_u32();
+            if ssrc != 0 && !taken.contains(&ssrc) {
+                taken.push(ssrc);
+                return ssrc;
+            }
+        };
+        let ssrcs = (fresh(), fresh());
+        let seed = self.rng.next_u64();
+        let key = self.consumers.insert(Consumer::new(owner, &offered.mid, kind, ssrcs, seed));
+        if let Some(peer) = self.peers.get_mut(owner) {
+            peer.places.insert(ssrcs.0, key);
+        }
+        key
+    }
+
+    /// Tracks that are gone, or never were, leave their places empty: whoever offered may not have heard yet.
+    fn take_subscriptions(&mut self, now: Instant, key: PeerKey, subscriptions: &Subscriptions) {
+        let Some(peer) = self.peers.get(key) else { return };
+        let mut wishes = Vec::new();
+        match subscriptions {
+            Subscriptions::ByMid(list) => {
+                wishes.extend(list.iter().filter_map(|(mid, track)| Some((peer.section(mid)?.consumer?, *track))));
+            }
+            Subscriptions::InOrder(tracks) => {
+                let mut left = tracks.clone();
+                for place in peer.consumers() {
+                    let Some(kind) = self.consumers.get(place).map(|c| c.kind) else { continue };
+                    let fits = |t: &TrackId| {
+                        self.tracks.get(t).and_then(|p| self.producers.get(*p)).is_some_and(|p| p.info.kind == kind)
+                    };
+                    if let Some(i) = left.iter().position(fits) {
+                        wishes.push((place, left.remove(i)));
+                    }
+                }
+            }
+        }
+        for (place, track) in wishes {
+            if let Err(refused) = self.point(now, place, Some(track)) {
+                tracing::debug!(%track, %refused, "a subscription of an offer is left out");
+            }
+        }
+    }
+
+    fn answer(&mut self, key: PeerKey, offer: &ParsedOffer) -> Option<Answer> {
+        let peer = self.peers.get_mut(key)?;
+        peer.session_version += 1;
+        let peer = self.peers.get(key)?;
+        let transport = peer.transport.as_ref()?;
+        let sections = offer.sections.iter().zip(&peer.sections).map(|(offered, section)| {
+            let usable = offered.kind.is_some() && !offered.codecs.is_empty();
+            let direction = match (section.producer.is_some(), section.consumer.is_some()) {
+                (true, true) => Direction::SendRecv,
+                (true, false) => Direction::RecvOnly,
+                (false, true) => Direction::SendOnly,
+                (false, false) => Direction::Inactive,
+            };
+            let place = section.consumer.and_then(|c| self.consumers.get(c)).map(|c| PlaceLine {
+                ssrc: c.ssrc,
+                rtx_ssrc: c.codecs.iter().any(|c| c.rtx_payload_type.is_some()).then_some(c.rtx_ssrc),
+                stream: self.stream_name(c),
+                track: c.source.map_or_else(|| format!("place-{}", c.mid), |(_, track)| track.to_string()),
+            });
+            SectionPlan { offered, direction: usable.then_some(direction), codecs: &offered.codecs, place }
+        });
+        let sdp = write_answer(&AnswerPlan {
+            session_id: peer.session_id,
+            session_version: peer.session_version,
+            ice_lite: self.config.ice == IceMode::Lite,
+            ufrag: transport.ice.ufrag(),
+            password: transport.ice.password(),
+            fingerprint: &self.fingerprint,
+            role: transport.role(),
+            addresses: &self.config.addresses,
+            sections: sections.collect(),
+        });
+        let published = peer.producers().filter_map(|p| Some(self.producers.get(p)?.info.clone())).collect();
+        Some(Answer { sdp, published, ice_ufrag: transport.ice.ufrag().to_owned() })
+    }
+
+    /// `a=msid` stream of a place: its publisher, so that a receiver keeps his sound and picture together.
+    fn stream_name(&self, consumer: &Consumer) -> String {
+        consumer
+            .source
+            .and_then(|(producer, _)| self.producers.get(producer))
+            .map_or_else(|| "-".to_owned(), |producer| producer.info.peer.to_string())
+    }
+
+    pub(super) fn add_candidate(&mut self, now: Instant, peer: PeerId, candidate: &str, out: &mut Outbox) {
+        let Some(key) = self.peer_ids.get(&peer).copied() else { return };
+        if let Some(transport) = self.peers.get_mut(key).and_then(|p| p.transport.as_mut()) {
+            transport.ice.add_remote_candidate(candidate);
+            self.settle(now, key, out);
+        }
+    }
+
+    pub(super) fn fragment(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        body: &str,
+        out: &mut Outbox,
+    ) -> Result<Fragment, NegotiateError> {
+        let trickled = read_fragment(body, self.config.limits.sdp_bytes)?;
+        let key = *self.peer_ids.get(&peer).ok_or(NegotiateError::NoSuchPeer)?;
+        let peer = self.peers.get_mut(key).ok_or(NegotiateError::NoSuchPeer)?;
+        let transport = peer.transport.as_mut().ok_or(NegotiateError::NoSession)?;
+        let before = transport.ice.ufrag().to_owned();
+        let restarted =
+            trickled.credentials.is_some_and(|remote| transport.restart_ice(&self.config, &remote, &mut self.rng));
+        trickled.candidates.iter().for_each(|candidate| transport.ice.add_remote_candidate(candidate));
+        let answer = if restarted {
+            let ufrag = transport.ice.ufrag().to_owned();
+            let mid = peer.sections.first().map_or("0", |s| s.mid.as_str());
+            let lite = self.config.ice == IceMode::Lite;
+            let sdpfrag = write_fragment(&ufrag, transport.ice.password(), mid, &self.config.addresses, lite);
+            self.ufrags.remove(&before);
+            self.ufrags.insert(ufrag.clone(), key);
+            Fragment::Restarted { sdpfrag, ice_ufrag: ufrag }
+        } else {
+            Fragment::Taken
+        };
+        self.settle(now, key, out);
+        Ok(answer)
+    }
+}

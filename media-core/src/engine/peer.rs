@@ -1,0 +1,151 @@
+//! One participant in the engine: his transport, what he publishes, where he receives.
+
+use crate::api::{PeerId, Permissions};
+use crate::forward::{Arrivals, ConsumerKey, ProducerKey};
+use crate::negotiate::{Extension, ExtensionIds};
+use crate::room::RoomKey;
+use crate::transport::Transport;
+use crate::wire::Path;
+use rustc_hash::FxHashMap;
+use std::time::{Duration, Instant};
+
+slotmap::new_key_type! {
+    /// A participant in the engine.
+    pub(crate) struct PeerKey;
+}
+
+impl PeerKey {
+    /// The flow of his datagrams: his slot's number, which nobody else has while he is here.
+    pub(super) fn flow(self) -> u32 {
+        slotmap::Key::data(&self).as_ffi() as u32
+    }
+}
+
+/// What an SSRC of a publisher carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    Media(ProducerKey),
+    Rtx(ProducerKey),
+}
+
+impl Stream {
+    pub(super) fn producer(self) -> ProducerKey {
+        match self {
+            Self::Media(key) | Self::Rtx(key) => key,
+        }
+    }
+}
+
+/// A media section of his description.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Section {
+    pub(super) mid: String,
+    pub(super) producer: Option<ProducerKey>,
+    pub(super) consumer: Option<ConsumerKey>,
+}
+
+/// One participant.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(super) id: PeerId,
+    pub(super) room: RoomKey,
+    pub(super) permissions: Permissions,
+    pub(super) transport: Option<Transport>,
+    pub(super) sections: Vec<Section>,
+    pub(super) streams: FxHashMap<u32, Stream>,
+    pub(super) places: FxHashMap<u32, ConsumerKey>,
+    pub(super) extensions: ExtensionIds,
+    pub(super) transport_sequence_id: Option<u8>,
+    pub(super) reduced_size_rtcp: bool,
+    pub(super) arrivals: Arrivals,
+    /// Addresses that ICE validated for him, oldest first.
+    pub(super) paths: Vec<Path>,
+    /// From his NTP clock to ours, in units of 2^-32 s: the smallest difference seen, so the least delayed.
+    pub(super) ntp_shift: Option<u64>,
+    pub(super) rtt: Option<Duration>,
+    pub(super) session_id: u64,
+    pub(super) session_version: u64,
+    pub(super) quality: u8,
+    /// What he may still be sent again before the next refill.
+    pub(super) retransmissions_left: u32,
+    /// His first offer, or when his transport was last up: what time-outs count from.
+    pub(super) waiting_since: Instant,
+    pub(super) was_connected: bool,
+    pub(super) timers: Timers,
+}
+
+/// When he needs attention.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timers {
+    /// Sender and receiver reports.
+    pub(super) report_at: Instant,
+    /// NACKs, transport feedback, key-frame requests; `None` when none can be due.
+    pub(super) fast_at: Option<Instant>,
+    /// ICE and DTLS.
+    pub(super) transport_at: Option<Instant>,
+    /// What the engine's queue holds for him.
+    pub(super) armed: Option<Instant>,
+}
+
+impl Timers {
+    pub(super) fn next(&self) -> Instant {
+        [self.fast_at, self.transport_at].into_iter().flatten().fold(self.report_at, Instant::min)
+    }
+
+    /// Wants the fast tick by `at`.
+    pub(super) fn hasten(&mut self, at: Instant) {
+        self.fast_at = Some(self.fast_at.map_or(at, |fast| fast.min(at)));
+    }
+}
+
+/// Retransmissions that a participant may ask for each second: several times what loss that can be repaired needs, and a bound
+/// on what a forged flood of NACKs costs.
+pub(super) const RETRANSMISSIONS_PER_S: u32 = 1_000;
+
+/// Validated addresses kept for a participant: both families, UDP and TCP, before and after a change of network.
+pub(super) const MAX_PATHS: usize = 16;
+
+impl Peer {
+    pub(super) fn new(id: PeerId, room: RoomKey, permissions: Permissions, session_id: u64, now: Instant) -> Self {
+        Self {
+            id,
+            room,
+            permissions,
+            transport: None,
+            sections: Vec::new(),
+            streams: FxHashMap::default(),
+            places: FxHashMap::default(),
+            extensions: ExtensionIds::default(),
+            transport_sequence_id: None,
+            reduced_size_rtcp: false,
+            arrivals: Arrivals::new(now),
+            paths: Vec::new(),
+            ntp_shift: None,
+            rtt: None,
+            session_id,
+            session_version: 0,
+            quality: 5,
+            retransmissions_left: RETRANSMISSIONS_PER_S,
+            waiting_since: now,
+            was_connected: false,
+            timers: Timers { report_at: now, fast_at: None, transport_at: None, armed: None },
+        }
+    }
+
+    pub(super) fn set_extensions(&mut self, ids: ExtensionIds) {
+        self.extensions = ids;
+        self.transport_sequence_id = ids.get(Extension::TransportSequence);
+    }
+
+    pub(super) fn producers(&self) -> impl Iterator<Item = ProducerKey> + '_ {
+        self.sections.iter().filter_map(|s| s.producer)
+    }
+
+    pub(super) fn consumers(&self) -> impl Iterator<Item = ConsumerKey> + '_ {
+        self.sections.iter().filter_map(|s| s.consumer)
+    }
+
+    pub(super) fn section(&self, mid: &str) -> Option<&Section> {
+        self.sections.iter().find(|s| s.mid == mid)
+    }
+}

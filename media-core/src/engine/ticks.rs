@@ -1,0 +1,237 @@
+//! What is done when its time comes: a queue of deadlines, and for each participant and room what is due.
+
+use super::peer::{PeerKey, RETRANSMISSIONS_PER_S};
+use super::{Engine, PathChange};
+use crate::api::{CloseCause, Event, MediaKind, TransportState};
+use crate::forward::ProducerKey;
+use crate::room::{RoomKey, SPEAKERS_TICK};
+use crate::transport::Change;
+use crate::wire::{Outbox, Path};
+use std::cmp::Ordering;
+use std::time::{Duration, Instant};
+
+/// Sender and receiver reports, and checks of time-outs, this far apart.
+const REPORT_INTERVAL: Duration = Duration::from_millis(1_000);
+/// Transport feedback and repeated NACKs: a bandwidth estimator wants its feedback every 50 to 100 ms.
+pub(super) const FAST_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Whose time comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timer {
+    Peer(PeerKey),
+    Room(RoomKey),
+}
+
+/// An entry of the queue; the earliest comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Due(Instant, Timer);
+
+impl Due {
+    pub(super) fn at(&self) -> Instant {
+        self.0
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.0.cmp(&self.0)
+    }
+}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Engine {
+    /// Sees to it that a participant gets his turn when he needs it. Entries of the queue that are out of date are passed over
+    /// when they come up.
+    pub(super) fn arm(&mut self, key: PeerKey) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let next = peer.timers.next();
+        if peer.timers.armed.is_none_or(|armed| next < armed) {
+            peer.timers.armed = Some(next);
+            self.timers.push(Due(next, Timer::Peer(key)));
+        }
+    }
+
+    /// The next timer that is due, if it is still meant.
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<Timer> {
+        while self.timers.peek().is_some_and(|due| due.at() <= now) {
+            let Due(at, timer) = self.timers.pop()?;
+            let meant = match timer {
+                Timer::Peer(key) => self.peers.get_mut(key).map(|p| &mut p.timers.armed),
+                Timer::Room(key) => self.rooms.get_mut(key).map(|r| &mut r.tick_at),
+            };
+            if let Some(armed) = meant.filter(|armed| **armed == Some(at)) {
+                *armed = None;
+                return Some(timer);
+            }
+        }
+        None
+    }
+
+    pub(super) fn tick(&mut self, now: Instant, timer: Timer, out: &mut Outbox) {
+        match timer {
+            Timer::Peer(key) => self.tick_peer(now, key, out),
+            Timer::Room(key) => self.tick_room(now, key),
+        }
+    }
+
+    fn tick_peer(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let timers = peer.timers;
+        let mut failed = None;
+        if timers.transport_at.is_some_and(|at| at <= now) {
+            failed = peer.transport.as_mut().and_then(|t| t.handle_timeout(now));
+        }
+        if timers.fast_at.is_some_and(|at| at <= now) {
+            peer.timers.fast_at = None;
+            self.write_fast_feedback(now, key, out);
+        }
+        if timers.report_at <= now {
+            if let Some(peer) = self.peers.get_mut(key) {
+                peer.timers.report_at = now + REPORT_INTERVAL;
+                peer.retransmissions_left = RETRANSMISSIONS_PER_S;
+            }
+            self.write_reports(now, key, out);
+            if self.is_overdue(now, key) {
+                return self.close_peer(key, Some(CloseCause::TimedOut), out);
+            }
+        }
+        if let Some(change) = failed {
+            self.transport_changed(now, key, change, out);
+        }
+        self.settle(now, key, out);
+    }
+
+    /// Whether a participant's transport has been down for longer than it may.
+    fn is_overdue(&self, now: Instant, key: PeerKey) -> bool {
+        let Some(peer) = self.peers.get(key) else { return false };
+        let Some(transport) = &peer.transport else { return false };
+        let limit = if peer.was_connected {
+            Duration::from_millis(self.config.limits.disconnected_ms)
+        } else {
+            self.config.limits.connect_timeout
+        };
+        transport.state() != TransportState::Connected && now.saturating_duration_since(peer.waiting_since) > limit
+    }
+
+    /// Drains a participant's transport, tells what changed, and arms his timer. Ends whatever touched his transport.
+    pub(super) fn settle(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let changes = peer.transport.as_mut().map(|t| t.drain(now, key.flow(), out)).unwrap_or_default();
+        for change in changes {
+            self.transport_changed(now, key, change, out);
+        }
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.timers.transport_at = peer.transport.as_mut().and_then(|t| t.next_deadline(now));
+        self.arm(key);
+    }
+
+    pub(super) fn transport_changed(&mut self, now: Instant, key: PeerKey, change: Change, out: &mut Outbox) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        match change {
+            Change::ClosedByClient => self.close_peer(key, Some(CloseCause::ClosedByClient), out),
+            Change::Failed(why) => {
+                tracing::info!(peer = %peer.id, why, "the DTLS handshake failed");
+                self.close_peer(key, Some(CloseCause::DtlsFailed), out);
+            }
+            Change::State(state) => {
+                if state == TransportState::Connected && !peer.was_connected {
+                    peer.was_connected = true;
+                    self.totals.connected += 1;
+                    self.totals.connect_ms += now.saturating_duration_since(peer.waiting_since).as_millis() as u64;
+                }
+                peer.waiting_since = now;
+                let (id, room) = (peer.id, peer.room);
+                if let Some(room) = self.rooms.get(room) {
+                    self.events.push_back(Event::Transport { room: room.id, peer: id, state });
+                }
+                if state == TransportState::Connected {
+                    self.refresh_places(now, key);
+                }
+            }
+        }
+    }
+
+    /// A receiver that can be reached now wants to see everything he is subscribed to.
+    fn refresh_places(&mut self, now: Instant, key: PeerKey) {
+        let places: Vec<_> = self.peers.get(key).into_iter().flat_map(|p| p.consumers()).collect();
+        for place in places {
+            if let Some((producer, _)) = self.consumers.get(place).and_then(|c| c.source) {
+                self.want_keyframe(now, producer);
+            }
+        }
+    }
+
+    /// Has a key frame asked of a track's publisher, as soon as it may be.
+    pub(super) fn want_keyframe(&mut self, now: Instant, key: ProducerKey) {
+        let Some(producer) = self.producers.get_mut(key).filter(|p| p.info.kind == MediaKind::Video) else { return };
+        producer.keyframes.want();
+        let owner = producer.owner;
+        if let (Some(at), Some(peer)) = (producer.keyframes.deadline(now), self.peers.get_mut(owner)) {
+            peer.timers.hasten(at);
+            self.arm(owner);
+        }
+    }
+
+    /// Has a room's levels looked at from now on.
+    pub(super) fn wake_room(&mut self, now: Instant, key: RoomKey) {
+        if let Some(room) = self.rooms.get_mut(key)
+            && room.tick_at.is_none()
+        {
+            room.tick_at = Some(now + SPEAKERS_TICK);
+            self.timers.push(Due(now + SPEAKERS_TICK, Timer::Room(key)));
+        }
+    }
+
+    fn tick_room(&mut self, now: Instant, key: RoomKey) {
+        let Some(room) = self.rooms.get_mut(key) else { return };
+        let members = &room.peers;
+        let mut alive = false;
+        let meters = self
+            .producers
+            .values_mut()
+            .filter(|p| p.room == key && p.info.kind == MediaKind::Audio && members.contains(&p.owner))
+            .map(|p| {
+                alive |= p.meter.is_alive(now);
+                (p.info.peer, &mut p.meter)
+            });
+        let told = room.speakers.tick(now, meters);
+        let silent = !alive && told.is_none();
+        if let Some((speakers, dominant)) = told {
+            self.events.push_back(Event::Speakers { room: room.id, speakers, dominant });
+        }
+        if !silent {
+            self.wake_room(now, key);
+        }
+    }
+
+    /// A path's datagrams are this participant's from now on: ICE said so.
+    pub(super) fn learn_path(&mut self, key: PeerKey, path: Path) {
+        if self.paths.get(&path) == Some(&key) {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let crowded_out = (peer.paths.len() >= super::peer::MAX_PATHS).then(|| peer.paths.remove(0));
+        peer.paths.push(path);
+        if let Some(before) = self.paths.insert(path, key)
+            && let Some(peer) = self.peers.get_mut(before)
+        {
+            peer.paths.retain(|p| *p != path);
+        }
+        self.path_changes.push_back(PathChange::Added(path));
+        if let Some(old) = crowded_out {
+            self.forget_path(key, old);
+        }
+    }
+
+    pub(super) fn forget_path(&mut self, key: PeerKey, path: Path) {
+        if self.paths.get(&path) == Some(&key) {
+            self.paths.remove(&path);
+            self.path_changes.push_back(PathChange::Removed(path));
+        }
+    }
+}

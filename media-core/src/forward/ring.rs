@@ -1,0 +1,60 @@
+//! The last packets of a track, kept once for all its receivers: what a NACK is answered from (RFC 4588).
+
+/// A packet as it is kept.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Kept {
+    index: Option<u64>,
+    pub(crate) marker: bool,
+    pub(crate) timestamp: u32,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// The ring. A slot's buffer is allocated when it is first used, and used again: in a steady state nothing is.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    slots: Vec<Kept>,
+}
+
+impl Ring {
+    /// A ring of `packets` (rounded up to a power of two).
+    pub(crate) fn new(packets: usize) -> Self {
+        Self { slots: vec![Kept::default(); packets.max(1).next_power_of_two()] }
+    }
+
+    fn slot(&self, index: u64) -> usize {
+        index as usize & (self.slots.len() - 1)
+    }
+
+    /// Keeps a packet, in place of the one a whole ring ago.
+    pub(crate) fn keep(&mut self, index: u64, marker: bool, timestamp: u32, payload: &[u8]) {
+        let slot = self.slot(index);
+        let kept = &mut self.slots[slot];
+        kept.index = Some(index);
+        kept.marker = marker;
+        kept.timestamp = timestamp;
+        kept.payload.clear();
+        kept.payload.extend_from_slice(payload);
+    }
+
+    /// The packet of this number, if it is still here.
+    pub(crate) fn get(&self, index: u64) -> Option<&Kept> {
+        self.slots.get(self.slot(index)).filter(|kept| kept.index == Some(index))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_last_and_no_others() {
+        let mut ring = Ring::new(4);
+        for index in 0..10u64 {
+            ring.keep(index, false, index as u32, &[index as u8]);
+        }
+        assert!(ring.get(5).is_none());
+        assert_eq!(ring.get(6).map(|k| k.payload.as_slice()), Some(&[6][..]));
+        assert_eq!(ring.get(9).map(|k| k.timestamp), Some(9));
+        assert!(ring.get(10).is_none());
+    }
+}

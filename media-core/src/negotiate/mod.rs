@@ -1,0 +1,14 @@
+//! Offer and answer (RFC 8829, RFC 3264): an offer is read into what it means, and an answer written from what was decided.
+//! Nothing here changes anything.
+
+mod answer;
+mod codec;
+mod extension;
+mod fragment;
+mod offer;
+
+pub(crate) use answer::{AnswerPlan, PlaceLine, SectionPlan, write as write_answer};
+pub(crate) use codec::{CodecEntry, Format, matching};
+pub(crate) use extension::{Extension, ExtensionIds};
+pub(crate) use fragment::{read as read_fragment, write as write_fragment};
+pub(crate) use offer::{BadOffer, Direction, Fingerprint, OfferedSection, ParsedOffer, SetupRole};

@@ -1,0 +1,30 @@
+//! Who is in a room, and who speaks in it.
+
+mod speakers;
+
+pub(crate) use speakers::{Meter, Speakers, TICK as SPEAKERS_TICK};
+
+use crate::api::RoomId;
+use crate::engine::PeerKey;
+use std::time::Instant;
+
+slotmap::new_key_type! {
+    /// A room in the engine.
+    pub(crate) struct RoomKey;
+}
+
+/// One room.
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) id: RoomId,
+    pub(crate) peers: Vec<PeerKey>,
+    pub(crate) speakers: Speakers,
+    /// When levels are looked at next; `None` while nobody sends audio.
+    pub(crate) tick_at: Option<Instant>,
+}
+
+impl Room {
+    pub(crate) fn new(id: RoomId) -> Self {
+        Self { id, peers: Vec::new(), speakers: Speakers::default(), tick_at: None }
+    }
+}

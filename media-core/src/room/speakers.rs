@@ -1,0 +1,174 @@
+//! Who speaks, and who holds the floor, from the audio levels that clients send (RFC 6464): nothing is decoded.
+
+use crate::api::{PeerId, Speaker};
+use std::time::{Duration, Instant};
+
+/// How often levels are looked at.
+pub(crate) const TICK: Duration = Duration::from_millis(100);
+/// A person speaks whose smoothed level is at least this, in -dBov. Room noise is mostly under 60, speech over 40.
+const SPEAKING_DBOV: f32 = 50.0;
+/// He goes on speaking for this long after his last loud tick: pauses between words are no silence.
+const HANGOVER: Duration = Duration::from_millis(600);
+/// A challenger takes the floor after he was the loudest for this long: bursts (a cough, a door) are under 200 ms.
+const TAKEOVER: Duration = Duration::from_millis(400);
+/// And by this much louder than the holder, in dB, while the holder speaks too.
+const MARGIN_DB: f32 = 6.0;
+/// Changes of level smaller than this are not told.
+const TOLD_STEP_DB: i16 = 6;
+/// No packets for this long is silence (DTX sends one each 400 ms).
+const STALE: Duration = Duration::from_millis(500);
+
+/// One person's level.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Meter {
+    loudest_dbov: u8,
+    smoothed_dbov: f32,
+    heard: Option<Instant>,
+    loud: Option<Instant>,
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self { loudest_dbov: 127, smoothed_dbov: 127.0, heard: None, loud: None }
+    }
+}
+
+impl Meter {
+    /// Notes the level of a packet.
+    #[inline]
+    pub(crate) fn note(&mut self, now: Instant, level_dbov: u8) {
+        self.loudest_dbov = self.loudest_dbov.min(level_dbov);
+        self.heard = Some(now);
+    }
+
+    /// Whether packets still come.
+    pub(crate) fn is_alive(&self, now: Instant) -> bool {
+        self.heard.is_some_and(|at| now.saturating_duration_since(at) < STALE)
+    }
+
+    /// Closes a tick; gives the smoothed level of a person who speaks.
+    fn tick(&mut self, now: Instant) -> Option<f32> {
+        let level = if self.is_alive(now) { f32::from(self.loudest_dbov) } else { 127.0 };
+        self.loudest_dbov = 127;
+        // Up fast, down slowly: a syllable counts at once, a breath does not.
+        let weight = if level < self.smoothed_dbov { 0.6 } else { 0.2 };
+        self.smoothed_dbov += weight * (level - self.smoothed_dbov);
+        if self.smoothed_dbov <= SPEAKING_DBOV {
+            self.loud = Some(now);
+        }
+        let speaks = self.loud.is_some_and(|at| now.saturating_duration_since(at) <= HANGOVER);
+        speaks.then_some(self.smoothed_dbov)
+    }
+}
+
+/// Who speaks in a room.
+#[derive(Debug, Default)]
+pub(crate) struct Speakers {
+    dominant: Option<PeerId>,
+    challenger: Option<(PeerId, Instant)>,
+    told: (Vec<Speaker>, Option<PeerId>),
+}
+
+impl Speakers {
+    /// Closes a tick over everyone's meter; gives what to tell, if it changed.
+    pub(crate) fn tick<'a>(
+        &mut self,
+        now: Instant,
+        meters: impl Iterator<Item = (PeerId, &'a mut Meter)>,
+    ) -> Option<(Vec<Speaker>, Option<PeerId>)> {
+        let mut speaking: Vec<(PeerId, f32)> =
+            meters.filter_map(|(peer, meter)| meter.tick(now).map(|level| (peer, level))).collect();
+        speaking.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+        self.elect(now, &speaking);
+        let speakers: Vec<_> = speaking
+            .into_iter()
+            .map(|(peer, level)| Speaker { peer, level_dbov: level.clamp(0.0, 127.0) as u8 })
+            .collect();
+        let changed = self.dominant != self.told.1 || !alike(&speakers, &self.told.0);
+        changed.then(|| {
+            self.told = (speakers, self.dominant);
+            self.told.clone()
+        })
+    }
+
+    /// Forgets a person who left.
+    pub(crate) fn remove(&mut self, peer: PeerId) {
+        self.dominant = self.dominant.filter(|p| *p != peer);
+        self.challenger = self.challenger.filter(|(p, _)| *p != peer);
+    }
+
+    fn elect(&mut self, now: Instant, speaking: &[(PeerId, f32)]) {
+        let Some(&(loudest, level)) = speaking.first() else {
+            self.challenger = None;
+            return;
+        };
+        let holder = self.dominant.and_then(|d| speaking.iter().find(|(peer, _)| *peer == d));
+        let contested = holder.is_none_or(|(_, held)| level + MARGIN_DB <= *held);
+        if Some(loudest) == self.dominant || !contested {
+            self.challenger = None;
+            return;
+        }
+        match self.challenger {
+            Some((peer, since)) if peer == loudest => {
+                if now.saturating_duration_since(since) >= TAKEOVER {
+                    self.dominant = Some(loudest);
+                    self.challenger = None;
+                }
+            }
+            _ => self.challenger = Some((loudest, now)),
+        }
+    }
+}
+
+/// Whether two lists name the same people at about the same levels.
+fn alike(a: &[Speaker], b: &[Speaker]) -> bool {
+    a.len() == b.len()
+        && a.iter()
+            .zip(b)
+            .all(|(a, b)| a.peer == b.peer && (i16::from(a.level_dbov) - i16::from(b.level_dbov)).abs() < TOLD_STEP_DB)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs ticks of 100 ms; `levels` gives each person's level at a tick.
+    fn run(ticks: u32, levels: impl Fn(u32) -> Vec<(u64, u8)>) -> (Option<PeerId>, Vec<PeerId>) {
+        let start = Instant::now();
+        let mut speakers = Speakers::default();
+        let mut meters = std::collections::BTreeMap::<u64, Meter>::new();
+        for tick in 0..ticks {
+            let now = start + TICK * tick;
+            for (peer, level) in levels(tick) {
+                meters.entry(peer).or_default().note(now, level);
+            }
+            speakers.tick(now, meters.iter_mut().map(|(peer, meter)| (PeerId(*peer), meter)));
+        }
+        (speakers.dominant, speakers.told.0.iter().map(|s| s.peer).collect())
+    }
+
+    #[test]
+    fn the_loudest_for_long_enough_holds_the_floor() {
+        assert_eq!(run(10, |_| vec![(1, 70), (2, 30)]), (Some(PeerId(2)), vec![PeerId(2)]));
+    }
+
+    #[test]
+    fn a_burst_does_not_take_the_floor() {
+        let levels = |t| vec![(1, 35), (2, if (20..22).contains(&t) { 10 } else { 90 })];
+        assert_eq!(run(30, levels).0, Some(PeerId(1)));
+    }
+
+    #[test]
+    fn the_floor_passes_when_another_speaks_and_stays_in_silence() {
+        let levels = |t| vec![(1, if t < 20 { 35 } else { 100 }), (2, if (25..40).contains(&t) { 35 } else { 100 })];
+        assert_eq!(run(40, levels).0, Some(PeerId(2)));
+        assert_eq!(run(80, levels), (Some(PeerId(2)), vec![]));
+    }
+
+    #[test]
+    fn equals_do_not_alternate() {
+        let levels = |t| vec![(1, if t % 2 == 0 { 30 } else { 34 }), (2, if t % 2 == 0 { 34 } else { 30 })];
+        let winner = run(20, levels).0;
+        assert_eq!(run(60, levels).0, winner);
+    }
+}
