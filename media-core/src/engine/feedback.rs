@@ -47,7 +47,7 @@ impl Engine {
                 report.reports().for_each(|block| self.report_block(now, key, &block));
             }
             RtcpPacket::ReceiverReport(report) => {
-                report.reports().for_each(|block| self.report_block(now, key, &block))
+                report.reports().for_each(|block| self.report_block(now, key, &block));
             }
             RtcpPacket::Nack(nack) => self.nack(key, nack, out),
             RtcpPacket::PictureLoss { media_ssrc, .. } => self.keyframe_wanted(now, key, *media_ssrc),

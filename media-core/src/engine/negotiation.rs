@@ -121,7 +121,7 @@ impl Engine {
         let mut extensions = crate::negotiate::ExtensionIds::default();
         for (i, offered) in offer.sections.iter().enumerate() {
             let before = self.peers.get(wanted.peer).and_then(|p| p.sections.get(i).cloned()).unwrap_or_default();
-            let section = self.take_section(wanted, before, offered);
+            let section = self.take_section(wanted, &before, offered);
             extensions.merge(offered.extensions);
             let Some(peer) = self.peers.get_mut(wanted.peer) else { return };
             match peer.sections.get_mut(i) {
@@ -135,7 +135,7 @@ impl Engine {
         }
     }
 
-    fn take_section(&mut self, wanted: &Wanted<'_>, before: Section, offered: &OfferedSection) -> Section {
+    fn take_section(&mut self, wanted: &Wanted<'_>, before: &Section, offered: &OfferedSection) -> Section {
         // A section may be used again for something else once it was ended (RFC 8829 section 5.2.2).
         let recycled = before.mid != offered.mid;
         let usable = offered.kind.is_some() && !offered.codecs.is_empty();

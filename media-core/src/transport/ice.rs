@@ -98,6 +98,7 @@ impl Ice {
     }
 
     /// Takes a STUN message. `false` when it is not for this agent, or not authentic.
+    #[expect(clippy::large_types_passed_by_value, reason = "the agent takes it by value")]
     pub(crate) fn handle_packet(&mut self, now: Instant, path: Path, message: StunMessage<'_>) -> bool {
         self.agent.handle_packet(
             now,

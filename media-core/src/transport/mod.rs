@@ -107,6 +107,7 @@ impl Transport {
     }
 
     /// Takes a STUN message; `false` when it is not authentic.
+    #[expect(clippy::large_types_passed_by_value, reason = "the agent takes it by value")]
     pub(crate) fn handle_stun(&mut self, now: Instant, path: Path, message: StunMessage<'_>) -> bool {
         let authentic = self.ice.handle_packet(now, path, message);
         if authentic && self.path.is_none() {

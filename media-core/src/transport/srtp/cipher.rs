@@ -10,7 +10,7 @@ use aws_lc_rs::{constant_time, hmac};
 #[derive(Debug)]
 pub(super) enum Cipher {
     Gcm(Gcm),
-    Cm(Cm),
+    Cm(Box<Cm>),
 }
 
 /// AES-GCM (RFC 7714).
@@ -63,7 +63,7 @@ impl Cipher {
                 derive(Label::Authentication, &mut auth)?;
                 let key = UnboundCipherKey::new(&AES_128, key).and_then(EncryptingKey::ctr).map_err(|_| BadKeys)?;
                 let auth = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &auth);
-                Ok(Self::Cm(Cm { key, auth, salt }))
+                Ok(Self::Cm(Box::new(Cm { key, auth, salt })))
             }
         }
     }
