@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::peer::{Peer, PeerKey, Stream};
-use super::ticks::FAST_INTERVAL;
+use super::ticks::NACK_INTERVAL;
 use crate::api::{DropCause, Event, TransportState};
 use crate::forward::{ConsumerKey, Reception, SenderClock};
 use crate::transport::srtp::OpenError;
@@ -144,7 +144,7 @@ impl Engine {
             }
             producer.keyframes.deadline(now).into_iter().for_each(&mut soon);
             if !producer.nacker.is_idle() {
-                soon(now + FAST_INTERVAL);
+                soon(now + NACK_INTERVAL);
             }
         }
         while !batch.peer.arrivals.is_empty() {

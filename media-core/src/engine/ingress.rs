@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::peer::{PeerKey, Stream};
-use super::ticks::FAST_INTERVAL;
+use super::ticks::{FEEDBACK_INTERVAL, NACK_INTERVAL};
 use crate::api::{DropCause, MediaKind};
 use crate::forward::{Arrived, MediaPacket, ProducerKey};
 use crate::negotiate::Extension;
@@ -58,8 +58,9 @@ impl Engine {
         let candidates = if message.is_binding_request() { named } else { self.answered_by(&path) };
         let Some(key) = candidates else { return self.totals.dropped(DropCause::BadStun) };
         *whose = Some(key);
+        let known = self.paths.get(&path) == Some(&key);
         let transport = self.peers.get_mut(key).and_then(|p| p.transport.as_mut());
-        if !transport.is_some_and(|t| t.handle_stun(now, path, message)) {
+        if !transport.is_some_and(|t| t.handle_stun(now, path, known, message)) {
             return self.totals.dropped(DropCause::BadStun);
         }
         self.learn_path(key, path);
@@ -114,7 +115,7 @@ impl Engine {
         if let Some(transport_sequence) = told.transport_sequence {
             peer.arrivals.record(now, transport_sequence);
             if peer.timers.fast_at.is_none() {
-                peer.timers.hasten(now + FAST_INTERVAL);
+                peer.timers.hasten(now + FEEDBACK_INTERVAL);
                 self.arm(key);
             }
         }
@@ -143,19 +144,19 @@ impl Engine {
         }
         let Some(packet) = producer.take(&arrived) else { return Ok(()) };
         if !producer.nacker.is_idle() || producer.keyframes.deadline(now).is_some() {
-            self.hasten(now, key);
+            self.hasten(now + NACK_INTERVAL, key);
         }
         self.note_level(now, stream.producer(), told.audio_level);
         self.forward(stream.producer(), &packet, out);
         Ok(())
     }
 
-    /// Makes sure that the fast tick comes.
-    fn hasten(&mut self, now: Instant, key: PeerKey) {
+    /// Makes sure that the fast tick comes by `at`.
+    fn hasten(&mut self, at: Instant, key: PeerKey) {
         if let Some(peer) = self.peers.get_mut(key)
-            && peer.timers.fast_at.is_none()
+            && peer.timers.fast_at.is_none_or(|fast| fast > at)
         {
-            peer.timers.hasten(now + FAST_INTERVAL);
+            peer.timers.hasten(at);
             self.arm(key);
         }
     }

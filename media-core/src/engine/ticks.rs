@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 
 /// Sender and receiver reports, and checks of time-outs, this far apart.
 const REPORT_INTERVAL: Duration = Duration::from_millis(1_000);
-/// Transport feedback and repeated NACKs: a bandwidth estimator wants its feedback every 50 to 100 ms.
-pub(super) const FAST_INTERVAL: Duration = Duration::from_millis(20);
+/// NACKs: late enough for reordering to settle, early enough for a receiver's jitter buffer.
+pub(super) const NACK_INTERVAL: Duration = Duration::from_millis(20);
+/// Transport feedback: a bandwidth estimator wants it every 50 to 100 ms.
+pub(super) const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Whose time comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -37,7 +37,11 @@ pub(crate) struct Transport {
     profile: Option<Profile>,
     state: TransportState,
     has_consent: bool,
+    new_paths_left: u16,
 }
+
+/// Paths that one ICE session may bring up: the agent remembers each, and a client that walks its ports must not fill it.
+const MAX_NEW_PATHS: u16 = 256;
 
 /// What a transport tells after it was driven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +75,7 @@ impl Transport {
             profile: None,
             state: TransportState::Connecting,
             has_consent: false,
+            new_paths_left: MAX_NEW_PATHS,
         }
     }
 
@@ -102,14 +107,22 @@ impl Transport {
         let restart = self.ice.is_restart(remote);
         if restart {
             self.ice.restart(config, remote.clone(), rng);
+            self.new_paths_left = MAX_NEW_PATHS;
         }
         restart
     }
 
-    /// Takes a STUN message; `false` when it is not authentic.
+    /// Takes a STUN message; `false` when it is not authentic, or comes on one path too many that is not `known`.
     #[expect(clippy::large_types_passed_by_value, reason = "the agent takes it by value")]
-    pub(crate) fn handle_stun(&mut self, now: Instant, path: Path, message: StunMessage<'_>) -> bool {
+    pub(crate) fn handle_stun(&mut self, now: Instant, path: Path, known: bool, message: StunMessage<'_>) -> bool {
+        if !known && self.new_paths_left == 0 {
+            return false;
+        }
         let authentic = self.ice.handle_packet(now, path, message);
+        self.ice.handle_timeout(now);
+        if authentic && !known {
+            self.new_paths_left -= 1;
+        }
         if authentic && self.path.is_none() {
             self.provisional = Some(path);
         }
