@@ -6,6 +6,8 @@ mod codec;
 mod extension;
 mod fragment;
 mod offer;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use answer::{AnswerPlan, PlaceLine, SectionPlan, write as write_answer};
 pub(crate) use codec::{CodecEntry, Format, matching};

@@ -208,9 +208,8 @@ fn check_mids(session: &Session, sections: &[OfferedSection]) -> Result<(), BadO
         .filter_map(|a| value_of(a, "group")?.strip_prefix("BUNDLE"))
         .flat_map(str::split_whitespace)
         .collect();
-    let living: Vec<_> =
-        sections.iter().zip(&session.medias).filter(|(s, m)| s.kind.is_some() && m.port != 0).collect();
-    if let Some((apart, _)) = living.iter().find(|(s, _)| !bundled.contains(&s.mid.as_str()))
+    let living: Vec<_> = sections.iter().filter(|s| s.kind.is_some()).collect();
+    if let Some(apart) = living.iter().find(|s| !bundled.contains(&s.mid.as_str()))
         && living.len() > 1
     {
         return bad(format!(

@@ -1,0 +1,149 @@
+use super::*;
+use crate::api::{AdvertisedAddress, Codec, Limits, MediaKind};
+use crate::transport::Role;
+use proptest::prelude::*;
+
+const CHROMIUM: &str = include_str!("fixtures/chromium-156.sdp");
+const FIREFOX: &str = include_str!("fixtures/firefox-153.sdp");
+
+fn read(sdp: &str) -> Result<ParsedOffer, BadOffer> {
+    ParsedOffer::read(sdp, &Limits::default())
+}
+
+fn refusal(sdp: &str) -> String {
+    read(sdp).expect_err("it must be refused").0
+}
+
+#[test]
+fn offers_of_browsers_are_read() {
+    for (name, sdp) in [("chromium", CHROMIUM), ("firefox", FIREFOX)] {
+        let offer = read(sdp).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let kinds: Vec<_> = offer.sections.iter().map(|s| s.kind).collect();
+        let (audio, video) = (Some(MediaKind::Audio), Some(MediaKind::Video));
+        assert_eq!(kinds, [audio, video, audio, video, None], "{name}");
+        let directions: Vec<_> = offer.sections.iter().take(4).map(|s| s.direction).collect();
+        assert_eq!(directions, [Direction::SendOnly, Direction::SendOnly, Direction::RecvOnly, Direction::RecvOnly]);
+        assert_eq!(offer.setup, SetupRole::ActPass);
+        assert_eq!(offer.fingerprints.len(), 1, "{name}");
+        let camera = &offer.sections[1];
+        assert!(camera.ssrc.is_some() && camera.rtx_ssrc.is_some(), "{name}");
+        let vp8 = camera.codecs.iter().find(|c| c.format.codec == Codec::Vp8).expect("VP8");
+        assert!(vp8.rtx_payload_type.is_some() && vp8.feedback.nack && vp8.feedback.pli, "{name}");
+        assert!(camera.extensions.get(Extension::Mid).is_some(), "{name}");
+        assert!(offer.sections[0].extensions.get(Extension::AudioLevel).is_some(), "{name}");
+    }
+}
+
+#[test]
+fn an_answer_repeats_what_was_taken_and_refuses_the_rest() {
+    let offer = read(CHROMIUM).unwrap();
+    let addresses = [
+        AdvertisedAddress::udp("192.0.2.1:40000".parse().unwrap()),
+        AdvertisedAddress { tcp: true, ..AdvertisedAddress::udp("[2001:db8::1]:40000".parse().unwrap()) },
+    ];
+    let sections = offer
+        .sections
+        .iter()
+        .map(|offered| SectionPlan {
+            offered,
+            direction: offered
+                .kind
+                .map(|_| if offered.direction.sends() { Direction::RecvOnly } else { Direction::SendOnly }),
+            codecs: &offered.codecs,
+            place: (offered.direction == Direction::RecvOnly).then(|| PlaceLine {
+                ssrc: 11,
+                rtx_ssrc: Some(12),
+                stream: "p1".into(),
+                track: "t1".into(),
+            }),
+        })
+        .collect();
+    let sdp = write_answer(&AnswerPlan {
+        session_id: 1,
+        session_version: 1,
+        ice_lite: true,
+        ufrag: "ufrag",
+        password: "a password of ours, long enough",
+        fingerprint: "AA:BB",
+        role: Role::Passive,
+        addresses: &addresses,
+        sections,
+    });
+    let session = sdp_types::Session::parse(sdp.as_bytes()).expect("our own answer parses");
+    let ports: Vec<_> = session.medias.iter().map(|m| m.port).collect();
+    assert_eq!(ports, [9, 9, 9, 9, 0]);
+    assert!(sdp.contains("a=group:BUNDLE 0 1 2 3\r\n"));
+    assert!(sdp.contains("a=ice-lite\r\n") && sdp.contains("a=setup:passive\r\n"));
+    assert!(sdp.contains(" udp ") && sdp.contains("tcptype passive"));
+    let [audio, video, _, place, _] = &session.medias[..] else { panic!("five sections") };
+    assert_eq!(audio.fmt, "111", "only Opus is taken");
+    assert!(audio.has_attribute("recvonly") && place.has_attribute("sendonly"));
+    assert!(video.get_attribute_values("rtcp-fb").flatten().any(|v| v.ends_with("transport-cc")));
+    assert!(!place.get_attribute_values("rtcp-fb").flatten().any(|v| v.ends_with("transport-cc")));
+    assert!(place.get_attribute_values("ssrc-group").flatten().any(|v| v == "FID 11 12"));
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_with_the_remedy() {
+    let without = |attribute: &str| -> String {
+        CHROMIUM.lines().filter(|l| !l.starts_with(attribute)).map(|l| format!("{l}\r\n")).collect()
+    };
+    assert!(refusal("").contains("does not parse"));
+    assert!(refusal(&without("a=fingerprint")).contains("DTLS-SRTP"));
+    assert!(refusal(&without("a=ice-pwd")).contains("a=ice-pwd"));
+    assert!(refusal(&without("a=mid:")).contains("a=mid"));
+    assert!(refusal(&without("a=rtcp-mux")).contains("rtcp-mux"));
+    assert!(refusal(&without("a=group")).contains("max-bundle"));
+    assert!(refusal(&CHROMIUM.replace("a=fingerprint:sha-256", "a=fingerprint:md5")).contains("sha-256"));
+    assert!(refusal(&CHROMIUM.replace("a=setup:actpass", "a=setup:holdconn")).contains("actpass"));
+    assert!(refusal(&CHROMIUM.replace("a=mid:1\r", "a=mid:0\r")).contains("two media sections"));
+    assert!(refusal(&CHROMIUM.replace("BUNDLE 0", "BUNDLE nobody 0")).contains("not there"));
+    assert!(refusal(&"a=x\r\n".repeat(20_000)).contains("at most"));
+    assert!(refusal(&CHROMIUM.replace("a=ice-ufrag:", "a=ice-ufrag:\r\na=x:")).contains("4 to 256"));
+}
+
+#[test]
+fn payload_types_out_of_range_are_passed_over() {
+    let sdp =
+        CHROMIUM.replace("m=audio 57391 UDP/TLS/RTP/SAVPF 111", "m=audio 57391 UDP/TLS/RTP/SAVPF 4294967296 300 111");
+    assert_eq!(read(&sdp).unwrap().sections[0].codecs.len(), 1);
+}
+
+#[test]
+fn fragments_are_read_and_written() {
+    let body = write_fragment("ours", "a password of ours, long enough", "0", &[], true);
+    let read = read_fragment(&body, 1_000).unwrap();
+    assert_eq!(read.credentials.unwrap().ufrag, "ours");
+    assert!(read_fragment("a=candidate:1 1 udp 1 192.0.2.1 1 typ host\r\n", 1_000).unwrap().credentials.is_none());
+    assert!(read_fragment("hello", 1_000).is_err());
+    assert!(read_fragment("a=ice-ufrag:only\r\n", 1_000).is_err());
+    assert!(read_fragment(&body, 10).is_err());
+}
+
+#[test]
+fn every_cut_is_survived() {
+    for sdp in [CHROMIUM, FIREFOX] {
+        for end in (0..sdp.len()).step_by(7) {
+            let _ = read(&sdp[..end]);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn anything_at_all_is_survived(text in "\\PC{0,400}") {
+        let _ = read(&text);
+        let _ = read_fragment(&text, 1_000);
+    }
+
+    #[test]
+    fn changed_offers_are_survived(line in 0usize..360, junk in "[ -~]{0,40}", keep in 0usize..12) {
+        let lines: Vec<&str> = CHROMIUM.lines().collect();
+        let changed: String = lines
+            .iter()
+            .enumerate()
+            .map(|(i, l)| if i == line { format!("{}{junk}\r\n", &l[..keep.min(l.len())]) } else { format!("{l}\r\n") })
+            .collect();
+        let _ = read(&changed);
+    }
+}
