@@ -69,7 +69,7 @@ impl Engine {
 
     /// Whose check an answer on this path may answer. Only a full agent asks.
     fn answered_by(&self, path: &Path) -> Option<PeerKey> {
-        self.paths.get(path).copied()
+        self.asked.get(path).or_else(|| self.paths.get(path)).copied()
     }
 
     fn dtls_datagram(&mut self, now: Instant, key: PeerKey, bytes: &[u8], out: &mut Outbox) {

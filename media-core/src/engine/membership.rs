@@ -90,6 +90,9 @@ impl Engine {
         if let Some(mut transport) = peer.transport.take() {
             transport.close(key.flow(), out);
             self.ufrags.remove(transport.ice.ufrag());
+            if transport.ice.is_full() {
+                self.asked.retain(|_, owner| *owner != key);
+            }
         }
         for path in paths {
             self.forget_path(key, path);

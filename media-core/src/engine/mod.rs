@@ -43,6 +43,8 @@ pub struct Engine {
     tracks: FxHashMap<TrackId, ProducerKey>,
     /// Whose datagrams come on a path: filled by authentic STUN only, so RTP never moves a path.
     paths: FxHashMap<Path, PeerKey>,
+    /// Who asked on a path that is not validated yet: an answer names nobody. Of full agents only.
+    asked: FxHashMap<Path, PeerKey>,
     /// Whose ICE username fragment of ours it is.
     ufrags: FxHashMap<String, PeerKey>,
     timers: BinaryHeap<ticks::Due>,
@@ -81,6 +83,7 @@ impl Engine {
             peer_ids: FxHashMap::default(),
             tracks: FxHashMap::default(),
             paths: FxHashMap::default(),
+            asked: FxHashMap::default(),
             ufrags: FxHashMap::default(),
             timers: BinaryHeap::new(),
             events: VecDeque::new(),

@@ -91,6 +91,7 @@ impl Engine {
                 if transport.restart_ice(&self.config, &offer.ice, &mut self.rng) {
                     self.ufrags.remove(&before);
                     self.ufrags.insert(transport.ice.ufrag().to_owned(), key);
+                    self.asked.retain(|_, owner| *owner != key);
                 }
             }
             none => {
@@ -325,6 +326,7 @@ impl Engine {
             let sdpfrag = write_fragment(&ufrag, transport.ice.password(), mid, &self.config.addresses, lite);
             self.ufrags.remove(&before);
             self.ufrags.insert(ufrag.clone(), key);
+            self.asked.retain(|_, owner| *owner != key);
             Fragment::Restarted { sdpfrag, ice_ufrag: ufrag }
         } else {
             Fragment::Taken

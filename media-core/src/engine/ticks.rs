@@ -128,7 +128,10 @@ impl Engine {
             self.transport_changed(now, key, change, out);
         }
         let Some(peer) = self.peers.get_mut(key) else { return };
-        peer.timers.transport_at = peer.transport.as_mut().and_then(|t| t.next_deadline(now));
+        if let Some(transport) = &mut peer.transport {
+            peer.timers.transport_at = transport.next_deadline(now);
+            self.asked.extend(transport.take_asked().into_iter().map(|path| (path, key)));
+        }
         self.arm(key);
     }
 

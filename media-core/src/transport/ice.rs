@@ -62,6 +62,11 @@ impl Ice {
         Self { agent, remote, connected: false, remote_candidates_left: config.limits.remote_candidates }
     }
 
+    /// Whether it sends checks of its own.
+    pub(crate) fn is_full(&self) -> bool {
+        !self.agent.ice_lite()
+    }
+
     pub(crate) fn ufrag(&self) -> &str {
         &self.agent.local_credentials().ufrag
     }

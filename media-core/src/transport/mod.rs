@@ -19,7 +19,7 @@ use is::IceCreds;
 use is::stun::StunMessage;
 use rand::Rng;
 use srtp::{Profile, SrtpReceiver, SrtpSender};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The transport of one client.
 #[derive(Debug)]
@@ -37,8 +37,15 @@ pub(crate) struct Transport {
     profile: Option<Profile>,
     state: TransportState,
     has_consent: bool,
+    /// The last authentic check, or answer to one of ours.
+    consented_at: Instant,
     new_paths_left: u16,
+    /// Paths that we sent checks on, where answers may come: of a full agent only.
+    asked: Vec<Path>,
 }
+
+/// RFC 7675 section 5.1: without a check for this long, nothing more is sent.
+const CONSENT_EXPIRY: Duration = Duration::from_secs(30);
 
 /// Paths that one ICE session may bring up: the agent remembers each, and a client that walks its ports must not fill it.
 const MAX_NEW_PATHS: u16 = 256;
@@ -75,7 +82,9 @@ impl Transport {
             profile: None,
             state: TransportState::Connecting,
             has_consent: false,
+            consented_at: now,
             new_paths_left: MAX_NEW_PATHS,
+            asked: Vec::new(),
         }
     }
 
@@ -96,10 +105,16 @@ impl Transport {
         self.profile
     }
 
-    /// Where datagrams to the client go, and the keys to seal them with; `None` until both are there.
+    /// Where datagrams to the client go, and the keys to seal them with; `None` until both are there, and while he does not
+    /// consent.
     #[inline]
     pub(crate) fn egress(&mut self) -> Option<(Path, &mut SrtpSender)> {
-        self.path.zip(self.sender.as_mut())
+        self.path.filter(|_| self.has_consent).zip(self.sender.as_mut())
+    }
+
+    /// The paths that checks were sent on since this was asked last.
+    pub(crate) fn take_asked(&mut self) -> Vec<Path> {
+        std::mem::take(&mut self.asked)
     }
 
     /// Starts ICE over, if the credentials are new ones. Gives whether they were.
@@ -120,8 +135,9 @@ impl Transport {
         }
         let authentic = self.ice.handle_packet(now, path, message);
         self.ice.handle_timeout(now);
-        if authentic && !known {
-            self.new_paths_left -= 1;
+        if authentic {
+            self.consented_at = now;
+            self.new_paths_left -= u16::from(!known);
         }
         if authentic && self.path.is_none() {
             self.provisional = Some(path);
@@ -135,6 +151,9 @@ impl Transport {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<Change> {
+        if now.saturating_duration_since(self.consented_at) >= CONSENT_EXPIRY {
+            self.has_consent = false;
+        }
         if self.ice.next_deadline().is_none_or(|at| at <= now) {
             self.ice.handle_timeout(now);
         }
@@ -152,6 +171,9 @@ impl Transport {
     pub(crate) fn drain(&mut self, now: Instant, flow: u32, out: &mut Outbox) -> Vec<Change> {
         let mut changes = Vec::new();
         while let Some((path, bytes)) = self.ice.poll_transmit() {
+            if self.ice.is_full() && !self.asked.contains(&path) {
+                self.asked.push(path);
+            }
             queue(out, flow, path, &bytes);
         }
         while let Some(event) = self.ice.poll_event() {
@@ -163,7 +185,7 @@ impl Transport {
                     }
                     self.has_consent = true;
                 }
-                IceEvent::Back => self.has_consent = true,
+                IceEvent::Back => self.has_consent = self.path.is_some(),
                 IceEvent::Lost => self.has_consent = false,
             }
         }
