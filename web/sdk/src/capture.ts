@@ -72,3 +72,38 @@ function devices(): MediaDevices {
   }
   return navigator.mediaDevices;
 }
+
+/** One captured device, or why there is none. */
+export type Captured = MediaStreamTrack | ColloquyError;
+
+/**
+ * Opens microphone and camera together, so that the browser asks once. When that fails because one is missing, each is
+ * tried alone; a refusal by the person stands for both and is not asked again.
+ */
+export async function captureBoth(microphoneId?: string, cameraId?: string): Promise<{ microphone: Captured; camera: Captured }> {
+  try {
+    const stream = await devices().getUserMedia({ audio: microphoneConstraints(microphoneId), video: cameraConstraints(cameraId) });
+    return { microphone: only(stream.getAudioTracks()), camera: only(stream.getVideoTracks()) };
+  } catch (cause) {
+    const error = mediaError(cause);
+    if (error.code === 'media.insecure') return { microphone: error, camera: error };
+    if (error.code === 'media.not_allowed' && !(await eitherGranted())) return { microphone: error, camera: error };
+    const [microphone, camera] = await Promise.all([
+      captureMicrophone(microphoneId).catch(mediaError), captureCamera(cameraId).catch(mediaError),
+    ]);
+    return { microphone, camera };
+  }
+}
+
+/** A camera may be forbidden on a site whose microphone is allowed; then the joint question fails though one would work. */
+async function eitherGranted(): Promise<boolean> {
+  const states = await Promise.all(['microphone', 'camera'].map(async (name) => {
+    try {
+      return (await navigator.permissions.query({ name: name as PermissionName })).state;
+    } catch {
+      // Engines that do not know the name cannot tell.
+      return 'prompt';
+    }
+  }));
+  return states.includes('granted');
+}

@@ -7,7 +7,7 @@ export type { TransportState } from './transport.js';
 export type { LocalTrack } from './local.js';
 export type { CodecPreferences } from './codecs.js';
 export type { CallStats } from './stats.js';
-export { captureCamera, captureMicrophone, captureScreen, listDevices } from './capture.js';
+export { captureBoth, captureCamera, captureMicrophone, captureScreen, listDevices, type Captured } from './capture.js';
 export { LevelMeter } from './level.js';
 export { Playback, canChooseOutput } from './playback.js';
 export { PROTOCOL_VERSION } from './protocol.js';

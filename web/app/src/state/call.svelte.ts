@@ -1,0 +1,189 @@
+/** The call as the page shows it: the SDK's room, made reactive. */
+import { Playback, Room, type CallStats, type ColloquyError, type ConnectionState, type LocalTrack, type ParticipantInfo, type Source, type TrackInfo, type TransportState } from '@colloquy/sdk';
+import { t } from '../i18n/index.js';
+import { announce } from './announce.js';
+import { notices } from './notices.svelte.js';
+import { prefs } from './prefs.svelte.js';
+import { VideoWishes } from './wishes.js';
+
+declare global {
+  interface Window {
+    /** For tests and for a look with the developer tools. */
+    colloquy?: { room: Room };
+  }
+}
+
+export type End = 'left' | 'kicked' | 'room_closed' | 'failed' | 'expired' | 'elsewhere' | 'gone';
+export interface EndInfo { readonly end: End; readonly message: string }
+
+/** How often our own connection is measured. */
+const STATS_MS = 2_000;
+
+export class Call {
+  readonly room: Room;
+  readonly playback = new Playback();
+  readonly wishes: VideoWishes;
+  readonly startedAt = Date.now();
+  people = $state.raw<readonly ParticipantInfo[]>([]);
+  media = $state.raw<ReadonlyMap<string, MediaStreamTrack>>(new Map());
+  local = $state.raw<ReadonlyMap<Source, LocalTrack>>(new Map());
+  speaking = $state.raw<ReadonlySet<string>>(new Set());
+  dominant = $state.raw<string | null>(null);
+  scores = $state.raw<ReadonlyMap<string, number>>(new Map());
+  connection = $state.raw<ConnectionState>('new');
+  transport = $state.raw<TransportState>('new');
+  blocked = $state(false);
+  drainingAt = $state<number | null>(null);
+  stats = $state.raw<CallStats | null>(null);
+  pinned = $state<string | null>(null);
+  busy = $state.raw<ReadonlySet<Source>>(new Set());
+  ended = $state.raw<EndInfo | null>(null);
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(readonly roomName: string, readonly userName: string, server: string, token: string | null) {
+    this.room = new Room({ url: server, client: 'colloquy-page/0.1', autoSubscribe: 'audio', ...(token === null ? {} : { token }) });
+    this.wishes = new VideoWishes(this.room);
+    window.colloquy = { room: this.room };
+    this.#listen();
+    announce(this.room);
+  }
+
+  get selfId(): string { return this.room.participantId ?? ''; }
+  get self(): ParticipantInfo | null { return this.people.find((p) => p.id === this.selfId) ?? null; }
+  get others(): ParticipantInfo[] { return this.people.filter((p) => p.id !== this.selfId); }
+  get moderator(): boolean { return this.self?.moderator ?? false; }
+  get micOn(): boolean { return this.#on('microphone'); }
+  get cameraOn(): boolean { return this.#on('camera'); }
+  get sharing(): boolean { return this.local.has('screen'); }
+  /** All screens that are shown now, our own too. */
+  get screens(): TrackInfo[] { return this.people.flatMap((p) => p.tracks).filter((track) => track.source === 'screen'); }
+  /** All sound of others. */
+  get sounds(): TrackInfo[] { return this.others.flatMap((p) => p.tracks).filter((track) => track.kind === 'audio'); }
+
+  /** @throws ColloquyError when the room does not let us in. */
+  async join(microphone: MediaStreamTrack | null, camera: MediaStreamTrack | null): Promise<void> {
+    await this.room.join(this.roomName, this.userName);
+    if (prefs.speakerId !== '') void this.playback.setOutput(prefs.speakerId);
+    this.#timer = setInterval(() => void this.#measure(), STATS_MS);
+    if (!this.room.permissions.publish) {
+      microphone?.stop();
+      camera?.stop();
+      return;
+    }
+    // Not awaited one after the other: both go in one offer.
+    if (microphone !== null) this.#background(this.room.publish('microphone', microphone));
+    if (camera !== null) this.#background(this.room.publish('camera', camera));
+  }
+
+  toggleMicrophone(): Promise<void> {
+    const on = !this.micOn;
+    if (on && this.local.get('microphone')?.mutedByModerator && !this.moderator) {
+      notices.toast(t.say.stillMuted, 'bad');
+      return Promise.resolve();
+    }
+    return this.#do('microphone', async () => {
+      await this.room.setMicrophone(on, prefs.microphoneId);
+      notices.say(on ? t.say.unmuted : t.say.muted);
+    });
+  }
+
+  toggleCamera(): Promise<void> {
+    const on = !this.cameraOn;
+    return this.#do('camera', async () => {
+      await this.room.setCamera(on, prefs.cameraId);
+      notices.say(on ? t.say.cameraOn : t.say.cameraOff);
+    });
+  }
+
+  toggleScreen(): Promise<void> {
+    return this.#do('screen', () => this.room.setScreen(!this.sharing));
+  }
+
+  switchDevice(source: 'microphone' | 'camera', deviceId: string): Promise<void> {
+    return this.#do(source, () => this.room.switchDevice(source, deviceId));
+  }
+
+  muteTrack(track: TrackInfo, muted: boolean): void {
+    this.#background(this.room.muteTrack(track.id, muted));
+  }
+
+  kick(id: string): void {
+    this.#background(this.room.kick(id));
+  }
+
+  async leave(end: End = 'left'): Promise<void> {
+    this.#finish({ end, message: '' });
+    await this.room.leave();
+  }
+
+  #on(source: Source): boolean {
+    const track = this.local.get(source);
+    return track !== undefined && !track.muted && !track.mutedByModerator;
+  }
+
+  async #measure(): Promise<void> {
+    this.stats = await this.room.stats().catch(() => null);
+  }
+
+  async #do(source: Source, action: () => Promise<void>): Promise<void> {
+    // A second click while the first is under way (a permission prompt may be open) would undo what is not done yet.
+    if (this.busy.has(source)) return;
+    this.busy = new Set([...this.busy, source]);
+    try {
+      await action();
+    } catch (error) {
+      announce.failure(error, source);
+    } finally {
+      this.busy = new Set([...this.busy].filter((s) => s !== source));
+    }
+  }
+
+  #background(work: Promise<unknown>): void {
+    work.catch((error: unknown) => announce.failure(error, null));
+  }
+
+  #finish(info: EndInfo): void {
+    clearInterval(this.#timer);
+    this.wishes.close();
+    this.ended ??= info;
+  }
+
+  #listen(): void {
+    const { room } = this;
+    room.on('changed', () => { this.people = [...room.participants.values()]; });
+    room.on('localChanged', () => {
+      // Copies, because the SDK's own objects change in place and nothing would be drawn anew.
+      this.local = new Map(room.localTracks().map((track) => [track.source, { ...track }]));
+    });
+    room.on('trackSubscribed', ({ track, media }) => { this.media = new Map(this.media).set(track.id, media); });
+    room.on('trackUnsubscribed', ({ track }) => {
+      const media = new Map(this.media);
+      media.delete(track);
+      this.media = media;
+    });
+    room.on('speakers', ({ speakers, dominant }) => {
+      this.speaking = new Set(speakers.map((s) => s.participant));
+      this.dominant = dominant;
+    });
+    room.on('quality', ({ participant, score }) => { this.scores = new Map(this.scores).set(participant, score); });
+    room.on('state', (state) => {
+      this.connection = state;
+      // Who speaks is not known while nobody tells us.
+      if (state === 'reconnecting') this.speaking = new Set();
+    });
+    room.on('transport', (state) => { this.transport = state; });
+    room.on('draining', ({ seconds }) => { this.drainingAt = Date.now() + seconds * 1000; });
+    room.on('restored', () => { this.drainingAt = null; });
+    room.on('removed', ({ reason, message }) => {
+      this.#finish({ end: reason, message });
+      void room.leave();
+    });
+    room.on('closed', (error) => this.#finish({ end: endOf(error), message: error.remedy === '' ? error.message : '' }));
+    this.playback.on('blocked', (blocked) => { this.blocked = blocked; });
+  }
+}
+
+function endOf(error: ColloquyError): End {
+  if (error.code === 'client.closed') return 'elsewhere';
+  return error.code.startsWith('auth.') ? 'expired' : 'gone';
+}
