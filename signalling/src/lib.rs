@@ -1,1 +1,36 @@
-//! colloquy-signalling
+//! Thin signalling: who may ask for what.
+//!
+//! A request comes through a door ([`http`]: WebSocket, HTTP, WHIP, WHEP), is read into types (`wire`), is allowed or not
+//! ([`authn`], [`authz`]), and ends in one use case (`api`), whichever door it was. A use case lets the pure `House` decide, and
+//! carries out what follows: commands to the media engine ([`EnginePort`]), frames to sockets. What the engine tells comes back
+//! through [`EventIntake`]. `session` keeps what outlives a socket.
+//!
+//! Nothing here touches media, SQL or files; axum is known to [`http`] only.
+
+mod api;
+pub mod authn;
+pub mod authz;
+mod config;
+mod engine_port;
+mod error;
+pub mod events;
+pub mod http;
+mod metrics;
+pub mod names;
+mod session;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use api::{RoomStatsView, RoomView, ServerStatsView, Signalling, WorkerView};
+pub use authn::{Claims, Grants, MintError, mint};
+pub use config::{ConfigError, IceServer, KeyAlgorithm, KeyConfig, Seconds, SignallingConfig, SignallingLimits};
+pub use engine_port::{ENGINE_TIMEOUT, EnginePort};
+pub use error::{ErrorCode, Refusal};
+pub use events::{EventIntake, EventSink};
+pub use wire::{
+    FRAME_BYTES, KindName, MuteView, ParticipantState, ParticipantStats, ParticipantView, PermissionsView, ReceiveView,
+    SDP_BYTES, SendView, SourceName, TrackView, TransportName, VERSION,
+};

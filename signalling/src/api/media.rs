@@ -1,0 +1,74 @@
+//! To negotiate, and to choose what is received.
+
+use super::Signalling;
+use crate::authz::{Action, Role, allowed};
+use crate::error::{ErrorCode, Refusal};
+use colloquy_media_core::api::{Answer, Command, Offer, PeerId, Source, Subscriptions, TrackId};
+
+/// An offer, as it was written.
+pub(crate) struct OfferAsk {
+    pub(crate) sdp: String,
+    pub(crate) sources: Vec<(String, Source)>,
+    /// `mid` and track.
+    pub(crate) subscriptions: Vec<(String, String)>,
+}
+
+impl Signalling {
+    /// Has the engine answer an offer.
+    pub(crate) async fn offer(&self, peer: PeerId, role: Role, ask: OfferAsk) -> Result<Answer, Refusal> {
+        permit(role, Action::Negotiate)?;
+        if !ask.subscriptions.is_empty() {
+            permit(role, Action::Subscribe)?;
+        }
+        let mut subscriptions = Vec::with_capacity(ask.subscriptions.len());
+        for (mid, track) in ask.subscriptions {
+            subscriptions.push((mid, track_id(&track)?));
+        }
+        let offer = Offer { sdp: ask.sdp, sources: ask.sources, subscriptions: Subscriptions::ByMid(subscriptions) };
+        self.negotiate(peer, offer).await
+    }
+
+    pub(super) async fn negotiate(&self, peer: PeerId, offer: Offer) -> Result<Answer, Refusal> {
+        let answer = self.engine.ask(|reply| Command::Offer { peer, offer, reply }).await??;
+        self.with(|house, _| house.negotiated(peer, &answer.published));
+        Ok(answer)
+    }
+
+    /// Hands a trickled candidate to the engine.
+    pub(crate) fn candidate(&self, peer: PeerId, role: Role, candidate: String) -> Result<(), Refusal> {
+        permit(role, Action::Negotiate)?;
+        self.engine.submit(Command::AddCandidate { peer, candidate });
+        Ok(())
+    }
+
+    /// Points a receiving place at a track, or at none.
+    pub(crate) async fn subscribe(
+        &self,
+        peer: PeerId,
+        role: Role,
+        mid: String,
+        track: Option<&str>,
+    ) -> Result<(), Refusal> {
+        permit(role, Action::Subscribe)?;
+        let track = track.map(track_id).transpose()?;
+        self.engine.ask(|reply| Command::Subscribe { peer, mid, track, reply }).await??;
+        Ok(())
+    }
+}
+
+/// Reads a track's id; what is none names no track.
+pub(crate) fn track_id(text: &str) -> Result<TrackId, Refusal> {
+    text.parse().map_err(|_| Refusal::new(ErrorCode::TrackUnknown, "There is no track with this id."))
+}
+
+/// Reads a participant's id; what is none names nobody.
+pub(crate) fn peer_id(text: &str) -> Result<PeerId, Refusal> {
+    text.parse().map_err(|_| Refusal::new(ErrorCode::ParticipantUnknown, "There is no participant with this id."))
+}
+
+pub(super) fn permit(role: Role, action: Action) -> Result<(), Refusal> {
+    if allowed(role, action) {
+        return Ok(());
+    }
+    Err(Refusal::new(ErrorCode::AuthForbidden, "Your role in this room does not permit this."))
+}

@@ -1,0 +1,111 @@
+//! To mute, to kick, to close a room.
+
+use super::Signalling;
+use super::house::{Actor, Effect};
+use super::media::{peer_id, permit, track_id};
+use crate::authn::Caller;
+use crate::authz::Action;
+use crate::engine_port::{ENGINE_TIMEOUT, reply};
+use crate::error::{ErrorCode, Refusal};
+use crate::names::RoomName;
+use crate::wire::{RemoveReason, TrackView};
+use colloquy_media_core::api::{Command, RoomId};
+
+impl Signalling {
+    /// Silences a track, or lets it be heard again. What is allowed depends on whose it is.
+    pub(crate) async fn mute(
+        &self,
+        room: RoomId,
+        actor: Actor,
+        track: &str,
+        muted: bool,
+    ) -> Result<TrackView, Refusal> {
+        let track = track_id(track)?;
+        let (reply, pending) = reply();
+        // Decided and handed over under one lock, so that the engine sees mutes in the order they were decided.
+        let order = self.with(|house, fx| {
+            let order = house.begin_mute(room, actor, track, muted)?;
+            fx.push(Effect::Engine(Command::SetMute { peer: order.peer, track, mute: order.mute, reply }));
+            Ok::<_, Refusal>(order)
+        })?;
+        if let Err(refusal) = pending.answer(ENGINE_TIMEOUT).await.and_then(|done| done.map_err(Refusal::from)) {
+            self.with(|house, _| house.abort_mute(order));
+            return Err(refusal);
+        }
+        self.with(|house, fx| house.finish_mute(order, fx))
+            .ok_or_else(|| Refusal::new(ErrorCode::TrackUnknown, "The track is gone."))
+    }
+
+    /// The same from outside. `participant` must be the track's owner.
+    pub(crate) async fn mute_from_outside(
+        &self,
+        caller: &Caller,
+        room: &RoomName,
+        participant: &str,
+        track: &str,
+        muted: bool,
+    ) -> Result<TrackView, Refusal> {
+        caller.authorise(Action::MuteOthers, Some(room))?;
+        let peer = peer_id(participant)?;
+        let id = self.read(|house| {
+            let view = house.participant_view(room, peer)?;
+            if !view.tracks.iter().any(|t| t.id == track) {
+                return Err(Refusal::new(ErrorCode::TrackUnknown, "This participant has no such track."));
+            }
+            house.room_id(room)
+        })?;
+        self.mute(id, Actor::Outside, track, muted).await
+    }
+
+    /// Removes somebody from the room of the one who asks.
+    pub(crate) fn kick(
+        &self,
+        room: RoomId,
+        by: colloquy_media_core::api::PeerId,
+        participant: &str,
+        reason: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let peer = peer_id(participant)?;
+        self.with(|house, fx| {
+            permit(house.participant(room, by)?.role, Action::Kick)?;
+            house.participant(room, peer)?;
+            house.expel(peer, RemoveReason::Kicked, &kick_message(reason), fx);
+            Ok::<_, Refusal>(())
+        })?;
+        tracing::info!(%room, participant = %peer, %by, "kicked");
+        Ok(())
+    }
+
+    /// The same from outside.
+    pub(crate) fn kick_from_outside(&self, caller: &Caller, room: &RoomName, participant: &str) -> Result<(), Refusal> {
+        caller.authorise(Action::Kick, Some(room))?;
+        let peer = peer_id(participant)?;
+        self.with(|house, fx| {
+            let id = house.room_id(room)?;
+            house.participant(id, peer)?;
+            house.expel(peer, RemoveReason::Kicked, &kick_message(None), fx);
+            Ok::<_, Refusal>(())
+        })?;
+        tracing::info!(%room, participant = %peer, "kicked by the HTTP API");
+        Ok(())
+    }
+
+    /// Ends a room.
+    pub(crate) fn close_room(&self, caller: &Caller, room: &RoomName) -> Result<(), Refusal> {
+        caller.authorise(Action::CloseRoom, Some(room))?;
+        self.with(|house, fx| {
+            let id = house.room_id(room)?;
+            house.close_room(id, RemoveReason::RoomClosed, "The room was closed.", fx);
+            Ok::<_, Refusal>(())
+        })?;
+        tracing::info!(%room, "closed");
+        Ok(())
+    }
+}
+
+fn kick_message(reason: Option<&str>) -> String {
+    match reason {
+        Some(reason) if !reason.is_empty() => format!("A moderator removed you: {reason}"),
+        Some(_) | None => "A moderator removed you.".to_owned(),
+    }
+}

@@ -1,0 +1,153 @@
+//! WHIP and WHEP sessions: to start, to change, to end one.
+
+use super::house::{Admission, Link};
+use super::media::{peer_id, track_id};
+use super::{Signalling, now};
+use crate::authn::{Caller, Door};
+use crate::authz::Action;
+use crate::error::{ErrorCode, Refusal};
+use crate::names::{DisplayName, RoomName};
+use crate::session::Secret;
+use crate::wire::LeaveReason;
+use colloquy_media_core::api::{Command, Fragment, Offer, PeerId, Subscriptions, TrackId};
+
+/// A session that was started.
+pub(crate) struct Started {
+    pub(crate) secret: Secret,
+    pub(crate) sdp: String,
+    pub(crate) ice_ufrag: String,
+}
+
+/// What a fragment brought about.
+pub(crate) enum Patched {
+    /// The candidates were taken.
+    Taken,
+    /// ICE restarted.
+    Restarted { sdpfrag: String, ice_ufrag: String },
+}
+
+/// What a WHEP viewer asks for.
+pub(crate) struct WatchTarget {
+    pub(crate) room: RoomName,
+    pub(crate) participant: Option<String>,
+    pub(crate) track: Option<String>,
+}
+
+/// Which ICE session a fragment is for (RFC 9725 section 4.3.1).
+pub(crate) enum IfMatch {
+    /// Whichever there is: an ICE restart.
+    Any,
+    /// One of these.
+    Tags(Vec<String>),
+}
+
+impl Signalling {
+    /// WHIP: publishes what an offer sends.
+    pub(crate) async fn publish(&self, caller: &Caller, room: &RoomName, sdp: String) -> Result<Started, Refusal> {
+        let offer = Offer { sdp, sources: Vec::new(), subscriptions: Subscriptions::ByMid(Vec::new()) };
+        self.start(caller, room, Door::Whip, offer).await
+    }
+
+    /// WHEP: sends what is to be watched into the places of an offer.
+    pub(crate) async fn watch(&self, caller: &Caller, target: &WatchTarget, sdp: String) -> Result<Started, Refusal> {
+        caller.enter(&target.room, Door::Whep)?;
+        let of: Option<PeerId> = target.participant.as_deref().map(peer_id).transpose()?;
+        let only: Option<TrackId> = target.track.as_deref().map(track_id).transpose()?;
+        let tracks = self.read(|house| house.watchable(&target.room, of, only))?;
+        let offer = Offer { sdp, sources: Vec::new(), subscriptions: Subscriptions::InOrder(tracks) };
+        self.start(caller, &target.room, Door::Whep, offer).await
+    }
+
+    async fn start(&self, caller: &Caller, room: &RoomName, door: Door, offer: Offer) -> Result<Started, Refusal> {
+        let began = now();
+        let result = self.start_inner(caller, room, door, offer).await;
+        self.metrics.joined(now().saturating_duration_since(began), result.as_ref().err().map(|refusal| refusal.code));
+        result
+    }
+
+    async fn start_inner(
+        &self,
+        caller: &Caller,
+        room: &RoomName,
+        door: Door,
+        offer: Offer,
+    ) -> Result<Started, Refusal> {
+        let role = caller.enter(room, door)?;
+        let secret = Secret::random();
+        let stands_for = if door == Door::Whip { "Broadcast" } else { "Viewer" };
+        let place = self
+            .admit(Admission {
+                room: room.clone(),
+                name: caller.name.clone().map_or_else(|| DisplayName::parse(stands_for), Ok)?,
+                subject: caller.subject.clone(),
+                role,
+                permissions: caller.permissions(door),
+                expires_unix_s: caller.expires_unix_s,
+                link: Link::Http { resource: secret.clone(), ice_ufrag: String::new() },
+                opens_room: door == Door::Whip,
+                first_moderates: false,
+            })
+            .await?;
+        let peer = place.peer;
+        let answer = self.negotiate(peer, offer).await?;
+        let there = self.with(|house, fx| {
+            house.renamed_ice(peer, &answer.ice_ufrag);
+            house.finish_join(peer, fx).is_some()
+        });
+        if !there {
+            return Err(Refusal::new(ErrorCode::RoomUnknown, "The room was closed at this moment."));
+        }
+        place.taken();
+        tracing::info!(%room, participant = %peer, ?door, "joined");
+        Ok(Started { secret, sdp: answer.sdp, ice_ufrag: answer.ice_ufrag })
+    }
+
+    /// Trickles candidates, or restarts ICE.
+    pub(crate) async fn patch(
+        &self,
+        caller: &Caller,
+        secret: &str,
+        on: IfMatch,
+        sdpfrag: String,
+    ) -> Result<Patched, Refusal> {
+        let (peer, current) = self.held(caller, secret)?;
+        if let IfMatch::Tags(tags) = on
+            && !tags.contains(&current)
+        {
+            return Err(Refusal::new(ErrorCode::RequestStale, "The ETag names an ICE session that is over."));
+        }
+        match self.engine.ask(|reply| Command::Fragment { peer, sdpfrag, reply }).await?? {
+            Fragment::Taken => Ok(Patched::Taken),
+            Fragment::Restarted { sdpfrag, ice_ufrag } => {
+                self.with(|house, _| house.renamed_ice(peer, &ice_ufrag));
+                Ok(Patched::Restarted { sdpfrag, ice_ufrag })
+            }
+        }
+    }
+
+    /// Ends a session.
+    pub(crate) fn end(&self, caller: &Caller, secret: &str) -> Result<(), Refusal> {
+        let (peer, _) = self.held(caller, secret)?;
+        self.with(|house, fx| house.remove(peer, LeaveReason::Left, fx));
+        tracing::info!(participant = %peer, "left");
+        Ok(())
+    }
+
+    /// The session at an address, if it is the caller's: same subject, or a moderator. Where there are no tokens, knowing the address
+    /// is enough.
+    fn held(&self, caller: &Caller, secret: &str) -> Result<(PeerId, String), Refusal> {
+        self.read(|house| {
+            let participant = house.resource(&Secret::given(secret))?;
+            if participant.subject != caller.subject {
+                let room = house.room(participant.room).map(|room| room.name.clone());
+                caller.authorise(Action::Kick, room.as_ref())?;
+            }
+            match &participant.link {
+                Link::Http { ice_ufrag, .. } => Ok((participant.id, ice_ufrag.clone())),
+                Link::Socket { .. } | Link::Lost { .. } => {
+                    Err(Refusal::new(ErrorCode::RequestNotFound, "There is no such session."))
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,90 @@
+//! What an access token says, and how one is made.
+
+use crate::config::KeyConfig;
+use serde::{Deserialize, Serialize};
+
+/// The claims of an access token (RFC 7519). Others are passed over.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Who: any name that the token's maker knows him by.
+    pub sub: String,
+    /// The display name; when it is there, the client cannot choose another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The room, or `*` for all. Without it the token opens no room (an admin's opens all).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<String>,
+    /// What it permits. What is not named is not permitted.
+    #[serde(default)]
+    pub grants: Grants,
+    /// When it ends, in seconds since 1970. Required.
+    pub exp: u64,
+    /// When it begins, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<u64>,
+    /// Whom it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aud: Option<Audience>,
+}
+
+/// One audience, or several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+impl Audience {
+    pub(super) fn names(&self, audience: &str) -> bool {
+        match self {
+            Self::One(one) => one == audience,
+            Self::Many(many) => many.iter().any(|one| one == audience),
+        }
+    }
+}
+
+/// What a token permits. A name that is not known is refused, so that a misspelt one is noticed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Grants {
+    /// Join by the WebSocket.
+    pub join: bool,
+    /// Publish tracks; alone: by WHIP only.
+    pub publish: bool,
+    /// Receive tracks; alone: by WHEP only.
+    pub subscribe: bool,
+    /// Moderate the room; includes `join`.
+    pub moderate: bool,
+    /// Administer the server: every room, and the whole HTTP API.
+    pub admin: bool,
+}
+
+/// Why no token could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum MintError {
+    /// The key can only check tokens.
+    #[error("key {0:?} cannot sign: it has no secret and no private_key_pem")]
+    CannotSign(String),
+    /// The key does not work.
+    #[error("key {kid:?} cannot sign: {source}")]
+    BadKey {
+        /// Which.
+        kid: String,
+        /// Why.
+        source: jsonwebtoken::errors::Error,
+    },
+}
+
+/// Makes an access token, signed with `key`.
+///
+/// # Errors
+/// When the key has no secret half, or a wrong one.
+pub fn mint(key: &KeyConfig, claims: &Claims) -> Result<String, MintError> {
+    let signer = super::keys::encoding_key(key)?;
+    let mut header = jsonwebtoken::Header::new(super::keys::algorithm(key.algorithm));
+    header.kid = Some(key.kid.clone());
+    jsonwebtoken::encode(&header, claims, &signer).map_err(|source| MintError::BadKey { kid: key.kid.clone(), source })
+}

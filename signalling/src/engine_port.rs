@@ -1,0 +1,134 @@
+//! The way to the media engine: commands go out, answers come back in time or not at all.
+
+use crate::error::{ErrorCode, Refusal};
+use colloquy_media_core::api::{Command, JoinError, NegotiateError, Reply, SubscribeError, TrackError, WorkerTotals};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long an answer of the engine is waited for. It needs microseconds to some milliseconds; after this the worker hangs or is
+/// overrun, and the client gets `server.busy`.
+pub const ENGINE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The media engine, as the signalling sees it.
+pub trait EnginePort: Send + Sync {
+    /// Hands a command to the worker that has the room. Must not block: a full queue is answered through the command's reply
+    /// (`Busy`). Commands of one room are carried out in the order of the calls.
+    fn submit(&self, command: Command);
+
+    /// The counts of every worker, as they stand.
+    fn worker_stats(&self) -> Vec<WorkerTotals>;
+}
+
+/// The engine with a way to wait for answers.
+#[derive(Clone)]
+pub(crate) struct Engine(Arc<dyn EnginePort>);
+
+/// An answer that is on its way.
+pub(crate) struct Pending<T>(oneshot::Receiver<T>);
+
+impl Engine {
+    pub(crate) fn new(port: Arc<dyn EnginePort>) -> Self {
+        Self(port)
+    }
+
+    pub(crate) fn submit(&self, command: Command) {
+        self.0.submit(command);
+    }
+
+    pub(crate) fn worker_stats(&self) -> Vec<WorkerTotals> {
+        self.0.worker_stats()
+    }
+
+    /// Submits the command that `make` builds around the reply, and waits for the answer.
+    pub(crate) async fn ask<T: Send + 'static>(&self, make: impl FnOnce(Reply<T>) -> Command) -> Result<T, Refusal> {
+        let (reply, pending) = reply();
+        self.submit(make(reply));
+        pending.answer(ENGINE_TIMEOUT).await
+    }
+}
+
+/// A reply and the place where its answer arrives.
+pub(crate) fn reply<T: Send + 'static>() -> (Reply<T>, Pending<T>) {
+    let (sender, receiver) = oneshot::channel();
+    // Whoever asked may be gone: then nobody needs the answer.
+    (Reply::new(move |value| drop(sender.send(value))), Pending(receiver))
+}
+
+impl<T> Pending<T> {
+    /// Waits for the answer; a dropped or late one is `server.busy`.
+    pub(crate) async fn answer(self, timeout: Duration) -> Result<T, Refusal> {
+        match tokio::time::timeout(timeout, self.0).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(_)) => Err(busy("The media engine dropped the request.")),
+            Err(_) => Err(busy("The media engine did not answer in time.")),
+        }
+    }
+}
+
+fn busy(message: &str) -> Refusal {
+    Refusal::new(ErrorCode::ServerBusy, message)
+}
+
+impl From<JoinError> for Refusal {
+    fn from(error: JoinError) -> Self {
+        match error {
+            JoinError::RoomFull => {
+                Self::new(ErrorCode::RoomFull, "The room has as many participants as the media engine takes.")
+            }
+            JoinError::AlreadyJoined => Self::new(ErrorCode::ServerDefect, "A participant's id was used twice."),
+            JoinError::Busy => busy("The media engine takes no more work now."),
+        }
+    }
+}
+
+impl From<NegotiateError> for Refusal {
+    fn from(error: NegotiateError) -> Self {
+        match error {
+            NegotiateError::NoSuchPeer => gone(),
+            NegotiateError::BadOffer(reason) => Self::new(ErrorCode::SdpRejected, reason),
+            NegotiateError::MayNotPublish => Self::new(ErrorCode::AuthForbidden, "You may not publish in this room.")
+                .remedy("Offer recvonly, or ask for an access token that grants publishing."),
+            NegotiateError::MayNotSubscribe => Self::new(ErrorCode::AuthForbidden, "You may not receive in this room.")
+                .remedy("Offer sendonly, or ask for an access token that grants subscribing."),
+            NegotiateError::TooMany(reason) => Self::new(ErrorCode::LimitExceeded, reason),
+            NegotiateError::NoSession => {
+                Self::unexpected("There is no media session yet.").remedy("Send an offer first.")
+            }
+            NegotiateError::Busy => busy("The media engine takes no more work now."),
+        }
+    }
+}
+
+impl From<SubscribeError> for Refusal {
+    fn from(error: SubscribeError) -> Self {
+        match error {
+            SubscribeError::NoSuchPeer => gone(),
+            SubscribeError::NoSuchMid => Self::unexpected("You have no receiving place with this mid.")
+                .remedy("Add a recvonly transceiver and offer it first."),
+            SubscribeError::NoSuchTrack => Self::new(ErrorCode::TrackUnknown, "There is no such track in this room."),
+            SubscribeError::WrongKind => Self::new(
+                ErrorCode::TrackKind,
+                "The track is audio and the place is for video, or the other way round.",
+            ),
+            SubscribeError::Refused => Self::new(ErrorCode::AuthForbidden, "You may not receive this track."),
+            SubscribeError::Busy => busy("The media engine takes no more work now."),
+        }
+    }
+}
+
+impl From<TrackError> for Refusal {
+    fn from(error: TrackError) -> Self {
+        match error {
+            TrackError::NoSuchPeer | TrackError::NoSuchTrack => {
+                Self::new(ErrorCode::TrackUnknown, "The track is gone.")
+            }
+            TrackError::Busy => busy("The media engine takes no more work now."),
+        }
+    }
+}
+
+/// The engine ended the session by itself; the event that says so is on its way.
+fn gone() -> Refusal {
+    Refusal::new(ErrorCode::ParticipantUnknown, "Your session has just ended.").remedy("Join the room again.")
+}

@@ -1,0 +1,107 @@
+//! Where a request comes from: this machine, our own page, or a stranger's.
+
+use super::{AppState, Problem};
+use crate::api::is_loopback;
+use crate::authn::Caller;
+use axum::http::{HeaderMap, header};
+use std::net::{IpAddr, SocketAddr};
+
+/// Headers that a proxy leaves: what came through one did not come from this machine.
+const PROXIED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+
+/// Whether a request comes from a program or a page of this very machine: a loopback address, no proxy between, and a `Host` that
+/// names this machine, so that a stranger's page cannot come in through a name that it points here (DNS rebinding).
+pub(super) fn is_local(address: SocketAddr, headers: &HeaderMap) -> bool {
+    is_loopback(address.ip())
+        && !PROXIED.iter().any(|name| headers.contains_key(*name))
+        && text(headers, header::HOST).is_none_or(|host| names_this_machine(host_name(host)))
+}
+
+fn names_this_machine(name: &str) -> bool {
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || name.to_ascii_lowercase().ends_with(".localhost")
+        || bare.parse::<IpAddr>().is_ok_and(is_loopback)
+}
+
+/// A host without its port.
+fn host_name(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        Some(_) | None => host,
+    }
+}
+
+/// Whether a WebSocket may be opened: by a program (no `Origin`), by a page of this host, or by one of those configured.
+/// Browsers let any page open a WebSocket anywhere; this check is all there is against it.
+pub(super) fn may_open_socket(headers: &HeaderMap, allowed: &[String]) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let Ok(origin) = origin.to_str() else { return false };
+    allowed.iter().any(|one| one.eq_ignore_ascii_case(origin)) || is_same_host(origin, text(headers, header::HOST))
+}
+
+fn is_same_host(origin: &str, host: Option<&str>) -> bool {
+    let (default_port, authority) = match origin.split_once("://") {
+        Some(("http", authority)) => (":80", authority),
+        Some(("https", authority)) => (":443", authority),
+        Some(_) | None => return false,
+    };
+    let plain = |authority: &str| authority.strip_suffix(default_port).unwrap_or(authority).to_ascii_lowercase();
+    host.is_some_and(|host| plain(host) == plain(authority))
+}
+
+/// Who asks over HTTP: by bearer token; without keys, the person at this machine may do everything.
+pub(super) fn caller(state: &AppState, headers: &HeaderMap, address: SocketAddr) -> Result<Caller, Problem> {
+    let local = is_local(address, headers);
+    let caller = state.identify(bearer(headers), local)?;
+    Ok(if local && state.without_tokens() { Caller::operator() } else { caller })
+}
+
+/// The token of `Authorization: Bearer` (RFC 6750 section 2.1). Never of the address: that ends in logs.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = text(headers, header::AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+pub(super) fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(k, v)| (header::HeaderName::from_static(k), (*v).parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn this_machine_is_told_from_others() {
+        let at = |ip: &str| SocketAddr::new(ip.parse().unwrap(), 1);
+        for host in ["localhost:8080", "127.0.0.1", "[::1]:1", "a.localhost"] {
+            assert!(is_local(at("127.0.0.1"), &headers(&[("host", host)])), "{host}");
+        }
+        assert!(is_local(at("::ffff:127.0.0.1"), &headers(&[])));
+        assert!(!is_local(at("192.0.2.1"), &headers(&[("host", "localhost")])));
+        assert!(!is_local(at("::1"), &headers(&[("host", "evil.example:8080")])));
+        assert!(!is_local(at("::1"), &headers(&[("host", "localhost"), ("x-forwarded-for", "192.0.2.1")])));
+    }
+
+    #[test]
+    fn strangers_pages_open_no_sockets() {
+        let host = ("host", "meet.example.org");
+        let allowed = ["https://app.example.org".to_owned()];
+        let may = |origin| may_open_socket(&headers(&[host, ("origin", origin)]), &allowed);
+        assert!(may_open_socket(&headers(&[host]), &[]));
+        assert!(may("https://meet.example.org") && may("http://MEET.example.org:80") && may("https://app.example.org"));
+        for stranger in [
+            "https://evil.example",
+            "null",
+            "https://meet.example.org.evil.example",
+            "https://meet.example.org:444",
+            "file://",
+        ] {
+            assert!(!may(stranger), "{stranger}");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! A stand-in for the media engine: it admits everyone, answers every offer without looking at it, publishes what `sources` names,
+//! and does as it is told. For tests only.
+
+use crate::EnginePort;
+use crate::events::EventSink;
+use colloquy_media_core::api::{
+    Answer, CloseCause, Command, Event, Fragment, JoinError, NegotiateError, Offer, PeerId, PeerStats, Permissions,
+    RoomId, RoomStats, SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo, TransportState, WorkerTotals,
+};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// An offer with this in its SDP is refused as [`NegotiateError::BadOffer`].
+pub const BAD_SDP: &str = "x-bad";
+
+/// The engine that is none.
+#[derive(Default)]
+pub struct FakeEngine {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    sink: Option<EventSink>,
+    peers: BTreeMap<PeerId, Peer>,
+    log: Vec<String>,
+    last_track: u64,
+    restarts: u64,
+    hangs: bool,
+    unanswered: Vec<Command>,
+    refuse_joins: Option<JoinError>,
+}
+
+struct Peer {
+    room: RoomId,
+    permissions: Permissions,
+    tracks: Vec<TrackInfo>,
+    state: TransportState,
+}
+
+impl FakeEngine {
+    /// Sends events here from now on.
+    pub fn attach(&self, sink: EventSink) {
+        self.lock().sink = Some(sink);
+    }
+
+    /// What it was asked, a line each.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        self.lock().log.clone()
+    }
+
+    /// Answers nothing from now on, or again.
+    pub fn hang(&self, hangs: bool) {
+        self.lock().hangs = hangs;
+    }
+
+    /// Refuses joins from now on.
+    pub fn refuse_joins(&self, error: Option<JoinError>) {
+        self.lock().refuse_joins = error;
+    }
+
+    /// Who is in a room.
+    #[must_use]
+    pub fn peers(&self) -> Vec<PeerId> {
+        self.lock().peers.keys().copied().collect()
+    }
+
+    /// Lets a transport change.
+    pub fn transport(&self, peer: PeerId, state: TransportState) {
+        let mut held = self.lock();
+        let Some(p) = held.peers.get_mut(&peer) else { return };
+        p.state = state;
+        let room = p.room;
+        held.emit(Event::Transport { room, peer, state });
+    }
+
+    /// Ends a session, as the engine does by itself.
+    pub fn close(&self, peer: PeerId, cause: CloseCause) {
+        let mut held = self.lock();
+        if let Some(gone) = held.peers.remove(&peer) {
+            held.emit(Event::Closed { room: gone.room, peer, cause });
+        }
+    }
+
+    /// Lets any event happen.
+    pub fn emit(&self, event: Event) {
+        self.lock().emit(event);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl EnginePort for FakeEngine {
+    fn submit(&self, command: Command) {
+        let mut state = self.lock();
+        if state.hangs {
+            // Kept for ever, as a hanging worker does.
+            state.unanswered.push(command);
+            return;
+        }
+        match command {
+            Command::Join { room, peer, permissions, reply } => {
+                state.log.push(format!("join {room} {peer}"));
+                reply.send(state.join(room, peer, permissions));
+            }
+            Command::Leave { peer } => {
+                state.log.push(format!("leave {peer}"));
+                state.leave(peer);
+            }
+            Command::CloseRoom { room } => {
+                state.log.push(format!("close {room}"));
+                let gone: Vec<_> = state.peers.iter().filter(|(_, p)| p.room == room).map(|(id, _)| *id).collect();
+                for peer in gone {
+                    state.peers.remove(&peer);
+                    state.emit(Event::Closed { room, peer, cause: CloseCause::RoomClosed });
+                }
+            }
+            Command::Offer { peer, offer, reply } => {
+                state.log.push(format!("offer {peer} {:?}", offer.subscriptions));
+                reply.send(state.offer(peer, &offer));
+            }
+            Command::AddCandidate { peer, candidate } => state.log.push(format!("candidate {peer} {candidate}")),
+            Command::Fragment { peer, sdpfrag, reply } => {
+                state.log.push(format!("fragment {peer}"));
+                let restarted = sdpfrag.contains("a=ice-ufrag:new");
+                state.restarts += u64::from(restarted);
+                let n = state.restarts;
+                reply.send(Ok(if restarted {
+                    Fragment::Restarted { sdpfrag: format!("a=ice-ufrag:u{n}\r\n"), ice_ufrag: format!("u{n}") }
+                } else {
+                    Fragment::Taken
+                }));
+            }
+            Command::Subscribe { peer, mid, track, reply } => {
+                state.log.push(format!("subscribe {peer} {mid} {track:?}"));
+                reply.send(state.subscribe(peer, track));
+            }
+            Command::SetMute { peer, track, mute, reply } => {
+                state.log.push(format!("mute {peer} {track} {} {}", mute.by_self, mute.by_moderator));
+                let found = state.peers.get_mut(&peer).and_then(|p| p.tracks.iter_mut().find(|t| t.id == track));
+                reply.send(found.ok_or(TrackError::NoSuchTrack).map(|t| {
+                    t.mute = mute;
+                    t.clone()
+                }));
+            }
+            Command::Stats { room, reply } => reply.send(state.stats(room)),
+        }
+    }
+
+    fn worker_stats(&self) -> Vec<WorkerTotals> {
+        let state = self.lock();
+        let peers = state.peers.len() as u64;
+        let mut totals = WorkerTotals { packets_in: 7, peers, ..WorkerTotals::default() };
+        totals.transited(60, 3);
+        vec![totals]
+    }
+}
+
+impl State {
+    fn emit(&self, event: Event) {
+        if let Some(sink) = &self.sink {
+            sink(event);
+        }
+    }
+
+    fn join(&mut self, room: RoomId, peer: PeerId, permissions: Permissions) -> Result<Vec<TrackInfo>, JoinError> {
+        if let Some(error) = self.refuse_joins {
+            return Err(error);
+        }
+        let there = self.peers.values().filter(|p| p.room == room).flat_map(|p| p.tracks.clone()).collect();
+        self.peers.insert(peer, Peer { room, permissions, tracks: Vec::new(), state: TransportState::Connecting });
+        Ok(there)
+    }
+
+    fn leave(&mut self, peer: PeerId) {
+        let Some(gone) = self.peers.remove(&peer) else { return };
+        for track in gone.tracks {
+            self.emit(Event::Unpublished { room: gone.room, peer, track: track.id });
+        }
+    }
+
+    fn offer(&mut self, peer: PeerId, offer: &Offer) -> Result<Answer, NegotiateError> {
+        let first = self.last_track;
+        let held = self.peers.get_mut(&peer).ok_or(NegotiateError::NoSuchPeer)?;
+        if offer.sdp.contains(BAD_SDP) {
+            return Err(NegotiateError::BadOffer("line 1: x-bad".to_owned()));
+        }
+        if !offer.sources.is_empty() && !held.permissions.publish {
+            return Err(NegotiateError::MayNotPublish);
+        }
+        if offer.subscriptions != Subscriptions::ByMid(Vec::new()) && !held.permissions.subscribe {
+            return Err(NegotiateError::MayNotSubscribe);
+        }
+        // What WHIP does: it names no sources, and the SDP says what is sent.
+        let sent = offer.sdp.contains("a=sendonly") && offer.sources.is_empty();
+        let sources = offer
+            .sources
+            .iter()
+            .cloned()
+            .chain(sent.then(|| ("0".to_owned(), colloquy_media_core::api::Source::Camera)));
+        let mut new = Vec::new();
+        for (mid, source) in sources {
+            if held.tracks.iter().all(|t| t.mid != mid) {
+                let id = TrackId(first + new.len() as u64 + 1);
+                let info = TrackInfo {
+                    id,
+                    peer,
+                    source,
+                    kind: source.kind(),
+                    mute: colloquy_media_core::api::Mute::default(),
+                    mid,
+                };
+                new.push(info);
+            }
+        }
+        held.tracks.extend(new.iter().cloned());
+        let (room, published) = (held.room, held.tracks.clone());
+        self.last_track += new.len() as u64;
+        for track in new {
+            self.emit(Event::Published { room, track });
+        }
+        Ok(Answer { sdp: "v=0\r\n".to_owned(), published, ice_ufrag: format!("u{}", self.restarts) })
+    }
+
+    fn subscribe(&self, peer: PeerId, track: Option<TrackId>) -> Result<(), SubscribeError> {
+        let room = self.peers.get(&peer).ok_or(SubscribeError::NoSuchPeer)?.room;
+        let Some(track) = track else { return Ok(()) };
+        let owner = self.peers.iter().find(|(_, p)| p.room == room && p.tracks.iter().any(|t| t.id == track));
+        match owner {
+            None => Err(SubscribeError::NoSuchTrack),
+            Some((owner, _)) if *owner == peer => Err(SubscribeError::Refused),
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn stats(&self, room: RoomId) -> Option<RoomStats> {
+        let stats = |(id, p): (&PeerId, &Peer)| PeerStats {
+            peer: *id,
+            state: p.state,
+            rtt_ms: Some(1.5),
+            srtp_profile: Some("SRTP_AEAD_AES_128_GCM"),
+            receive: Vec::new(),
+            send: Vec::new(),
+        };
+        let peers: Vec<_> = self.peers.iter().filter(|(_, p)| p.room == room).map(stats).collect();
+        (!peers.is_empty()).then_some(RoomStats { peers })
+    }
+}

@@ -1,0 +1,24 @@
+//! The words of the WebSocket protocol (`docs/src/api/websocket.md`), shared with the HTTP API where both say the same.
+
+mod request;
+mod response;
+mod views;
+
+pub use request::SourceName;
+pub(crate) use request::{Hello, OfferMedia, ReceivedFrame, Request};
+pub(crate) use response::{
+    Joined, LeaveReason, RemoveReason, ServerEvent, ServerResult, SpeakerView, encode, encode_result,
+};
+pub use views::{
+    KindName, MuteView, ParticipantState, ParticipantStats, ParticipantView, PermissionsView, ReceiveView, SendView,
+    TrackView, TransportName,
+};
+
+/// Longest frame, in bytes: twice the longest SDP, for its escaping in JSON. A longer one closes the socket with 1009.
+pub const FRAME_BYTES: usize = 128 * 1024;
+
+/// Longest SDP, in bytes. Browsers' are 5 to 30 kB. A longer one is refused with `limit.exceeded`.
+pub const SDP_BYTES: usize = 64 * 1024;
+
+/// The version of the protocol.
+pub const VERSION: u32 = 1;

@@ -1,0 +1,369 @@
+//! What clients may say. Two looks at each frame: its `type` and `id` first, so that an error can be answered with the right
+//! `id`; then the whole of it as that type, where anything unknown, missing or doubled is refused by its name.
+
+use super::SDP_BYTES;
+use crate::error::{ErrorCode, Refusal};
+use colloquy_media_core::api::Source;
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::fmt;
+use std::marker::PhantomData;
+
+/// Entries in `sources` and in `subscriptions`: the media sections that the engine takes.
+const MAP_ENTRIES: usize = 128;
+/// Longest `mid`: browsers use one to three digits.
+const MID_BYTES: usize = 64;
+/// Longest candidate line; real ones have about 150 bytes.
+const CANDIDATE_BYTES: usize = 1_024;
+/// Longest ICE username fragment (RFC 8839 section 5.4).
+const UFRAG_BYTES: usize = 256;
+/// Longest free text (`client`, `reason`), in characters.
+const FREE_TEXT_CHARS: usize = 200;
+/// Longest resume token or id; ours have at most 64 bytes.
+const TOKEN_BYTES: usize = 128;
+/// Longest access token that is looked at further; see [`crate::authn::TOKEN_BYTES`].
+const ACCESS_TOKEN_BYTES: usize = crate::authn::TOKEN_BYTES;
+
+/// What a text frame turned out to be.
+#[derive(Debug)]
+pub(crate) enum ReceivedFrame {
+    /// A request, or the reason why it is none, to be answered under its id.
+    Request { id: u32, request: Parsed },
+    /// Not the protocol: no JSON, or nothing that could be answered.
+    NotTheProtocol,
+}
+
+/// A request, or why it is none.
+pub(crate) type Parsed = Result<Request, Refusal>;
+
+/// A request of a client.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Hello(Hello),
+    Join(Join),
+    Resume(Resume),
+    Offer(OfferMedia),
+    Candidate(Candidate),
+    Subscribe(SubscribeTo),
+    Mute(MuteTrack),
+    Kick(Kick),
+    Leave,
+    Stats,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    #[serde(rename = "type")]
+    kind: String,
+    id: u32,
+}
+
+#[derive(Deserialize)]
+struct OnlyId {
+    id: u32,
+}
+
+/// Declares a request's struct with `type` and `id`, which were read already, taken and dropped.
+macro_rules! request {
+    ($(#[$doc:meta])* $name:ident { $($(#[$attr:meta])* $field:ident: $type:ty),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct $name {
+            #[serde(rename = "type")]
+            _kind: IgnoredAny,
+            #[serde(rename = "id")]
+            _id: IgnoredAny,
+            $($(#[$attr])* pub(crate) $field: $type,)*
+        }
+
+        impl fmt::Debug for $name {
+            // Tokens and SDP have no business in a log.
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+    };
+}
+
+request!(Hello { version: u32, #[serde(default)] client: Option<Text<{ FREE_TEXT_CHARS }>>, #[serde(default)] token: Option<Bytes<{ ACCESS_TOKEN_BYTES }>>, });
+request!(Join { room: String, name: String });
+request!(Resume { resume_token: Bytes<{ TOKEN_BYTES }>, });
+request!(OfferMedia {
+    sdp: String,
+    #[serde(default)] sources: ByMid<SourceName>,
+    #[serde(default)] subscriptions: ByMid<Bytes<{ TOKEN_BYTES }>>,
+});
+request!(Candidate {
+    candidate: Bytes<{ CANDIDATE_BYTES }>,
+    // Where a candidate belongs is of no use with BUNDLE and one ICE session; that it is well-formed is checked all the same.
+    #[serde(default, rename = "mid")] _mid: Option<Bytes<{ MID_BYTES }>>,
+    #[serde(default, rename = "mline_index")] _mline_index: Option<u16>,
+    #[serde(default, rename = "ufrag")] _ufrag: Option<Bytes<{ UFRAG_BYTES }>>,
+});
+request!(SubscribeTo { mid: Bytes<{ MID_BYTES }>, #[serde(deserialize_with = "present")] track: Option<Bytes<{ TOKEN_BYTES }>>, });
+request!(MuteTrack { track: Bytes<{ TOKEN_BYTES }>, muted: bool, });
+request!(Kick { participant: Bytes<{ TOKEN_BYTES }>, #[serde(default)] reason: Option<Text<{ FREE_TEXT_CHARS }>>, });
+request!(Bare {});
+
+/// A field that may be null, but must be there.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
+/// A string of at most `N` bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bytes<const N: usize>(pub(crate) String);
+
+impl<'de, const N: usize> Deserialize<'de> for Bytes<N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.len() > N {
+            return Err(D::Error::custom(format_args!("longer than {N} bytes")));
+        }
+        Ok(Self(text))
+    }
+}
+
+/// Free text of at most `N` characters, without control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Text<const N: usize>(pub(crate) String);
+
+impl<'de, const N: usize> Deserialize<'de> for Text<N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.chars().count() > N || text.chars().any(char::is_control) {
+            return Err(D::Error::custom(format_args!("longer than {N} characters, or with control characters")));
+        }
+        Ok(Self(text))
+    }
+}
+
+/// Something for each `mid`, in the order given; a `mid` given twice is refused.
+#[derive(Debug)]
+pub(crate) struct ByMid<T>(pub(crate) Vec<(String, T)>);
+
+impl<T> Default for ByMid<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for ByMid<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = ByMid<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with mids as names, or null")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(ByMid::default())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries: Vec<(String, T)> = Vec::new();
+                while let Some(Bytes::<MID_BYTES>(mid)) = map.next_key()? {
+                    if entries.len() == MAP_ENTRIES {
+                        return Err(A::Error::custom(format_args!("more than {MAP_ENTRIES} entries")));
+                    }
+                    if entries.iter().any(|(seen, _)| *seen == mid) {
+                        return Err(A::Error::custom("the same mid twice"));
+                    }
+                    entries.push((mid, map.next_value()?));
+                }
+                Ok(ByMid(entries))
+            }
+        }
+
+        deserializer.deserialize_any(Entries(PhantomData))
+    }
+}
+
+/// Where a track comes from, as it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceName {
+    /// The person's voice.
+    Microphone,
+    /// The person's face.
+    Camera,
+    /// A shared screen, window or tab.
+    Screen,
+    /// The sound of what is shared.
+    ScreenAudio,
+}
+
+impl From<SourceName> for Source {
+    fn from(name: SourceName) -> Self {
+        match name {
+            SourceName::Microphone => Self::Microphone,
+            SourceName::Camera => Self::Camera,
+            SourceName::Screen => Self::Screen,
+            SourceName::ScreenAudio => Self::ScreenAudio,
+        }
+    }
+}
+
+impl From<Source> for SourceName {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Microphone => Self::Microphone,
+            Source::Camera => Self::Camera,
+            Source::Screen => Self::Screen,
+            Source::ScreenAudio => Self::ScreenAudio,
+        }
+    }
+}
+
+impl ReceivedFrame {
+    /// Reads a text frame.
+    pub(crate) fn read(text: &str) -> Self {
+        let Head { kind, id } = match serde_json::from_str(text) {
+            Ok(head) => head,
+            Err(error) => {
+                // JSON with a usable id is answered; the rest is somebody else's protocol.
+                return match serde_json::from_str::<OnlyId>(text) {
+                    Ok(OnlyId { id }) => Self::Request { id, request: Err(malformed("", &error)) },
+                    Err(_) => Self::NotTheProtocol,
+                };
+            }
+        };
+        Self::Request { id, request: read_as(&kind, text) }
+    }
+}
+
+fn read_as(kind: &str, text: &str) -> Parsed {
+    Ok(match kind {
+        "hello" => Request::Hello(body(text)?),
+        "join" => Request::Join(body(text)?),
+        "resume" => Request::Resume(body(text)?),
+        "offer" => Request::Offer(offer(body(text)?)?),
+        "candidate" => Request::Candidate(body(text)?),
+        "subscribe" => Request::Subscribe(body(text)?),
+        "mute" => Request::Mute(body(text)?),
+        "kick" => Request::Kick(body(text)?),
+        "leave" => body::<Bare>(text).map(|_| Request::Leave)?,
+        "stats" => body::<Bare>(text).map(|_| Request::Stats)?,
+        _ => return Err(Refusal::malformed("This type of request is unknown.")),
+    })
+}
+
+fn body<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Refusal> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        malformed(if path == "." { "" } else { &path }, error.inner())
+    })
+}
+
+/// What is wrong, without the position, which nobody can use, and without more of the input than a name of a field.
+fn malformed(path: &str, error: &serde_json::Error) -> Refusal {
+    let text = error.to_string();
+    let what = text.rfind(" at line ").and_then(|end| text.get(..end)).unwrap_or(&text);
+    let what: String = what.chars().take(FREE_TEXT_CHARS).collect();
+    Refusal::malformed(if path.is_empty() { what } else { format!("{path}: {what}") })
+        .remedy("Correct the request; see the WebSocket API, version 1.")
+}
+
+fn offer(offer: OfferMedia) -> Result<OfferMedia, Refusal> {
+    if offer.sdp.len() > SDP_BYTES {
+        return Err(Refusal::new(ErrorCode::LimitExceeded, format!("The SDP is longer than {SDP_BYTES} bytes.")));
+    }
+    Ok(offer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> Refusal {
+        match ReceivedFrame::read(text) {
+            ReceivedFrame::Request { request: Err(refusal), .. } => refusal,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn strange(text: &str) -> bool {
+        matches!(ReceivedFrame::read(text), ReceivedFrame::NotTheProtocol)
+    }
+
+    #[test]
+    fn good_requests() {
+        for good in [
+            r#"{"type":"hello","id":1,"version":1}"#,
+            r#"{"id":1,"type":"hello","version":1,"client":"x","token":null}"#,
+            r#"{"type":"join","id":4294967295,"room":"a","name":"b"}"#,
+            r#"{"type":"offer","id":1,"sdp":"v=0","sources":{"0":"screen_audio"},"subscriptions":{"1":"t1"}}"#,
+            r#"{"type":"candidate","id":1,"candidate":"","mid":"0","mline_index":0,"ufrag":"x"}"#,
+            r#"{"type":"subscribe","id":1,"mid":"0","track":null}"#,
+            r#"{"type":"leave","id":0}"#,
+        ] {
+            assert!(matches!(ReceivedFrame::read(good), ReceivedFrame::Request { request: Ok(_), .. }), "{good}");
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_missing_or_doubled_is_refused_by_name() {
+        for (bad, named) in [
+            (r#"{"type":"hello","id":1,"version":1,"more":2}"#, "more"),
+            (r#"{"type":"hello","id":1}"#, "version"),
+            (r#"{"type":"hello","id":1,"version":-1}"#, "version"),
+            (r#"{"type":"hello","id":1,"version":1,"version":1}"#, "duplicate"),
+            (r#"{"type":"a","type":"b","id":1}"#, "duplicate"),
+            (r#"{"id":1}"#, "type"),
+            (r#"{"type":"dance","id":1}"#, "unknown"),
+            (r#"{"type":"subscribe","id":1,"mid":"0"}"#, "track"),
+            (r#"{"type":"offer","id":1,"sdp":"v=0","sources":{"0":"camera","0":"screen"}}"#, "twice"),
+            (r#"{"type":"offer","id":1,"sdp":"v=0","sources":{"0":"telescope"}}"#, "sources.0"),
+            (r#"{"type":"offer","id":1,"sdp":{}}"#, "sdp"),
+            (r#"{"type":"leave","id":1,"now":true}"#, "now"),
+        ] {
+            let refusal = refused(bad);
+            assert_eq!(refusal.code, ErrorCode::ProtocolMalformed, "{bad}");
+            assert!(refusal.message.contains(named), "{bad}: {}", refusal.message);
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused() {
+        let long = |n| "x".repeat(n);
+        let sdp = refused(&format!(r#"{{"type":"offer","id":1,"sdp":"{}"}}"#, long(SDP_BYTES + 1)));
+        assert_eq!(sdp.code, ErrorCode::LimitExceeded);
+        refused(&format!(r#"{{"type":"candidate","id":1,"candidate":"{}"}}"#, long(CANDIDATE_BYTES + 1)));
+        refused(&format!(r#"{{"type":"hello","id":1,"version":1,"client":"{}"}}"#, long(FREE_TEXT_CHARS + 1)));
+        let many: Vec<_> = (0..=MAP_ENTRIES).map(|i| format!(r#""{i}":"camera""#)).collect();
+        refused(&format!(r#"{{"type":"offer","id":1,"sdp":"v=0","sources":{{{}}}}}"#, many.join(",")));
+    }
+
+    #[test]
+    fn other_protocols_are_known_as_such() {
+        let deep = format!(r#"{{"id":1,"type":"hello","version":{}"#, "[".repeat(100_000));
+        for bad in [
+            "",
+            "   ",
+            "hello",
+            "[]",
+            "1e400",
+            "{}",
+            r#"{"id":-1}"#,
+            r#"{"id":1.5}"#,
+            r#"{"id":"1"}"#,
+            r#""\ud800""#,
+            r#"{"id":1,"id":1,"type":"leave"}"#,
+            &deep,
+        ] {
+            assert!(strange(bad), "{}", &bad[..bad.len().min(60)]);
+        }
+        // Deep, but whole: the second look stops at serde_json's depth limit.
+        let nested =
+            format!(r#"{{"id":1,"type":"offer","sdp":"","sources":{}{}}}"#, "[".repeat(1_000), "]".repeat(1_000));
+        assert!(matches!(
+            ReceivedFrame::read(&nested),
+            ReceivedFrame::NotTheProtocol | ReceivedFrame::Request { request: Err(_), .. }
+        ));
+    }
+}
