@@ -1,8 +1,8 @@
 //! What is done when its time comes: a queue of deadlines, and for each participant and room what is due.
 
-use super::peer::{PeerKey, RETRANSMISSIONS_PER_S};
+use super::peer::{Peer, PeerKey, RETRANSMISSIONS_PER_S};
 use super::{Engine, PathChange};
-use crate::api::{CloseCause, Event, MediaKind, TransportState};
+use crate::api::{CloseCause, Event, MediaKind, Source, TransportState};
 use crate::forward::ProducerKey;
 use crate::room::{RoomKey, SPEAKERS_TICK};
 use crate::transport::Change;
@@ -194,22 +194,19 @@ impl Engine {
 
     fn tick_room(&mut self, now: Instant, key: RoomKey) {
         let Some(room) = self.rooms.get_mut(key) else { return };
-        let members = &room.peers;
-        let mut alive = false;
-        let meters = self
-            .producers
-            .values_mut()
-            .filter(|p| p.room == key && p.info.kind == MediaKind::Audio && members.contains(&p.owner))
-            .map(|p| {
-                alive |= p.meter.is_alive(now);
-                (p.info.peer, &mut p.meter)
-            });
-        let told = room.speakers.tick(now, meters);
-        let silent = !alive && told.is_none();
-        if let Some((speakers, dominant)) = told {
+        let (mut speaking, mut alive) = (Vec::new(), false);
+        for producer in room.peers.iter().filter_map(|p| self.peers.get(*p)).flat_map(Peer::producers) {
+            let Some(producer) = self.producers.get_mut(producer) else { continue };
+            if producer.info.source == Source::Microphone {
+                alive |= producer.meter.is_alive(now);
+                speaking.extend(producer.meter.tick(now).map(|level| (producer.info.peer, level)));
+            }
+        }
+        let someone = alive || !speaking.is_empty();
+        if let Some((speakers, dominant)) = room.speakers.tick(now, speaking) {
             self.events.push_back(Event::Speakers { room: room.id, speakers, dominant });
         }
-        if !silent {
+        if someone {
             self.wake_room(now, key);
         }
     }

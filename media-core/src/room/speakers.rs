@@ -46,8 +46,8 @@ impl Meter {
         self.heard.is_some_and(|at| now.saturating_duration_since(at) < STALE)
     }
 
-    /// Closes a tick; gives the smoothed level of a person who speaks.
-    fn tick(&mut self, now: Instant) -> Option<f32> {
+    /// Closes a tick; gives the smoothed level, in -dBov, of a person who speaks.
+    pub(crate) fn tick(&mut self, now: Instant) -> Option<f32> {
         let level = if self.is_alive(now) { f32::from(self.loudest_dbov) } else { 127.0 };
         self.loudest_dbov = 127;
         // Up fast, down slowly: a syllable counts at once, a breath does not.
@@ -70,14 +70,12 @@ pub(crate) struct Speakers {
 }
 
 impl Speakers {
-    /// Closes a tick over everyone's meter; gives what to tell, if it changed.
-    pub(crate) fn tick<'a>(
+    /// Takes everyone who speaks, with his level; gives what to tell, if it changed.
+    pub(crate) fn tick(
         &mut self,
         now: Instant,
-        meters: impl Iterator<Item = (PeerId, &'a mut Meter)>,
+        mut speaking: Vec<(PeerId, f32)>,
     ) -> Option<(Vec<Speaker>, Option<PeerId>)> {
-        let mut speaking: Vec<(PeerId, f32)> =
-            meters.filter_map(|(peer, meter)| meter.tick(now).map(|level| (peer, level))).collect();
         speaking.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
         self.elect(now, &speaking);
         let speakers: Vec<_> = speaking
@@ -142,7 +140,8 @@ mod tests {
             for (peer, level) in levels(tick) {
                 meters.entry(peer).or_default().note(now, level);
             }
-            speakers.tick(now, meters.iter_mut().map(|(peer, meter)| (PeerId(*peer), meter)));
+            let speaking = meters.iter_mut().filter_map(|(peer, meter)| Some((PeerId(*peer), meter.tick(now)?)));
+            speakers.tick(now, speaking.collect());
         }
         (speakers.dominant, speakers.told.0.iter().map(|s| s.peer).collect())
     }
