@@ -1,9 +1,28 @@
-//! The edge: sockets, threads, clocks.
+//! The edge: sockets, threads, clocks. One thread a worker, each with its own engine and its own sockets.
+//!
+//! [`MediaEngine`] is what the server starts. [`UdpSocket`] alone serves the load generator as well.
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("the driver speaks Linux's batched UDP: build media-core with --no-default-features elsewhere");
+
+mod addresses;
+mod bind;
+mod config;
+mod crossing;
+mod directory;
+mod media_engine;
 mod runs;
+mod self_test;
 mod socket;
+mod station;
+mod stun;
 mod sys;
+mod tcp;
 #[cfg(test)]
 mod testing;
+mod worker;
 
+pub use config::{DriverConfig, MAX_WORKERS, StartError};
+pub use media_engine::MediaEngine;
+pub use self_test::{Finding, Severity, self_test};
 pub use socket::{Arrivals, SendOutcome, SocketOptions, UdpReceiver, UdpSender, UdpSocket};

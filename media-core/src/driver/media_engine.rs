@@ -1,0 +1,292 @@
+//! The media engine as the rest of the server sees it: threads behind a door.
+
+use super::addresses;
+use super::bind::{self, Sockets};
+use super::config::{DriverConfig, StartError};
+use super::crossing::{self, Crossing};
+use super::directory::Directory;
+use super::station::EventSink;
+use super::sys;
+use super::worker::{self, Message, Setup, Shared};
+use crate::api::{
+    AdvertisedAddress, Command, EngineConfig, Event, JoinError, NegotiateError, PeerId, Reply, SubscribeError,
+    TrackError, WorkerTotals,
+};
+use crate::transport::Certificate;
+use mio::{Poll, Waker};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+
+/// What every thread may look into: held for a few map operations, never while anything waits.
+type SharedDirectory = Arc<Mutex<Directory>>;
+
+/// Workers, running. Dropping it stops them.
+pub struct MediaEngine {
+    workers: Vec<Worker>,
+    directory: SharedDirectory,
+    addresses: Vec<AdvertisedAddress>,
+}
+
+struct Worker {
+    messages: SyncSender<Message>,
+    waker: Arc<Waker>,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A worker that is not running yet.
+struct Prepared {
+    sockets: Sockets,
+    poll: Poll,
+    waker: Arc<Waker>,
+    sender: SyncSender<Message>,
+    messages: Receiver<Message>,
+}
+
+impl MediaEngine {
+    /// Binds the ports and starts the workers. `events` hears of everything that happens; it is called on the workers' threads, so
+    /// it must not block.
+    ///
+    /// # Errors
+    /// When a port, an address, a thread or the certificate is not to be had. Nothing is left running then.
+    pub fn start(config: &DriverConfig, events: Arc<dyn Fn(Event) + Send + Sync>) -> Result<Self, StartError> {
+        let locals = addresses::local_addresses()?;
+        let choice = addresses::choose(config, &locals, addresses::route_to);
+        if choice.offered.is_empty() {
+            let why: Vec<_> = choice.findings.iter().map(|finding| finding.text.as_str()).collect();
+            return Err(StartError::NoAddress(why.join("; ")));
+        }
+        let certificate = Certificate::generate().map_err(|e| StartError::Certificate(e.to_string()))?;
+        let directory = Arc::new(Mutex::new(Directory::new(config.workers)));
+        let events = watch(events, Arc::clone(&directory));
+        let prepared = prepare(config)?;
+        let cores = sys::allowed_cores();
+        let seed = config.seed.unwrap_or_else(rand::random);
+        let mut engine = Self { workers: Vec::new(), directory, addresses: Vec::new() };
+        let crossings = crossings(config, &prepared);
+        for (i, (prepared, crossing)) in prepared.into_iter().zip(crossings).enumerate() {
+            let addresses = addresses::candidates(&choice.offered, prepared.sockets.port, config.tcp);
+            for address in &addresses {
+                // On a single port all workers offer the same.
+                if !engine.addresses.contains(address) {
+                    engine.addresses.push(*address);
+                }
+            }
+            let worker_config = EngineConfig {
+                worker: i as u8,
+                addresses,
+                ice: config.ice,
+                dtls: config.dtls,
+                limits: config.limits.clone(),
+                seed: seed.wrapping_add(i as u64),
+            };
+            let shared = Arc::new(Shared::default());
+            let (messages, waker) = (prepared.sender, prepared.waker);
+            let setup = Setup {
+                config: worker_config,
+                certificate: certificate.clone(),
+                sockets: prepared.sockets,
+                poll: prepared.poll,
+                messages: prepared.messages,
+                shared: Arc::clone(&shared),
+                crossing,
+                events: Arc::clone(&events),
+                core: cores.get(i).copied().filter(|_| config.pin && cores.len() >= config.workers),
+            };
+            let thread = Some(spawn(i, setup)?);
+            engine.workers.push(Worker { messages, waker, shared, thread });
+        }
+        Ok(engine)
+    }
+
+    /// Has a command carried out by the worker of its room. A command for a room or participant that there is not, or for a worker
+    /// whose queue is full, is answered at once, on this thread; a full queue loses no `Leave` and no `CloseRoom`.
+    pub fn submit(&self, command: Command) {
+        let mut directory = self.directory();
+        let worker = match &command {
+            Command::Join { room, peer, .. } => directory.join(*room, *peer),
+            Command::Leave { peer } => directory.leave(*peer),
+            Command::CloseRoom { room } => directory.close(*room),
+            Command::Stats { room, .. } => directory.worker_of_room(*room),
+            Command::Offer { peer, .. }
+            | Command::AddCandidate { peer, .. }
+            | Command::Fragment { peer, .. }
+            | Command::Subscribe { peer, .. }
+            | Command::SetMute { peer, .. } => directory.worker_of_peer(*peer),
+        };
+        let Some(worker) = worker.and_then(|worker| self.workers.get(worker)) else {
+            drop(directory);
+            return refuse(command, Refusal::Unknown);
+        };
+        // Sent under the lock, so that two commands for one room go in the order in which the directory saw them.
+        let refused = worker.send(self.forgetting_the_refused(command));
+        drop(directory);
+        if let Some(command) = refused {
+            refuse(command, Refusal::Busy);
+        }
+    }
+
+    /// The counts of each worker, at most 100 ms old.
+    #[must_use]
+    pub fn worker_stats(&self) -> Vec<WorkerTotals> {
+        self.workers.iter().map(|worker| worker.shared.stats.read()).collect()
+    }
+
+    /// The addresses that clients are offered, of all workers.
+    #[must_use]
+    pub fn addresses(&self) -> &[AdvertisedAddress] {
+        &self.addresses
+    }
+
+    /// Closes every room, so that clients hear of it, and waits until the threads have ended.
+    pub fn stop(self) {
+        drop(self);
+    }
+
+    fn directory(&self) -> MutexGuard<'_, Directory> {
+        self.directory.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// A `Join` whose refusal is noted in the directory; other commands as they are.
+    fn forgetting_the_refused(&self, command: Command) -> Command {
+        let Command::Join { room, peer, permissions, reply } = command else { return command };
+        let directory = Arc::clone(&self.directory);
+        let reply = Reply::new(move |result: Result<_, JoinError>| {
+            if result.is_err() {
+                forget(&directory, peer);
+            }
+            reply.send(result);
+        });
+        Command::Join { room, peer, permissions, reply }
+    }
+}
+
+impl Drop for MediaEngine {
+    fn drop(&mut self) {
+        let rooms = self.directory().rooms();
+        for room in rooms {
+            self.submit(Command::CloseRoom { room });
+        }
+        for worker in &self.workers {
+            worker.shared.stopping.store(true, Ordering::Release);
+            let _ = worker.waker.wake();
+        }
+        for thread in self.workers.iter_mut().filter_map(|worker| worker.thread.take()) {
+            if thread.join().is_err() {
+                tracing::error!("a media thread had panicked");
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for MediaEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MediaEngine").field("workers", &self.workers.len()).finish_non_exhaustive()
+    }
+}
+
+impl Worker {
+    /// Queues a command; gives it back when it can be refused and the queue is full.
+    fn send(&self, command: Command) -> Option<Command> {
+        let back = match self.messages.try_send(Message::Command(command)) {
+            Ok(()) => None,
+            Err(TrySendError::Full(Message::Command(last @ (Command::Leave { .. } | Command::CloseRoom { .. })))) => {
+                self.shared.overflow.lock().unwrap_or_else(|e| e.into_inner()).push(last);
+                self.shared.overflowed.store(true, Ordering::Release);
+                None
+            }
+            Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) => match message {
+                Message::Command(command) => Some(command),
+                Message::Route { .. } | Message::Stray(_) => None,
+            },
+        };
+        if back.is_none() {
+            let _ = self.waker.wake();
+        }
+        back
+    }
+}
+
+/// Binds and prepares every worker before any runs, so that a port in use leaves nothing behind.
+fn prepare(config: &DriverConfig) -> Result<Vec<Prepared>, StartError> {
+    let mut prepared: Vec<Prepared> = Vec::new();
+    for port in config.ports()? {
+        // Where any port will do and all share it, the first worker's is the one.
+        let shared = prepared.first().filter(|_| config.single_port).map(|first| first.sockets.port);
+        let sockets = bind::bind(config, shared.unwrap_or(port))?;
+        let poll = Poll::new().map_err(StartError::Thread)?;
+        let waker = Arc::new(Waker::new(poll.registry(), worker::WAKER).map_err(StartError::Thread)?);
+        let (sender, messages) = sync_channel(worker::MESSAGES);
+        prepared.push(Prepared { sockets, poll, waker, sender, messages });
+    }
+    Ok(prepared)
+}
+
+/// For each worker its view of the others, when they share a port.
+fn crossings(config: &DriverConfig, prepared: &[Prepared]) -> Vec<Option<Crossing>> {
+    if !config.single_port || prepared.len() < 2 {
+        return prepared.iter().map(|_| None).collect();
+    }
+    let (doors, insides): (Vec<_>, Vec<_>) =
+        prepared.iter().map(|one| crossing::door(one.sender.clone(), Arc::clone(&one.waker))).unzip();
+    insides.into_iter().zip(0..).map(|(inside, me)| Some(Crossing::new(me, doors.clone(), inside))).collect()
+}
+
+/// Starts a worker's thread and waits until it is up.
+fn spawn(i: usize, setup: Setup) -> Result<JoinHandle<()>, StartError> {
+    let (started, up) = sync_channel(1);
+    let thread = std::thread::Builder::new()
+        .name(format!("media-{i}"))
+        .spawn(move || worker::run(setup, &started))
+        .map_err(StartError::Thread)?;
+    match up.recv() {
+        Ok(Ok(())) => Ok(thread),
+        Ok(Err(e)) => Err(StartError::Thread(e)),
+        Err(_) => Err(StartError::Thread(std::io::Error::other("it panicked as it started"))),
+    }
+}
+
+/// An event sink that keeps the directory in step.
+fn watch(events: EventSink, directory: SharedDirectory) -> EventSink {
+    Arc::new(move |event| {
+        if let Event::Closed { peer, .. } = &event {
+            forget(&directory, *peer);
+        }
+        events(event);
+    })
+}
+
+fn forget(directory: &SharedDirectory, peer: PeerId) {
+    directory.lock().unwrap_or_else(|e| e.into_inner()).leave(peer);
+}
+
+/// Why a command is answered without a worker.
+#[derive(Clone, Copy)]
+enum Refusal {
+    /// There is no such room or participant; of a `Join`, that there is one already.
+    Unknown,
+    Busy,
+}
+
+fn refuse(command: Command, why: Refusal) {
+    let busy = matches!(why, Refusal::Busy);
+    let negotiate = if busy { NegotiateError::Busy } else { NegotiateError::NoSuchPeer };
+    match command {
+        Command::Join { reply, .. } => reply.send(Err(if busy { JoinError::Busy } else { JoinError::AlreadyJoined })),
+        Command::Offer { reply, .. } => reply.send(Err(negotiate)),
+        Command::Fragment { reply, .. } => reply.send(Err(negotiate)),
+        Command::Subscribe { reply, .. } => {
+            reply.send(Err(if busy { SubscribeError::Busy } else { SubscribeError::NoSuchPeer }));
+        }
+        Command::SetMute { reply, .. } => {
+            reply.send(Err(if busy { TrackError::Busy } else { TrackError::NoSuchPeer }));
+        }
+        Command::Stats { reply, .. } => reply.send(None),
+        Command::Leave { .. } | Command::CloseRoom { .. } | Command::AddCandidate { .. } => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+use super::*;
+use crate::api::{Permissions, RoomId};
+use crate::driver::testing::wait_for;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+fn config() -> DriverConfig {
+    DriverConfig { bind: vec!["127.0.0.1".parse().unwrap()], port: 0, seed: Some(1), ..DriverConfig::default() }
+}
+
+fn start(config: &DriverConfig) -> MediaEngine {
+    MediaEngine::start(config, Arc::new(|_| ())).unwrap()
+}
+
+fn join(engine: &MediaEngine, room: u64, peer: u64) -> Receiver<Result<(), JoinError>> {
+    let (tell, told) = channel();
+    let reply = Reply::new(move |result: Result<_, _>| {
+        let _ = tell.send(result.map(|_| ()));
+    });
+    engine.submit(Command::Join { room: RoomId(room), peer: PeerId(peer), permissions: Permissions::ALL, reply });
+    told
+}
+
+fn answer<T>(told: &Receiver<T>) -> T {
+    told.recv_timeout(Duration::from_secs(5)).expect("an answer")
+}
+
+/// A command that is answered with `then` on the worker's thread.
+fn on_worker(engine: &MediaEngine, room: u64, then: impl FnOnce() + Send + 'static) {
+    engine.submit(Command::Stats { room: RoomId(room), reply: Reply::new(|_| then()) });
+}
+
+#[test]
+fn workers_start_answer_and_stop() {
+    for single_port in [false, true] {
+        let engine = start(&DriverConfig { workers: 2, single_port, ..config() });
+        let ports: std::collections::BTreeSet<_> = engine.addresses().iter().map(|a| a.public.port()).collect();
+        assert_eq!(ports.len(), if single_port { 1 } else { 2 });
+        assert_eq!(engine.addresses().len(), 2 * ports.len(), "UDP and TCP each");
+        assert_eq!(answer(&join(&engine, 1, 1)), Ok(()));
+        assert_eq!(answer(&join(&engine, 2, 2)), Ok(()));
+        assert_eq!(answer(&join(&engine, 3, 1)), Err(JoinError::AlreadyJoined));
+        let (tell, told) = channel();
+        for room in [1, 2] {
+            let tell = tell.clone();
+            on_worker(&engine, room, move || tell.send(std::thread::current().name().map(str::to_owned)).unwrap());
+        }
+        let mut names = [answer(&told).unwrap(), answer(&told).unwrap()];
+        names.sort();
+        assert_eq!(names, ["media-0", "media-1"], "each room has a worker of its own");
+        engine.submit(Command::Leave { peer: PeerId(1) });
+        assert_eq!(engine.worker_stats().len(), 2);
+        engine.stop();
+    }
+}
+
+#[test]
+fn a_full_queue_answers_busy_and_loses_no_leave() {
+    let engine = start(&config());
+    answer(&join(&engine, 1, 1)).unwrap();
+    answer(&join(&engine, 1, 2)).unwrap();
+    let (release, held) = channel::<()>();
+    let (tell, busy) = channel();
+    on_worker(&engine, 1, move || {
+        tell.send(()).unwrap();
+        let _ = held.recv();
+    });
+    answer(&busy);
+    for _ in 0..worker::MESSAGES {
+        on_worker(&engine, 1, || ());
+    }
+    assert_eq!(answer(&join(&engine, 1, 3)), Err(JoinError::Busy));
+    assert_eq!(engine.directory().worker_of_peer(PeerId(3)), None, "who was refused is not in");
+    engine.submit(Command::Leave { peer: PeerId(1) });
+    let shared = Arc::clone(&engine.workers[0].shared);
+    assert!(shared.overflowed.load(Ordering::Acquire));
+    drop(release);
+    wait_for("the overflow", || !shared.overflowed.load(Ordering::Acquire));
+    assert!(shared.overflow.lock().unwrap().is_empty());
+    assert_eq!(answer(&join(&engine, 1, 4)), Ok(()));
+}
+
+#[test]
+fn commands_for_nobody_are_answered_at_once() {
+    let engine = start(&config());
+    let (tell, told) = channel();
+    engine.submit(Command::Subscribe {
+        peer: PeerId(9),
+        mid: "0".to_owned(),
+        track: None,
+        reply: Reply::new(move |result| tell.send(result).unwrap()),
+    });
+    assert_eq!(told.try_recv(), Ok(Err(SubscribeError::NoSuchPeer)));
+    engine.submit(Command::Leave { peer: PeerId(9) });
+    engine.submit(Command::CloseRoom { room: RoomId(9) });
+}
+
+#[test]
+fn a_worker_survives_a_panic() {
+    let engine = start(&config());
+    answer(&join(&engine, 1, 1)).unwrap();
+    on_worker(&engine, 1, || panic!("as the test wants it"));
+    assert_eq!(answer(&join(&engine, 1, 2)), Ok(()));
+    wait_for("the count", || engine.worker_stats()[0].panics == 1);
+}
+
+#[test]
+fn a_port_in_use_leaves_nothing_behind() {
+    let engine = start(&config());
+    let taken = engine.addresses()[0].public;
+    let error = MediaEngine::start(&DriverConfig { port: taken.port(), ..config() }, Arc::new(|_| ())).unwrap_err();
+    assert!(matches!(error, StartError::PortInUse { addr, .. } if addr == taken), "{error}");
+    drop(engine);
+    start(&DriverConfig { port: taken.port(), ..config() }).stop();
+}
+
+#[test]
+fn threads_sleep_when_nothing_happens_and_wake_for_datagrams() {
+    let engine = start(&config());
+    let target = engine.addresses()[0].public;
+    let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.send_to(&[255; 20], target).unwrap();
+    // Not of any protocol of ours: the engine counts it, and answers nothing.
+    wait_for("the count", || engine.worker_stats()[0].packets_in == 1);
+}

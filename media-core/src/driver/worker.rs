@@ -1,0 +1,371 @@
+//! The loop of one media thread.
+
+use super::bind::Sockets;
+use super::crossing::Crossing;
+use super::socket::UdpReceiver;
+use super::station::{EventSink, Station};
+use super::sys;
+use super::tcp::{self, Admission, Stray, TcpEgress, TcpIngress};
+use crate::api::{Command, DropCause, EngineConfig, WorkerStats};
+use crate::engine::Engine;
+use crate::transport::Certificate;
+use crate::wire::Path;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Messages that wait for a worker at most; one more is refused.
+pub(super) const MESSAGES: usize = 4_096;
+
+/// Messages carried out before media has its turn again: answering an offer takes a fraction of a millisecond.
+const MESSAGES_PER_TURN: usize = 8;
+
+/// Receive calls of each socket, reads of TCP connections, and calls' worth of crossed datagrams, before timers and commands have
+/// their turn again.
+const READS_PER_TURN: usize = 16;
+
+/// How often the counts are published while they change.
+const PUBLISH: Duration = Duration::from_millis(100);
+
+/// How soon what a full queue did not take is offered again.
+const TELL_AGAIN: Duration = Duration::from_millis(10);
+
+/// Rest after a panic that reached the loop, lest one that comes back at once fills the log and the core.
+const AFTER_PANIC: Duration = Duration::from_millis(5);
+
+/// What the poll reports in one call at most; more waits for the next.
+const EVENTS: usize = 256;
+
+pub(super) const WAKER: Token = Token(0);
+const LISTENER: Token = Token(1);
+/// Tokens from here on are UDP sockets.
+const FIRST_SOCKET: usize = 2;
+
+/// What is sent to a worker.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// From outside.
+    Command(Command),
+    /// From another worker: a path is its, or is no more.
+    Route { path: Path, owner: u8, added: bool },
+    /// From another worker: a connection that is ours.
+    Stray(Stray),
+}
+
+/// What a worker shares with those who send to it.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) stats: WorkerStats,
+    /// Set once, followed by a wake.
+    pub(super) stopping: AtomicBool,
+    /// Commands that must not be lost (a `Leave`) and found the queue full. Bounded by the participants there are.
+    pub(super) overflow: Mutex<Vec<Command>>,
+    /// There are some.
+    pub(super) overflowed: AtomicBool,
+}
+
+/// All that a worker is made of.
+pub(super) struct Setup {
+    pub(super) config: EngineConfig,
+    pub(super) certificate: Certificate,
+    pub(super) sockets: Sockets,
+    pub(super) poll: Poll,
+    pub(super) messages: Receiver<Message>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) crossing: Option<Crossing>,
+    pub(super) events: EventSink,
+    /// The core to stay on.
+    pub(super) core: Option<usize>,
+}
+
+/// The body of a worker's thread. Tells `started` whether it came up; returns when told to stop.
+pub(super) fn run(setup: Setup, started: &SyncSender<io::Result<()>>) {
+    if let Some(Err(error)) = setup.core.map(sys::pin_to) {
+        tracing::warn!(%error, "cannot stay on one core");
+    }
+    let mut worker = match Worker::new(setup) {
+        Ok(worker) => worker,
+        Err(error) => {
+            let _ = started.send(Err(error));
+            return;
+        }
+    };
+    let _ = started.send(Ok(()));
+    worker.guarded(Worker::turns);
+    worker.guarded(Worker::finish);
+}
+
+struct Port {
+    receiver: UdpReceiver,
+    readable: bool,
+}
+
+struct Worker {
+    station: Station,
+    ports: Vec<Port>,
+    tcp: TcpIngress,
+    crossing: Option<Crossing>,
+    messages: Receiver<Message>,
+    shared: Arc<Shared>,
+    poll: Poll,
+    polled: Events,
+    /// Messages or crossed datagrams may wait.
+    mail: bool,
+    publish_at: Instant,
+    sweep_at: Instant,
+    /// Something was counted since the last publication.
+    unpublished: bool,
+}
+
+impl Worker {
+    fn new(setup: Setup) -> io::Result<Self> {
+        let now = Instant::now();
+        let registry = setup.poll.registry();
+        let (mut ports, mut senders) = (Vec::new(), Vec::new());
+        for (i, socket) in setup.sockets.udp.into_iter().enumerate() {
+            let (receiver, sender) = socket.split();
+            let fd = receiver.as_fd().as_raw_fd();
+            registry.register(&mut SourceFd(&fd), Token(FIRST_SOCKET + i), Interest::READABLE)?;
+            ports.push(Port { receiver, readable: true });
+            senders.push(sender);
+        }
+        let egress = Rc::new(RefCell::new(TcpEgress::default()));
+        let tcp = TcpIngress::new(setup.sockets.listeners, LISTENER, registry.try_clone()?, Rc::clone(&egress))?;
+        let engine = Engine::new(setup.config, setup.certificate, now);
+        Ok(Self {
+            station: Station::new(engine, senders, egress, setup.events),
+            ports,
+            tcp,
+            crossing: setup.crossing,
+            messages: setup.messages,
+            shared: setup.shared,
+            poll: setup.poll,
+            polled: Events::with_capacity(EVENTS),
+            mail: true,
+            publish_at: now,
+            sweep_at: now,
+            unpublished: true,
+        })
+    }
+
+    /// Runs `work` to its end, through panics: the engine catches those of a session, so one that comes this far is of nobody's.
+    fn guarded(&mut self, work: impl Fn(&mut Self)) {
+        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(self))) {
+            let said =
+                panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+            tracing::error!(said, "a defect of ours: the media thread panicked, and goes on");
+            self.station.panicked();
+            self.unpublished = true;
+            std::thread::sleep(AFTER_PANIC);
+        }
+    }
+
+    fn turns(&mut self) {
+        while !self.shared.stopping.load(Ordering::Acquire) {
+            self.wait();
+            let now = Instant::now();
+            self.read_mail(now);
+            self.receive_udp();
+            self.receive_tcp(now);
+            self.receive_crossed();
+            self.do_what_is_due(now);
+        }
+    }
+
+    /// Carries out what was asked before the stop, and publishes the last counts.
+    fn finish(&mut self) {
+        let now = Instant::now();
+        self.mail = true;
+        while self.mail {
+            self.read_mail(now);
+        }
+        self.shared.stats.publish(self.station.totals());
+    }
+
+    fn is_busy(&self) -> bool {
+        self.mail || self.tcp.is_ready() || self.ports.iter().any(|port| port.readable)
+    }
+
+    /// Sleeps until something arrives or is due.
+    fn wait(&mut self) {
+        let timeout = if self.is_busy() {
+            Some(Duration::ZERO)
+        } else {
+            let now = Instant::now();
+            let untold = self.crossing.as_ref().is_some_and(Crossing::has_untold);
+            [
+                self.station.next_deadline(),
+                self.unpublished.then_some(self.publish_at),
+                self.tcp.wants_sweep().then_some(self.sweep_at),
+                untold.then(|| now + TELL_AGAIN),
+            ]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|due| due.saturating_duration_since(now))
+        };
+        if let Err(error) = self.poll.poll(&mut self.polled, timeout) {
+            if error.kind() != io::ErrorKind::Interrupted {
+                tracing::error!(%error, "cannot wait for sockets");
+                std::thread::sleep(AFTER_PANIC);
+            }
+            return;
+        }
+        for event in &self.polled {
+            match event.token() {
+                WAKER => self.mail = true,
+                LISTENER => self.tcp.listener_ready(),
+                token if tcp::is_connection(token) => self.tcp.connection_ready(event),
+                token => {
+                    if let Some(port) = self.ports.get_mut(token.0 - FIRST_SOCKET) {
+                        port.readable = true;
+                    }
+                }
+            }
+        }
+    }
+
+    fn read_mail(&mut self, now: Instant) {
+        if !self.mail {
+            return;
+        }
+        for _ in 0..MESSAGES_PER_TURN {
+            let Ok(message) = self.messages.try_recv() else {
+                self.mail = false;
+                break;
+            };
+            match message {
+                Message::Command(command) => self.station.command(now, command),
+                Message::Route { path, owner, added } => {
+                    if let Some(crossing) = &mut self.crossing {
+                        crossing.learn(owner, path, added);
+                    }
+                }
+                // One that cannot be adopted is closed, and its client tries again.
+                Message::Stray(stray) => drop(self.tcp.adopt(stray, now)),
+            }
+        }
+        // After the queue, in which the command that opened what these close may still wait.
+        if !self.mail && self.shared.overflowed.swap(false, Ordering::AcqRel) {
+            let overflow = std::mem::take(&mut *self.shared.overflow.lock().unwrap_or_else(|e| e.into_inner()));
+            overflow.into_iter().for_each(|command| self.station.command(now, command));
+        }
+        self.settle(now);
+    }
+
+    fn receive_udp(&mut self) {
+        for i in 0..self.ports.len() {
+            for _ in 0..READS_PER_TURN {
+                if !self.ports[i].readable {
+                    break;
+                }
+                self.receive_batch(i);
+            }
+        }
+    }
+
+    fn receive_batch(&mut self, port: usize) {
+        let Self { station, ports, crossing, .. } = self;
+        let port = &mut ports[port];
+        // Not again before the socket reports more; an error is one of a datagram that is gone.
+        let arrivals = port.receiver.receive().unwrap_or_default();
+        port.readable = arrivals.more;
+        if arrivals.datagrams == 0 {
+            return;
+        }
+        let arrived = Instant::now();
+        station.expect(arrivals.datagrams);
+        port.receiver.take(|path, bytes| {
+            if let Some(crossing) = crossing
+                && let Some(owner) = crossing.other_owner(&path, bytes)
+            {
+                if crossing.hand_over(owner, path, bytes).is_err() {
+                    station.dropped(DropCause::QueueFull);
+                }
+            } else {
+                station.datagram(arrived, path, bytes);
+            }
+        });
+        self.settle(arrived);
+    }
+
+    fn receive_tcp(&mut self, now: Instant) {
+        self.tcp.accept(now);
+        for _ in 0..READS_PER_TURN {
+            if !self.tcp.is_ready() {
+                break;
+            }
+            let Some(token) = self.tcp.receive() else { continue };
+            let arrived = Instant::now();
+            let Self { station, tcp, crossing, .. } = self;
+            let admit = |first: &[u8]| match crossing.as_ref().and_then(|crossing| crossing.other_asked(first)) {
+                Some(worker) => Admission::Worker(worker),
+                None => Admission::Here,
+            };
+            station.expect(1);
+            let stray = tcp.take(token, arrived, admit, |path, bytes| station.datagram(arrived, path, bytes));
+            if let (Some(crossing), Some((owner, stray))) = (crossing, stray) {
+                crossing.hand_over_stream(owner, stray);
+            }
+            self.settle(arrived);
+        }
+    }
+
+    fn receive_crossed(&mut self) {
+        let Self { station, crossing: Some(crossing), .. } = self else { return };
+        let arrived = Instant::now();
+        station.expect(usize::MAX);
+        let mut any = false;
+        for _ in 0..super::crossing::QUEUE {
+            if !crossing.take(|path, bytes| station.datagram(arrived, path, bytes)) {
+                break;
+            }
+            any = true;
+        }
+        if any {
+            self.settle(arrived);
+        }
+    }
+
+    fn do_what_is_due(&mut self, now: Instant) {
+        if self.station.next_deadline().is_some_and(|due| due <= now) {
+            self.station.timeout(now);
+            self.settle(now);
+        }
+        if now >= self.sweep_at {
+            self.tcp.sweep(now);
+            self.sweep_at = now + tcp::SWEEP;
+        }
+        if let Some(crossing) = &mut self.crossing {
+            crossing.tell();
+            crossing.wake();
+        }
+        if self.unpublished && now >= self.publish_at {
+            self.shared.stats.publish(self.station.totals());
+            self.publish_at = now + PUBLISH;
+            self.unpublished = false;
+        }
+    }
+
+    /// Sends what is held, tells the other workers what they should know, and balances the books.
+    fn settle(&mut self, arrived: Instant) {
+        self.station.settle(arrived);
+        self.unpublished = true;
+        while let Some(change) = self.station.poll_path() {
+            if let Some(crossing) = &mut self.crossing {
+                crossing.announce(change);
+            }
+        }
+        if let Some(crossing) = &mut self.crossing {
+            crossing.wake();
+        }
+    }
+}
