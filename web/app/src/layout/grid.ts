@@ -14,8 +14,8 @@ export interface GridInput {
   readonly width: number;
   readonly height: number;
   readonly gap: number;
-  /** Width by height of a tile; faces need no more than this. */
-  readonly aspect: number;
+  /** Width by height of a tile may be anything between these two: faces stay whole, and little of the stage is empty. */
+  readonly aspects: readonly [narrow: number, wide: number];
   /** Narrower tiles than this are not worth showing: the rest goes on another page. */
   readonly minWidth: number;
   readonly maxPerPage: number;
@@ -32,20 +32,20 @@ export function packGrid(input: GridInput): Grid {
   return { ...grid, capacity };
 }
 
-function best({ width, height, gap, aspect }: GridInput, count: number): Omit<Grid, 'capacity'> {
+function best({ width, height, gap, aspects: [narrow, wide] }: GridInput, count: number): Omit<Grid, 'capacity'> {
   let found = { columns: 1, rows: count, width: 0, height: 0 };
   for (let columns = 1; columns <= count; columns++) {
     const rows = Math.ceil(count / columns);
-    const fitWidth = (width - gap * (columns - 1)) / columns;
-    const fitHeight = (height - gap * (rows - 1)) / rows;
-    const tileWidth = Math.floor(Math.max(0, Math.min(fitWidth, fitHeight * aspect)));
-    if (tileWidth > found.width) found = { columns, rows, width: tileWidth, height: Math.floor(tileWidth / aspect) };
+    const fitWidth = Math.max(0, Math.floor((width - gap * (columns - 1)) / columns));
+    const fitHeight = Math.max(0, Math.floor((height - gap * (rows - 1)) / rows));
+    const tileWidth = Math.min(fitWidth, Math.floor(fitHeight * wide));
+    const tileHeight = Math.min(fitHeight, Math.floor(tileWidth / narrow));
+    if (tileWidth * tileHeight > found.width * found.height) found = { columns, rows, width: tileWidth, height: tileHeight };
   }
   return found;
 }
 
-/** Wide stages get wide tiles, upright ones (a phone) nearly square ones, so that two people fill the screen. */
-export function aspectFor(width: number, height: number, count: number): number {
-  if (width >= height) return 16 / 9;
-  return count <= 2 ? Math.max(3 / 4, Math.min(4 / 3, (width / height) * count)) : 1;
+/** Upright stages (a phone) may have upright tiles, so that two people fill the screen. */
+export function aspectsFor(width: number, height: number): readonly [number, number] {
+  return width >= height ? [4 / 3, 16 / 9] : [3 / 4, 16 / 9];
 }

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { colours, initials } from '../src/lib/avatar.js';
+import { isRoom, roomFrom, suggestRoom } from '../src/lib/rooms.js';
+import { aspectsFor, packGrid } from '../src/layout/grid.js';
+
+describe('the grid', () => {
+  const pack = (count: number, width: number, height: number) =>
+    packGrid({ count, width, height, gap: 12, aspects: aspectsFor(width, height), minWidth: width < 600 ? 104 : 150, maxPerPage: 49 });
+
+  it.each([[1, 1], [2, 2], [3, 2], [4, 2], [9, 3], [16, 4], [25, 5]])('of %i on a wide stage has %i columns', (count, columns) => {
+    expect(pack(count, 1280, 720).columns).toBe(columns);
+  });
+
+  it('stacks two people on a phone', () => {
+    expect(pack(2, 374, 640)).toMatchObject({ columns: 1, rows: 2, capacity: 2 });
+  });
+
+  it('never leaves the stage, from 1 to 50 people, phone to wall', () => {
+    for (const [width, height] of [[374, 640], [720, 300], [1280, 660], [3840, 2000]] as const) {
+      for (let count = 1; count <= 50; count++) {
+        const g = pack(count, width, height);
+        expect(g.columns * g.width + (g.columns - 1) * 12).toBeLessThanOrEqual(width);
+        expect(g.rows * g.height + (g.rows - 1) * 12).toBeLessThanOrEqual(height);
+        expect(g.columns * g.rows).toBeGreaterThanOrEqual(g.capacity);
+        expect(g.capacity).toBeGreaterThan(0);
+      }
+    }
+  });
+
+  it('turns pages rather than show stamps', () => {
+    const g = pack(50, 374, 640);
+    expect(g.capacity).toBeLessThan(50);
+    expect(g.width).toBeGreaterThanOrEqual(104);
+  });
+});
+
+describe('avatars', () => {
+  it('have one or two initials', () => {
+    expect(['Anne', 'Anne Martin', 'jean-luc picard', '  ', 'Łukasz', '王小明'].map(initials)).toEqual(['A', 'AM', 'JP', '?', 'Ł', '王']);
+  });
+
+  it('keep their colour', () => {
+    expect(colours('Anne')).toEqual(colours(' anne '));
+  });
+});
+
+describe('rooms', () => {
+  it('are named as the server wants them', () => {
+    expect(roomFrom('  my  daily call ')).toBe('my-daily-call');
+    expect(isRoom('daily.2-b_c')).toBe(true);
+    expect([isRoom(''), isRoom('a b'), isRoom('é'), isRoom('x'.repeat(65))]).toEqual([false, false, false, false]);
+    expect(isRoom(suggestRoom(() => 0.999))).toBe(true);
+  });
+});

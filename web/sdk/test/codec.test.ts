@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { decodeFrame, encodeRequest, MalformedFrame } from '../src/codec.js';
+
+const TRACK = { id: 't1', participant: 'p1', kind: 'audio', source: 'microphone', muted: false, mute: { by_self: false, by_moderator: false } };
+const decode = (frame: unknown): ReturnType<typeof decodeFrame> => decodeFrame(JSON.stringify(frame));
+
+describe('requests', () => {
+  it('carry their id and nothing undefined', () => {
+    expect(JSON.parse(encodeRequest(7, { type: 'subscribe', mid: '0', track: null }))).toEqual({ id: 7, type: 'subscribe', mid: '0', track: null });
+  });
+});
+
+describe('frames of the server', () => {
+  it('with an id are results', () => {
+    expect(decode({ type: 'answer', id: 3, sdp: 'v=0', tracks: { 0: 't1' } }))
+      .toEqual({ kind: 'result', id: 3, result: { type: 'answer', sdp: 'v=0', tracks: { 0: 't1' } } });
+  });
+
+  it('of the documentation are understood', () => {
+    const joined = decode({
+      type: 'joined', id: 2, room: 'daily', participant: 'p1f', resume_token: 'x', moderator: true, permissions: { publish: true, subscribe: true },
+      participants: [{ id: 'p1f', name: 'Anne', state: 'connected', moderator: true, tracks: [TRACK] }],
+    });
+    expect(joined).toMatchObject({ kind: 'result', result: { type: 'joined', participants: [{ name: 'Anne', tracks: [TRACK] }] } });
+  });
+
+  it('that are errors keep code and remedy', () => {
+    expect(decode({ type: 'error', id: 6, code: 'room.full', message: 'Full.', remedy: 'Wait.' }))
+      .toEqual({ kind: 'error', id: 6, error: { type: 'error', code: 'room.full', message: 'Full.', remedy: 'Wait.' } });
+  });
+
+  it('of a newer server may have more fields and more events', () => {
+    expect(decode({ type: 'quality', participant: 'p1', score: 4, colour: 'red' })).toEqual({ kind: 'event', event: { type: 'quality', participant: 'p1', score: 4 } });
+    expect(decode({ type: 'weather', sky: 'blue' })).toEqual({ kind: 'unknown', type: 'weather' });
+    expect(decode({ type: 'participant_left', participant: 'p1', reason: 'abducted' })).toMatchObject({ event: { reason: 'left' } });
+  });
+
+  it.each([
+    ['no JSON', '<html>'], ['no object', '[]'], ['no type', '{}'], ['null', 'null'],
+    ['a result nobody knows', '{"type":"pudding","id":1}'],
+    ['a track without mute', '{"type":"track_published","track":{"id":"t","participant":"p","kind":"audio","source":"microphone","muted":false}}'],
+    ['a source nobody knows', JSON.stringify({ type: 'track_published', track: { ...TRACK, source: 'smell' } })],
+    ['a number that is none', '{"type":"quality","participant":"p","score":"5"}'],
+  ])('refuses %s', (_what, text) => {
+    expect(() => decodeFrame(text)).toThrow(MalformedFrame);
+  });
+});
