@@ -1,0 +1,235 @@
+/**
+ * Runs in every page before the page's own scripts (`window.lab`). It takes the place of the devices, so that everybody
+ * is known by what they send: person i is a sine of 400 + 240 i Hz and a flat colour with a frame counter. And it reads
+ * back what the page plays and shows: who is heard, who is seen.
+ *
+ * The file is one function, called with { index, devices: 'ok' | 'refused' | 'none' | 'no-camera' }.
+ */
+(options) => {
+  const WIDTH = 640;
+  const HEIGHT = 360;
+  const FPS = 15;
+  const COUNTER_BITS = 16;
+  /** Colours are 30 degrees apart: those of cameras at even places, those of screens at odd ones. */
+  const HUE_STEP = 30;
+  const SCREEN = 0.5;
+
+  const toneOf = (index) => 400 + 240 * index;
+  const hueOf = (index) => (index * 2 * HUE_STEP) % 360;
+
+  // ---- what is sent -------------------------------------------------------------------------------------------------
+
+  let context = null;
+  let volume = null;
+
+  function audio() {
+    context ??= new AudioContext();
+    if (context.state === 'suspended') void context.resume();
+    return context;
+  }
+
+  function microphone() {
+    if (volume === null) {
+      const oscillator = new OscillatorNode(audio(), { frequency: toneOf(options.index) });
+      volume = new GainNode(audio(), { gain: 0.3 });
+      volume.out = new MediaStreamAudioDestinationNode(audio(), { channelCount: 1 });
+      oscillator.connect(volume).connect(volume.out);
+      oscillator.start();
+    }
+    // A clone, so that stopping the track, as pages do, does not end the device.
+    return volume.out.stream.getAudioTracks()[0].clone();
+  }
+
+  const pictures = new Map();
+  let ticks = 0;
+
+  /** One canvas for each index, drawn for as long as the page lives. */
+  function picture(index) {
+    let canvas = pictures.get(index);
+    if (canvas === undefined) {
+      canvas = Object.assign(document.createElement('canvas'), { width: WIDTH, height: HEIGHT });
+      const brush = canvas.getContext('2d');
+      let counter = 0;
+      canvas.draw = () => {
+        counter = (counter + 1) % 2 ** COUNTER_BITS;
+        brush.fillStyle = `hsl(${hueOf(index)} 100% 50%)`;
+        brush.fillRect(0, 0, WIDTH, HEIGHT);
+        const block = WIDTH / COUNTER_BITS;
+        for (let bit = 0; bit < COUNTER_BITS; bit++) {
+          brush.fillStyle = (counter >> bit) & 1 ? '#fff' : '#000';
+          brush.fillRect(bit * block, 0, block, HEIGHT / 6);
+        }
+      };
+      canvas.draw();
+      pictures.set(index, canvas);
+    }
+    return canvas.captureStream(FPS).getVideoTracks()[0];
+  }
+
+  setInterval(() => {
+    ticks += 1;
+    for (const canvas of pictures.values()) canvas.draw();
+  }, 1000 / FPS);
+
+  const refusal = (name) => new DOMException(`the lab plays ${name}`, name);
+
+  function getUserMedia({ audio: wantsAudio, video: wantsVideo } = {}) {
+    if (options.devices === 'refused') return Promise.reject(refusal('NotAllowedError'));
+    if (options.devices === 'none') return Promise.reject(refusal('NotFoundError'));
+    if (options.devices === 'no-camera' && wantsVideo) return Promise.reject(refusal('NotFoundError'));
+    const tracks = [...(wantsAudio ? [microphone()] : []), ...(wantsVideo ? [picture(options.index)] : [])];
+    return Promise.resolve(new MediaStream(tracks));
+  }
+
+  function enumerateDevices() {
+    const device = (kind, label) => ({ deviceId: `lab-${kind}`, groupId: 'lab', kind, label, toJSON() { return this; } });
+    if (options.devices === 'none') return Promise.resolve([device('audiooutput', 'Lab speaker')]);
+    return Promise.resolve([
+      device('audioinput', 'Lab microphone'),
+      ...(options.devices === 'no-camera' ? [] : [device('videoinput', 'Lab camera')]),
+      device('audiooutput', 'Lab speaker'),
+    ]);
+  }
+
+  if (navigator.mediaDevices) {
+    Object.defineProperties(MediaDevices.prototype, {
+      getUserMedia: { configurable: true, value: getUserMedia },
+      getDisplayMedia: { configurable: true, value: () => Promise.resolve(new MediaStream([picture(options.index + SCREEN)])) },
+      enumerateDevices: { configurable: true, value: enumerateDevices },
+    });
+  }
+
+  // ---- what is received ---------------------------------------------------------------------------------------------
+
+  /** For levels: 16384 gives bins of 3 Hz. With 8192 an absent tone beside a present one reads 13 dB louder. */
+  const FFT = 16384;
+  const TONE_HALF_WIDTH_HZ = 12;
+  const ears = new Map();
+
+  function elements(selector) {
+    return [...document.querySelectorAll(selector)].filter((element) => element.srcObject instanceof MediaStream);
+  }
+
+  function facts(element) {
+    const { participant = null, source = null, track = null } = element.dataset;
+    return { participant, source, track };
+  }
+
+  function ear(track) {
+    let analyser = ears.get(track);
+    if (analyser === undefined) {
+      analyser = new AnalyserNode(audio(), { fftSize: FFT, smoothingTimeConstant: 0 });
+      analyser.input = audio().createMediaStreamSource(new MediaStream([track]));
+      analyser.input.connect(analyser);
+      ears.set(track, analyser);
+    }
+    return analyser;
+  }
+
+  /** The level of each of the first `count` tones in each element that a person at this page would hear, in dBFS. */
+  function hear(count) {
+    const heard = [];
+    for (const element of elements('audio, video')) {
+      if (element.muted || element.paused || element.volume === 0) continue;
+      for (const track of element.srcObject.getAudioTracks()) {
+        const analyser = ear(track);
+        const bins = new Float32Array(analyser.frequencyBinCount);
+        analyser.getFloatFrequencyData(bins);
+        const width = audio().sampleRate / FFT;
+        const levels = Array.from({ length: count }, (_, index) => {
+          const from = Math.ceil((toneOf(index) - TONE_HALF_WIDTH_HZ) / width);
+          const to = Math.floor((toneOf(index) + TONE_HALF_WIDTH_HZ) / width);
+          return Math.max(...bins.subarray(from, to + 1));
+        });
+        // JSON has no infinity: -200 is digital silence.
+        heard.push({ ...facts(element), levels: levels.map((level) => Math.max(-200, level)) });
+      }
+    }
+    return { context: audio().state, heard };
+  }
+
+  const glass = Object.assign(document.createElement('canvas'), { width: 160, height: 90 });
+  const lens = glass.getContext('2d', { willReadFrequently: true });
+
+  function average(x, y, width, height) {
+    const { data } = lens.getImageData(x, y, width, height);
+    const sum = [0, 0, 0];
+    for (let i = 0; i < data.length; i += 4) for (let c = 0; c < 3; c++) sum[c] += data[i + c];
+    return sum.map((value) => Math.round((value * 4) / data.length));
+  }
+
+  function hue([r, g, b]) {
+    const max = Math.max(r, g, b);
+    const span = max - Math.min(r, g, b);
+    // Grey and black have none: no picture of the lab.
+    if (span < 100) return null;
+    const sixth = max === r ? (g - b) / span : max === g ? (b - r) / span + 2 : (r - g) / span + 4;
+    return Math.round(((sixth + 6) % 6) * 60);
+  }
+
+  /** Whose picture has this colour: i, or i + 0.5 for the screen of i; null when it is none of the lab's. */
+  function indexOf(degrees) {
+    if (degrees === null) return null;
+    const nearest = Math.round(degrees / HUE_STEP) * HUE_STEP;
+    return Math.abs(degrees - nearest) <= 10 ? ((nearest % 360) / HUE_STEP) / 2 : null;
+  }
+
+  /** What one video element shows now. */
+  function glance(element) {
+    const track = element.srcObject.getVideoTracks()[0];
+    const { videoWidth: width, videoHeight: height } = element;
+    const shown = { ...facts(element), width, height, index: null, counter: null, rgb: null };
+    if (!track || width === 0 || element.readyState < 2) return shown;
+    lens.drawImage(element, 0, 0, glass.width, glass.height);
+    shown.rgb = average(10, 30, 140, 50);
+    shown.index = indexOf(hue(shown.rgb));
+    shown.counter = 0;
+    for (let bit = 0; bit < COUNTER_BITS; bit++) {
+      if (average(bit * 10 + 4, 4, 2, 6)[1] > 127) shown.counter |= 1 << bit;
+    }
+    return shown;
+  }
+
+  function received() {
+    const connections = [...(window.labConnections ?? []), window.colloquy?.room?.peerConnection].filter(Boolean);
+    return new Set(connections.flatMap((pc) => pc.getReceivers()).map((receiver) => receiver.track));
+  }
+
+  /** Waits for `frames` frames of our own: the one clock that slows down with the machine. */
+  async function wait(frames) {
+    const until = ticks + frames;
+    while (ticks < until) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
+  /**
+   * What each video element shows, and by how many frames it advanced while `frames` of our own went by.
+   * `remote` tells received video from our own preview.
+   */
+  async function see(frames = 15) {
+    const before = new Map(elements('video').map((element) => [element, glance(element)]));
+    await wait(frames);
+    const remote = received();
+    return elements('video').map((element) => {
+      const [old, now] = [before.get(element), glance(element)];
+      const same = old !== undefined && old.counter !== null && now.counter !== null;
+      return {
+        ...now,
+        remote: element.srcObject.getVideoTracks().some((track) => remote.has(track)),
+        advanced: same ? (now.counter - old.counter + 2 ** COUNTER_BITS) % 2 ** COUNTER_BITS : 0,
+      };
+    });
+  }
+
+  /** The numbers of `getStats` by type, for one connection. */
+  async function stats(pc = window.colloquy?.room?.peerConnection) {
+    const report = await pc.getStats();
+    return [...report.values()];
+  }
+
+  window.lab = {
+    options, toneOf, hueOf, hear, see, wait, stats, getUserMedia,
+    /** Silence at the source, 0 to 1: the track goes on. */
+    set loudness(value) { microphone(); volume.gain.value = 0.3 * value; },
+    get ticks() { return ticks; },
+  };
+}

@@ -1,0 +1,89 @@
+/** The server under test: the real binary, on ports of its own, its log in a file. */
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { freePort, freeRange } from './ports.js';
+import { until } from './until.js';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+export const RESULTS = fileURLToPath(new URL('../test-results/', import.meta.url));
+/** Two, so that people of one call may sit on different ones. */
+const WORKERS = 2;
+
+/** `$COLLOQUY_BIN`, or the newer of what cargo built. */
+export function findBinary() {
+  if (process.env.COLLOQUY_BIN) return process.env.COLLOQUY_BIN;
+  const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target');
+  const built = ['release', 'debug'].map((profile) => join(target, profile, 'colloquy')).filter(existsSync);
+  built.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
+  if (built.length === 0) throw new Error(`no colloquy binary in ${target}: cargo build -p colloquy-server, or set COLLOQUY_BIN`);
+  return built[0];
+}
+
+export class Server {
+  #child = null;
+
+  constructor(name, port, mediaPort, settings) {
+    this.port = port;
+    this.mediaPort = mediaPort;
+    this.workers = WORKERS;
+    this.url = `http://127.0.0.1:${port}`;
+    this.log = join(RESULTS, `${name}.log`);
+    this.settings = settings;
+  }
+
+  /** @param {Record<string, string>} settings configuration by environment name without its prefix: `DRAIN_S`, `HTTP__LISTEN`. */
+  static async start(name = 'server', settings = {}) {
+    mkdirSync(RESULTS, { recursive: true });
+    const server = new Server(name, await freePort(), await freeRange(WORKERS), settings);
+    await server.up();
+    return server;
+  }
+
+  get running() {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Starts it, also again, on the same ports. */
+  async up() {
+    const settings = {
+      HTTP__LISTEN: `127.0.0.1:${this.port}`, MEDIA__PORT: String(this.mediaPort), MEDIA__WORKERS: String(WORKERS),
+      // Firefox asks nothing of 127.0.0.1, so the addresses of the interfaces are offered too, which is the default.
+      MEDIA__PIN: 'false', DRAIN_S: '0', ...this.settings,
+    };
+    const env = { ...process.env };
+    for (const [key, value] of Object.entries(settings)) env[`COLLOQUY__${key}`] = value;
+    const log = openSync(this.log, 'a');
+    this.#child = spawn(findBinary(), ['serve'], { env, stdio: ['ignore', log, log] });
+    closeSync(log);
+    await until(() => `the server is ready; its log:\n${this.tail()}`, async () => {
+      if (!this.running) throw new Error('it ended');
+      return (await fetch(`${this.url}/readyz`)).ok;
+    });
+  }
+
+  /** As if the machine lost power. */
+  async kill() {
+    await this.#end('SIGKILL');
+  }
+
+  async stop() {
+    await this.#end('SIGTERM');
+  }
+
+  tail(lines = 30) {
+    return existsSync(this.log) ? readFileSync(this.log, 'utf8').trimEnd().split('\n').slice(-lines).join('\n') : '(no log)';
+  }
+
+  async #end(signal) {
+    if (!this.running) return;
+    const child = this.#child;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    // One that does not listen is still ended, and that it did not listen is seen in its log.
+    const impatience = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    await ended;
+    clearTimeout(impatience);
+  }
+}
