@@ -7,6 +7,7 @@ mod nack;
 mod producer;
 mod reception;
 mod ring;
+mod seen;
 
 pub(crate) use arrivals::Arrivals;
 pub(crate) use consumer::Consumer;

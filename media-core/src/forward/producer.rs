@@ -5,6 +5,7 @@ use super::keyframe::KeyframeRequests;
 use super::nack::{Gap, Nacker};
 use super::reception::Reception;
 use super::ring::Ring;
+use super::seen::Seen;
 use crate::api::{Limits, MediaKind, ReceiveStats, TrackInfo};
 use crate::engine::PeerKey;
 use crate::negotiate::{CodecEntry, Format};
@@ -27,6 +28,7 @@ pub(crate) struct Producer {
     pub(crate) reception: Option<Reception>,
     pub(crate) keyframes: KeyframeRequests,
     pub(crate) nacker: Nacker,
+    seen: Seen,
     pub(crate) ring: Option<Ring>,
     pub(crate) nacked: u64,
     pub(crate) meter: Meter,
@@ -88,6 +90,7 @@ impl Producer {
             reception: None,
             keyframes: KeyframeRequests::new(limits.keyframe_interval),
             nacker: Nacker::default(),
+            seen: Seen::default(),
             ring: (kind == MediaKind::Video).then(|| Ring::new(limits.rtx_ring_packets)),
             nacked: 0,
             meter: Meter::default(),
@@ -96,11 +99,14 @@ impl Producer {
         }
     }
 
-    /// Takes a packet; `None` when its payload type is not one of the track's, or nobody may have it.
+    /// Takes a packet; `None` when its payload type is not one of the track's, when it came before, or when nobody may have it.
     #[inline]
     pub(crate) fn take<'a>(&mut self, packet: &Arrived<'a>) -> Option<MediaPacket<'a>> {
         let entry = self.codecs.iter().find(|c| c.payload_type == packet.payload_type)?;
         let (format, nack) = (entry.format, entry.feedback.nack);
+        if !self.seen.insert(packet.index) {
+            return None;
+        }
         let reception = self
             .reception
             .get_or_insert_with(|| Reception::new(format.codec.clock_rate_hz(), packet.index, packet.now));
@@ -140,6 +146,7 @@ impl Producer {
         self.ssrc = Some(ssrc);
         self.reception = None;
         self.nacker = Nacker::default();
+        self.seen = Seen::default();
         self.last_sr = None;
     }
 

@@ -90,6 +90,11 @@ impl Fingerprint {
         Some(Self { algorithm, hex: hex.trim().to_owned() })
     }
 
+    #[cfg(test)]
+    pub(crate) fn sha256(hex: String) -> Self {
+        Self { algorithm: HashName::Sha256, hex }
+    }
+
     pub(crate) fn algorithm(&self) -> &'static aws_lc_rs::digest::Algorithm {
         match self.algorithm {
             HashName::Sha256 => &aws_lc_rs::digest::SHA256,

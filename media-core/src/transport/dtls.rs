@@ -32,8 +32,10 @@ pub(crate) enum DtlsEvent {
 pub(crate) struct DtlsSession {
     dtls: Dtls,
     settings: Settings,
-    /// The first datagrams, until we answer: replayed if the other version must be spoken.
+    /// The first datagrams, until we answer: given to the other version if this one has nothing to say to them.
     hello: Option<Vec<Vec<u8>>>,
+    /// When the last of them came.
+    spoken: Instant,
     fingerprints: Vec<Fingerprint>,
     verified: bool,
     deadline: Option<Instant>,
@@ -77,6 +79,7 @@ impl DtlsSession {
             dtls,
             settings: settings.clone(),
             hello: may_fall_back.then(Vec::new),
+            spoken: now,
             fingerprints,
             verified: false,
             deadline: None,
@@ -93,17 +96,15 @@ impl DtlsSession {
         if self.dead {
             return Ok(());
         }
-        if let Some(hello) = self.hello.as_mut().filter(|hello| hello.len() < MAX_HELLO_DATAGRAMS) {
-            hello.push(packet.to_vec());
-        }
         let taken = self.dtls.handle_timeout(now).and_then(|()| self.dtls.handle_packet(packet));
-        if taken.is_ok() {
-            return Ok(());
+        match self.hello.as_mut().filter(|hello| hello.len() < MAX_HELLO_DATAGRAMS) {
+            Some(hello) => {
+                hello.push(packet.to_vec());
+                self.spoken = now;
+                Ok(())
+            }
+            None => taken.map_err(|_| self.fail()),
         }
-        // Nothing was answered yet, and 1.2 cannot be spoken: 1.3, then.
-        let hello = self.hello.take().ok_or_else(|| self.fail())?;
-        self.dtls = Dtls::new_13(self.settings.config.clone(), self.settings.certificate.dtls(), now);
-        hello.iter().try_for_each(|packet| self.dtls.handle_packet(packet)).map_err(|_| self.fail())
     }
 
     /// Opens the handshake, if that is our part.
@@ -129,11 +130,36 @@ impl DtlsSession {
     /// Drains what is due: datagrams to `send`, events into the returned list.
     pub(crate) fn poll(&mut self, mut send: impl FnMut(&[u8])) -> Vec<DtlsEvent> {
         let mut events = Vec::new();
+        if self.drain(&mut send, &mut events) {
+            self.hello = None;
+        } else if self.hello.as_ref().is_some_and(|hello| !hello.is_empty()) {
+            self.offer_13(&mut send, &mut events);
+        }
+        events
+    }
+
+    /// Gives what came so far to a 1.3 server. If that has an answer where 1.2 had none, the hello is whole and its client speaks
+    /// 1.3 only. Half a hello costs next to nothing.
+    fn offer_13(&mut self, send: &mut impl FnMut(&[u8]), events: &mut Vec<DtlsEvent>) {
+        let config = self.settings.config.clone();
+        let other = Dtls::new_13(config, self.settings.certificate.dtls(), self.spoken);
+        let (before, deadline) = (std::mem::replace(&mut self.dtls, other), self.deadline);
+        let hello = self.hello.take().unwrap_or_default();
+        let taken = self.dtls.handle_timeout(self.spoken).is_ok()
+            && hello.iter().all(|packet| self.dtls.handle_packet(packet).is_ok());
+        if !taken || !self.drain(send, events) {
+            (self.dtls, self.deadline, self.hello) = (before, deadline, Some(hello));
+        }
+    }
+
+    /// Drains the association; gives whether it sent anything.
+    fn drain(&mut self, send: &mut impl FnMut(&[u8]), events: &mut Vec<DtlsEvent>) -> bool {
         let mut buffer = vec![0; BUFFER_LEN];
+        let mut sent = false;
         while !self.dead {
             match self.dtls.poll_output(&mut buffer) {
                 Output::Packet(packet) => {
-                    self.hello = None;
+                    sent = true;
                     send(packet);
                 }
                 Output::BufferTooSmall { needed } => buffer.resize(needed.max(buffer.len() + 1), 0),
@@ -165,7 +191,7 @@ impl DtlsSession {
                 _ => {}
             }
         }
-        events
+        sent
     }
 
     /// Tells the client that the association ends (RFC 9147 section 5.11).
@@ -196,5 +222,61 @@ impl Fingerprint {
     /// Whether this is the fingerprint of the certificate (RFC 8122 section 5).
     fn matches(&self, der: &[u8]) -> bool {
         fingerprint(self.algorithm(), der).eq_ignore_ascii_case(self.hex())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs a handshake of a client against us; gives the version, or why it failed.
+    fn handshake(
+        versions: DtlsVersions,
+        client: impl Fn(Arc<Config>, dimpl::DtlsCertificate, Instant) -> Dtls,
+    ) -> Result<Profile, &'static str> {
+        let now = Instant::now();
+        let certificate = dimpl::certificate::generate_self_signed_certificate().unwrap();
+        let hex = fingerprint(&aws_lc_rs::digest::SHA256, &certificate.certificate);
+        let settings = Settings::new(Certificate::generate().unwrap(), versions);
+        let mut server = DtlsSession::new(&settings, Role::Passive, vec![Fingerprint::sha256(hex)], now);
+        let mut client = client(Arc::new(Config::builder().mtu(300).build().unwrap()), certificate, now);
+        client.set_active(true);
+        client.handle_timeout(now).unwrap();
+        for _ in 0..20 {
+            let mut to_server = Vec::new();
+            let mut buffer = vec![0; 4096];
+            loop {
+                match client.poll_output(&mut buffer) {
+                    Output::Packet(p) => to_server.push(p.to_vec()),
+                    Output::Timeout(_) => break,
+                    _ => {}
+                }
+            }
+            let mut to_client = Vec::new();
+            for packet in to_server {
+                if let Err(DtlsEvent::Failed(why)) = server.handle_packet(now, &packet) {
+                    return Err(why);
+                }
+            }
+            match server.poll(|p| to_client.push(p.to_vec())).pop() {
+                Some(DtlsEvent::Keys(_, profile)) => return Ok(profile),
+                Some(DtlsEvent::Failed(why)) => return Err(why),
+                Some(DtlsEvent::Closed) => return Err("closed"),
+                None => {}
+            }
+            for packet in to_client {
+                client.handle_packet(&packet).unwrap();
+            }
+        }
+        Err("nothing came of it")
+    }
+
+    #[test]
+    fn both_versions_are_spoken_whichever_is_preferred() {
+        for versions in [DtlsVersions::Prefer12, DtlsVersions::Prefer13] {
+            for client in [Dtls::new_12, Dtls::new_13, Dtls::new_auto] {
+                assert_eq!(handshake(versions, client), Ok(Profile::AeadAes256Gcm), "{versions:?}");
+            }
+        }
     }
 }

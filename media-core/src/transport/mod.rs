@@ -133,11 +133,17 @@ impl Transport {
         if !known && self.new_paths_left == 0 {
             return false;
         }
+        // A lite agent sends where its client last nominated: that is how he moves to another network, or follows a NAT that
+        // rebinds. The agent itself would stay with the pair of the highest priority until that dies.
+        let nominates = !self.ice.is_full() && message.is_binding_request() && message.use_candidate();
         let authentic = self.ice.handle_packet(now, path, message);
         self.ice.handle_timeout(now);
         if authentic {
             self.consented_at = now;
             self.new_paths_left -= u16::from(!known);
+            if nominates {
+                self.select(now, path);
+            }
         }
         if authentic && self.path.is_none() {
             self.provisional = Some(path);
@@ -178,13 +184,8 @@ impl Transport {
         }
         while let Some(event) = self.ice.poll_event() {
             match event {
-                IceEvent::Selected(path) => {
-                    let first = self.path.replace(path).is_none();
-                    if first && self.role == Role::Active {
-                        self.dtls.start(now);
-                    }
-                    self.has_consent = true;
-                }
+                IceEvent::Selected(path) if self.ice.is_full() || self.path.is_none() => self.select(now, path),
+                IceEvent::Selected(_) => self.has_consent = true,
                 IceEvent::Back => self.has_consent = self.path.is_some(),
                 IceEvent::Lost => self.has_consent = false,
             }
@@ -201,6 +202,15 @@ impl Transport {
     pub(crate) fn close(&mut self, flow: u32, out: &mut Outbox) {
         if let Some(path) = self.path {
             self.dtls.close(|packet| queue(out, flow, path, packet));
+        }
+    }
+
+    /// Sends on this path from now on.
+    fn select(&mut self, now: Instant, path: Path) {
+        let first = self.path.replace(path).is_none();
+        self.has_consent = true;
+        if first && self.role == Role::Active {
+            self.dtls.start(now);
         }
     }
 
