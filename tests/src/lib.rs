@@ -1,1 +1,15 @@
-//! colloquy-tests
+//! The simulator: the real engine, clients, a bad network and a virtual clock, in one thread and without a socket.
+//!
+//! A [`World`] is built in a few lines and told what happens; after every step its [`checks`] hold. [`scenario`] makes
+//! up what happens from a seed.
+
+pub mod actions;
+pub mod checks;
+pub mod net;
+pub mod scenario;
+pub mod tap;
+pub mod world;
+
+pub use actions::Muter;
+pub use net::Link;
+pub use world::{Options, World};

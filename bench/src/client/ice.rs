@@ -123,7 +123,10 @@ impl Ice {
     pub(super) fn handle_datagram(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr, bytes: &[u8]) {
         if let Ok(message) = StunMessage::parse(bytes) {
             let packet = StunPacket { proto: Protocol::Udp, source: remote, destination: local, message };
-            self.agent.handle_packet(now, packet);
+            if self.agent.handle_packet(now, packet) {
+                // A nomination is looked at only when the agent is told the time.
+                self.agent.handle_timeout(now);
+            }
         }
     }
 

@@ -1,0 +1,312 @@
+//! What people do in a world.
+
+use crate::net::Link;
+use crate::world::World;
+use colloquy_bench::client::{ClientConfig, Pace};
+use colloquy_media_core::api::TrackId;
+use colloquy_media_core::api::{
+    Answer, Codec, Command, JoinError, MediaKind, Mute, NegotiateError, Offer, PeerId, Permissions, RoomId, RoomStats,
+    SubscribeError, Subscriptions, TrackError, TrackInfo,
+};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// Who silences a track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Muter {
+    /// Its publisher.
+    Himself,
+    /// A moderator.
+    Moderator,
+}
+
+/// Opus that is cheap to simulate: a packet every 60 ms.
+pub const SPARSE_OPUS: Pace =
+    Pace { interval: Duration::from_millis(60), packets: 1, payload_bytes: 60, large_key_frames: false };
+
+/// How a codec's media is paced here.
+#[must_use]
+pub fn pace(codec: Codec) -> Pace {
+    match codec.kind() {
+        MediaKind::Audio => SPARSE_OPUS,
+        MediaKind::Video => Pace::SMALL_VIDEO,
+    }
+}
+
+impl World {
+    /// A number for a new room; it opens when somebody joins it.
+    pub fn room(&mut self) -> RoomId {
+        RoomId(self.next_id())
+    }
+
+    /// Somebody new joins, with nothing to send or receive yet.
+    ///
+    /// # Panics
+    /// When he is not admitted.
+    pub fn join(&mut self, room: RoomId) -> PeerId {
+        self.join_with(room, |_| {})
+    }
+
+    /// Somebody new joins with a client set up by `edit`.
+    ///
+    /// # Panics
+    /// When he is not admitted.
+    pub fn join_with(&mut self, room: RoomId, edit: impl FnOnce(&mut ClientConfig)) -> PeerId {
+        let peer = PeerId(self.next_id());
+        self.try_join(room, peer).expect("he is admitted");
+        let mut config = self.client_config(peer);
+        edit(&mut config);
+        self.add_person(peer, room, config);
+        peer
+    }
+
+    /// Asks for a place in a room, without a client.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub fn try_join(&mut self, room: RoomId, peer: PeerId) -> Result<Vec<TrackInfo>, JoinError> {
+        self.ask(|reply| Command::Join { room, peer, permissions: Permissions::ALL, reply })
+    }
+
+    /// Sends the person's offer to the engine, with what he wants in his places, and his client takes the answer.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub fn offer(&mut self, peer: PeerId) -> Result<Answer, NegotiateError> {
+        self.offer_edited(peer, |sdp| sdp)
+    }
+
+    /// The same, with the SDP changed on its way to the engine.
+    ///
+    /// # Errors
+    /// As the engine says.
+    ///
+    /// # Panics
+    /// When the answer is none.
+    pub fn offer_edited(
+        &mut self,
+        peer: PeerId,
+        edit: impl FnOnce(String) -> String,
+    ) -> Result<Answer, NegotiateError> {
+        let person = self.people.get_mut(&peer).expect("he joined");
+        let (room, sdp) = (person.room, edit(person.client.offer()));
+        let wanted: Vec<_> = person.wanted.iter().map(|(mid, track)| (mid.clone(), *track)).collect();
+        for (mid, track) in &wanted {
+            self.checks.note_subscription(peer, mid, Some(*track), self.now);
+        }
+        let offer = Offer { sdp, sources: Vec::new(), subscriptions: Subscriptions::ByMid(wanted) };
+        let answer = self.ask(|reply| Command::Offer { peer, offer, reply })?;
+        let person = self.people.get_mut(&peer).expect("he joined");
+        for track in &answer.published {
+            self.checks.note_track(room, track);
+            if let Ok(mid) = track.mid.parse() {
+                person.published.insert(mid, track.clone());
+            }
+        }
+        person.client.accept(self.now, &answer.sdp).unwrap_or_else(|error| panic!("{error}:\n{}", answer.sdp));
+        self.pump(peer);
+        Ok(answer)
+    }
+
+    /// Publishes one more track, and offers. Gives the track.
+    ///
+    /// # Panics
+    /// When the engine does not take it.
+    pub fn publish(&mut self, peer: PeerId, codec: Codec) -> TrackId {
+        let mid = self.client(peer).publish(codec, pace(codec));
+        self.offer(peer).expect("the offer is answered");
+        let mid = mid.parse().expect("mids are numbers");
+        self.people[&peer].published[&mid].id
+    }
+
+    /// Has one more place for `track`, and offers. Gives the place's mid.
+    ///
+    /// # Panics
+    /// When the engine does not take it.
+    pub fn watch(&mut self, peer: PeerId, track: TrackId, kind: MediaKind) -> String {
+        let person = self.people.get_mut(&peer).expect("he joined");
+        let mid = person.client.receive(kind);
+        person.wanted.insert(mid.clone(), track);
+        self.offer(peer).expect("the offer is answered");
+        mid
+    }
+
+    /// Points a place at another track without an offer.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub fn subscribe(&mut self, peer: PeerId, mid: &str, track: Option<TrackId>) -> Result<(), SubscribeError> {
+        let taken = self.ask(|reply| Command::Subscribe { peer, mid: mid.to_owned(), track, reply });
+        if taken.is_ok() {
+            let person = self.people.get_mut(&peer).expect("he joined");
+            match track {
+                Some(track) => person.wanted.insert(mid.to_owned(), track),
+                None => person.wanted.remove(mid),
+            };
+            self.checks.note_subscription(peer, mid, track, self.now);
+        }
+        taken
+    }
+
+    /// `count` people join, publish these codecs, and receive everything of everyone else.
+    ///
+    /// # Panics
+    /// When the engine refuses anything.
+    pub fn meet(&mut self, room: RoomId, count: usize, codecs: &[Codec]) -> Vec<PeerId> {
+        let people: Vec<PeerId> = (0..count).map(|_| self.join(room)).collect();
+        for peer in &people {
+            for codec in codecs {
+                self.client(*peer).publish(*codec, pace(*codec));
+            }
+            self.offer(*peer).expect("the offer is answered");
+        }
+        for peer in &people {
+            self.watch_everyone(*peer);
+        }
+        people
+    }
+
+    /// Adds a place for every track of the room that has none yet, and offers once.
+    ///
+    /// # Panics
+    /// When the engine does not take it.
+    pub fn watch_everyone(&mut self, peer: PeerId) {
+        let room = self.people[&peer].room;
+        let others = self.people.iter().filter(|(id, person)| **id != peer && person.room == room && person.present);
+        let tracks: Vec<TrackInfo> = others.flat_map(|(_, person)| person.published.values().cloned()).collect();
+        let person = self.people.get_mut(&peer).expect("he joined");
+        for track in tracks {
+            if !person.wanted.values().any(|wanted| *wanted == track.id) {
+                let mid = person.client.receive(track.kind);
+                person.wanted.insert(mid, track.id);
+            }
+        }
+        self.offer(peer).expect("the offer is answered");
+    }
+
+    /// Silences a track in the server, or lets it be heard again.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub fn mute(&mut self, peer: PeerId, track: TrackId, muter: Muter, on: bool) -> Result<TrackInfo, TrackError> {
+        let published = self.people.get(&peer).into_iter().flat_map(|person| person.published.values());
+        let mut mute = published.into_iter().find(|info| info.id == track).map_or_else(Mute::default, |info| info.mute);
+        match muter {
+            Muter::Himself => mute.by_self = on,
+            Muter::Moderator => mute.by_moderator = on,
+        }
+        let info = self.ask(|reply| Command::SetMute { peer, track, mute, reply })?;
+        self.checks.note_mute(track, info.mute.is_muted(), self.now);
+        let person = self.people.get_mut(&peer).expect("he has a track");
+        if let Some(known) = person.published.values_mut().find(|known| known.id == track) {
+            *known = info.clone();
+        }
+        Ok(info)
+    }
+
+    /// Leaves.
+    pub fn leave(&mut self, peer: PeerId) {
+        self.checks.note_gone(peer, self.now);
+        self.tell(Command::Leave { peer });
+        if let Some(person) = self.people.get_mut(&peer) {
+            person.present = false;
+        }
+    }
+
+    /// Ends a room.
+    pub fn close_room(&mut self, room: RoomId) {
+        self.tell(Command::CloseRoom { room });
+    }
+
+    /// Figures of a room.
+    pub fn stats(&mut self, room: RoomId) -> Option<RoomStats> {
+        self.ask(|reply| Command::Stats { room, reply })
+    }
+
+    /// New ICE credentials on both sides.
+    ///
+    /// # Panics
+    /// When the engine does not take the offer.
+    pub fn restart_ice(&mut self, peer: PeerId) {
+        self.client(peer).restart_ice();
+        self.offer(peer).expect("the offer is answered");
+    }
+
+    /// The person's machine gets another address, and his client knows.
+    pub fn change_address(&mut self, peer: PeerId) {
+        // What is sent from the new address before the engine knows it is lost.
+        self.checks.orderly_uplinks = false;
+        let address = self.next_address();
+        self.set_external(peer, address);
+        let now = self.now;
+        self.client(peer).move_to(now, address);
+        self.pump(peer);
+    }
+
+    /// The NAT in front of the person gives him another address, and his client does not know.
+    pub fn rebind(&mut self, peer: PeerId) {
+        self.checks.orderly_uplinks = false;
+        let address = self.next_address();
+        self.set_external(peer, address);
+    }
+
+    /// Changes a person's access in both directions.
+    pub fn set_links(&mut self, peer: PeerId, up: Link, down: Link) {
+        self.checks.orderly_uplinks &= up.is_orderly();
+        if let Some(person) = self.people.get_mut(&peer) {
+            (person.up.link, person.down.link) = (up, down);
+            // Until now it may have been orderly; what was in flight then still is.
+            person.down.mishaps += u64::from(!down.is_orderly());
+        }
+    }
+
+    /// Begins a new count of what everybody receives.
+    pub fn forget(&mut self) {
+        for person in self.people.values_mut() {
+            person.heard.clear();
+        }
+    }
+
+    /// Who receives whom during `time`: a line for each listener, a column for each publisher; `a` and `v` for audio and
+    /// video, `.` for nothing. Packets of less than a third of `time` ago are waited for first.
+    pub fn matrix(&mut self, people: &[PeerId], time: Duration) -> String {
+        self.run(time / 3);
+        self.forget();
+        self.run(time);
+        let kinds: BTreeMap<(PeerId, u8), MediaKind> = people
+            .iter()
+            .flat_map(|peer| self.people[peer].published.iter().map(|(mid, track)| ((*peer, *mid), track.kind)))
+            .collect();
+        let mut table = String::new();
+        for listener in people {
+            let heard = &self.people[listener].heard;
+            let cells = people.iter().map(|source| {
+                let has =
+                    |kind| heard.keys().any(|(peer, mid)| peer == source && kinds.get(&(*peer, *mid)) == Some(&kind));
+                match (has(MediaKind::Audio), has(MediaKind::Video)) {
+                    (true, true) => "av",
+                    (true, false) => "a",
+                    (false, true) => "v",
+                    (false, false) => ".",
+                }
+            });
+            let _ = writeln!(table, "{}", cells.collect::<Vec<_>>().join(" "));
+        }
+        table
+    }
+
+    /// Whether everyone of these is connected.
+    #[must_use]
+    pub fn all_connected(&self, people: &[PeerId]) -> bool {
+        people.iter().all(|peer| self.people[peer].client.is_connected())
+    }
+
+    /// Waits for everyone's handshake.
+    ///
+    /// # Panics
+    /// When it takes longer than ten seconds.
+    pub fn connect(&mut self, people: &[PeerId]) {
+        assert!(self.run_until(Duration::from_secs(10), |world| world.all_connected(people)), "not all are connected");
+    }
+}

@@ -1,0 +1,281 @@
+//! What must hold after every step, whatever happens.
+
+use colloquy_bench::client::{Received, Stamp};
+use colloquy_codecs::seq::SequenceUnwrapper;
+use colloquy_media_core::api::{Codec, Event, IceMode, MediaKind, PeerId, RoomId, TrackId, TrackInfo};
+use colloquy_media_core::wire::Path;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// Payload types of retransmissions in the clients' offers.
+const RTX: [u8; 4] = [97, 99, 103, 46];
+/// How long what was sent before a change may still come: the longest way, and repetitions.
+const SLACK: Duration = Duration::from_secs(2);
+/// Datagrams that one call of the engine may send, for each person in the world.
+const MAX_BURST_EACH: usize = 600;
+/// A jump of the sequence numbers that no loss explains.
+const MAX_JUMP: u64 = 3000;
+
+/// A packet that a client received, and whose it is.
+#[derive(Debug)]
+pub(crate) struct Delivery<'a> {
+    pub(crate) listener: PeerId,
+    pub(crate) room: RoomId,
+    pub(crate) mid: &'a str,
+    /// The listener's link loses and reorders nothing.
+    pub(crate) orderly: bool,
+    pub(crate) packet: &'a Received,
+}
+
+#[derive(Debug, Clone)]
+struct Track {
+    info: TrackInfo,
+    room: RoomId,
+    muted_since: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    ssrc: u32,
+    sequence: u64,
+    timestamp: u32,
+    at: Instant,
+    clock_rate_hz: u32,
+    from: (u64, u8),
+}
+
+/// The invariants, and what they remember.
+#[derive(Debug)]
+pub struct Checks {
+    start: Instant,
+    full_ice: bool,
+    /// Addresses from which a client's own STUN came, and whose they are.
+    validated: HashMap<SocketAddr, PeerId>,
+    gone: HashMap<PeerId, Instant>,
+    sequences: HashMap<(PeerId, u32), SequenceUnwrapper>,
+    sealed: HashSet<(PeerId, u32, u64)>,
+    tracks: HashMap<TrackId, Track>,
+    by_mid: HashMap<(PeerId, u8), TrackId>,
+    subscriptions: HashMap<(PeerId, String), Vec<(Instant, Option<TrackId>)>>,
+    places: BTreeMap<(PeerId, usize), Last>,
+    published: HashSet<TrackId>,
+    unpublished: HashSet<TrackId>,
+    closed: HashSet<PeerId>,
+    /// Every uplink is orderly and always was: what the engine sends has no gaps then.
+    pub orderly_uplinks: bool,
+    /// DTLS associations of a client, when it has more than one: keys differ between them.
+    generation: HashMap<PeerId, u32>,
+}
+
+impl Checks {
+    pub(crate) fn new(start: Instant, ice: IceMode) -> Self {
+        Self {
+            start,
+            full_ice: ice == IceMode::Full,
+            validated: HashMap::new(),
+            gone: HashMap::new(),
+            sequences: HashMap::new(),
+            sealed: HashSet::new(),
+            tracks: HashMap::new(),
+            by_mid: HashMap::new(),
+            subscriptions: HashMap::new(),
+            places: BTreeMap::new(),
+            published: HashSet::new(),
+            unpublished: HashSet::new(),
+            closed: HashSet::new(),
+            orderly_uplinks: true,
+            generation: HashMap::new(),
+        }
+    }
+
+    /// A client's datagram reached the engine.
+    pub(crate) fn note_client_datagram(&mut self, from: SocketAddr, peer: PeerId, bytes: &[u8]) {
+        if let [0..=3, ..] = bytes {
+            self.validated.insert(from, peer);
+        }
+    }
+
+    /// The client begins a new DTLS association, with new keys.
+    pub fn note_new_keys(&mut self, peer: PeerId) {
+        *self.generation.entry(peer).or_default() += 1;
+        self.sequences.retain(|(of, _), _| *of != peer);
+        self.sealed.retain(|(of, _, _)| *of != peer);
+        self.places.retain(|(of, _), _| *of != peer);
+    }
+
+    /// The engine sent a datagram.
+    pub(crate) fn note_sent(&mut self, now: Instant, path: &Path, bytes: &[u8]) {
+        let Some(peer) = self.validated.get(&path.remote).copied() else {
+            let is_stun = matches!(bytes, [0..=3, ..]);
+            assert!(
+                is_stun && self.full_ice,
+                "the engine sent {} bytes to {}, which nobody validated",
+                bytes.len(),
+                path.remote
+            );
+            return;
+        };
+        if let Some(gone) = self.gone.get(&peer) {
+            assert!(now <= *gone, "the engine sent {} bytes to {peer} after he was gone", bytes.len());
+        }
+        if let [128..=191, second, ..] = *bytes
+            && !(192..=223).contains(&second)
+        {
+            self.note_sealed(peer, bytes);
+        }
+    }
+
+    /// No nonce is used twice: one (key, SSRC, index) is sealed once. And numbers have no gaps of the engine's making.
+    fn note_sealed(&mut self, peer: PeerId, bytes: &[u8]) {
+        let &[_, second, s0, s1, _, _, _, _, c0, c1, c2, c3, ..] = bytes else {
+            panic!("the engine sent RTP of {} bytes", bytes.len());
+        };
+        let ssrc = u32::from_be_bytes([c0, c1, c2, c3]);
+        let unwrapper = self.sequences.entry((peer, ssrc)).or_default();
+        let before = unwrapper.highest();
+        let sequence = unwrapper.unwrap(u16::from_be_bytes([s0, s1]));
+        let new = self.sealed.insert((peer, ssrc, sequence.0));
+        assert!(new, "{peer}: SSRC {ssrc:x} index {} was sealed twice", sequence.0);
+        let Some(before) = before else { return };
+        let strict = self.orderly_uplinks || RTX.contains(&(second & 0x7f));
+        if strict {
+            assert_eq!(sequence.0, before.0 + 1, "{peer}: SSRC {ssrc:x} jumped, and nothing was lost on the way in");
+        } else {
+            let jump = sequence.0.abs_diff(before.0);
+            assert!(jump < MAX_JUMP, "{peer}: SSRC {ssrc:x} jumped by {jump}");
+        }
+    }
+
+    pub(crate) fn note_burst(&self, datagrams: usize, people: usize) {
+        let most = MAX_BURST_EACH * people.max(1);
+        assert!(datagrams <= most, "one call of the engine sent {datagrams} datagrams");
+    }
+
+    /// The person is out of the room: nothing goes to him any more.
+    pub(crate) fn note_gone(&mut self, peer: PeerId, now: Instant) {
+        self.gone.entry(peer).or_insert(now);
+    }
+
+    /// A track's publisher was told of it.
+    pub(crate) fn note_track(&mut self, room: RoomId, info: &TrackInfo) {
+        if let Ok(mid) = info.mid.parse() {
+            self.by_mid.insert((info.peer, mid), info.id);
+        }
+        let track = self.tracks.entry(info.id).or_insert(Track { info: info.clone(), room, muted_since: None });
+        track.info = info.clone();
+    }
+
+    /// A track was silenced, or is heard again.
+    pub(crate) fn note_mute(&mut self, track: TrackId, muted: bool, now: Instant) {
+        if let Some(track) = self.tracks.get_mut(&track) {
+            track.muted_since = if muted { track.muted_since.or(Some(now)) } else { None };
+        }
+    }
+
+    /// A place was pointed at a track.
+    pub(crate) fn note_subscription(&mut self, peer: PeerId, mid: &str, track: Option<TrackId>, now: Instant) {
+        self.subscriptions.entry((peer, mid.to_owned())).or_default().push((now, track));
+    }
+
+    /// Nobody receives what he must not, and each place is one stream without seams.
+    pub(crate) fn note_received(&mut self, delivery: &Delivery<'_>) {
+        let &Delivery { listener, room, mid, packet, .. } = delivery;
+        let Some(stamp) = packet.stamp else {
+            panic!("{listener} received a packet that is nobody's: {packet:?}");
+        };
+        let source = PeerId(stamp.source);
+        assert_ne!(source, listener, "{listener} receives his own media");
+        let id = self.by_mid.get(&(source, stamp.track)).copied();
+        let track =
+            id.and_then(|id| self.tracks.get(&id)).unwrap_or_else(|| panic!("{listener}: of no track: {stamp:?}"));
+        assert_eq!(track.room, room, "{listener} receives media from another room");
+        if let Some(muted_since) = track.muted_since {
+            let sent = self.start + stamp.sent;
+            assert!(sent <= muted_since, "{listener} receives what {source} said while he was muted");
+        }
+        let history = self.subscriptions.get(&(listener, mid.to_owned())).map(Vec::as_slice).unwrap_or_default();
+        let allowed = history.iter().enumerate().any(|(i, (_, wanted))| {
+            *wanted == Some(track.info.id) && history.get(i + 1).is_none_or(|(end, _)| *end + SLACK >= packet.at)
+        });
+        assert!(allowed, "{listener} receives {} in place {mid}, where he wants {history:?}", track.info.id);
+        self.note_continuity(delivery, stamp);
+    }
+
+    fn note_continuity(&mut self, delivery: &Delivery<'_>, stamp: Stamp) {
+        let (listener, packet) = (delivery.listener, delivery.packet);
+        let kind = self.by_mid.get(&(PeerId(stamp.source), stamp.track)).and_then(|id| self.tracks.get(id));
+        let is_video = kind.is_some_and(|track| track.info.kind == MediaKind::Video);
+        let clock = if is_video { Codec::Vp8.clock_rate_hz() } else { Codec::Opus.clock_rate_hz() };
+        let this = Last {
+            ssrc: packet.ssrc,
+            sequence: packet.sequence.0,
+            timestamp: packet.timestamp,
+            at: packet.at,
+            clock_rate_hz: clock,
+            from: (stamp.source, stamp.track),
+        };
+        let key = (listener, packet.place);
+        let last = self.places.get(&key).copied();
+        if last.is_none_or(|last| last.sequence < this.sequence) {
+            self.places.insert(key, this);
+        }
+        let strict = delivery.orderly && self.orderly_uplinks;
+        let switched = last.is_none_or(|last| last.from != this.from);
+        if strict && switched && is_video {
+            assert!(
+                stamp.key && stamp.first,
+                "{listener}: {} begins in the middle of a picture: {stamp:?}",
+                delivery.mid
+            );
+        }
+        let Some(last) = last else { return };
+        assert_eq!(last.ssrc, this.ssrc, "{listener}: place {} changed its SSRC", delivery.mid);
+        if !strict {
+            return;
+        }
+        assert_eq!(this.sequence, last.sequence + 1, "{listener}: a seam in the sequence numbers of {}", delivery.mid);
+        let ticks = this.timestamp.wrapping_sub(last.timestamp).cast_signed();
+        assert!(ticks >= 0, "{listener}: timestamps of {} went back by {ticks}", delivery.mid);
+        let (media, elapsed) = (f64::from(ticks) / f64::from(last.clock_rate_hz), (this.at - last.at).as_secs_f64());
+        assert!(
+            (media - elapsed).abs() < 1.0,
+            "{listener}: in {} timestamps went on by {media} s in {elapsed} s",
+            delivery.mid
+        );
+    }
+
+    /// Events make sense in the order in which they come.
+    pub(crate) fn note_event(&mut self, event: &Event) {
+        let about = match event {
+            Event::Published { room, track } => {
+                assert!(self.published.insert(track.id), "{} was published twice", track.id);
+                self.note_track(*room, track);
+                Some(track.peer)
+            }
+            Event::Unpublished { peer, track, .. } => {
+                assert!(self.published.contains(track), "{track} was unpublished before it was published");
+                assert!(self.unpublished.insert(*track), "{track} was unpublished twice");
+                Some(*peer)
+            }
+            Event::Transport { peer, .. } | Event::Quality { peer, .. } | Event::Closed { peer, .. } => Some(*peer),
+            Event::Speakers { .. } => None,
+        };
+        if let Some(peer) = about {
+            assert!(!self.closed.contains(&peer), "{event:?} after {peer} was closed");
+        }
+        if let Event::Closed { peer, .. } = event {
+            self.closed.insert(*peer);
+            let left = self.tracks.values().filter(|track| track.info.peer == *peer);
+            for track in left.filter(|track| self.published.contains(&track.info.id)) {
+                assert!(self.unpublished.contains(&track.info.id), "{peer} was closed before {} ended", track.info.id);
+            }
+        }
+    }
+
+    /// Tracks that were published and never ended.
+    #[must_use]
+    pub fn open_tracks(&self) -> Vec<TrackId> {
+        self.published.difference(&self.unpublished).copied().collect()
+    }
+}

@@ -1,0 +1,257 @@
+//! Scenarios made up from a seed: people come, publish, subscribe, fall silent, restart, move and go, over links that
+//! come and go too. In the end the links are good, and everyone must receive what he asked for.
+
+use crate::actions::{Muter, pace};
+use crate::net::Link;
+use crate::world::{Options, World};
+use colloquy_media_core::api::{Codec, DtlsVersions, IceMode, MediaKind, PeerId, RoomId, TrackId};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use std::time::Duration;
+
+/// Things that happen in one scenario.
+const ACTIONS: usize = 24;
+/// People in one scenario at most: handshakes are what it costs.
+const PEOPLE: usize = 5;
+/// After the links are good again: an ICE check, a DTLS retransmission and a key frame.
+const RECOVERY_STEP: Duration = Duration::from_millis(500);
+const RECOVERY_STEPS: u32 = 30;
+
+/// Plays the scenario of a seed. Panics when something that must hold does not.
+pub fn play(seed: u64) {
+    Scenario::new(seed).play();
+}
+
+struct Scenario {
+    rng: StdRng,
+    /// Tells what happens on standard error: `COLLOQUY_TRACE=1`.
+    trace: bool,
+    world: World,
+    rooms: Vec<RoomId>,
+}
+
+impl Scenario {
+    fn new(seed: u64) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed ^ 0x5ce0_a210);
+        let (up, down) = (start_link(&mut rng), start_link(&mut rng));
+        let options = Options {
+            seed,
+            ice: if rng.random_bool(0.8) { IceMode::Lite } else { IceMode::Full },
+            dtls: if rng.random_bool(0.7) { DtlsVersions::Prefer12 } else { DtlsVersions::Prefer13 },
+            up,
+            down,
+            ..Options::default()
+        };
+        let mut world = World::new(options);
+        world.checks.orderly_uplinks = up.is_orderly();
+        let rooms = vec![world.room(), world.room()];
+        Self { rng, trace: std::env::var_os("COLLOQUY_TRACE").is_some(), world, rooms }
+    }
+
+    fn play(mut self) {
+        for _ in 0..ACTIONS {
+            self.act();
+            if self.trace {
+                for (peer, person) in &self.world.people {
+                    eprintln!(
+                        "   {peer} present {} publishes {:?} wants {:?}",
+                        person.present,
+                        person.published.values().map(|t| (t.id, t.mute.is_muted())).collect::<Vec<_>>(),
+                        person.wanted
+                    );
+                }
+            }
+            let pause = self.rng.random_range(5..250);
+            self.world.run(Duration::from_millis(pause));
+        }
+        self.settle();
+        self.end();
+    }
+
+    fn present(&self) -> Vec<PeerId> {
+        self.world.people.iter().filter(|(_, person)| person.present).map(|(peer, _)| *peer).collect()
+    }
+
+    fn one<T: Copy>(&mut self, of: &[T]) -> Option<T> {
+        if of.is_empty() { None } else { Some(of[self.rng.random_range(0..of.len())]) }
+    }
+
+    fn act(&mut self) {
+        let present = self.present();
+        let everyone = self.world.people.len();
+        let Some(peer) = self.one(&present).filter(|_| everyone >= 2) else {
+            self.come();
+            return;
+        };
+        let action = self.rng.random_range(0..100);
+        if self.trace {
+            eprintln!("{:?} {peer} does {action}", self.world.elapsed());
+        }
+        match action {
+            0..25 if everyone < PEOPLE => self.come(),
+            0..40 => self.watch(peer),
+            40..50 => self.publish(peer),
+            50..58 => self.resubscribe(peer),
+            58..70 => self.mute(peer),
+            70..75 => self.world.restart_ice(peer),
+            75..80 => self.world.change_address(peer),
+            80..85 => self.world.rebind(peer),
+            85..92 => self.change_links(peer),
+            92..96 => self.disturb(peer),
+            _ => self.world.leave(peer),
+        }
+    }
+
+    fn come(&mut self) {
+        // Most meet in the first room; the second is there to be kept apart.
+        let room = self.rooms[usize::from(self.rng.random_bool(0.25))];
+        let peer = self.world.join(room);
+        self.world.client(peer).publish(Codec::Opus, pace(Codec::Opus));
+        if self.rng.random_bool(0.4) {
+            let codec = self.video();
+            self.world.client(peer).publish(codec, pace(codec));
+        }
+        self.world.watch_everyone(peer);
+    }
+
+    fn video(&mut self) -> Codec {
+        self.one(&[Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1]).unwrap_or(Codec::Vp8)
+    }
+
+    fn publish(&mut self, peer: PeerId) {
+        if self.world.person(peer).published.len() < 3 {
+            let codec = self.video();
+            self.world.publish(peer, codec);
+        }
+    }
+
+    fn watch(&mut self, peer: PeerId) {
+        if self.world.person(peer).wanted.len() < 8 {
+            self.world.watch_everyone(peer);
+        }
+    }
+
+    fn tracks_for(&self, peer: PeerId, kind: MediaKind) -> Vec<TrackId> {
+        let room = self.world.person(peer).room;
+        let others =
+            self.world.people.iter().filter(|(id, person)| **id != peer && person.room == room && person.present);
+        others.flat_map(|(_, person)| person.published.values()).filter(|t| t.kind == kind).map(|t| t.id).collect()
+    }
+
+    fn resubscribe(&mut self, peer: PeerId) {
+        let places: Vec<_> = self.world.person(peer).wanted.iter().map(|(mid, track)| (mid.clone(), *track)).collect();
+        if places.is_empty() {
+            return;
+        }
+        let (mid, old) = places[self.rng.random_range(0..places.len())].clone();
+        let tracks = self.world.people.values().flat_map(|person| person.published.values());
+        let Some(kind) = tracks.into_iter().find(|track| track.id == old).map(|track| track.kind) else { return };
+        let others = self.tracks_for(peer, kind);
+        let track = if self.rng.random_bool(0.25) { None } else { self.one(&others) };
+        // A place that had nothing since its publisher left is pointed at something else just the same.
+        self.world.subscribe(peer, &mid, track).expect("the place and the track exist");
+    }
+
+    fn mute(&mut self, peer: PeerId) {
+        let tracks: Vec<_> = self.world.person(peer).published.values().cloned().collect();
+        let index = self.rng.random_range(0..tracks.len().max(1));
+        let Some(track) = tracks.get(index) else { return };
+        let muter = if self.rng.random_bool(0.5) { Muter::Himself } else { Muter::Moderator };
+        let on = self.rng.random_bool(0.5);
+        self.world.mute(peer, track.id, muter, on).expect("the track exists");
+    }
+
+    fn change_links(&mut self, peer: PeerId) {
+        let (up, down) = (self.any_link(), self.any_link());
+        self.world.set_links(peer, up, down);
+    }
+
+    fn any_link(&mut self) -> Link {
+        let slow = Link { rate_bps: Some(200_000), ..Link::GOOD };
+        self.one(&[Link::GOOD, Link::BAD, Link::GOOD.with_loss(0.3), Link::CUT, slow]).unwrap_or(Link::GOOD)
+    }
+
+    /// Garbage from a stranger, and from the person's own address.
+    fn disturb(&mut self, peer: PeerId) {
+        let stranger = self.world.next_address();
+        let own = self.world.people[&peer].external;
+        for _ in 0..20 {
+            let len = self.rng.random_range(0..80);
+            let mut bytes: Vec<u8> = (0..len).map(|_| self.rng.random()).collect();
+            if let Some(first) = bytes.first_mut() {
+                *first = self.one(&[0, 1, 20, 22, 63, 128, 144, 191, 255]).unwrap_or(0);
+            }
+            self.world.inject(stranger, &bytes);
+            self.world.inject(own, &bytes);
+        }
+    }
+
+    /// Good links for all, and whoever was cut off for long comes back by an ICE restart.
+    fn settle(&mut self) {
+        for peer in self.present() {
+            self.world.set_links(peer, Link::GOOD, Link::GOOD);
+        }
+        for peer in self.present() {
+            self.world.restart_ice(peer);
+        }
+        let mut amiss = None;
+        for _ in 0..RECOVERY_STEPS {
+            self.world.forget();
+            self.world.run(RECOVERY_STEP);
+            amiss = self.amiss();
+            if amiss.is_none() {
+                break;
+            }
+        }
+        assert_eq!(amiss, None, "after {:?} of good links", RECOVERY_STEP * RECOVERY_STEPS);
+    }
+
+    /// What somebody lacks who is in the room.
+    fn amiss(&self) -> Option<String> {
+        self.present().into_iter().find_map(|peer| {
+            let person = self.world.person(peer);
+            if !person.client.is_connected() {
+                return Some(format!("{peer} is not connected"));
+            }
+            person.wanted.iter().find_map(|(mid, track)| self.place_amiss(peer, mid, *track))
+        })
+    }
+
+    fn place_amiss(&self, listener: PeerId, mid: &str, track: TrackId) -> Option<String> {
+        let publishers = self.world.people.iter().filter(|(_, person)| person.present);
+        let mut tracks =
+            publishers.flat_map(|(peer, person)| person.published.iter().map(|(mid, info)| (*peer, *mid, info)));
+        let (source, number, info) = tracks.find(|(_, _, info)| info.id == track)?;
+        let heard = self.world.person(listener).heard.contains_key(&(source, number));
+        (heard == info.mute.is_muted())
+            .then(|| format!("{listener} in place {mid}: {track} of {source}: heard {heard}, {:?}", info.mute))
+    }
+
+    fn end(mut self) {
+        for peer in self.present() {
+            if self.rng.random_bool(0.5) {
+                self.world.leave(peer);
+            }
+        }
+        for room in self.rooms.clone() {
+            self.world.close_room(room);
+        }
+        self.world.run(Duration::from_secs(1));
+        let totals = self.world.totals();
+        assert_eq!(
+            (totals.rooms, totals.peers, totals.tracks),
+            (0, 0, 0),
+            "rooms, participants and tracks that are left"
+        );
+        assert_eq!(self.world.next_deadline(), None, "nothing is going on, and the engine wants to be called");
+        assert_eq!(totals.panics, 0, "sessions panicked");
+    }
+}
+
+fn start_link(rng: &mut StdRng) -> Link {
+    match rng.random_range(0..4) {
+        0 => Link::BAD,
+        1 => Link { delay: Duration::from_millis(40), jitter: Duration::from_millis(20), ..Link::GOOD },
+        _ => Link::GOOD,
+    }
+}

@@ -1,0 +1,426 @@
+//! The world: one engine, its clients, and the air between them.
+
+use crate::checks::{Checks, Delivery};
+use crate::net::{Air, Destination, Flying, Lane, Link};
+use crate::tap::Tap;
+use colloquy_bench::client::{Client, ClientCertificate, ClientConfig};
+use colloquy_media_core::api::{
+    AdvertisedAddress, Command, DtlsVersions, EngineConfig, Event, IceMode, Limits, PeerId, Reply, RoomId, TrackId,
+    TrackInfo, WorkerTotals,
+};
+use colloquy_media_core::engine::Engine;
+use colloquy_media_core::transport::Certificate;
+use colloquy_media_core::wire::{Datagram, Outbox, Path};
+use std::collections::{BTreeMap, HashMap};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// Where the engine is (RFC 5737: a documentation address).
+pub const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 7000);
+
+/// How a world is set up.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Of everything random in it.
+    pub seed: u64,
+    /// Of the engine.
+    pub ice: IceMode,
+    /// Of the engine.
+    pub dtls: DtlsVersions,
+    /// Of the engine.
+    pub limits: Limits,
+    /// From every client, until it is changed.
+    pub up: Link,
+    /// To every client, until it is changed.
+    pub down: Link,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            ice: IceMode::default(),
+            dtls: DtlsVersions::default(),
+            limits: Limits::default(),
+            up: Link::GOOD,
+            down: Link::GOOD,
+        }
+    }
+}
+
+/// What somebody received of one track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// Packets.
+    pub packets: u64,
+    /// The last of them.
+    pub last: Instant,
+}
+
+/// One participant and his client.
+#[derive(Debug)]
+pub struct Person {
+    /// His room.
+    pub room: RoomId,
+    /// His client.
+    pub client: Client,
+    /// Still a participant, as the engine knows it.
+    pub present: bool,
+    /// His address as the engine sees it.
+    pub(crate) external: SocketAddr,
+    pub(crate) up: Lane,
+    pub(crate) down: Lane,
+    /// What he publishes, by the number that is its mid.
+    pub published: BTreeMap<u8, TrackInfo>,
+    /// What he wants in his receiving places, by mid.
+    pub wanted: BTreeMap<String, TrackId>,
+    /// What he received since [`World::forget`]: by publisher and the number of the publisher's track.
+    pub heard: BTreeMap<(PeerId, u8), Heard>,
+}
+
+/// One simulated world. See the methods in [`crate::world`]'s siblings for what can happen in it.
+pub struct World {
+    pub(crate) engine: Engine,
+    pub(crate) outbox: Outbox,
+    tap: Tap,
+    start: Instant,
+    pub(crate) now: Instant,
+    pub(crate) air: Air,
+    /// Everyone who ever was here.
+    pub people: BTreeMap<PeerId, Person>,
+    addresses: HashMap<SocketAddr, PeerId>,
+    /// What must hold.
+    pub checks: Checks,
+    pub(crate) options: Options,
+    next_id: u64,
+    next_address: u16,
+    /// What the engine told, in order, with the time since the beginning.
+    pub events: Vec<(Duration, Event)>,
+    /// Every datagram that clients sent is kept here when it is `Some`, with the address that the engine saw.
+    pub recorded: Option<Vec<(SocketAddr, Vec<u8>)>>,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World")
+            .field("now", &self.elapsed())
+            .field("people", &self.people.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Datagrams under way at most: more means that somebody sends without end.
+const MAX_IN_AIR: usize = 20_000;
+
+/// Calls of one timeout at most, before it counts as stuck.
+const MAX_SPIN: usize = 64;
+
+fn server_certificate() -> Certificate {
+    static CERTIFICATE: OnceLock<Certificate> = OnceLock::new();
+    CERTIFICATE.get_or_init(|| Certificate::generate().expect("a certificate")).clone()
+}
+
+pub(crate) fn client_certificate() -> ClientCertificate {
+    static CERTIFICATE: OnceLock<ClientCertificate> = OnceLock::new();
+    CERTIFICATE.get_or_init(ClientCertificate::generate).clone()
+}
+
+impl World {
+    /// An empty world.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let start = Instant::now();
+        let config = EngineConfig {
+            worker: 0,
+            addresses: vec![AdvertisedAddress::udp(SERVER)],
+            ice: options.ice,
+            dtls: options.dtls,
+            limits: options.limits.clone(),
+            seed: options.seed,
+        };
+        let tap = Tap::default();
+        Self {
+            engine: Engine::new(config, server_certificate(), start),
+            outbox: Outbox::new(Box::new(tap.clone())),
+            tap,
+            start,
+            now: start,
+            air: Air::default(),
+            people: BTreeMap::new(),
+            addresses: HashMap::new(),
+            checks: Checks::new(start, options.ice),
+            options,
+            next_id: 1,
+            next_address: 1,
+            events: Vec::new(),
+            recorded: None,
+        }
+    }
+
+    /// A world with good links and this seed.
+    #[must_use]
+    pub fn with_seed(seed: u64) -> Self {
+        Self::new(Options { seed, ..Options::default() })
+    }
+
+    /// Time since the beginning.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.now - self.start
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// A person. Everyone who ever joined can be asked about.
+    ///
+    /// # Panics
+    /// When he never joined.
+    #[must_use]
+    pub fn person(&self, peer: PeerId) -> &Person {
+        &self.people[&peer]
+    }
+
+    /// A person's client, to change what it sends.
+    ///
+    /// # Panics
+    /// When he never joined.
+    pub fn client(&mut self, peer: PeerId) -> &mut Client {
+        &mut self.people.get_mut(&peer).expect("he joined").client
+    }
+
+    /// The engine's counts.
+    pub fn totals(&mut self) -> WorkerTotals {
+        self.engine.totals_mut().clone()
+    }
+
+    /// When the engine wants to be called next, since the beginning.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.engine.next_deadline()
+    }
+
+    pub(crate) fn next_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    pub(crate) fn next_address(&mut self) -> SocketAddr {
+        self.next_address += 1;
+        let [high, low] = self.next_address.to_be_bytes();
+        SocketAddr::from((Ipv4Addr::new(198, 51, 100 + high, low), 40_000 + self.next_address))
+    }
+
+    /// A client that was not added yet, for tests that change its configuration.
+    pub(crate) fn client_config(&mut self, peer: PeerId) -> ClientConfig {
+        let local = self.next_address();
+        let mut config = ClientConfig::new(peer.0, local, client_certificate(), self.start);
+        config.seed = self.options.seed.wrapping_mul(1000).wrapping_add(peer.0);
+        config
+    }
+
+    pub(crate) fn add_person(&mut self, peer: PeerId, room: RoomId, config: ClientConfig) {
+        let external = config.local;
+        self.addresses.insert(external, peer);
+        let seed = self.options.seed.wrapping_mul(2_000).wrapping_add(2 * peer.0);
+        let person = Person {
+            room,
+            client: Client::new(config),
+            present: true,
+            external,
+            up: Lane::new(self.options.up, seed),
+            down: Lane::new(self.options.down, seed + 1),
+            published: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+            heard: BTreeMap::new(),
+        };
+        self.people.insert(peer, person);
+    }
+
+    /// The engine sees the person at another address from now on; what is sent to the old one is lost.
+    pub(crate) fn set_external(&mut self, peer: PeerId, external: SocketAddr) {
+        if let Some(person) = self.people.get_mut(&peer) {
+            self.addresses.remove(&person.external);
+            person.external = external;
+            self.addresses.insert(external, peer);
+        }
+    }
+
+    /// Asks the engine, and gives its answer.
+    ///
+    /// # Panics
+    /// When the engine does not answer at once.
+    pub fn ask<T: Send + 'static>(&mut self, command: impl FnOnce(Reply<T>) -> Command) -> T {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let reply = Reply::new(move |value| {
+            let _ = sender.send(value);
+        });
+        self.tell(command(reply));
+        receiver.try_recv().expect("the engine answers a command before it returns")
+    }
+
+    /// Tells the engine.
+    pub fn tell(&mut self, command: Command) {
+        self.engine.handle_command(self.now, command, &mut self.outbox);
+        self.after_engine();
+    }
+
+    /// Hands the engine a datagram of nobody's, or somebody's that was changed.
+    pub fn inject(&mut self, from: SocketAddr, bytes: &[u8]) {
+        let mut bytes = bytes.to_vec();
+        let path = Path { local: SERVER, remote: from, tcp: false };
+        self.engine.handle_datagram(self.now, Datagram { path, bytes: &mut bytes }, &mut self.outbox);
+        self.after_engine();
+    }
+
+    /// Runs for `time`.
+    pub fn run(&mut self, time: Duration) {
+        let until = self.now + time;
+        while self.step(until) {}
+        self.now = until;
+    }
+
+    /// Runs until `condition` holds, for at most `time`. Tells whether it held.
+    #[must_use]
+    pub fn run_until(&mut self, time: Duration, condition: impl Fn(&Self) -> bool) -> bool {
+        let until = self.now + time;
+        while !condition(self) {
+            if !self.step(until) {
+                self.now = until;
+                return condition(self);
+            }
+        }
+        true
+    }
+
+    /// Goes to the next moment at which something happens. `false` when nothing does until `until`.
+    fn step(&mut self, until: Instant) -> bool {
+        let present = self.people.values_mut().filter(|person| person.present);
+        let clients = present.filter_map(|person| person.client.next_deadline()).min();
+        let Some(next) = [self.air.next_due(), self.engine.next_deadline(), clients].into_iter().flatten().min() else {
+            return false;
+        };
+        if next > until {
+            return false;
+        }
+        self.now = self.now.max(next);
+        while let Some(flying) = self.air.take_due(self.now) {
+            self.deliver(flying);
+        }
+        self.engine_timeout();
+        let due: Vec<PeerId> = self.people.keys().copied().collect();
+        for peer in due {
+            self.client_timeout(peer);
+        }
+        assert!(self.air.len() <= MAX_IN_AIR, "somebody sends without end");
+        true
+    }
+
+    fn engine_timeout(&mut self) {
+        let mut calls = 0;
+        while self.engine.next_deadline().is_some_and(|at| at <= self.now) {
+            calls += 1;
+            assert!(calls <= MAX_SPIN, "the engine's next deadline stays in the past");
+            self.engine.handle_timeout(self.now, &mut self.outbox);
+            self.after_engine();
+        }
+    }
+
+    fn client_timeout(&mut self, peer: PeerId) {
+        let Some(person) = self.people.get_mut(&peer).filter(|person| person.present) else { return };
+        let mut calls = 0;
+        while person.client.next_deadline().is_some_and(|at| at <= self.now) {
+            calls += 1;
+            assert!(calls <= MAX_SPIN, "a client's next deadline stays in the past: a defect of the simulator");
+            person.client.handle_timeout(self.now);
+        }
+        self.pump(peer);
+    }
+
+    /// Puts what a client wants sent into the air.
+    pub(crate) fn pump(&mut self, peer: PeerId) {
+        let Self { people, air, recorded, now, .. } = self;
+        let Some(person) = people.get_mut(&peer) else { return };
+        while let Some(datagram) = person.client.poll_transmit() {
+            // From an address that he has left, nothing goes out any more.
+            if person.present && datagram.local == person.client.local() {
+                if let Some(recorded) = recorded {
+                    recorded.push((person.external, datagram.bytes.clone()));
+                }
+                for due in person.up.arrivals(*now, datagram.bytes.len()) {
+                    let to = Destination::Engine { from: person.external, peer };
+                    air.send(due, to, datagram.bytes.clone());
+                }
+            }
+            person.client.recycle(datagram);
+        }
+    }
+
+    fn deliver(&mut self, flying: Flying) {
+        match flying.to {
+            Destination::Engine { from, peer } => {
+                // What a client sends is genuine; the checks remember where its STUN came from.
+                self.checks.note_client_datagram(from, peer, &flying.bytes);
+                self.inject(from, &flying.bytes);
+            }
+            Destination::Client { peer, through } => {
+                let mut bytes = flying.bytes;
+                let Some(person) = self.people.get_mut(&peer).filter(|p| p.present && p.external == through) else {
+                    return;
+                };
+                let local = person.client.local();
+                person.client.handle_datagram(self.now, local, SERVER, &mut bytes);
+                self.note_received(peer);
+                self.pump(peer);
+            }
+        }
+    }
+
+    fn note_received(&mut self, peer: PeerId) {
+        let Some(person) = self.people.get_mut(&peer) else { return };
+        let received = person.client.take_received();
+        for packet in received {
+            if let Some(stamp) = packet.stamp {
+                let heard = person
+                    .heard
+                    .entry((PeerId(stamp.source), stamp.track))
+                    .or_insert(Heard { packets: 0, last: packet.at });
+                heard.packets += 1;
+                heard.last = packet.at;
+            }
+            let mid = person.client.place_mids().nth(packet.place).unwrap_or_default();
+            let orderly = person.down.link.is_orderly() && person.down.mishaps == 0;
+            self.checks.note_received(&Delivery { listener: peer, room: person.room, mid, orderly, packet: &packet });
+        }
+    }
+
+    /// Carries what the engine sent, and takes its events.
+    pub(crate) fn after_engine(&mut self) {
+        self.outbox.flush();
+        let sent = self.tap.take();
+        self.checks.note_burst(sent.len(), self.people.len());
+        for datagram in sent {
+            self.checks.note_sent(self.now, &datagram.path, &datagram.bytes);
+            let Some(peer) = self.addresses.get(&datagram.path.remote).copied() else { continue };
+            let Some(person) = self.people.get_mut(&peer) else { continue };
+            for due in person.down.arrivals(self.now, datagram.bytes.len()) {
+                let to = Destination::Client { peer, through: datagram.path.remote };
+                self.air.send(due, to, datagram.bytes.clone());
+            }
+        }
+        while let Some(event) = self.engine.poll_event() {
+            self.checks.note_event(&event);
+            if let Event::Closed { peer, .. } = &event
+                && let Some(person) = self.people.get_mut(peer)
+            {
+                person.present = false;
+                self.checks.note_gone(*peer, self.now);
+            }
+            self.events.push((self.now - self.start, event));
+        }
+    }
+}

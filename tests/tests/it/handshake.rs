@@ -1,0 +1,138 @@
+//! ICE, DTLS and SRTP, as browsers do them and as they do not.
+
+use colloquy_bench::client::{DtlsRole, DtlsVersion};
+use colloquy_media_core::api::{CloseCause, Codec, DtlsVersions, Event, IceMode, MediaKind};
+use colloquy_tests::{Options, World};
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A publisher and a viewer, both set up alike. Gives the viewer's DTLS version and SRTP profile.
+fn handshake(options: Options, version: DtlsVersion, role: DtlsRole, mtu: usize) -> (&'static str, &'static str) {
+    let mut world = World::new(options);
+    let room = world.room();
+    let [anne, bert] = [(); 2].map(|()| {
+        world.join_with(room, |config| {
+            config.dtls_version = version;
+            config.dtls_role = role;
+            config.dtls_mtu = mtu;
+        })
+    });
+    let audio = world.publish(anne, Codec::Opus);
+    world.watch(bert, audio, MediaKind::Audio);
+    world.connect(&[anne, bert]);
+    assert_eq!(world.matrix(&[anne, bert], SECOND), ". .\na .\n");
+    let stats = world.stats(room).unwrap();
+    let profile = world.person(bert).client.srtp_profile().unwrap();
+    assert!(stats.peers.iter().all(|peer| peer.srtp_profile == Some(profile)), "{stats:?}");
+    (world.person(bert).client.dtls_version().unwrap(), profile)
+}
+
+#[test]
+fn every_combination_of_dtls_versions_and_roles_connects() {
+    for ice in [IceMode::Lite, IceMode::Full] {
+        for (ours, theirs, expected) in [
+            (DtlsVersions::Prefer12, DtlsVersion::V12, "DTLS 1.2"),
+            (DtlsVersions::Prefer12, DtlsVersion::V13, "DTLS 1.3"),
+            (DtlsVersions::Prefer12, DtlsVersion::Both, "DTLS 1.2"),
+            (DtlsVersions::Prefer13, DtlsVersion::V12, "DTLS 1.2"),
+            (DtlsVersions::Prefer13, DtlsVersion::V13, "DTLS 1.3"),
+            (DtlsVersions::Prefer13, DtlsVersion::Both, "DTLS 1.3"),
+        ] {
+            for role in [DtlsRole::ActPass, DtlsRole::Active] {
+                let options = Options { ice, dtls: ours, ..Options::default() };
+                let (version, _) = handshake(options, theirs, role, 1200);
+                assert_eq!(version, expected, "{ours:?} {theirs:?} {role:?} {ice:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_client_that_insists_on_being_the_dtls_server_is_one() {
+    for theirs in [DtlsVersion::V12, DtlsVersion::V13] {
+        handshake(Options::default(), theirs, DtlsRole::Passive, 1200);
+    }
+}
+
+#[test]
+fn a_client_hello_in_fragments_is_put_together() {
+    for theirs in [DtlsVersion::V12, DtlsVersion::V13, DtlsVersion::Both] {
+        for ours in [DtlsVersions::Prefer12, DtlsVersions::Prefer13] {
+            let options = Options { dtls: ours, ..Options::default() };
+            handshake(options, theirs, DtlsRole::ActPass, 200);
+        }
+    }
+}
+
+#[test]
+fn a_handshake_survives_disorder_and_loss() {
+    use colloquy_tests::Link;
+    for seed in 0..12 {
+        let link = Link { reorder: 0.3, duplicate: 0.3, loss: 0.1, ..Link::GOOD };
+        let version = if seed % 2 == 0 { DtlsVersion::V12 } else { DtlsVersion::Both };
+        let mut world = World::new(Options { seed, up: link, down: link, ..Options::default() });
+        world.checks.orderly_uplinks = false;
+        let room = world.room();
+        let anne = world.join_with(room, |config| {
+            config.dtls_version = version;
+            config.dtls_mtu = 220;
+        });
+        world.publish(anne, Codec::Opus);
+        assert!(world.run_until(30 * SECOND, |world| world.all_connected(&[anne])), "seed {seed}");
+    }
+}
+
+#[test]
+fn another_certificate_than_the_offered_one_is_refused() {
+    for version in [DtlsVersion::V12, DtlsVersion::V13] {
+        let mut world = World::with_seed(1);
+        let room = world.room();
+        let anne = world.join_with(room, |config| config.dtls_version = version);
+        let mid = world.client(anne).publish(Codec::Opus, colloquy_tests::actions::SPARSE_OPUS);
+        assert_eq!(mid, "0");
+        world
+            .offer_edited(anne, |sdp| {
+                let at = sdp.find("a=fingerprint:sha-256 ").unwrap() + "a=fingerprint:sha-256 ".len();
+                let wrong = if sdp.as_bytes()[at] == b'0' { "1" } else { "0" };
+                format!("{}{wrong}{}", &sdp[..at], &sdp[at + 1..])
+            })
+            .unwrap();
+        world.run(5 * SECOND);
+        assert!(
+            world.events.iter().any(|(_, event)| matches!(event, Event::Closed { cause: CloseCause::DtlsFailed, .. })),
+            "{:?}",
+            world.events
+        );
+        assert_eq!(world.totals().peers, 0);
+        assert_eq!(world.totals().connected, 0);
+    }
+}
+
+#[test]
+fn a_client_that_closes_dtls_is_closed() {
+    let mut world = World::with_seed(2);
+    let room = world.room();
+    let people = world.meet(room, 2, &[Codec::Opus]);
+    world.connect(&people);
+    let now = world.now();
+    world.client(people[0]).close(now);
+    world.run(SECOND);
+    assert!(world.events.iter().any(|(_, event)| matches!(
+        event,
+        Event::Closed { peer, cause: CloseCause::ClosedByClient, .. } if *peer == people[0]
+    )));
+    assert_eq!(world.totals().peers, 1);
+}
+
+#[test]
+fn a_client_that_never_comes_is_closed() {
+    use colloquy_tests::Link;
+    let mut world = World::with_seed(3);
+    let room = world.room();
+    let anne = world.join(room);
+    world.set_links(anne, Link::CUT, Link::CUT);
+    world.publish(anne, Codec::Opus);
+    world.run(60 * SECOND);
+    assert_eq!(world.totals().peers, 0, "{:?}", world.events);
+}

@@ -1,0 +1,12 @@
+//! One binary for all tests that need more than one part of the house.
+
+mod garbage;
+mod handshake;
+mod key_frames;
+mod lifecycle;
+mod loss;
+mod matrix;
+mod mute;
+mod paths;
+mod seeds;
+mod speakers;

@@ -1,0 +1,101 @@
+//! Addresses change, the call goes on; and nobody else can change them.
+
+use colloquy_media_core::api::{Codec, Event, TransportState};
+use colloquy_tests::{Link, World};
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+const BOTH: &str = ". a\na .\n";
+
+fn call(seed: u64) -> (World, Vec<colloquy_media_core::api::PeerId>) {
+    let mut world = World::with_seed(seed);
+    let room = world.room();
+    let people = world.meet(room, 2, &[Codec::Opus]);
+    world.connect(&people);
+    assert_eq!(world.matrix(&people, SECOND), BOTH);
+    (world, people)
+}
+
+#[test]
+fn an_ice_restart_keeps_the_media() {
+    let (mut world, people) = call(1);
+    for _ in 0..3 {
+        let before = world.person(people[0]).heard.values().map(|heard| heard.packets).sum::<u64>();
+        let version = world.person(people[0]).client.connected_at();
+        world.restart_ice(people[0]);
+        world.run(SECOND);
+        let after = world.person(people[0]).heard.values().map(|heard| heard.packets).sum::<u64>();
+        assert!(after >= before + 14, "{} packets in the second after the restart", after - before);
+        assert_eq!(world.person(people[0]).client.connected_at(), version, "no second handshake");
+        assert_eq!(world.matrix(&people, SECOND), BOTH);
+    }
+}
+
+#[test]
+fn a_client_that_changes_its_address_keeps_its_media() {
+    let (mut world, people) = call(2);
+    world.change_address(people[0]);
+    world.run(2 * SECOND);
+    assert_eq!(world.matrix(&people, SECOND), BOTH);
+}
+
+#[test]
+fn a_nat_that_rebinds_keeps_the_media() {
+    let (mut world, people) = call(3);
+    world.rebind(people[0]);
+    // The client's next check comes from the new address, and moves the path.
+    world.run(8 * SECOND);
+    assert_eq!(world.matrix(&people, SECOND), BOTH);
+}
+
+#[test]
+fn rtp_from_a_new_address_moves_nothing() {
+    let (mut world, people) = call(4);
+    world.recorded = Some(Vec::new());
+    world.run(SECOND);
+    let recorded = world.recorded.take().unwrap();
+    let thief = "203.0.113.66:6666".parse().unwrap();
+    let before = world.totals();
+    let mut sent = 0;
+    for (_, bytes) in &recorded {
+        // The world checks that nothing is ever sent to an address without a client's STUN.
+        if !matches!(bytes.first(), Some(0..=3)) {
+            world.inject(thief, bytes);
+            sent += 1;
+        }
+    }
+    assert!(sent > 10);
+    let dropped = world.totals().drops.iter().sum::<u64>() - before.drops.iter().sum::<u64>();
+    assert_eq!(dropped, sent);
+    assert_eq!(world.matrix(&people, SECOND), BOTH);
+}
+
+#[test]
+fn a_client_that_falls_silent_is_told_and_comes_back() {
+    let (mut world, people) = call(5);
+    world.set_links(people[0], Link::CUT, Link::CUT);
+    world.run(25 * SECOND);
+    let told = |world: &World, wanted| {
+        world.events.iter().any(|(_, event)| matches!(event, Event::Transport { peer, state, .. } if *peer == people[0] && *state == wanted))
+    };
+    assert!(told(&world, TransportState::Disconnected));
+    world.events.clear();
+    world.set_links(people[0], Link::GOOD, Link::GOOD);
+    world.restart_ice(people[0]);
+    world.run(5 * SECOND);
+    assert!(told(&world, TransportState::Connected));
+    assert_eq!(world.matrix(&people, SECOND), BOTH);
+}
+
+#[test]
+fn a_client_that_stays_away_is_closed() {
+    use colloquy_media_core::api::CloseCause;
+    let (mut world, people) = call(6);
+    world.set_links(people[0], Link::CUT, Link::CUT);
+    world.run(90 * SECOND);
+    assert!(world.events.iter().any(|(_, event)| matches!(
+        event,
+        Event::Closed { peer, cause: CloseCause::TimedOut, .. } if *peer == people[0]
+    )));
+    assert_eq!(world.totals().peers, 1);
+}

@@ -1,0 +1,47 @@
+//! Made-up scenarios: a few hundred in every run, and any others by `COLLOQUY_SEEDS=1000..2000`.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Seeds of a run when the environment names none.
+const SEEDS: std::ops::Range<u64> = 0..240;
+
+fn seeds() -> std::ops::Range<u64> {
+    let Ok(text) = std::env::var("COLLOQUY_SEEDS") else { return SEEDS };
+    let range = match text.split_once("..") {
+        Some((from, to)) => from.parse().ok().zip(to.parse().ok()).map(|(from, to)| from..to),
+        None => text.parse().ok().map(|seed| seed..seed + 1),
+    };
+    range.expect("COLLOQUY_SEEDS is a seed or a range of seeds, such as 17 or 1000..2000")
+}
+
+#[test]
+fn made_up_scenarios_keep_every_promise() {
+    let seeds = seeds();
+    let next = AtomicU64::new(seeds.start);
+    let threads = std::thread::available_parallelism().map_or(2, usize::from).min(8);
+    let failed: Vec<u64> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut failed = Vec::new();
+                    loop {
+                        let seed = next.fetch_add(1, Ordering::Relaxed);
+                        if seed >= seeds.end || !failed.is_empty() {
+                            return failed;
+                        }
+                        if catch_unwind(AssertUnwindSafe(|| colloquy_tests::scenario::play(seed))).is_err() {
+                            eprintln!(
+                                "seed {seed} fails; again: COLLOQUY_SEEDS={seed} cargo test -p colloquy-tests --test it \
+                                 made_up_scenarios"
+                            );
+                            failed.push(seed);
+                        }
+                    }
+                })
+            })
+            .collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
+    });
+    assert!(failed.is_empty(), "seeds that fail: {failed:?}");
+}
