@@ -53,6 +53,21 @@ fn bind_once(config: &DriverConfig, mut port: u16) -> Result<Sockets, StartError
     Ok(Sockets { udp, listeners, port })
 }
 
+/// What to say when the kernel gave far less buffer than was asked for.
+pub(super) fn short_buffers(sockets: &Sockets) -> Option<String> {
+    let wanted = SocketOptions::default().buffer_bytes;
+    let (receive, send) = sockets.udp.first()?.buffers_bytes().ok()?;
+    (receive.min(send) < wanted / 2).then(|| {
+        format!(
+            "the kernel gives {} KiB of receive and {} KiB of send buffer instead of {} KiB each, so bursts may be lost: \
+             `sysctl -w net.core.rmem_max={wanted} net.core.wmem_max={wanted}`",
+            receive / 1024,
+            send / 1024,
+            wanted / 1024
+        )
+    })
+}
+
 fn listen(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     if address.is_ipv6() {

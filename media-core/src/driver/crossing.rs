@@ -156,23 +156,20 @@ impl Crossing {
         true
     }
 
-    /// Tells every other worker whose a path is, or is no more.
+    /// Tells every other worker whose a UDP path is, or is no more. (Of TCP the whole connection moved, with its first frame.)
     pub(super) fn announce(&mut self, change: PathChange) {
         let (path, added) = match change {
             PathChange::Added(path) => (path, true),
             PathChange::Removed(path) => (path, false),
         };
-        // The whole of a TCP connection moved with its first frame.
-        if !path.tcp {
-            self.learn(self.me, path, added);
-            for other in (0..self.doors.len() as u8).filter(|other| *other != self.me) {
-                if self.untold.len() >= MAX_UNTOLD {
-                    self.untold.pop_front();
-                }
-                self.untold.push_back((other, path, added));
+        self.learn(self.me, path, added);
+        for other in (0..self.doors.len() as u8).filter(|other| *other != self.me) {
+            if self.untold.len() >= MAX_UNTOLD {
+                self.untold.pop_front();
             }
-            self.tell();
+            self.untold.push_back((other, path, added));
         }
+        self.tell();
     }
 
     /// Tells what is still untold, as far as the queues take it; in order for each worker, since it stops at the first that is full.

@@ -62,6 +62,9 @@ impl MediaEngine {
         let directory = Arc::new(Mutex::new(Directory::new(config.workers)));
         let events = watch(events, Arc::clone(&directory));
         let prepared = prepare(config)?;
+        if let Some(short) = prepared.first().and_then(|first| bind::short_buffers(&first.sockets)) {
+            tracing::warn!("{short}");
+        }
         let cores = sys::allowed_cores();
         let seed = config.seed.unwrap_or_else(rand::random);
         let mut engine = Self { workers: Vec::new(), directory, addresses: Vec::new() };
@@ -173,8 +176,10 @@ impl Drop for MediaEngine {
             worker.shared.stopping.store(true, Ordering::Release);
             let _ = worker.waker.wake();
         }
+        let here = std::thread::current().id();
         for thread in self.workers.iter_mut().filter_map(|worker| worker.thread.take()) {
-            if thread.join().is_err() {
+            // Dropped by an event's or an answer's closure: this very thread ends by itself.
+            if thread.thread().id() != here && thread.join().is_err() {
                 tracing::error!("a media thread had panicked");
             }
         }

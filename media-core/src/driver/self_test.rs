@@ -1,9 +1,8 @@
 //! Looks, before the media engine starts, whether clients will be able to reach it.
 
 use super::addresses::{self, Offered};
-use super::bind::{Sockets, bind};
+use super::bind::{Sockets, bind, short_buffers};
 use super::config::DriverConfig;
-use super::socket::SocketOptions;
 use std::fmt;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -78,7 +77,7 @@ pub fn self_test(config: &DriverConfig) -> Vec<Finding> {
     // Workers on one port share what arrives by its source: the probe would have to look at all of them, so one is left.
     bound.truncate(1);
     if let Some(sockets) = bound.first_mut() {
-        findings.extend(buffers(sockets));
+        findings.extend(short_buffers(sockets).map(|text| Finding::new(Severity::Warning, text)));
         findings.extend(choice.offered.iter().filter_map(|offered| probe(sockets, offered)));
     }
     findings
@@ -98,23 +97,6 @@ fn offers(config: &DriverConfig, offered: &[Offered], ports: &[u16]) -> Option<F
     let by = if config.tcp { "UDP, and TCP where UDP is blocked" } else { "UDP" };
     let text = format!("clients are offered {} by {by}", shown.join(", "));
     (!shown.is_empty()).then(|| Finding::new(Severity::Note, text))
-}
-
-fn buffers(sockets: &Sockets) -> Option<Finding> {
-    let wanted = SocketOptions::default().buffer_bytes;
-    let (receive, send) = sockets.udp.first()?.buffers_bytes().ok()?;
-    (receive.min(send) < wanted / 2).then(|| {
-        Finding::new(
-            Severity::Warning,
-            format!(
-                "the kernel gives {} KiB of receive and {} KiB of send buffer instead of {} KiB each, so bursts may be lost: \
-                 `sysctl -w net.core.rmem_max={wanted} net.core.wmem_max={wanted}`",
-                receive / 1024,
-                send / 1024,
-                wanted / 1024
-            ),
-        )
-    })
 }
 
 /// Sends a datagram to one of our own addresses and sees that it arrives.

@@ -70,12 +70,14 @@ impl Station {
     }
 
     pub(super) fn command(&mut self, now: Instant, command: Command) {
+        self.outbox.hold(MAX_HELD);
         self.engine.handle_command(now, command, &mut self.outbox);
         self.tell();
     }
 
     /// Does what is due.
     pub(super) fn timeout(&mut self, now: Instant) {
+        self.outbox.hold(MAX_HELD);
         self.engine.handle_timeout(now, &mut self.outbox);
         self.tell();
     }

@@ -20,10 +20,10 @@ use std::time::{Duration, Instant};
 /// Connections of one worker at most; one more is closed as it comes. TCP is what few clients fall back to.
 pub(super) const MAX_CONNECTIONS: usize = 1_024;
 
-/// A connection that has sent no whole frame by then is closed. A client's first check follows at once.
-const FIRST_FRAME: Duration = Duration::from_secs(10);
+/// A connection on which no authentic check came by then is closed. A client's first follows at once.
+const UNPROVEN: Duration = Duration::from_secs(10);
 
-/// A connection that has sent nothing for so long is closed. Consent checks come every 5 s (RFC 7675).
+/// A proven connection that has sent nothing for so long is closed. Consent checks come every 5 s (RFC 7675).
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// How often late connections are looked for.
@@ -53,9 +53,12 @@ struct Connection {
     stream: Rc<TcpStream>,
     path: Path,
     frames: Frames,
-    /// When the last frame came; when the connection did, before the first.
+    /// When the last frame came; before it is proven, when the connection did.
     heard: Instant,
+    /// Its first frame was one for us.
     admitted: bool,
+    /// ICE validated its path.
+    proven: bool,
     /// Waits in the queue of those to be read.
     ready: bool,
 }
@@ -157,7 +160,7 @@ impl TcpIngress {
         frames.wrote(read.len());
         let stream = Rc::new(stream);
         self.egress.borrow_mut().open(path, Rc::clone(&stream));
-        let connection = Connection { stream, path, frames, heard: now, admitted: false, ready: true };
+        let connection = Connection { stream, path, frames, heard: now, admitted: false, proven: false, ready: true };
         self.connections.insert(token, connection);
         self.ready.push_back(token);
         Ok(())
@@ -226,7 +229,9 @@ impl TcpIngress {
         loop {
             match connection.frames.take() {
                 Ok(Some(frame)) => {
-                    connection.heard = now;
+                    if connection.proven {
+                        connection.heard = now;
+                    }
                     each(path, frame);
                 }
                 Ok(None) => return None,
@@ -238,10 +243,19 @@ impl TcpIngress {
         }
     }
 
+    /// ICE validated a connection's path, or lets go of it.
+    pub(super) fn prove(&mut self, path: &Path, proven: bool, now: Instant) {
+        // There are few, and this is rare.
+        for connection in self.connections.values_mut().filter(|connection| connection.path == *path) {
+            connection.proven = proven;
+            connection.heard = now;
+        }
+    }
+
     /// Closes those that are late, and accepts again if that failed.
     pub(super) fn sweep(&mut self, now: Instant) {
         self.acceptable |= std::mem::take(&mut self.accept_later);
-        let late = |c: &Connection| now.duration_since(c.heard) > if c.admitted { SILENCE } else { FIRST_FRAME };
+        let late = |c: &Connection| now.duration_since(c.heard) > if c.proven { SILENCE } else { UNPROVEN };
         let tokens: Vec<Token> = self.connections.iter().filter(|(_, c)| late(c)).map(|(token, _)| *token).collect();
         for token in tokens {
             self.close(token);

@@ -7,7 +7,7 @@ use super::station::{EventSink, Station};
 use super::sys;
 use super::tcp::{self, Admission, Stray, TcpEgress, TcpIngress};
 use crate::api::{Command, DropCause, EngineConfig, WorkerStats};
-use crate::engine::Engine;
+use crate::engine::{Engine, PathChange};
 use crate::transport::Certificate;
 use crate::wire::Path;
 use mio::unix::SourceFd;
@@ -355,17 +355,24 @@ impl Worker {
         }
     }
 
-    /// Sends what is held, tells the other workers what they should know, and balances the books.
+    /// Tells the other workers what they should know, sends what is held, and balances the books. In this order: a client whose
+    /// check is answered sends its ClientHello next, and wherever that arrives its path must be known, or DTLS waits a second.
     fn settle(&mut self, arrived: Instant) {
-        self.station.settle(arrived);
-        self.unpublished = true;
         while let Some(change) = self.station.poll_path() {
-            if let Some(crossing) = &mut self.crossing {
+            let (path, proven) = match &change {
+                PathChange::Added(path) => (path, true),
+                PathChange::Removed(path) => (path, false),
+            };
+            if path.tcp {
+                self.tcp.prove(path, proven, arrived);
+            } else if let Some(crossing) = &mut self.crossing {
                 crossing.announce(change);
             }
         }
         if let Some(crossing) = &mut self.crossing {
             crossing.wake();
         }
+        self.station.settle(arrived);
+        self.unpublished = true;
     }
 }

@@ -1,6 +1,8 @@
 use super::*;
 use crate::api::{Permissions, RoomId};
+use crate::driver::stun::tests::request;
 use crate::driver::testing::wait_for;
+use std::io::Write;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -115,7 +117,34 @@ fn a_port_in_use_leaves_nothing_behind() {
 }
 
 #[test]
-fn threads_sleep_when_nothing_happens_and_wake_for_datagrams() {
+fn on_a_single_port_everything_reaches_its_worker() {
+    let engine = start(&DriverConfig { workers: 3, single_port: true, ..config() });
+    let target = engine.addresses()[0].public;
+    let packets_in = || engine.worker_stats().iter().map(|totals| totals.packets_in).collect::<Vec<_>>();
+    // The kernel spreads them by their source ports; nobody but the third worker is to see any.
+    for _ in 0..16 {
+        let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.send_to(&request("Cabc:def"), target).unwrap();
+    }
+    wait_for("datagrams", || packets_in() == [0, 0, 16]);
+    let framed = [&(request("Babc:def").len() as u16).to_be_bytes(), &request("Babc:def")[..]].concat();
+    let mut connections = Vec::new();
+    for _ in 0..8 {
+        let mut connection = std::net::TcpStream::connect(target).unwrap();
+        connection.write_all(&framed).unwrap();
+        connections.push(connection);
+    }
+    wait_for("frames", || packets_in() == [0, 8, 16]);
+}
+
+#[test]
+fn the_door_is_for_every_thread() {
+    fn for_every_thread<T: Send + Sync>() {}
+    for_every_thread::<MediaEngine>();
+}
+
+#[test]
+fn a_sleeping_worker_wakes_for_a_datagram() {
     let engine = start(&config());
     let target = engine.addresses()[0].public;
     let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -150,3 +150,59 @@ fn a_run_that_the_kernel_refuses_goes_one_by_one() {
     assert_eq!(receive(&mut receiver, 8).into_iter().map(|(_, bytes)| bytes).collect::<Vec<_>>(), sent);
     assert!(sender.sender.refusals == 1 || !sender.sender.gso);
 }
+
+/// Nanoseconds that this thread has had of a processor.
+fn cpu_ns() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// Nanoseconds a datagram: of `send_batch` whole, and of gathering alone. `each` datagrams of 1,200 bytes to each of 50 flows.
+fn cost(each: usize, options: SocketOptions) -> (u64, u64) {
+    const ROUNDS: usize = 200;
+    let mut sender = UdpSocket::bind("0.0.0.0:0".parse().unwrap(), &options).unwrap();
+    let mut receivers: Vec<_> = (0..50).map(|_| bind("127.0.0.1:0")).collect();
+    let local = SocketAddr::new("127.0.0.1".parse().unwrap(), sender.local_addr().port());
+    let paths: Vec<_> = receivers.iter().map(|receiver| to(local, receiver.local_addr())).collect();
+    // As a forwarder queues them: each packet for everyone, then the next.
+    let datagrams = (0..each).flat_map(|_| paths.clone().into_iter().enumerate());
+    let datagrams: Vec<_> = datagrams.map(|(flow, path)| (flow as u32, path, vec![7; 1_200])).collect();
+    let total = (ROUNDS * datagrams.len()) as u64;
+    batch_of(datagrams, move |batch| {
+        let mut sending = 0;
+        for _ in 0..ROUNDS {
+            let before = cpu_ns();
+            let outcome = sender.send_batch(batch);
+            sending += cpu_ns() - before;
+            assert_eq!((outcome.packets, outcome.dropped), (batch.entries().len() as u64, 0));
+            for receiver in &mut receivers {
+                while receiver.recv_batch(|_, _| ()).unwrap() > 0 {}
+            }
+        }
+        let mut runs = Runs::new();
+        let before = cpu_ns();
+        for _ in 0..100 * ROUNDS {
+            runs.gather(batch, batch.entries(), options.gso, |entry| is_ours(local, &entry.path));
+            std::hint::black_box(runs.len());
+        }
+        (sending / total, (cpu_ns() - before) / (100 * total))
+    })
+}
+
+#[test]
+#[ignore = "a measurement: cargo test --release -p colloquy-media-core cost_of_sending -- --ignored --nocapture"]
+fn cost_of_sending() {
+    let single = SocketOptions { gso: false, ..SocketOptions::default() };
+    for (name, each, options) in [
+        ("1 each", 1, SocketOptions::default()),
+        ("8 each, one by one", 8, single),
+        ("2 each, in runs", 2, SocketOptions::default()),
+        ("4 each, in runs", 4, SocketOptions::default()),
+        ("8 each, in runs", 8, SocketOptions::default()),
+    ] {
+        let mut rounds: Vec<_> = (0..5).map(|_| cost(each, options)).collect();
+        rounds.sort_unstable();
+        let (sending, gathering) = rounds[2];
+        println!("50 flows of 1,200 bytes, {name}: {sending} ns a datagram, of which {gathering} ns gathering");
+    }
+}

@@ -125,18 +125,22 @@ fn a_connection_that_closes_is_forgotten() {
 #[test]
 fn the_silent_are_closed() {
     let mut server = Server::new();
-    let mut silent = server.client();
-    let mut heard = server.client();
-    heard.write_all(&framed(&request("Aabc:def"))).unwrap();
-    server.run_until("a frame", |server| server.got.len() == 1);
-    let soon = Instant::now() + FIRST_FRAME;
-    server.ingress.sweep(soon - Duration::from_secs(1));
+    let mut unproven = server.client();
+    let mut proven = server.client();
+    for client in [&mut unproven, &mut proven] {
+        client.write_all(&framed(&request("Aabc:def"))).unwrap();
+    }
+    server.run_until("two frames", |server| server.got.len() == 2);
+    let path = Path { local: server.address, remote: proven.local_addr().unwrap(), tcp: true };
+    server.ingress.prove(&path, true, Instant::now());
+    let soon = Instant::now() + UNPROVEN;
+    server.ingress.sweep(soon - Duration::from_secs(5));
     assert_eq!(server.ingress.connections.len(), 2);
-    server.ingress.sweep(soon + Duration::from_secs(1));
-    assert!(is_closed(&mut silent));
+    server.ingress.sweep(soon);
+    assert!(is_closed(&mut unproven));
     assert_eq!(server.ingress.connections.len(), 1);
     server.ingress.sweep(soon + SILENCE);
-    assert!(is_closed(&mut heard));
+    assert!(is_closed(&mut proven));
 }
 
 #[test]
