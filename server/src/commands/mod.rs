@@ -1,0 +1,5 @@
+//! What the command line can ask for besides running the server.
+
+pub(crate) mod check;
+pub(crate) mod room;
+pub(crate) mod token;

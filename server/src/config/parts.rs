@@ -1,0 +1,40 @@
+//! The configuration in the words of the media core.
+
+use super::{Config, Dtls, Ice};
+use colloquy_media_core::api;
+use std::time::Duration;
+
+impl Config {
+    /// What clients can grow in the engine.
+    pub(crate) fn engine_limits(&self) -> api::Limits {
+        let limits = &self.limits;
+        api::Limits {
+            peers_per_room: limits.peers_per_room,
+            sdp_bytes: limits.sdp_bytes,
+            media_sections: limits.media_sections,
+            tracks_per_peer: limits.tracks_per_peer,
+            ssrcs_per_peer: limits.ssrcs_per_peer,
+            remote_candidates: limits.remote_candidates,
+            rtx_ring_packets: limits.rtx_ring_packets,
+            keyframe_interval: Duration::from_millis(limits.keyframe_interval_ms),
+            disconnected_ms: limits.disconnected_ms,
+            connect_timeout: Duration::from_millis(limits.connect_timeout_ms),
+        }
+    }
+
+    /// ICE lite or full.
+    pub(crate) fn ice_mode(&self) -> api::IceMode {
+        match self.media.ice {
+            Ice::Lite => api::IceMode::Lite,
+            Ice::Full => api::IceMode::Full,
+        }
+    }
+
+    /// Which DTLS versions are spoken.
+    pub(crate) fn dtls_versions(&self) -> api::DtlsVersions {
+        match self.media.dtls {
+            Dtls::Prefer12 => api::DtlsVersions::Prefer12,
+            Dtls::Prefer13 => api::DtlsVersions::Prefer13,
+        }
+    }
+}

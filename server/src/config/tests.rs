@@ -1,0 +1,108 @@
+use super::{Config, Environment, Mistake, from_parts};
+use colloquy_media_core::api;
+use colloquy_signalling::SignallingConfig;
+
+fn read(text: &str) -> Result<Config, Mistake> {
+    from_parts(Some(("my.toml", text)), &Environment::default())
+}
+
+fn with(name: &str, value: &str) -> Result<Config, Mistake> {
+    from_parts(Some(("my.toml", "[media]\nport = 1000\n")), &Environment::new([(name.to_owned(), value.to_owned())]))
+}
+
+/// The defaults of the parts stand in their code, for those who use them as libraries. The reference must say the same.
+#[test]
+fn the_reference_file_says_the_defaults_of_the_parts() {
+    let config = Config::reference();
+    config.validate().expect("the defaults fit together");
+    assert_eq!(config.engine_limits(), api::Limits::default());
+    assert_eq!(format!("{:?}", config.signalling()), format!("{:?}", SignallingConfig::default()));
+    assert_eq!(config.ice_mode(), api::IceMode::default());
+    assert_eq!(config.dtls_versions(), api::DtlsVersions::default());
+}
+
+#[test]
+fn a_file_changes_only_what_it_names() {
+    let config = read("drain_s = 5\n[http]\ntls_cert = \"a.pem\"\n").unwrap();
+    assert_eq!(config.drain_s, 5);
+    assert_eq!(config.http.tls_cert.as_deref(), Some("a.pem".as_ref()));
+    assert_eq!(config.http.listen, Config::reference().http.listen);
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    assert_eq!(read("[media]\nport = 1000\n").unwrap().media.port, 1000);
+    assert_eq!(with("COLLOQUY__MEDIA__PORT", "2000").unwrap().media.port, 2000);
+    let config = with("COLLOQUY__MEDIA__ADVERTISE", "[\"192.0.2.1\", \"2001:db8::1\"]").unwrap();
+    assert_eq!(config.media.advertise.len(), 2);
+    assert_eq!(with("COLLOQUY__HTTP__LISTEN", "0.0.0.0:80").unwrap().http.listen.port(), 80);
+    assert_eq!(with("COLLOQUY__HTTP__TLS_CERT", "").unwrap().http.tls_cert, None);
+    let key = r#"[{kid="a",algorithm="HS256",secret="0123456789abcdef0123456789abcdef"}]"#;
+    assert_eq!(with("COLLOQUY__AUTH__KEYS", key).unwrap().auth.keys.len(), 1);
+}
+
+#[test]
+fn a_misspelt_key_is_shown_with_what_was_meant() {
+    let mistake = read("# mine\n\n[media]\n  prot = 1\n").unwrap_err();
+    assert_eq!(mistake.place, "my.toml:4:3");
+    assert_eq!(
+        mistake.to_string(),
+        "my.toml:4:3: there is no key `media.prot`\n      prot = 1\n      ^\n  Did you mean `port`?"
+    );
+    let mistake = read("[meida]\nport = 1\n").unwrap_err();
+    assert_eq!((mistake.place.as_str(), mistake.hint.as_deref()), ("my.toml:1:2", Some("Did you mean `media`?")));
+    let mistake = read("[media]\nwhatever_this_is = 1\n").unwrap_err();
+    assert!(mistake.hint.unwrap().starts_with("There are: port, workers"));
+    let mistake = read("[signalling.limits]\nroms = 1\n").unwrap_err();
+    assert_eq!((mistake.place.as_str(), mistake.hint.as_deref()), ("my.toml:2:1", Some("Did you mean `rooms`?")));
+}
+
+#[test]
+fn a_misspelt_variable_is_shown_with_what_was_meant() {
+    let mistake = with("COLLOQUY__MEDIA__PROT", "2000").unwrap_err();
+    assert_eq!(mistake.place, "environment variable COLLOQUY__MEDIA__PROT");
+    assert_eq!(mistake.hint.as_deref(), Some("Did you mean `port`?"));
+    let mistake = with("COLLOQUY__HTPP__LISTEN", "0.0.0.0:80").unwrap_err();
+    assert_eq!(mistake.place, "environment variable COLLOQUY__HTPP__LISTEN");
+    assert_eq!(mistake.hint.as_deref(), Some("Did you mean `http`?"));
+    let mistake = with("COLLOQUY__MEDIA__PORT", "many").unwrap_err();
+    assert_eq!(mistake.place, "environment variable COLLOQUY__MEDIA__PORT");
+}
+
+#[test]
+fn a_wrong_value_is_shown_where_it_stands() {
+    let mistake = read("[media]\nice = \"liet\"\n").unwrap_err();
+    assert_eq!(mistake.place, "my.toml:2:1");
+    assert_eq!(mistake.message, "`media.ice` cannot be \"liet\"");
+    assert_eq!(mistake.hint.as_deref(), Some("Did you mean `lite`?"));
+    let mistake = read("[media]\nport = 70000\n").unwrap_err();
+    assert_eq!(mistake.place, "my.toml:2:1");
+    assert!(mistake.message.contains("70000"), "{mistake}");
+    let mistake = read("[media]\nbind = [\"eth0\"]\n").unwrap_err();
+    assert_eq!(mistake.place, "my.toml:2:1");
+}
+
+#[test]
+fn what_is_no_toml_is_shown_where_it_breaks() {
+    let mistake = read("[media]\nport = \n").unwrap_err();
+    assert!(mistake.place.starts_with("my.toml:2:"), "{mistake}");
+}
+
+#[test]
+fn what_does_not_fit_together_is_refused() {
+    for (text, word) in [
+        ("[http]\ntls_cert = \"a.pem\"\n", "tls_key"),
+        ("[http]\ntls_cert = \"a.pem\"\ntls_key = \"b.pem\"\ndev_tls = true\n", "dev_tls"),
+        ("[media]\nport = 65535\nworkers = 2\n", "media.port"),
+        ("[media]\nadvertise = [\"192.0.2.1\", \"192.0.2.2\"]\n", "IPv4"),
+        ("[log]\nlevel = \"loud\"\n", "log.level"),
+        ("[signalling.limits]\nrooms = 0\n", "rooms"),
+        (
+            "[auth]\nopen_access = true\nkeys = [{ kid = \"a\", algorithm = \"HS256\", secret = \"0123456789abcdef0123456789abcdef\" }]\n",
+            "open_access",
+        ),
+    ] {
+        let error = read(text).unwrap().validate().unwrap_err().to_string();
+        assert!(error.contains(word), "{text}: {error}");
+    }
+}

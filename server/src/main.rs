@@ -1,0 +1,5 @@
+//! The `colloquy` binary.
+
+fn main() -> std::process::ExitCode {
+    colloquy_server::run()
+}

@@ -1,0 +1,106 @@
+//! `colloquy serve`: parts, run, drain.
+
+mod banner;
+mod http;
+mod signals;
+
+use crate::config::{self, Config};
+use crate::engine::Engine;
+use crate::exit::Exit;
+use crate::{logs, tls};
+use anyhow::{Context as _, Result};
+use colloquy_signalling::{EventIntake, Signalling};
+use http::HttpServer;
+use signals::{Asked, Signals};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) const HELP: &str = "Without a configuration it serves this machine only, on http://127.0.0.1:8080.
+
+  SIGTERM, Ctrl-C   drains: takes nobody in any more, tells the clients, and ends when the calls have, after `drain_s` at
+                    the latest. The second one ends it at once.
+  SIGHUP            reads the certificate and the keys again, without ending a call.
+
+Examples:
+  colloquy serve
+  colloquy serve --config colloquy.toml
+  COLLOQUY__HTTP__LISTEN=0.0.0.0:8443 COLLOQUY__HTTP__DEV_TLS=true COLLOQUY__AUTH__OPEN_ACCESS=true colloquy serve
+        a server for everybody in the LAN, to try it out";
+
+/// How often a draining server looks whether the last one has left.
+const IDLE_POLL: Duration = Duration::from_millis(100);
+
+/// Runs the server until it is asked to stop.
+pub(crate) fn run(config: &Config, file: Option<&Path>) -> Result<Exit> {
+    logs::start(&config.log)?;
+    // A WebSocket is a file to the system, and the usual limit of 1,024 is below signalling.limits.sockets.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("colloquy-http").build();
+    runtime.context("no threads for HTTP")?.block_on(serve(config, file))
+}
+
+async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
+    let mut signals = Signals::new()?;
+    // The port first: where a server runs already, this one ends before it has touched anything.
+    let listener = http::listen(config)?;
+    let identity = tls::identity(config)?;
+    let events = EventIntake::new();
+    let engine = Engine::start(config, events.sink())?;
+    let signalling = Signalling::with_events(config.signalling(), engine.clone(), events)?;
+    let mut server = HttpServer::start(config, listener, identity, &signalling)?;
+    banner::print(config, &engine.findings(), &signalling.access_statement());
+
+    loop {
+        tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::Stop => break,
+                Asked::Reload => reload(file, &signalling, &server),
+            },
+            ended = server.ended() => return Err(ended),
+        }
+    }
+
+    let exit = tokio::select! {
+        () = drain(config.drain_s, &signalling) => Exit::Ok,
+        () = signals.stop_again() => {
+            tracing::warn!("asked twice to stop: ending at once");
+            Exit::Failure
+        }
+    };
+    signalling.stop();
+    server.stop().await;
+    engine.stop();
+    tracing::info!("stopped");
+    Ok(exit)
+}
+
+/// Waits until nobody is in a room, for `drain_s` at the longest.
+async fn drain(drain_s: u64, signalling: &Signalling) {
+    signalling.drain(drain_s);
+    if !signalling.is_idle() {
+        eprintln!("Draining: waiting up to {drain_s} s for the calls to end. Once more ends them now.");
+    }
+    let empty = async {
+        while !signalling.is_idle() {
+            tokio::time::sleep(IDLE_POLL).await;
+        }
+    };
+    if tokio::time::timeout(Duration::from_secs(drain_s), empty).await.is_err() {
+        tracing::warn!(drain_s, "calls were still going on: they end now");
+    }
+}
+
+/// Reads the certificate and the keys again. What cannot be used is said, and the old stays.
+fn reload(file: Option<&Path>, signalling: &Arc<Signalling>, server: &HttpServer) {
+    let reloaded = config::load(file).and_then(|config| {
+        server.reload(&config)?;
+        Ok(signalling.reload_keys(&config.auth.keys)?)
+    });
+    match reloaded {
+        Ok(()) => tracing::info!("certificate and keys were read again"),
+        Err(error) => tracing::error!("nothing was reloaded: {error:#}"),
+    }
+}
