@@ -1,6 +1,6 @@
 /** The server under test: the real binary, on ports of its own, its log in a file. */
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { freePort, freeRange } from './ports.js';
@@ -37,6 +37,7 @@ export class Server {
   static async start(name = 'server', settings = {}) {
     mkdirSync(RESULTS, { recursive: true });
     const server = new Server(name, await freePort(), await freeRange(WORKERS), settings);
+    rmSync(server.log, { force: true });
     await server.up();
     return server;
   }
@@ -59,7 +60,9 @@ export class Server {
     closeSync(log);
     await until(() => `the server is ready; its log:\n${this.tail()}`, async () => {
       if (!this.running) throw new Error('it ended');
-      return (await fetch(`${this.url}/readyz`)).ok;
+      const answer = await fetch(`${this.url}/readyz`);
+      if (!answer.ok) throw new Error(`/readyz: ${answer.status} ${await answer.text()}`);
+      return true;
     });
   }
 

@@ -67,11 +67,10 @@ export class Router {
     return this.#lines.map((line) => line.outside.address().port);
   }
 
-  /** A script for the page: it takes the server's candidates for ours, and hides all others. */
+  /** A script for the page: all that it knows of the server is us. */
   get script() {
     const ports = Object.fromEntries(this.#lines.map((line) => [line.target, line.inside.address().port]));
-    const { host } = this.#lines[0];
-    return `(${rewrite})(${JSON.stringify({ host, ports })});`;
+    return onlyCandidates({ protocol: 'udp', host: this.#lines[0].host, ports });
   }
 
   async rebind() {
@@ -110,16 +109,29 @@ export class Router {
   }
 }
 
+/**
+ * A script for the page: of the server's candidates it knows only those that fit, as behind a firewall.
+ * @param {{ protocol?: 'udp' | 'tcp', family?: 4 | 6, host?: string, ports?: Record<number, number> }} fit `ports` also
+ *   gives each its replacement.
+ */
+export function onlyCandidates(fit) {
+  return `(${rewriteAnswers})(${JSON.stringify(fit)});`;
+}
+
 /** Runs in the page. */
-function rewrite({ host, ports }) {
+function rewriteAnswers({ protocol, family, host, ports }) {
   const original = RTCPeerConnection.prototype.setRemoteDescription;
   RTCPeerConnection.prototype.setRemoteDescription = function setRemoteDescription(description) {
     const lines = description.sdp.split('\r\n').flatMap((line) => {
       if (!line.startsWith('a=candidate:')) return [line];
       const part = line.split(' ');
-      if (part[2].toLowerCase() !== 'udp' || part[4] !== host || !(part[5] in ports)) return [];
-      part[5] = ports[part[5]];
-      return [part.join(' ')];
+      const [, , itsProtocol, , itsHost, itsPort] = part;
+      const fits = (protocol === undefined || itsProtocol.toLowerCase() === protocol)
+        && (family === undefined || itsHost.includes(':') === (family === 6))
+        && (host === undefined || itsHost === host)
+        && (ports === undefined || itsPort in ports);
+      if (ports !== undefined) part[5] = ports[itsPort];
+      return fits ? [part.join(' ')] : [];
     });
     return original.call(this, { type: description.type, sdp: lines.join('\r\n') });
   };

@@ -65,7 +65,7 @@ export async function scene(stage) {
   });
 }
 
-async function examine(stage, person, what) {
+export async function examine(stage, person, what) {
   // Colours that are just fading have no contrast yet.
   await person.page.evaluate(() => Promise.all(document.getAnimations().filter((one) => one.effect?.getTiming().iterations !== Infinity).map((one) => one.finished.catch(() => undefined))));
   await person.page.evaluate(`window.axe ?? (() => { ${AXE} })()`);
