@@ -5,7 +5,7 @@ import { aspectsFor, packGrid } from '../src/layout/grid.js';
 
 describe('the grid', () => {
   const pack = (count: number, width: number, height: number) =>
-    packGrid({ count, width, height, gap: 12, aspects: aspectsFor(width, height), minWidth: width < 600 ? 104 : 150, maxPerPage: 49 });
+    packGrid({ count, width, height, gap: 12, aspects: aspectsFor(width, height), minWidth: width < 600 ? 104 : 150, minHeight: 84, maxPerPage: 50 });
 
   it.each([[1, 1], [2, 2], [3, 2], [4, 2], [9, 3], [16, 4], [25, 5]])('of %i on a wide stage has %i columns', (count, columns) => {
     expect(pack(count, 1280, 720).columns).toBe(columns);

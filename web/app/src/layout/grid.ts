@@ -16,8 +16,9 @@ export interface GridInput {
   readonly gap: number;
   /** Width by height of a tile may be anything between these two: faces stay whole, and little of the stage is empty. */
   readonly aspects: readonly [narrow: number, wide: number];
-  /** Narrower tiles than this are not worth showing: the rest goes on another page. */
+  /** Smaller tiles than this are not worth showing: the rest goes on another page. */
   readonly minWidth: number;
+  readonly minHeight: number;
   readonly maxPerPage: number;
 }
 
@@ -25,7 +26,7 @@ export interface GridInput {
 export function packGrid(input: GridInput): Grid {
   let capacity = Math.max(1, Math.min(input.count, input.maxPerPage));
   let grid = best(input, capacity);
-  while (grid.width < input.minWidth && capacity > 1) {
+  while ((grid.width < input.minWidth || grid.height < input.minHeight) && capacity > 1) {
     capacity -= 1;
     grid = best(input, capacity);
   }
