@@ -29,11 +29,14 @@ impl Extension {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ExtensionIds([u8; Extension::ALL.len()]);
 
+/// The highest number of the one-byte form (RFC 8285 section 4.2), the only one that every receiver takes.
+const MAX_ID: u8 = 14;
+
 impl ExtensionIds {
     /// Takes the number of `a=extmap:<id>[/direction] <uri>`, if it is one of ours.
     pub(crate) fn add(&mut self, id: u8, uri: &str) {
         if let Some(extension) = Extension::ALL.into_iter().find(|e| e.uri() == uri)
-            && id != 0
+            && (1..=MAX_ID).contains(&id)
         {
             self.0[extension as usize] = id;
         }
