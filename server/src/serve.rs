@@ -5,7 +5,7 @@ mod http;
 mod signals;
 
 use crate::config::{self, Config};
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::exit::Exit;
 use crate::{logs, tls};
 use anyhow::{Context as _, Result};
@@ -47,11 +47,12 @@ async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
     // The port first: where a server runs already, this one ends before it has touched anything.
     let listener = http::listen(config)?;
     let identity = tls::identity(config)?;
+    let findings = engine::self_test(config);
     let events = EventIntake::new();
     let engine = Engine::start(config, events.sink())?;
     let signalling = Signalling::with_events(config.signalling(), engine.clone(), events)?;
     let mut server = HttpServer::start(config, listener, identity, &signalling)?;
-    banner::print(config, &engine.findings(), &signalling.access_statement());
+    banner::print(config, &findings, &signalling.access_statement());
 
     loop {
         tokio::select! {
@@ -72,7 +73,9 @@ async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
     };
     signalling.stop();
     server.stop().await;
-    engine.stop();
+    // The last one holds it; its threads end with it.
+    drop(signalling);
+    drop(engine);
     tracing::info!("stopped");
     Ok(exit)
 }

@@ -1,6 +1,7 @@
 //! `colloquy check`: would it work?
 
 use crate::config::Config;
+use crate::engine::{self, Severity};
 use crate::exit::Exit;
 use crate::tls;
 use anyhow::Result;
@@ -35,13 +36,24 @@ pub(crate) enum Finding {
     Bad(String),
 }
 
+impl From<engine::Finding> for Finding {
+    fn from(finding: engine::Finding) -> Self {
+        let text = format!("Media: {}.", finding.text.trim_end_matches('.'));
+        match finding.severity {
+            Severity::Note => Self::Good(text),
+            Severity::Warning => Self::Doubtful(text),
+            Severity::Error => Self::Bad(text),
+        }
+    }
+}
+
 /// Looks at everything.
 pub(crate) fn run(config: &Config) -> Result<Exit> {
     let mut findings = vec![Finding::Good("The configuration can be read and fits together.".to_owned())];
     findings.push(http(config.http.listen));
     findings.extend(certificate(config));
     findings.push(access(config));
-    findings.extend(crate::engine::check(config));
+    findings.extend(engine::self_test(config).into_iter().map(Finding::from));
     let mut text = String::new();
     for finding in &findings {
         let (mark, words) = match finding {

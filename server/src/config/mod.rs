@@ -170,15 +170,6 @@ impl Config {
         self.http.dev_tls || self.http.tls_cert.is_some()
     }
 
-    /// How many workers there will be.
-    #[must_use]
-    pub fn workers(&self) -> usize {
-        match self.media.workers {
-            0 => std::thread::available_parallelism().map_or(1, usize::from).min(usize::from(u8::MAX)),
-            workers => usize::from(workers),
-        }
-    }
-
     /// Refuses what each key allows but all together do not.
     pub fn validate(&self) -> Result<()> {
         let (http, media) = (&self.http, &self.media);
@@ -187,10 +178,6 @@ impl Config {
         }
         if http.dev_tls && http.tls_cert.is_some() {
             bail!("http.dev_tls makes a certificate of its own: take it away, or http.tls_cert and http.tls_key");
-        }
-        let ports = if media.single_port { 1 } else { self.workers() };
-        if media.port == 0 || usize::from(media.port) + ports - 1 > usize::from(u16::MAX) {
-            bail!("media.port = {} does not leave room for {ports} port(s) up to 65535", media.port);
         }
         for is_v4 in [true, false] {
             if media.advertise.iter().filter(|address| address.is_ipv4() == is_v4).count() > 1 {

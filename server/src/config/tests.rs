@@ -93,7 +93,6 @@ fn what_does_not_fit_together_is_refused() {
     for (text, word) in [
         ("[http]\ntls_cert = \"a.pem\"\n", "tls_key"),
         ("[http]\ntls_cert = \"a.pem\"\ntls_key = \"b.pem\"\ndev_tls = true\n", "dev_tls"),
-        ("[media]\nport = 65535\nworkers = 2\n", "media.port"),
         ("[media]\nadvertise = [\"192.0.2.1\", \"192.0.2.2\"]\n", "IPv4"),
         ("[log]\nlevel = \"loud\"\n", "log.level"),
         ("[signalling.limits]\nrooms = 0\n", "rooms"),

@@ -2,17 +2,21 @@
 
 use crate::cli::url;
 use crate::config::{Config, LogFormat};
+use crate::engine::{self, Finding, Severity};
 use std::io::Write as _;
 use std::net::IpAddr;
 
 /// Prints where the server is, whom it lets in, and what clients are offered. For machines, one line in the log.
-pub(super) fn print(config: &Config, findings: &[String], access: &str) {
+pub(super) fn print(config: &Config, findings: &[Finding], access: &str) {
     let urls = urls(config);
-    let workers = config.workers();
+    let workers = engine::workers(config);
     tracing::info!(urls = urls.join(" "), workers, "ready");
     if config.log.format == LogFormat::Json {
         for finding in findings {
-            tracing::info!("{finding}");
+            match finding.severity {
+                Severity::Note => tracing::info!("{}", finding.text),
+                Severity::Warning | Severity::Error => tracing::warn!("{}", finding.text),
+            }
         }
         tracing::info!("{access}");
         return;
@@ -35,11 +39,19 @@ pub(super) fn print(config: &Config, findings: &[String], access: &str) {
     text.push_str(pages_for);
     text.push_str(&format!("{access}\n"));
     for finding in findings {
-        text.push_str(&format!("{finding}\n"));
+        text.push_str(&sentence(finding));
     }
     text.push_str(&format!("Media is forwarded by {workers} worker{}.\n", if workers == 1 { "" } else { "s" }));
     // Where nobody reads it, nobody misses it.
     drop(std::io::stdout().write_all(text.as_bytes()));
+}
+
+/// A finding as a line of its own.
+fn sentence(finding: &Finding) -> String {
+    let mut letters = finding.text.chars();
+    let first: String = letters.next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default();
+    let mark = if finding.severity == Severity::Note { "" } else { "Warning: " };
+    format!("{mark}{first}{}.\n", letters.as_str().trim_end_matches('.'))
 }
 
 /// Every URL that the page is at.
