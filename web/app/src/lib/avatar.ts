@@ -16,5 +16,7 @@ export function initials(name: string): string {
 export function colours(name: string): readonly [string, string] {
   let hash = 2_166_136_261;
   for (const char of name.trim().toLowerCase()) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 16_777_619);
-  return COLOURS[(hash >>> 0) % COLOURS.length] ?? ['#0b6b5f', '#084d45'];
+  // FNV's low bits are poor; its high ones are folded in.
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return COLOURS[((hash ^ (hash >>> 13)) >>> 0) % COLOURS.length] ?? ['#0b6b5f', '#084d45'];
 }
