@@ -227,10 +227,11 @@ fn transit_histogram(totals: &WorkerTotals) -> (f64, u64, Vec<(f64, u64)>) {
     let mut sum_us = 0.0;
     let mut buckets = Vec::with_capacity(totals.transit.len());
     for (i, count) in totals.transit.iter().enumerate() {
-        let upper_us = TRANSIT_BUCKETS_US.get(i).map_or(f64::MAX, |edge| *edge as f64);
-        let middle_us = if upper_us == f64::MAX { lower_us } else { f64::midpoint(lower_us, upper_us) };
+        let upper_us = TRANSIT_BUCKETS_US.get(i).map_or(f64::INFINITY, |edge| *edge as f64);
+        // The last bucket has no middle: its lower edge stands for it.
+        let middle_us = if upper_us.is_finite() { f64::midpoint(lower_us, upper_us) } else { lower_us };
         sum_us += middle_us * *count as f64;
-        buckets.push((if upper_us == f64::MAX { upper_us } else { upper_us / 1e6 }, *count));
+        buckets.push((upper_us / 1e6, *count));
         lower_us = upper_us;
     }
     (sum_us / 1e6, totals.transit.iter().sum(), buckets)

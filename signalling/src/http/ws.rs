@@ -63,6 +63,16 @@ enum Ended {
     /// We close.
     Close(CloseCode),
     TooLarge,
+    /// Writing ended first.
+    Written(Written),
+}
+
+/// Why writing ended.
+enum Written {
+    /// The close frame was sent.
+    Closed,
+    /// The connection is broken.
+    Broken,
 }
 
 async fn serve(socket: WebSocket, mut connection: Connection, state: AppState) {
@@ -72,7 +82,7 @@ async fn serve(socket: WebSocket, mut connection: Connection, state: AppState) {
         let writing = write(&mut sink, &outbox, &state);
         tokio::pin!(writing);
         let ended = tokio::select! {
-            () = &mut writing => return,
+            written = &mut writing => Ended::Written(written),
             ended = read(&mut stream, &mut connection, &state) => ended,
         };
         if let Ended::Close(code) = ended {
@@ -82,14 +92,22 @@ async fn serve(socket: WebSocket, mut connection: Connection, state: AppState) {
         }
         ended
     };
+    // From now on the session waits for its client, or is another socket's.
+    drop(connection);
     if matches!(ended, Ended::TooLarge) {
         state.metrics.closed(TOO_LARGE);
         close(&mut sink, TOO_LARGE, "a frame was too large").await;
     }
+    if !matches!(ended, Ended::Gone | Ended::Written(Written::Broken)) {
+        // Until the client has answered the close: a connection that is cut while it still sends may take the close code with it
+        // (RFC 6455 section 7.1.1).
+        let drained = async { while let Some(Ok(_)) = stream.next().await {} };
+        drop(timeout(CLOSE_WITHIN, drained).await);
+    }
 }
 
 /// Sends what waits, and pings, until the socket is closed or broken.
-async fn write(sink: &mut SplitSink<WebSocket, Message>, outbox: &Outbox, state: &AppState) {
+async fn write(sink: &mut SplitSink<WebSocket, Message>, outbox: &Outbox, state: &AppState) -> Written {
     let mut ping = tokio::time::interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     loop {
         let next = tokio::select! {
@@ -99,7 +117,8 @@ async fn write(sink: &mut SplitSink<WebSocket, Message>, outbox: &Outbox, state:
         let sent = match next {
             Some(Next::Close(code)) => {
                 state.metrics.closed(code.number());
-                return close(sink, code.number(), code.reason()).await;
+                close(sink, code.number(), code.reason()).await;
+                return Written::Closed;
             }
             Some(Next::Frame(frame)) => {
                 state.metrics.frame(Way::Out, frame.len());
@@ -116,7 +135,7 @@ async fn write(sink: &mut SplitSink<WebSocket, Message>, outbox: &Outbox, state:
             },
         };
         if !sent {
-            return;
+            return Written::Broken;
         }
     }
 }

@@ -95,7 +95,14 @@ impl Connection {
     /// `None`: the answer is queued already.
     async fn answer(&mut self, id: u32, request: Request) -> Result<Option<ServerResult>, Refusal> {
         match request {
-            Request::Hello(hello) => self.hello(&hello).map(Some),
+            Request::Hello(hello) => {
+                let welcome = self.hello(&hello)?;
+                self.say(id, &welcome);
+                if let Some(event) = self.signalling.read(|house| house.draining_event(now())) {
+                    self.outbox.push(encode(&event), Weight::Kept);
+                }
+                Ok(None)
+            }
             Request::Join(join) => {
                 let caller = self.in_no_room()?.clone()?;
                 let queue = self.queue_joined(id);
@@ -175,9 +182,6 @@ impl Connection {
             tracing::debug!(client = client.0.as_str(), "hello");
         }
         self.stage = Stage::Greeted(caller);
-        if let Some(event) = self.signalling.read(|house| house.draining_event(now())) {
-            self.outbox.push(encode(&event), Weight::Kept);
-        }
         let config = &self.signalling.config;
         Ok(ServerResult::welcome(config.resume_window_s.0, config.ice_servers.clone()))
     }

@@ -1,1 +1,12 @@
+//! The signalling as its users see it: through the router, with a stand-in for the media engine. Sockets are in memory and the clock
+//! is Tokio's, paused: whole minutes pass in no time, and nothing sleeps.
 
+mod abuse;
+mod access;
+mod http;
+mod moderate;
+mod resume;
+mod talk;
+mod tokens;
+mod whip;
+mod world;

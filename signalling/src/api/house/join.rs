@@ -51,7 +51,9 @@ impl House {
             let message = format!("The room has {} participants, its limit.", room.max_participants);
             return Err(Refusal::new(ErrorCode::RoomFull, message));
         }
-        let first = admission.first_moderates && room.members.is_empty();
+        // A broadcast that was there before him moderates nothing.
+        let by_http = |peer: &PeerId| self.participants.get(peer).is_some_and(|p| matches!(p.link, Link::Http { .. }));
+        let first = admission.first_moderates && room.members.iter().all(by_http);
         room.members.push(id);
         if let Link::Http { resource, .. } = &admission.link {
             self.resources.insert(resource.clone(), id);
