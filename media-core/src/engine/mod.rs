@@ -9,6 +9,8 @@ mod ingress;
 mod membership;
 mod negotiation;
 mod peer;
+#[cfg(test)]
+mod tests;
 mod ticks;
 
 pub(crate) use peer::PeerKey;
