@@ -14,7 +14,7 @@ stage_clippy() { cargo clippy --workspace --all-targets --locked --quiet -- -D w
 # The arrows between the crates, and the pure half of the media core without sockets, threads or clocks.
 stage_layers() {
     cargo clippy -p colloquy-media-core --no-default-features --locked --quiet -- -D warnings
-    cargo test -p colloquy-server --test layers --locked --quiet
+    cargo test -p colloquy-server --test it --locked --quiet -- layers
 }
 stage_deny() {
     if ! cargo deny --version >/dev/null 2>&1; then

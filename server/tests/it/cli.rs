@@ -1,8 +1,6 @@
 //! The `colloquy` binary, as a shell sees it.
 
-mod support;
-
-use support::{colloquy, file};
+use crate::support::{self, colloquy, file};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -35,7 +33,7 @@ fn a_wrong_command_line_is_told_apart_by_its_exit_code() {
 
 #[test]
 fn the_printed_configuration_is_the_file_in_the_repository() {
-    let reference = include_str!("../../config/colloquy.toml");
+    let reference = include_str!("../../../config/colloquy.toml");
     assert_eq!(colloquy(&["--print-config"]).out, reference);
     assert_eq!(colloquy(&["check", "--print"]).out, reference);
 }
@@ -68,7 +66,7 @@ fn a_missing_file_is_a_matter_of_the_command_line() {
 fn check_finds_a_certificate_that_is_not_there() {
     let path = file(
         "no-certificate.toml",
-        "[http]\nlisten = \"127.0.0.1:0\"\ntls_cert = \"no-such.pem\"\ntls_key = \"no-such.key\"\n[media]\nport = 47300\nworkers = 1\n",
+        "[http]\nlisten = \"127.0.0.1:0\"\ntls_cert = \"no-such.pem\"\ntls_key = \"no-such.key\"\n[media]\nport = 24300\nworkers = 1\n",
     );
     let run = colloquy(&["check", "-c", &path]);
     assert_eq!(run.code, 3, "{}", run.out);
@@ -77,7 +75,7 @@ fn check_finds_a_certificate_that_is_not_there() {
 
 #[test]
 fn check_is_content_with_the_defaults() {
-    let free = [("COLLOQUY__HTTP__LISTEN", "127.0.0.1:0"), ("COLLOQUY__MEDIA__PORT", "47310")];
+    let free = [("COLLOQUY__HTTP__LISTEN", "127.0.0.1:0"), ("COLLOQUY__MEDIA__PORT", "24310")];
     let run = support::run(&["check"], &free);
     assert_eq!(run.code, 0, "{}{}", run.out, run.err);
     assert!(run.out.contains("only clients on this machine"), "{}", run.out);
@@ -130,7 +128,7 @@ fn a_new_key_can_be_used_at_once() {
     let run = colloquy(&["token", "--new-key"]);
     assert_eq!(run.code, 0);
     assert_ne!(run.out, colloquy(&["token", "--new-key"]).out);
-    let reference = include_str!("../../config/colloquy.toml");
+    let reference = include_str!("../../../config/colloquy.toml");
     let path = file("fresh-key.toml", &reference.replace("keys = []\n", &run.out));
     assert_eq!(colloquy(&["token", "-c", &path, "--room", "daily", "--identity", "anne"]).code, 0);
 }

@@ -1,5 +1,7 @@
 //! Runs the binary.
-#![allow(dead_code, reason = "each test binary uses its part")]
+
+pub(crate) mod client;
+pub(crate) mod server;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;

@@ -1,0 +1,6 @@
+//! The tests of the server, in one binary: linking it once is what takes time.
+
+mod cli;
+mod layers;
+mod serve;
+mod support;
