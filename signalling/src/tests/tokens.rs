@@ -185,6 +185,19 @@ fn forms_that_are_none() {
     assert_eq!(code(&set, &forge(&json!({"alg":"HS256","kid":"k1"}), &misspelt, SECRET.as_bytes())), "auth.invalid");
 }
 
+proptest::proptest! {
+    /// Nothing but what was signed is taken, and nothing panics.
+    #[test]
+    fn a_token_that_was_changed_is_none(at in 0_usize..400, with in "[A-Za-z0-9_.=-]") {
+        let good = mint(&key(), &claims()).unwrap();
+        let at = at % good.len();
+        let mut changed = good.clone();
+        changed.replace_range(at..=at, &with);
+        let same = changed == good || at == good.len() - 1;
+        proptest::prop_assert!(same || code(&keys(&[key()]), &changed) == "auth.invalid", "{}", changed);
+    }
+}
+
 #[test]
 fn audiences() {
     let ours = KeySet::new(&[key()], Some("colloquy".into())).unwrap();

@@ -366,4 +366,17 @@ mod tests {
             ReceivedFrame::NotTheProtocol | ReceivedFrame::Request { request: Err(_), .. }
         ));
     }
+
+    proptest::proptest! {
+        /// Whatever a client sends is read without a panic, also when it is nearly right.
+        #[test]
+        fn nothing_makes_it_panic(text in ".{0,200}", at in 0_usize..90, kind in "(hello|join|offer|candidate|subscribe|mute|kick|leave)") {
+            ReceivedFrame::read(&text);
+            let good = format!(r#"{{"type":"{kind}","id":7,"sdp":"v=0","sources":{{"0":"camera"}},"mid":"0","track":null,"muted":true}}"#);
+            let mut nearly: String = good.chars().take(at).collect();
+            nearly.push_str(&text);
+            nearly.extend(good.chars().skip(at + 1));
+            ReceivedFrame::read(&nearly);
+        }
+    }
 }
