@@ -135,6 +135,8 @@ await scene('lost', async (stage, shoot) => {
   const anne = await stage.person(face(0, { name: 'Anne Marchand', url: cable.url }));
   const ben = await stage.person(face(1, { name: 'Ben Okafor', ...DARK }));
   const clara = await stage.person(face(2, { name: 'Clara', ...PHONE, url: cable.url }));
+  for (const person of [anne, ben, clara]) await person.until('two pictures have come', () => document.querySelectorAll('video').length === 3);
+  await anne.page.evaluate(() => window.lab.wait(30));
   cable.unplug();
   await anne.on('reconnecting').waitFor();
   await clara.on('reconnecting').waitFor();
@@ -145,6 +147,8 @@ await scene('lost', async (stage, shoot) => {
   cable.plug();
   await anne.on('reconnecting').waitFor({ state: 'detached' });
   await shoot(anne, 'lost-restored');
+  await anne.page.evaluate(() => window.lab.wait(60));
+  await shoot(anne, 'lost-restored-later');
 });
 
 await scene('gone', async (stage, shoot) => {

@@ -105,6 +105,15 @@ export async function scene(stage) {
     await ben.inCall();
     await expectCall(people);
   });
+
+  await stage.step('everyone is shown as connected to everyone, themselves too', async () => {
+    for (const person of people) {
+      await person.until('all are connected', () => {
+        const states = [...window.colloquy.room.participants.values()].map(({ state }) => state);
+        return states.length === 3 && states.every((state) => state === 'connected');
+      });
+    }
+  });
 }
 
 /** Runs in the page. */

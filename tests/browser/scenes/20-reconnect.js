@@ -43,6 +43,23 @@ export async function scene(stage) {
     await stage.gone(clara);
   });
 
+  await stage.step('a socket that is cut in the middle of joining is no harm', async () => {
+    const clara = await stage.visitor({ url: cable.url });
+    await clara.on('name-input').fill(clara.name);
+    await clara.on('room-input').fill(stage.room);
+    await clara.press('join-button');
+    // Now her first offer is on its way, and its answer will not come.
+    await clara.on('call').waitFor();
+    cable.unplug();
+    await clara.on('reconnecting').waitFor();
+    cable.plug();
+    await clara.inCall();
+    await expectCall([anne, ben, clara]);
+    await clara.leave();
+    await stage.gone(clara);
+    await anne.tile(clara).waitFor({ state: 'detached' });
+  });
+
   await stage.step('ICE restarts without a gap', async () => {
     const ufrag = () => anne.room((room) => /a=ice-ufrag:(\S+)/.exec(room.peerConnection.currentLocalDescription.sdp)[1]);
     const before = await ufrag();
