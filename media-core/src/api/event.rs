@@ -39,7 +39,8 @@ pub enum Event {
         /// Who holds the floor: changes with hysteresis, and stays when everyone falls silent.
         dominant: Option<PeerId>,
     },
-    /// A participant's network quality, every 2 s while it changes. May be dropped under load.
+    /// A participant's network quality: when it is known first, and whenever it changes, at most once a second. May be
+    /// dropped under load.
     Quality {
         /// The room.
         room: RoomId,

@@ -189,7 +189,7 @@ impl Engine {
         }
         batch.send();
         let score = quality(loss, peer.rtt);
-        if std::mem::replace(&mut peer.quality, score) != score
+        if peer.quality.replace(score) != Some(score)
             && let Some(room) = self.rooms.get(room)
         {
             self.events.push_back(Event::Quality { room: room.id, peer: peer.id, score });

@@ -65,7 +65,8 @@ pub(crate) struct Peer {
     pub(super) rtt: Option<Duration>,
     pub(super) session_id: u64,
     pub(super) session_version: u64,
-    pub(super) quality: u8,
+    /// The score that was told last.
+    pub(super) quality: Option<u8>,
     /// What he may still be sent again before the next refill.
     pub(super) retransmissions_left: u32,
     /// His first offer, or when his transport was last up: what time-outs count from.
@@ -124,7 +125,7 @@ impl Peer {
             rtt: None,
             session_id,
             session_version: 0,
-            quality: 5,
+            quality: None,
             retransmissions_left: RETRANSMISSIONS_PER_S,
             waiting_since: now,
             was_connected: false,

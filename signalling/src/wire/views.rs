@@ -18,6 +18,9 @@ pub struct ParticipantView {
     pub state: ParticipantState,
     /// Whether he moderates.
     pub moderator: bool,
+    /// His network quality from 0 to 5, once it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<u8>,
     /// What he publishes.
     pub tracks: Vec<TrackView>,
 }

@@ -17,6 +17,9 @@ impl House {
             Event::Unpublished { room, peer, track } => self.unpublished(*room, *peer, *track, fx),
             Event::Speakers { room, speakers, dominant } => self.speakers(*room, speakers, *dominant, fx),
             Event::Quality { room, peer, score } => {
+                if let Some(participant) = self.participants.get_mut(peer) {
+                    participant.quality = Some(*score);
+                }
                 let event = ServerEvent::Quality { participant: peer.to_string(), score: *score };
                 self.announce(*room, None, &event, Weight::Lossy, fx);
             }

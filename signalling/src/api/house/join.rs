@@ -67,6 +67,7 @@ impl House {
             permissions: admission.permissions,
             present: false,
             transport: TransportState::Connecting,
+            quality: None,
             link: admission.link,
             expires_unix_s: admission.expires_unix_s,
             tracks: BTreeMap::new(),

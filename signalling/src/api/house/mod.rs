@@ -90,6 +90,7 @@ pub(crate) struct Participant {
     /// Others know of him: the engine has admitted him.
     pub(crate) present: bool,
     transport: TransportState,
+    quality: Option<u8>,
     pub(crate) link: Link,
     expires_unix_s: Option<u64>,
     tracks: BTreeMap<TrackId, Track>,

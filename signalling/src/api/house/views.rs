@@ -44,6 +44,7 @@ impl Participant {
             name: self.name.as_str().to_owned(),
             state: self.state(),
             moderator: self.role.moderates(),
+            quality: self.quality,
             tracks: self.tracks.values().filter(|t| own || t.announced).map(|t| TrackView::from(&t.info)).collect(),
         }
     }
