@@ -2,7 +2,7 @@
 
 // Each target uses one of the walks.
 #[allow(dead_code)]
-#[path = "../../tests/wire/walk.rs"]
+#[path = "../../../codecs/tests/wire/walk.rs"]
 mod walk;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| walk::rtcp(bytes));
