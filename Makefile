@@ -32,6 +32,7 @@ test: ## Run all tests; scripts/test.sh STAGE... runs some of them
 	@scripts/test.sh
 
 web: $(WEB_DIST) ## Build the page into web/app/dist
+	@:
 
 $(WEB_MODULES): $(WEB_LOCK)
 	$(say) 'Fetching what the page is built with (npm, about half a minute)'

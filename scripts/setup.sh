@@ -81,6 +81,17 @@ need_rust() {
     at_least "$RUST_NEEDED" "$version" || die "Rust $version is too old, $RUST_NEEDED is needed. With rustup: rustup update stable"
 }
 
+# rustup's minimal profile leaves these two out.
+need_rust_tools() {
+    local missing=()
+    cargo clippy --version >/dev/null 2>&1 || missing+=(clippy)
+    cargo fmt --version >/dev/null 2>&1 || missing+=(rustfmt)
+    [ ${#missing[@]} -gt 0 ] || return 0
+    have rustup || die "cargo lacks ${missing[*]}, and there is no rustup to get it with"
+    say "Missing, and added now with rustup: ${missing[*]}"
+    [ -n "$list_only" ] || rustup component add "${missing[@]}"
+}
+
 node_is_fit() { have node && have npm && at_least "$NODE_NEEDED" "$(node --version | tr -d v)"; }
 
 need_node() {
@@ -130,4 +141,7 @@ packages "${sets[@]}"
 if [[ " ${sets[*]} " == *" build "* ]]; then
     need_rust
     need_node
+fi
+if [[ " ${sets[*]} " == *" test "* ]]; then
+    need_rust_tools
 fi

@@ -23,12 +23,16 @@ stage_deny() {
     fi
     cargo deny --offline check bans licenses sources
 }
-stage_rust() { cargo test --workspace --locked --quiet; }
-stage_web-unit() { (cd web && npm test); }
+# The first stage has installed the other WebRTC stacks: a test that passes them over is a failure here.
+stage_rust() { COLLOQUY_REQUIRE_PEERS=1 cargo test --workspace --locked --quiet; }
+stage_web-unit() { (cd web && npm run --silent check && npm test --silent); }
 stage_browser() {
     cargo build -p colloquy-server --locked --quiet
     cd tests/browser
-    [ -d node_modules ] && [ node_modules -nt package-lock.json ] || npm ci --no-audit --no-fund
+    if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
+        npm ci --no-audit --no-fund --loglevel=error
+        touch node_modules/.package-lock.json
+    fi
     COLLOQUY_BIN="$target/debug/colloquy" npm test
 }
 
@@ -41,7 +45,7 @@ what() {
         layers) echo "no arrow between the crates points up, pure code reads no clock" ;;
         deny) echo "licences and sources of the dependencies" ;;
         rust) echo "tests in Rust, the simulator among them (the first time up to 10 minutes)" ;;
-        web-unit) echo "tests of the page and its SDK" ;;
+        web-unit) echo "types and tests of the page and its SDK" ;;
         browser) echo "calls between real browsers (some minutes)" ;;
         *) return 1 ;;
     esac

@@ -53,7 +53,8 @@ fn driver(config: &Config) -> DriverConfig {
         tcp: media.tcp,
         advertise: media.advertise.clone(),
         include_loopback: match media.include_loopback {
-            Loopback::Auto => config.is_local(),
+            // Behind a proxy on this machine, the page is local and its clients are not.
+            Loopback::Auto => config.is_local() && media.advertise.is_empty(),
             Loopback::Always => true,
             Loopback::Never => false,
         },
