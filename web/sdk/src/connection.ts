@@ -77,6 +77,11 @@ export class Connection extends Emitter<ConnectionEvents> {
     return this.#socket.request(request);
   }
 
+  /** Finds out soon whether the socket still works, and reconnects if it does not. */
+  probe(): void {
+    this.#socket?.probe();
+  }
+
   /** The server took us out of the room; the socket stays for another `join`. */
   forgetRoom(): void {
     this.#membership = null;
@@ -197,10 +202,10 @@ export class Connection extends Emitter<ConnectionEvents> {
   /** The network is back: there is nothing to wait for. */
   readonly #onOnline = (): void => {
     this.#wake?.();
-    this.#socket?.probe();
+    this.probe();
   };
 
-  readonly #onOffline = (): void => this.#socket?.probe();
+  readonly #onOffline = (): void => this.probe();
 }
 
 /** A refusal that time may lift, as against one that it will not. */

@@ -1,10 +1,17 @@
 import type { ConnectionState } from './connection.js';
 import type { ColloquyError } from './errors.js';
-import type { Joined, LeaveReason, ParticipantInfo, RemovedReason, Source, SpeakerLevel, TrackInfo } from './protocol.js';
+import type { Joined, RemovedReason, Source, SpeakerLevel, TrackInfo } from './protocol.js';
+import type { Change } from './state.js';
 import type { TransportState } from './transport.js';
 
+/**
+ * What happens to people and their tracks: `participantJoined`, `participantLeft` (with its reason), `participantState`,
+ * `trackPublished`, `trackUnpublished`, `trackMuted`.
+ */
+export type ChangeEvents = { [C in Change as C['type']]: Omit<C, 'type'> };
+
 /** What a room tells its listeners. */
-export interface RoomEvents {
+export interface RoomEvents extends ChangeEvents {
   /** The connection to the server. */
   state: ConnectionState;
   /** The media path. */
@@ -12,12 +19,6 @@ export interface RoomEvents {
   joined: Joined;
   /** Back after a loss; `resumed` is false when the server had forgotten us and we joined anew. */
   restored: { readonly resumed: boolean };
-  participantJoined: { readonly participant: ParticipantInfo };
-  participantLeft: { readonly participant: ParticipantInfo; readonly reason: LeaveReason };
-  participantState: { readonly participant: ParticipantInfo };
-  trackPublished: { readonly track: TrackInfo };
-  trackUnpublished: { readonly track: TrackInfo };
-  trackMuted: { readonly track: TrackInfo };
   /** Media that can be shown or heard. */
   trackSubscribed: { readonly track: TrackInfo; readonly media: MediaStreamTrack };
   /** The media of this track (id) is no longer received. */

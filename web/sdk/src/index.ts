@@ -1,5 +1,7 @@
 /** Browser SDK of the Colloquy media server. Start at {@link Room}. */
-export { Room, isSupported, sameOriginUrl, type RoomOptions } from './room.js';
+export { Room } from './room.js';
+export type { RoomOptions } from './options.js';
+export { isSupported, sameOriginUrl } from './environment.js';
 export type { RoomEvents } from './events.js';
 export { ColloquyError, mediaError, type ErrorCode } from './errors.js';
 export type { ConnectionState } from './connection.js';

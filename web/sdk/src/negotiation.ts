@@ -47,8 +47,9 @@ export class NegotiationQueue {
   #kick(): void {
     if (this.#running) return;
     this.#running = true;
-    // A microtask later, so that everything that the caller asks for in one go is in one offer.
-    queueMicrotask(() => void this.#run());
+    // When this task is over, so that everything that the caller asks for in one go, promises and drawing included, is in
+    // one offer.
+    afterThisTask(() => void this.#run());
   }
 
   async #run(): Promise<void> {
@@ -70,6 +71,16 @@ export class NegotiationQueue {
     }
     this.#running = false;
   }
+}
+
+/** Not `setTimeout`: a tab in the background would wait for a second. */
+function afterThisTask(run: () => void): void {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => {
+    port1.close();
+    run();
+  };
+  port2.postMessage(null);
 }
 
 function closed(): ColloquyError {

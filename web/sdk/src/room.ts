@@ -1,29 +1,17 @@
 /** The public face of the SDK: one room, its people, what we send and what we receive. */
-import type { CodecPreferences } from './codecs.js';
 import { Connection, type ConnectionState } from './connection.js';
 import { Emitter } from './emitter.js';
 import type { RoomEvents } from './events.js';
 import { LocalMedia, type LocalTrack } from './local.js';
 import { watchNetwork } from './network.js';
-import type { Joined, Kind, LeaveReason, ParticipantInfo, Permissions, ServerEvent, ServerStats, Source, SpeakerLevel, TrackInfo } from './protocol.js';
+import type { RoomOptions } from './options.js';
+import type { Joined, LeaveReason, ParticipantInfo, Permissions, ServerEvent, ServerStats, Source, SpeakerLevel, TrackInfo } from './protocol.js';
 import { diff, findTrack, reduce, stateOf, withTrack, type RoomState } from './state.js';
 import { StatsReader, type CallStats } from './stats.js';
 import { Transport, type Send, type TransportState } from './transport.js';
+import { Wishes } from './wishes.js';
 
-export interface RoomOptions {
-  /** The WebSocket's address, for example `wss://example.org/api/v1/ws`. */
-  readonly url: string;
-  /** An access token, where the server asks for one. */
-  readonly token?: string;
-  /** What to receive without being asked: everything, one kind, or nothing. Default: everything. */
-  readonly autoSubscribe?: boolean | Kind;
-  /** The order in which codecs are offered. */
-  readonly codecs?: CodecPreferences;
-  /** Free text for the server's log. */
-  readonly client?: string;
-  /** For how long to try to reconnect before giving up. Default: two minutes. */
-  readonly giveUpAfterMs?: number;
-}
+const OWN_STATE = { connecting: 'connecting', connected: 'connected', disconnected: 'reconnecting' } as const;
 
 /**
  * A room on a Colloquy server.
@@ -40,9 +28,7 @@ export interface RoomOptions {
 export class Room extends Emitter<RoomEvents> {
   readonly #connection: Connection;
   readonly #local: LocalMedia;
-  readonly #auto: boolean | Kind;
-  readonly #chosen = new Set<string>();
-  readonly #declined = new Set<string>();
+  readonly #wishes: Wishes;
   readonly #stats = new StatsReader();
   readonly #scores = new Map<string, number>();
   #transport: Transport | null = null;
@@ -55,7 +41,7 @@ export class Room extends Emitter<RoomEvents> {
 
   constructor(private readonly options: RoomOptions) {
     super();
-    this.#auto = options.autoSubscribe ?? true;
+    this.#wishes = new Wishes(options.autoSubscribe ?? true);
     this.#connection = new Connection({
       url: options.url, client: options.client ?? 'colloquy-sdk/0.1', giveUpAfterMs: options.giveUpAfterMs ?? 120_000,
       ...(options.token === undefined ? {} : { token: options.token }),
@@ -154,15 +140,13 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Receives a track; its media comes with `trackSubscribed`. */
   subscribe(track: string): void {
-    this.#chosen.add(track);
-    this.#declined.delete(track);
+    this.#wishes.choose(track);
     this.#subscribeAll();
   }
 
   /** Stops receiving a track. */
   unsubscribe(track: string): void {
-    this.#chosen.delete(track);
-    this.#declined.add(track);
+    this.#wishes.decline(track);
     this.#transport?.places.drop(track);
   }
 
@@ -263,7 +247,8 @@ export class Room extends Emitter<RoomEvents> {
       case 'draining':
         return this.emit('draining', { seconds: event.seconds, message: event.message });
       case 'transport':
-        return;
+        // Others are told of us by `participant_state`; we are told so.
+        return this.#setPeople(reduce(this.#people, { type: 'participant_state', participant: this.participantId ?? '', state: OWN_STATE[event.state] }));
       default:
         this.#setPeople(reduce(this.#people, event), event.type === 'participant_left' ? event.reason : undefined);
         this.#subscribeAll();
@@ -276,27 +261,16 @@ export class Room extends Emitter<RoomEvents> {
     if (next === before) return;
     this.#people = next;
     for (const change of diff(before, next, reason)) {
-      switch (change.type) {
-        case 'trackUnpublished':
-          this.#transport?.places.forget(change.track.id);
-          this.#chosen.delete(change.track.id);
-          this.#declined.delete(change.track.id);
-          this.emit(change.type, { track: change.track });
-          break;
-        case 'trackMuted':
-          if (change.track.participant === this.participantId) this.#local.sync(change.track);
-          this.emit(change.type, { track: change.track });
-          break;
-        case 'trackPublished':
-          this.emit(change.type, { track: change.track });
-          break;
-        case 'participantLeft':
-          this.#scores.delete(change.participant.id);
-          this.emit(change.type, { participant: change.participant, reason: change.reason });
-          break;
-        default:
-          this.emit(change.type, { participant: change.participant });
+      if (change.type === 'trackUnpublished') {
+        this.#transport?.places.forget(change.track.id);
+        this.#wishes.forget(change.track.id);
+      } else if (change.type === 'trackMuted' && change.track.participant === this.participantId) {
+        this.#local.sync(change.track);
+      } else if (change.type === 'participantLeft') {
+        this.#scores.delete(change.participant.id);
       }
+      // A change is the payload of the event of its name: `ChangeEvents` says so, TypeScript cannot see it in a union.
+      this.emit(change.type, change as never);
     }
     this.emit('changed', undefined);
   }
@@ -305,21 +279,18 @@ export class Room extends Emitter<RoomEvents> {
     return [...this.#people.values()].filter((p) => p.id !== this.participantId).flatMap((p) => p.tracks);
   }
 
-  #wanted(track: TrackInfo): boolean {
-    if (this.#declined.has(track.id)) return false;
-    return this.#auto === true || this.#auto === track.kind || this.#chosen.has(track.id);
-  }
-
   #subscribeAll(): void {
     if (!this.permissions.subscribe) return;
     for (const track of this.#remoteTracks()) {
-      if (this.#wanted(track)) this.#transport?.places.want(track.id, track.kind);
+      if (this.#wishes.wants(track)) this.#transport?.places.want(track.id, track.kind);
     }
   }
 
   #setTransportState(state: TransportState): void {
     if (state === this.#transportState) return;
     this.#transportState = state;
+    // What took the media's path away may have taken the socket's too, and a socket does not notice by itself.
+    if (state === 'disconnected') this.#connection.probe();
     this.emit('transport', state);
   }
 
@@ -344,15 +315,3 @@ export class Room extends Emitter<RoomEvents> {
     this.emit('changed', undefined);
   }
 }
-
-/** True where this browser has all that a call needs. */
-export function isSupported(): boolean {
-  return typeof RTCPeerConnection === 'function' && typeof WebSocket === 'function'
-    && typeof RTCRtpTransceiver === 'function' && 'replaceTrack' in RTCRtpSender.prototype;
-}
-
-/** The same-origin address of the server that served the page. */
-export function sameOriginUrl(location: { protocol: string; host: string }): string {
-  return `${location.protocol === 'https:' ? 'wss:' : 'ws:'}//${location.host}/api/v1/ws`;
-}
-

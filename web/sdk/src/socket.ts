@@ -6,6 +6,8 @@ import { CloseCode, type Request, type RequestType, type ResultOf, type ServerEv
 /** A server that takes longer than this to answer is gone; the caller reconnects. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const OPEN_TIMEOUT_MS = 8_000;
+/** When there is reason to believe that the path is dead, the answer to "are you there?" is not waited for so long. */
+const PROBE_TIMEOUT_MS = 4_000;
 /** After this much silence we ask something, because a dead path looks like a quiet one to a browser. */
 const HEARTBEAT_MS = 10_000;
 
@@ -53,11 +55,11 @@ export class SignalSocket {
     });
   }
 
-  request<T extends RequestType>(request: Extract<Request, { type: T }>): Promise<ResultOf[T]> {
+  request<T extends RequestType>(request: Extract<Request, { type: T }>, timeoutMs = REQUEST_TIMEOUT_MS): Promise<ResultOf[T]> {
     if (this.#ended) return Promise.reject(connectionLost());
     const id = this.#nextId++;
     return new Promise<ResultOf[T]>((resolve, reject) => {
-      const timer = setTimeout(() => this.#timedOut(id), REQUEST_TIMEOUT_MS);
+      const timer = setTimeout(() => this.#timedOut(id), timeoutMs);
       this.#pending.set(id, { resolve: resolve as (result: never) => void, reject, timer });
       this.ws.send(encodeRequest(id, request));
     });
@@ -78,7 +80,7 @@ export class SignalSocket {
 
   /** Asks for a sign of life now; the answer's absence ends the socket. */
   probe(): void {
-    this.request({ type: 'stats' }).catch(() => undefined);
+    this.request({ type: 'stats' }, PROBE_TIMEOUT_MS).catch(() => undefined);
   }
 
   #beat(): void {

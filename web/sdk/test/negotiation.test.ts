@@ -6,7 +6,7 @@ import { NegotiationQueue } from '../src/negotiation.js';
 function table() {
   const open: { resolve: () => void; reject: (error: unknown) => void }[] = [];
   const queue = new NegotiationQueue(() => new Promise((resolve, reject) => { open.push({ resolve, reject }); }));
-  const settle = (): Promise<void> => new Promise((resolve) => { setTimeout(resolve); });
+  const settle = (): Promise<void> => new Promise((resolve) => { setTimeout(resolve, 5); });
   return { queue, open, settle };
 }
 

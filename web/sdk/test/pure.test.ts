@@ -3,6 +3,7 @@ import { backoffMs } from '../src/backoff.js';
 import { orderCodecs } from '../src/codecs.js';
 import { isConnectionLoss, mediaError, ColloquyError } from '../src/errors.js';
 import { loudness } from '../src/level.js';
+import { Wishes } from '../src/wishes.js';
 import { rates, score, type Counters } from '../src/stats.js';
 
 describe('back-off', () => {
@@ -65,5 +66,20 @@ describe('loudness', () => {
     expect(loudness(new Float32Array(64))).toBe(0);
     expect(loudness(new Float32Array(64).fill(1))).toBe(1);
     expect(loudness(new Float32Array(64).fill(10 ** (-30 / 20)))).toBeCloseTo(0.5);
+  });
+});
+
+describe('wishes', () => {
+  const track = (id: string, kind: 'audio' | 'video') =>
+    ({ id, kind, participant: 'p', source: 'camera', muted: false, mute: { by_self: false, by_moderator: false } }) as const;
+
+  it('follow the rule, and exceptions from it', () => {
+    const wishes = new Wishes('audio');
+    expect([wishes.wants(track('a', 'audio')), wishes.wants(track('v', 'video'))]).toEqual([true, false]);
+    wishes.decline('a');
+    wishes.choose('v');
+    expect([wishes.wants(track('a', 'audio')), wishes.wants(track('v', 'video'))]).toEqual([false, true]);
+    wishes.forget('a');
+    expect(wishes.wants(track('a', 'audio'))).toBe(true);
   });
 });
