@@ -126,26 +126,30 @@
     return analyser;
   }
 
-  /** The level of each of the first `count` tones in each element that a person at this page would hear, in dBFS. */
-  function hear(count) {
-    const heard = [];
-    for (const element of elements('audio, video')) {
-      if (element.muted || element.paused || element.volume === 0) continue;
-      for (const track of element.srcObject.getAudioTracks()) {
-        const analyser = ear(track);
-        const bins = new Float32Array(analyser.frequencyBinCount);
-        analyser.getFloatFrequencyData(bins);
-        const width = audio().sampleRate / FFT;
-        const levels = Array.from({ length: count }, (_, index) => {
-          const from = Math.ceil((toneOf(index) - TONE_HALF_WIDTH_HZ) / width);
-          const to = Math.floor((toneOf(index) + TONE_HALF_WIDTH_HZ) / width);
-          return Math.max(...bins.subarray(from, to + 1));
-        });
-        // JSON has no infinity: -200 is digital silence.
-        heard.push({ ...facts(element), levels: levels.map((level) => Math.max(-200, level)) });
-      }
-    }
-    return { context: audio().state, heard };
+  /**
+   * Listens for as long as the analysers look back, so that all that is measured sounded after the call. Then gives the
+   * level of each of the first `count` tones in each element that a person at this page would hear, in dBFS.
+   */
+  async function hear(count) {
+    const audible = elements('audio, video').filter((element) => !element.muted && !element.paused && element.volume > 0);
+    const tracks = audible.flatMap((element) => element.srcObject.getAudioTracks().map((track) => ({ element, analyser: ear(track) })));
+    const from = audio().currentTime;
+    const patience = ticks + 5 * FPS;
+    const listened = () => audio().currentTime - from >= 1.2 * (FFT / audio().sampleRate);
+    while (!listened() && ticks < patience) await wait(1);
+    const heard = tracks.map(({ element, analyser }) => {
+      const bins = new Float32Array(analyser.frequencyBinCount);
+      analyser.getFloatFrequencyData(bins);
+      const width = audio().sampleRate / FFT;
+      const levels = Array.from({ length: count }, (_, index) => {
+        const [low, high] = [-TONE_HALF_WIDTH_HZ, TONE_HALF_WIDTH_HZ].map((offset) => (toneOf(index) + offset) / width);
+        return Math.max(...bins.subarray(Math.ceil(low), Math.floor(high) + 1));
+      });
+      // JSON has no infinity: -200 is digital silence.
+      return { ...facts(element), levels: levels.map((level) => Math.max(-200, level)) };
+    });
+    // Where WebAudio does not run, silence means nothing.
+    return { listened: listened(), heard };
   }
 
   const glass = Object.assign(document.createElement('canvas'), { width: 160, height: 90 });

@@ -42,8 +42,9 @@ async function expectMatrix(verb, rows, columns, expected, measure) {
 /** `yes` is null for what is neither: too loud for silence, too quiet to be heard. */
 async function hearing(listener, speakers) {
   const count = Math.max(...speakers.map((speaker) => speaker.index)) + 1;
-  const { heard } = await listener.page.evaluate((n) => window.lab.hear(n), count);
+  const { listened, heard } = await listener.page.evaluate((n) => window.lab.hear(n), count);
   return speakers.map(({ index }) => {
+    if (!listened) return { yes: null, text: 'deaf' };
     const level = Math.max(-200, ...heard.map(({ levels }) => levels[index]));
     return { yes: level >= HEARD_DBFS ? true : level <= SILENT_DBFS ? false : null, text: level <= -150 ? '-' : level.toFixed(0) };
   });

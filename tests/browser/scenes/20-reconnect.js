@@ -93,12 +93,12 @@ export async function scene(stage) {
   });
 }
 
-/** The picture of `sender` at `watcher` moves on through all of `during`: never 15 frames of the watcher without a new one. */
+/** The picture of `sender` at `watcher` moves on through all of `during`: never 20 frames of the watcher without a new one. */
 async function unbroken(watcher, sender, during) {
   let over = false;
   const watching = (async () => {
     while (!over) {
-      const pictures = await watcher.page.evaluate(() => window.lab.see(15));
+      const pictures = await watcher.page.evaluate(() => window.lab.see(20));
       const picture = pictures.find(({ remote, participant, source }) => remote && participant === sender.id && source === 'camera');
       if (!picture?.advanced) return `${watcher.name} saw ${sender.name} ${picture ? 'frozen' : 'no more'}`;
     }

@@ -20,12 +20,24 @@ export async function scene(stage) {
     const found = await until('the publisher is in the room', async () => (await inRoom()).find(({ tracks }) => tracks.length === 2));
     anne.id = found.id;
     anne.session = session.location;
+    anne.etag = session.etag;
   });
 
   const ben = await stage.person();
 
   await stage.step('somebody in the call hears and sees the publisher', async () => {
     stage.say(await expectHearing([ben], (one, other) => other === anne, [anne, ben]));
+    await expectSeeing([ben], (one, other) => other === anne, [anne, ben]);
+  });
+
+  await stage.step('the publisher trickles a candidate and restarts ICE by PATCH', async () => {
+    const { trickled, stale, unconditional, restarted, etag } = await anne.page.evaluate(patch, { session: anne.session, etag: anne.etag });
+    const got = { trickled, stale, unconditional, restarted };
+    const wanted = { trickled: 204, stale: 412, unconditional: 428, restarted: 200 };
+    if (JSON.stringify(got) !== JSON.stringify(wanted)) throw new Error(`${JSON.stringify(got)} in place of ${JSON.stringify(wanted)}`);
+    if (etag === anne.etag) throw new Error('the ETag is the old one');
+    await anne.until('the new ICE session is up', () => ['connected', 'completed'].includes(window.labConnections[0].iceConnectionState));
+    await expectHearing([ben], (one, other) => other === anne, [anne, ben]);
     await expectSeeing([ben], (one, other) => other === anne, [anne, ben]);
   });
 
@@ -109,6 +121,30 @@ async function publish(room) {
   return {
     status: response.status, location: response.headers.get('location'), etag: response.headers.get('etag'),
     type: response.headers.get('content-type'), body: sdp,
+  };
+}
+
+/** Runs in the page (RFC 9725 section 4.3). */
+async function patch({ session, etag }) {
+  const [pc] = window.labConnections;
+  const send = (body, condition) => fetch(session, {
+    method: 'PATCH', body,
+    headers: { 'content-type': 'application/trickle-ice-sdpfrag', ...(condition ? { 'if-match': condition } : {}) },
+  });
+  const credentials = (sdp) => ['ice-ufrag', 'ice-pwd'].map((name) => new RegExp(`a=${name}:\\S+`).exec(sdp)[0]);
+  const fragment = (sdp) => [...credentials(sdp), 'm=audio 9 UDP/TLS/RTP/SAVPF 0', 'a=mid:0', 'a=candidate:1 1 udp 2130706431 192.0.2.77 50000 typ host', ''].join('\r\n');
+  const now = fragment(pc.localDescription.sdp);
+  const [trickled, stale, unconditional] = [await send(now, etag), await send(now, '"no-such-session"'), await send(now)];
+
+  pc.restartIce();
+  await pc.setLocalDescription();
+  const restarted = await send(fragment(pc.localDescription.sdp), '*');
+  const [ufrag, pwd] = credentials(await restarted.text());
+  const sdp = pc.remoteDescription.sdp.replaceAll(/a=ice-ufrag:\S+/g, ufrag).replaceAll(/a=ice-pwd:\S+/g, pwd);
+  await pc.setRemoteDescription({ type: 'answer', sdp });
+  return {
+    trickled: trickled.status, stale: stale.status, unconditional: unconditional.status, restarted: restarted.status,
+    etag: restarted.headers.get('etag'),
   };
 }
 
