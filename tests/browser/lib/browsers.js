@@ -45,7 +45,7 @@ export class Browsers {
    */
   async context({ kind = 'chromium', index = 0, devices = 'ok', script = '', granted = true, ...rest } = {}) {
     const browser = await this.launch(kind);
-    const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, ...rest });
+    const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, ignoreHTTPSErrors: true, ...rest });
     await context.addInitScript({ content: `(${LAB})(${JSON.stringify({ index, devices })});\n${script}` });
     if (kind === 'chromium' && granted) await context.grantPermissions(['microphone', 'camera', 'clipboard-read', 'clipboard-write']);
     return context;

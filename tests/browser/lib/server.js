@@ -1,5 +1,7 @@
 /** The server under test: the real binary, on ports of its own, its log in a file. */
 import { spawn } from 'node:child_process';
+import http from 'node:http';
+import https from 'node:https';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
@@ -28,7 +30,9 @@ export class Server {
     this.port = port;
     this.mediaPort = mediaPort;
     this.workers = WORKERS;
-    this.url = `http://127.0.0.1:${port}`;
+    this.secure = settings.HTTP__DEV_TLS === 'true';
+    // By name: Firefox takes no certificate exception for a bare address.
+    this.url = this.secure ? `https://localhost:${port}` : `http://127.0.0.1:${port}`;
     this.log = join(RESULTS, `${name}.log`);
     this.settings = settings;
   }
@@ -60,8 +64,7 @@ export class Server {
     closeSync(log);
     await until(() => `the server is ready; its log:\n${this.tail()}`, async () => {
       if (!this.running) throw new Error('it ended');
-      const answer = await fetch(`${this.url}/readyz`);
-      if (!answer.ok) throw new Error(`/readyz: ${answer.status} ${await answer.text()}`);
+      await this.#ready();
       return true;
     });
   }
@@ -77,6 +80,17 @@ export class Server {
 
   tail(lines = 30) {
     return existsSync(this.log) ? readFileSync(this.log, 'utf8').trimEnd().split('\n').slice(-lines).join('\n') : '(no log)';
+  }
+
+  #ready() {
+    const { get } = this.secure ? https : http;
+    return new Promise((resolve, reject) => {
+      get(`${this.url}/readyz`, { rejectUnauthorized: false }, (answer) => {
+        answer.resume();
+        if (answer.statusCode === 200) resolve();
+        else reject(new Error(`/readyz says ${answer.statusCode}`));
+      }).on('error', reject);
+    });
   }
 
   async #end(signal) {
