@@ -1,3 +1,8 @@
 //! The load harness, and the client that it shares with the simulator.
 
+pub mod call;
 pub mod client;
+pub mod floor;
+pub mod host;
+mod os;
+mod sys;

@@ -35,6 +35,9 @@ struct Track {
     muted_since: Option<Instant>,
 }
 
+/// What a place shows from a moment on.
+type Wish = (Instant, Option<TrackId>);
+
 #[derive(Debug, Clone, Copy)]
 struct Last {
     ssrc: u32,
@@ -57,7 +60,8 @@ pub struct Checks {
     sealed: HashSet<(PeerId, u32, u64)>,
     tracks: HashMap<TrackId, Track>,
     by_mid: HashMap<(PeerId, u8), TrackId>,
-    subscriptions: HashMap<(PeerId, String), Vec<(Instant, Option<TrackId>)>>,
+    /// By listener and mid: what he wanted, and since when.
+    subscriptions: HashMap<(PeerId, String), Vec<Wish>>,
     places: BTreeMap<(PeerId, usize), Last>,
     published: HashSet<TrackId>,
     unpublished: HashSet<TrackId>,

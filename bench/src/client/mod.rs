@@ -17,7 +17,7 @@ mod transmit;
 
 pub use dtls::{ClientCertificate, DtlsRole, DtlsVersion};
 pub use ice::Route;
-pub use payload::Stamp;
+pub use payload::{Position, Stamp, write as write_payload};
 pub use receive::{PlaceStats, Received};
 pub use sdp::{Answered, AnsweredSection, BadAnswer};
 pub use send::{Pace, SendStats};

@@ -67,14 +67,15 @@ impl Stamp {
 
 /// Where in its frame a packet stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Position {
-    pub(super) last: bool,
+pub struct Position {
+    /// It is the last one.
+    pub last: bool,
     /// Numbers frames, modulo 2^15, in the payload descriptors that have a place for it.
-    pub(super) picture_id: u16,
+    pub picture_id: u16,
 }
 
 /// Appends a payload of `len` bytes (more, when the headers and the stamp alone are longer).
-pub(super) fn write(payload: &mut Vec<u8>, codec: Codec, len: usize, stamp: &Stamp, position: Position) {
+pub fn write(payload: &mut Vec<u8>, codec: Codec, len: usize, stamp: &Stamp, position: Position) {
     let start = payload.len();
     match codec {
         // RFC 6716 section 3.1: hybrid, full band, 20 ms, mono, one frame.

@@ -212,8 +212,8 @@ impl Answered {
     /// When it is no SDP, or lacks what a client cannot do without.
     pub fn parse(sdp: &str) -> Result<Self, BadAnswer> {
         let session = Session::parse(sdp.as_bytes()).map_err(|error| BadAnswer(error.to_string()))?;
-        let mut answered = Self::default();
-        answered.ice_lite = session.attributes.iter().any(|attribute| attribute.attribute == "ice-lite");
+        let ice_lite = session.attributes.iter().any(|attribute| attribute.attribute == "ice-lite");
+        let mut answered = Self { ice_lite, ..Self::default() };
         for attribute in session.attributes.iter().chain(session.medias.iter().flat_map(|media| &media.attributes)) {
             let value = attribute.value.as_deref().unwrap_or_default();
             answered.take(&attribute.attribute, value);

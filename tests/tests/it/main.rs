@@ -1,6 +1,7 @@
 //! One binary for all tests that need more than one part of the house.
 
 mod garbage;
+mod gstreamer;
 mod handshake;
 mod key_frames;
 mod lifecycle;
@@ -8,5 +9,6 @@ mod loss;
 mod matrix;
 mod mute;
 mod paths;
+mod second_stack;
 mod seeds;
 mod speakers;

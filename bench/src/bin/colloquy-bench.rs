@@ -1,0 +1,49 @@
+//! The load harness of Colloquy.
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use colloquy_bench::call::{self, CallArgs};
+use colloquy_bench::floor::{self, FloorArgs};
+use colloquy_bench::host::{Host, HostOptions};
+use std::net::SocketAddr;
+
+/// Puts load on a Colloquy server, and measures what it costs.
+#[derive(Debug, Parser)]
+#[command(name = "colloquy-bench", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// One publisher to many viewers: CPU a packet beside its floor, added latency, loss, time to join. About a minute.
+    Call(CallArgs),
+    /// A child of `call`.
+    #[command(hide = true)]
+    Floor(FloorArgs),
+    /// A child of `call`, where there is no server to be found.
+    #[command(hide = true)]
+    Host {
+        /// Where its HTTP is.
+        #[arg(long)]
+        listen: SocketAddr,
+    },
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Call(args) => call::run(&args),
+        Command::Floor(args) => floor::child(args),
+        Command::Host { listen } => host(listen),
+    }
+}
+
+fn host(listen: SocketAddr) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let _host = Host::start(&HostOptions { listen, ..HostOptions::default() }).await?;
+        std::future::pending::<()>().await;
+        Ok(())
+    })
+}
