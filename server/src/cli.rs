@@ -11,11 +11,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "Examples:
-  colloquy serve                                  a server for this machine, on http://127.0.0.1:8080
-  colloquy --print-config > colloquy.toml         the whole configuration, with its defaults, to edit
-  colloquy check --config colloquy.toml           is it right, and can clients reach this machine?
-  colloquy token --room daily --identity anne     lets Anne into the room `daily`
-  colloquy room ls                                what is going on in the server";
+  colloquy serve                               a server for this machine: http://localhost:8080
+  colloquy --print-config > colloquy.toml      the configuration with its defaults, to edit
+  colloquy check --config colloquy.toml        is it right, and can clients reach it?
+  colloquy token --room daily --identity anne  lets Anne into the room `daily`
+  colloquy room ls                             what is going on in the server";
 
 /// Video calls for many, in one program: a WebRTC server with its page, its API and its tools.
 #[derive(Debug, Parser)]

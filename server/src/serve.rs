@@ -18,15 +18,14 @@ use std::time::Duration;
 
 pub(crate) const HELP: &str = "Without a configuration it serves this machine only, on http://127.0.0.1:8080.
 
-  SIGTERM, Ctrl-C   drains: takes nobody in any more, tells the clients, and ends when the calls have, after `drain_s` at
-                    the latest. The second one ends it at once.
-  SIGHUP            reads the certificate and the keys again, without ending a call.
+  SIGTERM, Ctrl-C  drains: takes nobody in any more, tells the clients, and ends when the calls
+                   have ended, after `drain_s` at the latest. The second one ends it at once.
+  SIGHUP           reads the certificate and the keys again, without ending a call.
 
 Examples:
   colloquy serve
   colloquy serve --config colloquy.toml
-  COLLOQUY__HTTP__LISTEN=0.0.0.0:8443 COLLOQUY__HTTP__DEV_TLS=true COLLOQUY__AUTH__OPEN_ACCESS=true colloquy serve
-        a server for everybody in the LAN, to try it out";
+  COLLOQUY__MEDIA__PORT=30000 colloquy serve     any key of the file, from the environment";
 
 /// How often a draining server looks whether the last one has left.
 const IDLE_POLL: Duration = Duration::from_millis(100);

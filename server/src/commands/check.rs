@@ -8,12 +8,14 @@ use anyhow::Result;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 
-pub(crate) const HELP: &str = "Reads the configuration as `serve` does, tries whether the addresses, the ports and the certificate can be used, and
-says which addresses clients will be offered. It needs the ports: run it while the server does not.
+pub(crate) const HELP: &str =
+    "Reads the configuration as `serve` does, tries the addresses, the ports and the certificate, and
+says which addresses clients will be offered. It needs the ports: run it while the server does
+not run.
 
 Examples:
   colloquy check --config colloquy.toml
-  colloquy check --print                          prints the annotated configuration file with all defaults";
+  colloquy check --print                 the annotated configuration file with all defaults";
 
 /// A certificate that expires sooner should have been replaced: the usual renewal is 30 days before.
 const EXPIRES_SOON_DAYS: i64 = 14;

@@ -14,8 +14,9 @@ use std::io::Write as _;
 use table::Table;
 
 pub(crate) const HELP: &str =
-    "Where a server on this machine has no keys, nothing but the command is needed. Where it has, either name its
-configuration file, and a token is made for the occasion, or give one that grants admin, or moderate for the room.
+    "A server on this machine that has no keys needs nothing but the command. For one that has, name
+its configuration file, and a token is made for the occasion; or give a token that grants
+admin, or moderate for the room.
 
 Examples:
   colloquy room ls
