@@ -7,6 +7,7 @@ pub mod api;
 pub mod driver;
 pub mod engine;
 mod forward;
+mod keys;
 mod negotiate;
 mod room;
 pub mod transport;

@@ -1,8 +1,8 @@
 //! Feedback on one stream: lost packets, lost pictures, and the receiver's idea of the bandwidth.
 
-use super::packet::{
-    FORMAT_APPLICATION, FORMAT_FIR, FORMAT_NACK, FORMAT_PLI, PAYLOAD_SPECIFIC_FEEDBACK, RtcpPacket,
-    TRANSPORT_LAYER_FEEDBACK, begin, finish,
+use super::framing::{
+    FORMAT_APPLICATION, FORMAT_FIR, FORMAT_NACK, FORMAT_PLI, PAYLOAD_SPECIFIC_FEEDBACK, TRANSPORT_LAYER_FEEDBACK,
+    begin, finish,
 };
 use super::source::words;
 use crate::ParseError;
@@ -96,12 +96,6 @@ fn split_pair(sequences: &[u16]) -> Option<(u16, u16, &[u16])> {
     Some((pid, blp, rest))
 }
 
-/// RFC 4585 6.3.1.
-pub(super) fn parse_pli(mut body: Reader<'_>) -> Result<RtcpPacket<'_>, ParseError> {
-    let (sender_ssrc, media_ssrc) = parse_ssrcs(&mut body)?;
-    Ok(RtcpPacket::PictureLoss { sender_ssrc, media_ssrc })
-}
-
 /// Appends a picture loss indication (RFC 4585 6.3.1).
 pub fn write_pli(out: &mut Vec<u8>, sender_ssrc: u32, media_ssrc: u32) {
     let start = begin_feedback(out, (PAYLOAD_SPECIFIC_FEEDBACK, FORMAT_PLI), sender_ssrc, media_ssrc);
@@ -170,11 +164,11 @@ impl<'a> Remb<'a> {
 }
 
 /// Application layer feedback (RFC 4585 6.4) is REMB if it says so.
-pub(super) fn parse_application(mut body: Reader<'_>) -> Result<RtcpPacket<'_>, ParseError> {
+pub(super) fn parse_application(mut body: Reader<'_>) -> Result<Option<Remb<'_>>, ParseError> {
     let (sender_ssrc, _) = parse_ssrcs(&mut body)?;
     match body.array("REMB cut") {
-        Ok(REMB_ID) => Remb::parse(sender_ssrc, body).map(RtcpPacket::Remb),
-        _ => Ok(RtcpPacket::Other { packet_type: PAYLOAD_SPECIFIC_FEEDBACK }),
+        Ok(REMB_ID) => Remb::parse(sender_ssrc, body).map(Some),
+        _ => Ok(None),
     }
 }
 

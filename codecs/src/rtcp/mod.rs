@@ -1,6 +1,7 @@
 //! RTCP: compound packets and what is in them (RFC 3550 6, RFC 4585, RFC 5104, REMB, transport-wide feedback).
 
 mod feedback;
+mod framing;
 mod packet;
 mod report;
 mod source;

@@ -1,25 +1,13 @@
 //! A compound packet and the packets in it.
 
+use super::framing::{
+    BYE, FORMAT_APPLICATION, FORMAT_FIR, FORMAT_NACK, FORMAT_PLI, FORMAT_TRANSPORT_WIDE, PAYLOAD_SPECIFIC_FEEDBACK,
+    RECEIVER_REPORT, SENDER_REPORT, SOURCE_DESCRIPTION, TRANSPORT_LAYER_FEEDBACK,
+};
 use super::{Bye, FullIntra, Nack, ReceiverReport, Remb, SenderReport, TransportFeedback};
 use super::{feedback, source};
 use crate::ParseError;
 use crate::reader::Reader;
-
-/// Packet types (RFC 3550 12.1, RFC 4585 6.1).
-pub(super) const SENDER_REPORT: u8 = 200;
-pub(super) const RECEIVER_REPORT: u8 = 201;
-pub(super) const SOURCE_DESCRIPTION: u8 = 202;
-pub(super) const BYE: u8 = 203;
-pub(super) const TRANSPORT_LAYER_FEEDBACK: u8 = 205;
-pub(super) const PAYLOAD_SPECIFIC_FEEDBACK: u8 = 206;
-
-/// Feedback formats: the count field of transport layer (RFC 4585 6.2, transport-wide draft 3.1)...
-pub(super) const FORMAT_NACK: u8 = 1;
-pub(super) const FORMAT_TRANSPORT_WIDE: u8 = 15;
-/// ...and of payload-specific feedback (RFC 4585 6.3, RFC 5104 4.3.1).
-pub(super) const FORMAT_PLI: u8 = 1;
-pub(super) const FORMAT_FIR: u8 = 4;
-pub(super) const FORMAT_APPLICATION: u8 = 15;
 
 /// One RTCP packet of a compound. Everything in it was checked against the packet's length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +89,7 @@ fn parse<'a>(reader: &mut Reader<'a>) -> Result<RtcpPacket<'a>, ParseError> {
     parse_body(packet_type, first & 0x1F, Reader::at(body, body_offset))
 }
 
-fn parse_body(packet_type: u8, count: u8, body: Reader<'_>) -> Result<RtcpPacket<'_>, ParseError> {
+fn parse_body(packet_type: u8, count: u8, mut body: Reader<'_>) -> Result<RtcpPacket<'_>, ParseError> {
     match (packet_type, count) {
         (SENDER_REPORT, _) => SenderReport::parse(count, body).map(RtcpPacket::SenderReport),
         (RECEIVER_REPORT, _) => ReceiverReport::parse(count, body).map(RtcpPacket::ReceiverReport),
@@ -111,9 +99,14 @@ fn parse_body(packet_type: u8, count: u8, body: Reader<'_>) -> Result<RtcpPacket
         (TRANSPORT_LAYER_FEEDBACK, FORMAT_TRANSPORT_WIDE) => {
             TransportFeedback::parse(body).map(RtcpPacket::TransportFeedback)
         }
-        (PAYLOAD_SPECIFIC_FEEDBACK, FORMAT_PLI) => feedback::parse_pli(body),
+        (PAYLOAD_SPECIFIC_FEEDBACK, FORMAT_PLI) => {
+            let (sender_ssrc, media_ssrc) = feedback::parse_ssrcs(&mut body)?;
+            Ok(RtcpPacket::PictureLoss { sender_ssrc, media_ssrc })
+        }
         (PAYLOAD_SPECIFIC_FEEDBACK, FORMAT_FIR) => FullIntra::parse(body).map(RtcpPacket::FullIntra),
-        (PAYLOAD_SPECIFIC_FEEDBACK, FORMAT_APPLICATION) => feedback::parse_application(body),
+        (PAYLOAD_SPECIFIC_FEEDBACK, FORMAT_APPLICATION) => {
+            Ok(feedback::parse_application(body)?.map_or(RtcpPacket::Other { packet_type }, RtcpPacket::Remb))
+        }
         _ => Ok(RtcpPacket::Other { packet_type }),
     }
 }
@@ -125,29 +118,4 @@ fn strip_padding(body: &[u8], offset: usize) -> Result<&[u8], ParseError> {
         _ => None,
     };
     kept.and_then(|kept| body.get(..kept)).ok_or(ParseError::new("RTCP pad count out of range", offset))
-}
-
-/// Appends a packet header whose length is not known yet; [`finish`] fills it in. Returns where the packet begins.
-pub(super) fn begin(out: &mut Vec<u8>, packet_type: u8, count: u8) -> usize {
-    let start = out.len();
-    out.extend_from_slice(&[0x80 | (count & 0x1F), packet_type, 0, 0]);
-    start
-}
-
-/// Pads the packet that begins at `start` to whole words, with the P bit if need be, and fills in its length.
-pub(super) fn finish(out: &mut Vec<u8>, start: usize) {
-    let len = out.len() - start;
-    let padded = len.next_multiple_of(4);
-    let pad = padded - len;
-    out.resize(start + padded, 0);
-    if let (1.., Some(last)) = (pad, out.last_mut()) {
-        *last = pad as u8; // 1..=3
-    }
-    let words = u16::try_from(padded / 4 - 1).expect("every writer bounds its lists far below 256 KiB");
-    let [w0, w1] = words.to_be_bytes();
-    let Some([first, _, l0, l1]) = out.get_mut(start..).and_then(|packet| packet.first_chunk_mut()) else {
-        unreachable!("begin() wrote these four bytes");
-    };
-    *first |= u8::from(pad > 0) << 5;
-    (*l0, *l1) = (w0, w1);
 }

@@ -1,6 +1,6 @@
 //! Sender and receiver reports (RFC 3550 6.4).
 
-use super::packet::{RECEIVER_REPORT, SENDER_REPORT, begin, finish};
+use super::framing::{RECEIVER_REPORT, SENDER_REPORT, begin, finish};
 use crate::ParseError;
 use crate::reader::Reader;
 

@@ -1,6 +1,6 @@
 //! Sources coming and going: source descriptions (RFC 3550 6.5) and goodbyes (RFC 3550 6.6).
 
-use super::packet::{BYE, SOURCE_DESCRIPTION, begin, finish};
+use super::framing::{BYE, SOURCE_DESCRIPTION, begin, finish};
 use crate::ParseError;
 use crate::reader::Reader;
 

@@ -1,7 +1,7 @@
 //! Writing transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 3.1).
 
 use super::feedback::begin_feedback;
-use super::packet::{FORMAT_TRANSPORT_WIDE, TRANSPORT_LAYER_FEEDBACK, finish};
+use super::framing::{FORMAT_TRANSPORT_WIDE, TRANSPORT_LAYER_FEEDBACK, finish};
 
 /// One feedback packet with its headers below stays within the 1200 bytes that every path takes.
 const MAX_PACKET_LEN: usize = 1200;

@@ -1,7 +1,7 @@
 //! Which addresses clients are offered.
 
 use super::config::{DriverConfig, StartError};
-use super::self_test::{Finding, Severity};
+use super::finding::{Finding, Severity};
 use crate::api::AdvertisedAddress;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 

@@ -3,9 +3,9 @@
 //! A binding request says whose it is by its USERNAME, and needs no memory. Everything else follows the path that the owner
 //! announced when ICE validated it.
 
+use super::message::Message;
 use super::stun;
 use super::tcp::Stray;
-use super::worker::Message;
 use crate::engine::PathChange;
 use crate::wire::Path;
 use mio::Waker;

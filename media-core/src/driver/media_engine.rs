@@ -5,9 +5,10 @@ use super::bind::{self, Sockets};
 use super::config::{DriverConfig, StartError};
 use super::crossing::{self, Crossing};
 use super::directory::Directory;
+use super::message::Message;
 use super::station::EventSink;
 use super::sys;
-use super::worker::{self, Message, Setup, Shared};
+use super::worker::{self, Setup, Shared};
 use crate::api::{
     AdvertisedAddress, Command, EngineConfig, Event, JoinError, NegotiateError, PeerId, Reply, SubscribeError,
     TrackError, WorkerTotals,

@@ -10,7 +10,9 @@ mod bind;
 mod config;
 mod crossing;
 mod directory;
+mod finding;
 mod media_engine;
+mod message;
 mod runs;
 mod self_test;
 mod socket;
@@ -23,6 +25,7 @@ mod testing;
 mod worker;
 
 pub use config::{DriverConfig, MAX_WORKERS, StartError};
+pub use finding::{Finding, Severity};
 pub use media_engine::MediaEngine;
-pub use self_test::{Finding, Severity, self_test};
+pub use self_test::self_test;
 pub use socket::{Arrivals, SendOutcome, SocketOptions, UdpReceiver, UdpSender, UdpSocket};

@@ -3,6 +3,7 @@
 use super::addresses::{self, Offered};
 use super::bind::{Sockets, bind, short_buffers};
 use super::config::DriverConfig;
+use super::finding::{Finding, Severity};
 use std::fmt;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -12,43 +13,6 @@ const PROBE_WAIT: Duration = Duration::from_millis(200);
 
 /// What a probe says, so that nothing else is taken for it.
 const PROBE: &[u8] = b"colloquy self-test";
-
-/// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Good to know.
-    Note,
-    /// Some clients may not get through, or not as well as they could.
-    Warning,
-    /// The media engine does not start, or nobody gets through.
-    Error,
-}
-
-/// One thing that the self-test found, in plain words, with what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// How much it matters.
-    pub severity: Severity,
-    /// A sentence or two.
-    pub text: String,
-}
-
-impl Finding {
-    pub(super) fn new(severity: Severity, text: impl Into<String>) -> Self {
-        Self { severity, text: text.into() }
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            Severity::Note => "note",
-            Severity::Warning => "warning",
-            Severity::Error => "error",
-        };
-        write!(f, "{severity}: {}", self.text)
-    }
-}
 
 /// Tells which addresses clients will be offered and what stands in their way. Binds the ports for a moment, so run it before
 /// [`MediaEngine::start`](super::MediaEngine::start), not beside it. Takes a few milliseconds; 200 more for each address that does

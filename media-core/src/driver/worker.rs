@@ -2,14 +2,14 @@
 
 use super::bind::Sockets;
 use super::crossing::Crossing;
+use super::message::Message;
 use super::socket::UdpReceiver;
 use super::station::{EventSink, Station};
 use super::sys;
-use super::tcp::{self, Admission, Stray, TcpEgress, TcpIngress};
+use super::tcp::{self, Admission, TcpEgress, TcpIngress};
 use crate::api::{Command, DropCause, EngineConfig, WorkerStats};
 use crate::engine::{Engine, PathChange};
 use crate::transport::Certificate;
-use crate::wire::Path;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use std::cell::RefCell;
@@ -48,17 +48,6 @@ pub(super) const WAKER: Token = Token(0);
 const LISTENER: Token = Token(1);
 /// Tokens from here on are UDP sockets.
 const FIRST_SOCKET: usize = 2;
-
-/// What is sent to a worker.
-#[derive(Debug)]
-pub(super) enum Message {
-    /// From outside.
-    Command(Command),
-    /// From another worker: a path is its, or is no more.
-    Route { path: Path, owner: u8, added: bool },
-    /// From another worker: a connection that is ours.
-    Stray(Stray),
-}
 
 /// What a worker shares with those who send to it.
 #[derive(Debug, Default)]

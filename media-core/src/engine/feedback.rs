@@ -1,10 +1,11 @@
 //! RTCP (RFC 3550, RFC 4585): what receivers and publishers tell us, and what we tell them.
 
 use super::Engine;
-use super::peer::{Peer, PeerKey, Stream};
+use super::peer::{Peer, Stream};
 use super::ticks::NACK_INTERVAL;
 use crate::api::{DropCause, Event, TransportState};
-use crate::forward::{ConsumerKey, Reception, SenderClock};
+use crate::forward::{Reception, SenderClock};
+use crate::keys::{ConsumerKey, PeerKey};
 use crate::transport::srtp::OpenError;
 use crate::wire::Outbox;
 use colloquy_codecs::rtcp::{self, Nack, ReportBlock, RtcpPacket};

@@ -1,10 +1,11 @@
 //! A datagram's way in: whose it is, opened, understood, and sent on to everyone who may have it. The hot path.
 
 use super::Engine;
-use super::peer::{PeerKey, Stream};
+use super::peer::Stream;
 use super::ticks::{FEEDBACK_INTERVAL, NACK_INTERVAL};
 use crate::api::{DropCause, MediaKind};
-use crate::forward::{Arrived, MediaPacket, ProducerKey};
+use crate::forward::{Arrived, MediaPacket};
+use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::Extension;
 use crate::transport::demux::{self, Protocol};
 use crate::transport::srtp::OpenError;

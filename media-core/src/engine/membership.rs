@@ -1,12 +1,12 @@
 //! Who is in, what he shows, what he sees: joining, leaving, subscribing, muting, figures.
 
 use super::Engine;
-use super::peer::{Peer, PeerKey};
+use super::peer::Peer;
 use crate::api::{
     CloseCause, Event, JoinError, Mute, PeerId, PeerStats, Permissions, RoomId, RoomStats, SubscribeError, TrackError,
     TrackId, TrackInfo, TransportState,
 };
-use crate::forward::{ConsumerKey, ProducerKey};
+use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
 use crate::room::Room;
 use crate::transport::srtp::Profile;
 use crate::wire::Outbox;
@@ -39,7 +39,7 @@ impl Engine {
         Ok(self.tracks_of(room_key))
     }
 
-    fn tracks_of(&self, room: crate::room::RoomKey) -> Vec<TrackInfo> {
+    fn tracks_of(&self, room: RoomKey) -> Vec<TrackInfo> {
         let peers = self.rooms.get(room).map(|r| r.peers.as_slice()).unwrap_or_default();
         peers
             .iter()

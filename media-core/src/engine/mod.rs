@@ -13,11 +13,10 @@ mod peer;
 mod tests;
 mod ticks;
 
-pub(crate) use peer::PeerKey;
-
 use crate::api::{CloseCause, Command, EngineConfig, Event, PeerId, RoomId, TrackId, WorkerTotals};
-use crate::forward::{Consumer, ConsumerKey, Producer, ProducerKey};
-use crate::room::{Room, RoomKey};
+use crate::forward::{Consumer, Producer};
+use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
+use crate::room::Room;
 use crate::transport::{Certificate, DtlsSettings};
 use crate::wire::{Datagram, Outbox, Path};
 use peer::Peer;

@@ -1,16 +1,16 @@
 //! Carrying out offers: what a description asks for becomes transports, tracks and places.
 
 use super::Engine;
-use super::peer::{PeerKey, Section, Stream};
+use super::peer::{Section, Stream};
 use crate::api::{
     Answer, Event, Fragment, IceMode, Mute, NegotiateError, Offer, PeerId, Source, Subscriptions, TrackId, TrackInfo,
 };
-use crate::forward::{Consumer, ConsumerKey, Producer, ProducerKey};
+use crate::forward::{Consumer, Producer};
+use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
 use crate::negotiate::{
     AnswerPlan, BadOffer, Direction, OfferedSection, ParsedOffer, PlaceLine, SectionPlan, read_fragment, write_answer,
     write_fragment,
 };
-use crate::room::RoomKey;
 use crate::transport::Transport;
 use crate::wire::Outbox;
 use rand::Rng;

@@ -1,25 +1,13 @@
 //! One participant in the engine: his transport, what he publishes, where he receives.
 
 use crate::api::{PeerId, Permissions};
-use crate::forward::{Arrivals, ConsumerKey, ProducerKey};
+use crate::forward::Arrivals;
+use crate::keys::{ConsumerKey, ProducerKey, RoomKey};
 use crate::negotiate::{Extension, ExtensionIds};
-use crate::room::RoomKey;
 use crate::transport::Transport;
 use crate::wire::Path;
 use rustc_hash::FxHashMap;
 use std::time::{Duration, Instant};
-
-slotmap::new_key_type! {
-    /// A participant in the engine.
-    pub(crate) struct PeerKey;
-}
-
-impl PeerKey {
-    /// The flow of his datagrams: his slot's number, which nobody else has while he is here.
-    pub(super) fn flow(self) -> u32 {
-        slotmap::Key::data(&self).as_ffi() as u32
-    }
-}
 
 /// What an SSRC of a publisher carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! What is done when its time comes: a queue of deadlines, and for each participant and room what is due.
 
-use super::peer::{Peer, PeerKey, RETRANSMISSIONS_PER_S};
+use super::peer::{Peer, RETRANSMISSIONS_PER_S};
 use super::{Engine, PathChange};
 use crate::api::{CloseCause, Event, MediaKind, Source, TransportState};
-use crate::forward::ProducerKey;
-use crate::room::{RoomKey, SPEAKERS_TICK};
+use crate::keys::{PeerKey, ProducerKey, RoomKey};
+use crate::room::SPEAKERS_TICK;
 use crate::transport::Change;
 use crate::wire::{Outbox, Path};
 use std::cmp::Ordering;

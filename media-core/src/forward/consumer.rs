@@ -1,10 +1,9 @@
 //! A receiving place: one continuous stream of packets towards one receiver, whatever it shows.
 
-use super::ProducerKey;
 use super::producer::{MediaPacket, SenderClock};
 use super::ring::Kept;
 use crate::api::{MediaKind, SendStats, TrackId};
-use crate::engine::PeerKey;
+use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::{CodecEntry, Extension, ExtensionIds, Format, matching};
 use colloquy_codecs::rtcp::{ReportBlock, write_sdes_cname, write_sender_report};
 use colloquy_codecs::rtp::{HeaderFields, write_header};

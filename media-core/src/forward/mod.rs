@@ -13,10 +13,3 @@ pub(crate) use arrivals::Arrivals;
 pub(crate) use consumer::Consumer;
 pub(crate) use producer::{Arrived, MediaPacket, Producer, SenderClock};
 pub(crate) use reception::Reception;
-
-slotmap::new_key_type! {
-    /// A producer in the engine.
-    pub(crate) struct ProducerKey;
-    /// A consumer in the engine.
-    pub(crate) struct ConsumerKey;
-}

@@ -1,15 +1,14 @@
 //! A published track: what comes in once, for all its receivers.
 
-use super::ConsumerKey;
 use super::keyframe::KeyframeRequests;
 use super::nack::{Gap, Nacker};
 use super::reception::Reception;
 use super::ring::Ring;
 use super::seen::Seen;
 use crate::api::{Limits, MediaKind, ReceiveStats, TrackInfo};
-use crate::engine::PeerKey;
+use crate::keys::{ConsumerKey, PeerKey, RoomKey};
 use crate::negotiate::{CodecEntry, Format};
-use crate::room::{Meter, RoomKey};
+use crate::room::Meter;
 use colloquy_codecs::payload::starts_keyframe;
 use std::time::Instant;
 

@@ -2,9 +2,8 @@
 
 use super::codec::CodecEntry;
 use super::extension::{Extension, ExtensionIds};
-use super::offer::{Direction, OfferedSection};
+use super::offer::{Direction, DtlsRole, OfferedSection};
 use crate::api::{AdvertisedAddress, MediaKind};
-use crate::transport::Role;
 use std::fmt::Write as _;
 
 /// What was decided about an offer.
@@ -17,7 +16,7 @@ pub(crate) struct AnswerPlan<'a> {
     pub(crate) ufrag: &'a str,
     pub(crate) password: &'a str,
     pub(crate) fingerprint: &'a str,
-    pub(crate) role: Role,
+    pub(crate) role: DtlsRole,
     pub(crate) addresses: &'a [AdvertisedAddress],
     pub(crate) sections: Vec<SectionPlan<'a>>,
 }
@@ -123,7 +122,7 @@ fn transport(sdp: &mut String, plan: &AnswerPlan<'_>) {
     line(sdp, format_args!("a=ice-pwd:{}", plan.password));
     line(sdp, format_args!("a=ice-options:trickle"));
     line(sdp, format_args!("a=fingerprint:sha-256 {}", plan.fingerprint));
-    line(sdp, format_args!("a=setup:{}", if plan.role == Role::Active { "active" } else { "passive" }));
+    line(sdp, format_args!("a=setup:{}", if plan.role == DtlsRole::Active { "active" } else { "passive" }));
     candidates(sdp, plan.addresses);
 }
 

@@ -13,4 +13,4 @@ pub(crate) use answer::{AnswerPlan, PlaceLine, SectionPlan, write as write_answe
 pub(crate) use codec::{CodecEntry, Format, matching};
 pub(crate) use extension::{Extension, ExtensionIds};
 pub(crate) use fragment::{read as read_fragment, write as write_fragment};
-pub(crate) use offer::{BadOffer, Direction, Fingerprint, OfferedSection, ParsedOffer, SetupRole};
+pub(crate) use offer::{BadOffer, Direction, DtlsRole, Fingerprint, OfferedSection, ParsedOffer, SetupRole};

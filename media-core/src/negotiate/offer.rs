@@ -65,6 +65,15 @@ pub(crate) enum SetupRole {
     Passive,
 }
 
+/// Which side opens the handshake (RFC 8842 section 5: `a=setup`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DtlsRole {
+    /// We wait for the ClientHello: what we choose whenever we may.
+    Passive,
+    /// We send it.
+    Active,
+}
+
 /// A certificate's fingerprint (RFC 8122).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fingerprint {

@@ -1,6 +1,5 @@
 use super::*;
 use crate::api::{AdvertisedAddress, Codec, Limits, MediaKind};
-use crate::transport::Role;
 use proptest::prelude::*;
 
 const CHROMIUM: &str = include_str!("fixtures/chromium-156.sdp");
@@ -65,7 +64,7 @@ fn an_answer_repeats_what_was_taken_and_refuses_the_rest() {
         ufrag: "ufrag",
         password: "a password of ours, long enough",
         fingerprint: "AA:BB",
-        role: Role::Passive,
+        role: DtlsRole::Passive,
         addresses: &addresses,
         sections,
     });

@@ -5,13 +5,8 @@ mod speakers;
 pub(crate) use speakers::{Meter, Speakers, TICK as SPEAKERS_TICK};
 
 use crate::api::RoomId;
-use crate::engine::PeerKey;
+use crate::keys::PeerKey;
 use std::time::Instant;
-
-slotmap::new_key_type! {
-    /// A room in the engine.
-    pub(crate) struct RoomKey;
-}
 
 /// One room.
 #[derive(Debug)]

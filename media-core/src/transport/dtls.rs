@@ -3,19 +3,10 @@
 use super::certificate::{Certificate, fingerprint};
 use super::srtp::{self, Profile, SrtpReceiver, SrtpSender};
 use crate::api::DtlsVersions;
-use crate::negotiate::Fingerprint;
+use crate::negotiate::{DtlsRole as Role, Fingerprint};
 use dimpl::{Config, Dtls, Output, SrtpProfile};
 use std::sync::Arc;
 use std::time::Instant;
-
-/// Which side opens the handshake (RFC 8842 section 5: `a=setup`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// We wait for the ClientHello: what we choose whenever we may.
-    Passive,
-    /// We send it.
-    Active,
-}
 
 /// What came of a handshake.
 #[derive(Debug)]

@@ -8,10 +8,10 @@ mod ice;
 pub mod srtp;
 
 pub use certificate::{Certificate, CertificateError};
-pub(crate) use dtls::{Role, Settings as DtlsSettings};
+pub(crate) use dtls::Settings as DtlsSettings;
 
 use crate::api::{EngineConfig, TransportState};
-use crate::negotiate::{ParsedOffer, SetupRole};
+use crate::negotiate::{DtlsRole as Role, ParsedOffer, SetupRole};
 use crate::wire::{Outbox, Path};
 use dtls::{DtlsEvent, DtlsSession};
 use ice::{Ice, IceEvent};

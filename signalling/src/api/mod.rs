@@ -94,12 +94,6 @@ impl Signalling {
         self.intake.sink()
     }
 
-    /// The whole HTTP API, with WebSocket, WHIP and WHEP. The server that runs it must provide
-    /// `ConnectInfo<SocketAddr>`: `router.into_make_service_with_connect_info::<SocketAddr>()`.
-    pub fn router(self: &Arc<Self>) -> axum::Router {
-        crate::http::router(self.clone())
-    }
-
     /// Takes nobody in any more, and tells everyone that the server stops in so many seconds.
     pub fn drain(&self, seconds: u64) {
         tracing::info!(seconds, "draining");

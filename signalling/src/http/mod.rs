@@ -50,6 +50,14 @@ pub type AppState = Arc<Signalling>;
 )]
 struct Document;
 
+impl Signalling {
+    /// The whole HTTP API, with WebSocket, WHIP and WHEP. The server that runs it must provide
+    /// `ConnectInfo<SocketAddr>`: `router.into_make_service_with_connect_info::<SocketAddr>()`.
+    pub fn router(self: &Arc<Self>) -> axum::Router {
+        router(self.clone())
+    }
+}
+
 /// The whole API. Needs `ConnectInfo<SocketAddr>` from the server that runs it.
 pub fn router(state: AppState) -> Router {
     let (api, mut document) = OpenApiRouter::with_openapi(Document::openapi())
