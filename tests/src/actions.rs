@@ -2,11 +2,11 @@
 
 use crate::net::Link;
 use crate::world::World;
-use colloquy_bench::client::{ClientConfig, Pace};
+use colloquy_bench::client::{Client, ClientCertificate, ClientConfig, Pace};
 use colloquy_media_core::api::TrackId;
 use colloquy_media_core::api::{
-    Answer, Codec, Command, JoinError, MediaKind, Mute, NegotiateError, Offer, PeerId, Permissions, RoomId, RoomStats,
-    SubscribeError, Subscriptions, TrackError, TrackInfo,
+    Answer, Codec, Command, Fragment, JoinError, MediaKind, Mute, NegotiateError, Offer, PeerId, Permissions, RoomId,
+    RoomStats, SubscribeError, Subscriptions, TrackError, TrackInfo,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -231,6 +231,49 @@ impl World {
     pub fn restart_ice(&mut self, peer: PeerId) {
         self.client(peer).restart_ice();
         self.offer(peer).expect("the offer is answered");
+    }
+
+    /// New ICE credentials on both sides, by a trickle fragment as WHIP and WHEP send it.
+    ///
+    /// # Panics
+    /// When the engine does not restart.
+    pub fn restart_ice_by_fragment(&mut self, peer: PeerId) {
+        self.client(peer).restart_ice();
+        let (ufrag, password) = self.people[&peer].client.ice_credentials();
+        let sdpfrag =
+            format!("a=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n");
+        let answer = self.ask(|reply| Command::Fragment { peer, sdpfrag, reply });
+        let Ok(Fragment::Restarted { sdpfrag, .. }) = answer else { panic!("no restart, but {answer:?}") };
+        let all = |name: &str| -> Vec<String> {
+            sdpfrag.lines().filter_map(|line| line.strip_prefix(name)).map(str::to_owned).collect()
+        };
+        let (ufrag, password, candidates) = (all("a=ice-ufrag:"), all("a=ice-pwd:"), all("a=candidate:"));
+        let now = self.now;
+        self.client(peer).accept_fragment(now, &ufrag[0], &password[0], &candidates);
+        self.pump(peer);
+    }
+
+    /// The person's page is loaded anew: another client with another certificate takes his place, and publishes and wants the
+    /// same. The track ids are new.
+    ///
+    /// # Panics
+    /// When the engine does not take its offer.
+    pub fn reload(&mut self, peer: PeerId, codecs: &[Codec]) {
+        let mut config = self.client_config(peer);
+        config.seed ^= u64::from(self.client(peer).local().port()) << 32;
+        config.certificate = ClientCertificate::generate();
+        self.checks.note_new_keys(peer);
+        let before = self.people[&peer].external;
+        self.set_external(peer, config.local);
+        assert_ne!(before, config.local, "a new socket has a new port");
+        let person = self.people.get_mut(&peer).expect("he joined");
+        person.client = Client::new(config);
+        person.wanted.clear();
+        person.published.clear();
+        for codec in codecs {
+            self.client(peer).publish(*codec, pace(*codec));
+        }
+        self.watch_everyone(peer);
     }
 
     /// The person's machine gets another address, and his client knows.

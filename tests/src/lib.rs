@@ -4,6 +4,7 @@
 //! up what happens from a seed.
 
 pub mod actions;
+mod carry;
 pub mod checks;
 pub mod net;
 pub mod scenario;

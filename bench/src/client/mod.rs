@@ -12,6 +12,7 @@ mod receive;
 mod rtcp;
 mod sdp;
 mod send;
+mod session;
 mod srtp_out;
 mod transmit;
 
@@ -24,7 +25,7 @@ pub use send::{Pace, SendStats};
 pub use transmit::Transmit;
 
 use colloquy_media_core::api::{Codec, MediaKind};
-use colloquy_media_core::transport::srtp::{self, Profile, SrtpReceiver};
+use colloquy_media_core::transport::srtp::{Profile, SrtpReceiver};
 use dtls::{Association, Setup, Told};
 use ice::Ice;
 use rand::rngs::StdRng;
@@ -259,10 +260,17 @@ impl Client {
         self.ice.restart(&mut self.rng);
     }
 
-    /// New ICE credentials as the trickle fragment of WHIP (RFC 9725 section 4.3.2): user name fragment and password.
+    /// The credentials that a trickle fragment tells (RFC 9725 section 4.3.3): user name fragment and password.
     #[must_use]
     pub fn ice_credentials(&self) -> (&str, &str) {
         (self.ice.ufrag(), self.ice.password())
+    }
+
+    /// Takes what a fragment tells of the server: its new credentials, and the values of its `a=candidate` lines.
+    pub fn accept_fragment(&mut self, now: Instant, ufrag: &str, password: &str, candidates: &[String]) {
+        self.ice.set_remote(ufrag, password, candidates);
+        self.ice.handle_timeout(now);
+        self.settle(now);
     }
 
     /// The client's network changed: it sends from `local` from now on, and its checks tell the server.
@@ -345,59 +353,5 @@ impl Client {
             association.close(&mut self.told);
         }
         self.after_dtls(now, None);
-    }
-
-    /// Whether the ClientHello may leave: once there is somewhere to send it.
-    fn may_handshake(&self) -> bool {
-        !self.is_dtls_client || self.ice.route().is_some()
-    }
-
-    /// After every input: nominations, checks, handshake.
-    fn settle(&mut self, now: Instant) {
-        self.ice.drain(&mut self.out.queue);
-        self.out.route = self.ice.route();
-        if self.may_handshake()
-            && let Some(association) = &mut self.association
-        {
-            association.handle_timeout(now, &mut self.told);
-        }
-        self.after_dtls(now, None);
-    }
-
-    fn after_dtls(&mut self, now: Instant, fallback: Option<Route>) {
-        for told in std::mem::take(&mut self.told) {
-            match told {
-                Told::Send(bytes) => self.out.send_plain(bytes, fallback),
-                Told::Keys(material, profile) => self.take_keys(&material, profile),
-                Told::Connected => self.connected(now),
-                Told::Closed => {
-                    self.state = ClientState::Closed;
-                    self.tracks.iter_mut().for_each(SendTrack::stop);
-                    self.report_at = None;
-                }
-            }
-        }
-    }
-
-    fn take_keys(&mut self, material: &[u8], profile: dimpl::SrtpProfile) {
-        let profile = match profile {
-            dimpl::SrtpProfile::AEAD_AES_128_GCM => Profile::AeadAes128Gcm,
-            dimpl::SrtpProfile::AEAD_AES_256_GCM => Profile::AeadAes256Gcm,
-            _ => Profile::Aes128CmSha1_80,
-        };
-        if let Ok((sender, receiver)) = srtp::contexts(profile, material, self.is_dtls_client) {
-            self.out.sender = Some(sender);
-            self.srtp = Some(receiver);
-            self.profile = Some(profile);
-        }
-    }
-
-    fn connected(&mut self, now: Instant) {
-        self.state = ClientState::Connected;
-        self.connected_at = Some(now);
-        self.report_at = Some(now + REPORT_INTERVAL);
-        for track in &mut self.tracks {
-            track.start(now);
-        }
     }
 }

@@ -32,6 +32,30 @@ fn an_ice_restart_keeps_the_media() {
 }
 
 #[test]
+fn an_ice_restart_by_a_fragment_keeps_the_media() {
+    let (mut world, people) = call(7);
+    for _ in 0..2 {
+        world.restart_ice_by_fragment(people[0]);
+        assert_eq!(world.matrix(&people, SECOND), BOTH);
+    }
+    world.change_address(people[0]);
+    world.restart_ice_by_fragment(people[0]);
+    world.run(2 * SECOND);
+    assert_eq!(world.matrix(&people, SECOND), BOTH);
+}
+
+#[test]
+fn a_page_that_is_loaded_anew_takes_the_place_of_the_old_one() {
+    let (mut world, people) = call(8);
+    world.reload(people[0], &[Codec::Opus]);
+    assert!(world.run_until(5 * SECOND, |world| world.person(people[0]).client.is_connected()));
+    assert_eq!(world.matrix(&people, SECOND), ". a\n. .\n", "the new page hears; nobody asked for its new track yet");
+    world.watch_everyone(people[1]);
+    assert_eq!(world.matrix(&people, SECOND), BOTH);
+    assert_eq!(world.totals().tracks, 2);
+}
+
+#[test]
 fn a_client_that_changes_its_address_keeps_its_media() {
     let (mut world, people) = call(2);
     world.change_address(people[0]);

@@ -1,0 +1,115 @@
+//! What is under way, carried to where it goes; and what comes of it.
+
+use crate::checks::Delivery;
+use crate::net::{Destination, Flying};
+use crate::world::{Heard, SERVER, World};
+use colloquy_media_core::api::{Event, PeerId};
+
+/// Calls of one timeout at most, before it counts as stuck.
+const MAX_SPIN: usize = 64;
+
+impl World {
+    pub(crate) fn engine_timeout(&mut self) {
+        let mut calls = 0;
+        while self.engine.next_deadline().is_some_and(|at| at <= self.now) {
+            calls += 1;
+            assert!(calls <= MAX_SPIN, "the engine's next deadline stays in the past");
+            self.engine.handle_timeout(self.now, &mut self.outbox);
+            self.after_engine();
+        }
+    }
+
+    pub(crate) fn client_timeout(&mut self, peer: PeerId) {
+        let Some(person) = self.people.get_mut(&peer).filter(|person| person.present) else { return };
+        let mut calls = 0;
+        while person.client.next_deadline().is_some_and(|at| at <= self.now) {
+            calls += 1;
+            assert!(calls <= MAX_SPIN, "a client's next deadline stays in the past: a defect of the simulator");
+            person.client.handle_timeout(self.now);
+        }
+        self.pump(peer);
+    }
+
+    /// Puts what a client wants sent into the air.
+    pub(crate) fn pump(&mut self, peer: PeerId) {
+        let Self { people, air, recorded, now, .. } = self;
+        let Some(person) = people.get_mut(&peer) else { return };
+        while let Some(datagram) = person.client.poll_transmit() {
+            // From an address that he has left, nothing goes out any more.
+            if person.present && datagram.local == person.client.local() {
+                if let Some(recorded) = recorded {
+                    recorded.push((person.external, datagram.bytes.clone()));
+                }
+                for due in person.up.arrivals(*now, datagram.bytes.len()) {
+                    let to = Destination::Engine { from: person.external, peer };
+                    air.send(due, to, datagram.bytes.clone());
+                }
+            }
+            person.client.recycle(datagram);
+        }
+    }
+
+    pub(crate) fn deliver(&mut self, flying: Flying) {
+        match flying.to {
+            Destination::Engine { from, peer } => {
+                // What a client sends is genuine; the checks remember where its STUN came from.
+                self.checks.note_client_datagram(from, peer, &flying.bytes);
+                self.inject(from, &flying.bytes);
+            }
+            Destination::Client { peer, through } => {
+                let mut bytes = flying.bytes;
+                let Some(person) = self.people.get_mut(&peer).filter(|p| p.present && p.external == through) else {
+                    return;
+                };
+                let local = person.client.local();
+                person.client.handle_datagram(self.now, local, SERVER, &mut bytes);
+                self.note_received(peer);
+                self.pump(peer);
+            }
+        }
+    }
+
+    fn note_received(&mut self, peer: PeerId) {
+        let Some(person) = self.people.get_mut(&peer) else { return };
+        let received = person.client.take_received();
+        for packet in received {
+            if let Some(stamp) = packet.stamp {
+                let heard = person
+                    .heard
+                    .entry((PeerId(stamp.source), stamp.track))
+                    .or_insert(Heard { packets: 0, last: packet.at });
+                heard.packets += 1;
+                heard.last = packet.at;
+            }
+            let mid = person.client.place_mids().nth(packet.place).unwrap_or_default();
+            let orderly = person.down.link.is_orderly() && person.down.mishaps == 0;
+            self.checks.note_received(&Delivery { listener: peer, room: person.room, mid, orderly, packet: &packet });
+        }
+    }
+
+    /// Carries what the engine sent, and takes its events.
+    pub(crate) fn after_engine(&mut self) {
+        self.outbox.flush();
+        let sent = self.tap.take();
+        self.checks.note_burst(sent.len(), self.people.len());
+        for datagram in sent {
+            self.checks.note_sent(self.now, &datagram.path, &datagram.bytes);
+            let Some(peer) = self.addresses.get(&datagram.path.remote).copied() else { continue };
+            let Some(person) = self.people.get_mut(&peer) else { continue };
+            for due in person.down.arrivals(self.now, datagram.bytes.len()) {
+                let to = Destination::Client { peer, through: datagram.path.remote };
+                self.air.send(due, to, datagram.bytes.clone());
+            }
+        }
+        while let Some(event) = self.engine.poll_event() {
+            self.checks.note_event(&event);
+            if let Event::Closed { peer, .. } = &event
+                && let Some(person) = self.people.get_mut(peer)
+            {
+                person.present = false;
+                self.checks.note_gone(*peer, self.now);
+            }
+            self.events.push((self.now - self.start, event));
+        }
+    }
+}
