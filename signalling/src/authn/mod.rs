@@ -2,11 +2,13 @@
 
 mod caller;
 mod keys;
+mod mint;
 mod token;
 
 pub use caller::{Caller, Door, RoomScope};
 pub use keys::KeySet;
-pub use token::{Claims, Grants, MintError, mint};
+pub use mint::mint;
+pub use token::{Claims, Grants, MintError};
 
 /// Longest access token, in bytes. Ours have about 300; those of identity providers some 2,000.
 pub const TOKEN_BYTES: usize = 8 * 1024;

@@ -1,6 +1,5 @@
 //! What an access token says, and how one is made.
 
-use crate::config::KeyConfig;
 use serde::{Deserialize, Serialize};
 
 /// The claims of an access token (RFC 7519). Others are passed over.
@@ -76,15 +75,4 @@ pub enum MintError {
         /// Why.
         source: jsonwebtoken::errors::Error,
     },
-}
-
-/// Makes an access token, signed with `key`.
-///
-/// # Errors
-/// When the key has no secret half, or a wrong one.
-pub fn mint(key: &KeyConfig, claims: &Claims) -> Result<String, MintError> {
-    let signer = super::keys::encoding_key(key)?;
-    let mut header = jsonwebtoken::Header::new(super::keys::algorithm(key.algorithm));
-    header.kid = Some(key.kid.clone());
-    jsonwebtoken::encode(&header, claims, &signer).map_err(|source| MintError::BadKey { kid: key.kid.clone(), source })
 }
