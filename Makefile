@@ -46,7 +46,7 @@ $(WEB_DIST): $(WEB_MODULES) $(WEB_SOURCES)
 
 server: ## Build the server, optimised, with the page inside
 	@if [ -x $(TARGET)/release/colloquy ]; then printf '==> %s\n' 'Building what changed in the server'; \
-	else printf '==> %s\n' 'Building the server: the first time about 10 minutes on 2 cores, seconds afterwards'; fi
+	else printf '==> %s\n' 'Building the server: the first time about 5 minutes on 2 cores, half a minute afterwards'; fi
 	@cargo build --release --locked -p colloquy-server
 
 setup: ## Install everything that building and testing need, and nothing else
@@ -54,7 +54,7 @@ setup: ## Install everything that building and testing need, and nothing else
 
 bench-call: ## 1 publisher, 50 viewers, 1,000 packets/s (about a minute); the last line is RESULT
 	@scripts/setup.sh build
-	$(say) 'Building the bench and the server (the first time about 10 minutes on 2 cores)'
+	$(say) 'Building the bench and the server (the first time about 5 minutes on 2 cores)'
 	@cargo build --release --locked -p colloquy-bench
 	$(say) 'Running the call (about a minute)'
 	@$(TARGET)/release/colloquy-bench call $(ARGS)

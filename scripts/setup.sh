@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, and says so first.
 #
-#   scripts/setup.sh build         what compiles the server and the page: a C compiler, cmake, Rust (checked), Node.js
+#   scripts/setup.sh build         what compiles the server and the page: a C compiler, Rust (checked), Node.js
 #   scripts/setup.sh build test    and what the tests drive: Chromium, Firefox, a silent sound server, GStreamer
 #   scripts/setup.sh --list build test    only prints what would be installed
 #
@@ -18,10 +18,8 @@ export PATH="$TOOLS/bin:$PATH:$HOME/.cargo/bin"
 # set | Debian package | found if this command exists ("-": ask dpkg) | what for
 readonly WANTED='
 build|gcc|cc|links the server, compiles the cryptography (aws-lc)
-build|g++|c++|compiles the codecs written in C++
 build|libc6-dev|-|headers of the C library
 build|make|make|runs the Makefile of the project
-build|cmake|cmake|configures the build of the cryptography
 build|ca-certificates|-|lets cargo and npm check whom they talk to
 test|chromium|chromium|browser tests
 test|firefox-esr|firefox-esr|browser tests on a second engine

@@ -41,10 +41,10 @@ what() {
         setup) echo "what the tests need, installed where missing" ;;
         web) echo "the page (half a minute)" ;;
         fmt) echo "formatting" ;;
-        clippy) echo "clippy, warnings are errors (the first time up to 10 minutes)" ;;
+        clippy) echo "clippy, warnings are errors (the first time some 3 minutes)" ;;
         layers) echo "no arrow between the crates points up, pure code reads no clock" ;;
         deny) echo "licences and sources of the dependencies" ;;
-        rust) echo "tests in Rust, the simulator among them (the first time up to 10 minutes)" ;;
+        rust) echo "tests in Rust, the simulator among them (the first time some 8 minutes)" ;;
         web-unit) echo "types and tests of the page and its SDK" ;;
         browser) echo "calls between real browsers (some minutes)" ;;
         *) return 1 ;;
