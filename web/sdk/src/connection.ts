@@ -26,6 +26,9 @@ export interface ConnectionOptions {
   readonly giveUpAfterMs: number;
 }
 
+/** Whoever hangs up does not want to wait for a server that does not answer. */
+const LEAVE_TIMEOUT_MS = 1_500;
+
 interface Membership {
   readonly room: string;
   readonly name: string;
@@ -92,7 +95,7 @@ export class Connection extends Emitter<ConnectionEvents> {
     const wasIn = this.#membership !== null;
     this.#membership = null;
     // Best effort: a server that cannot hear it finds out from the closed socket and its own timer.
-    if (wasIn) await this.#socket?.request({ type: 'leave' }).catch(() => undefined);
+    if (wasIn) await this.#socket?.request({ type: 'leave' }, LEAVE_TIMEOUT_MS).catch(() => undefined);
     this.#shutDown();
   }
 

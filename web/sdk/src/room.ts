@@ -104,8 +104,10 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Leaves the room, releases every device and closes the connection. */
   async leave(): Promise<void> {
-    this.#teardown();
+    this.#local.stop();
+    // The word before the deed: a transport that closes without a `leave` looks like one that broke, to everybody else.
     await this.#connection.leave();
+    this.#teardown();
   }
 
   /** Our own track of a source. */
