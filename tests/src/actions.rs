@@ -263,6 +263,7 @@ impl World {
         config.seed ^= u64::from(self.client(peer).local().port()) << 32;
         config.certificate = ClientCertificate::generate();
         self.checks.note_new_keys(peer);
+        config.source = self.checks.source(peer);
         let before = self.people[&peer].external;
         self.set_external(peer, config.local);
         assert_ne!(before, config.local, "a new socket has a new port");

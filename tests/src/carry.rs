@@ -1,6 +1,6 @@
 //! What is under way, carried to where it goes; and what comes of it.
 
-use crate::checks::Delivery;
+use crate::checks::{Delivery, peer_of};
 use crate::net::{Destination, Flying};
 use crate::world::{Heard, SERVER, World};
 use colloquy_media_core::api::{Event, PeerId};
@@ -73,10 +73,12 @@ impl World {
         let Some(person) = self.people.get_mut(&peer) else { return };
         let received = person.client.take_received();
         for packet in received {
-            if let Some(stamp) = packet.stamp {
+            // What an earlier client of somebody said is not what he says.
+            let present = |source: u64| self.checks.source(peer_of(source)) == source;
+            if let Some(stamp) = packet.stamp.filter(|stamp| present(stamp.source)) {
                 let heard = person
                     .heard
-                    .entry((PeerId(stamp.source), stamp.track))
+                    .entry((peer_of(stamp.source), stamp.track))
                     .or_insert(Heard { packets: 0, last: packet.at });
                 heard.packets += 1;
                 heard.last = packet.at;

@@ -17,6 +17,11 @@ const MAX_BURST_EACH: usize = 600;
 /// A jump of the sequence numbers that no loss explains.
 const MAX_JUMP: u64 = 3000;
 
+/// Whose media a source is.
+pub(crate) fn peer_of(source: u64) -> PeerId {
+    PeerId(source & 0xffff_ffff)
+}
+
 /// A packet that a client received, and whose it is.
 #[derive(Debug)]
 pub(crate) struct Delivery<'a> {
@@ -59,7 +64,8 @@ pub struct Checks {
     sequences: HashMap<(PeerId, u32), SequenceUnwrapper>,
     sealed: HashSet<(PeerId, u32, u64)>,
     tracks: HashMap<TrackId, Track>,
-    by_mid: HashMap<(PeerId, u8), TrackId>,
+    /// By the source that a client writes into its media, and the number of the track.
+    by_mid: HashMap<(u64, u8), TrackId>,
     /// By listener and mid: what he wanted, and since when.
     subscriptions: HashMap<(PeerId, String), Vec<Wish>>,
     places: BTreeMap<(PeerId, usize), Last>,
@@ -69,7 +75,7 @@ pub struct Checks {
     /// Every uplink is orderly and always was: what the engine sends has no gaps then.
     pub orderly_uplinks: bool,
     /// DTLS associations of a client, when it has more than one: keys differ between them.
-    generation: HashMap<PeerId, u32>,
+    generation: HashMap<PeerId, u64>,
 }
 
 impl Checks {
@@ -106,6 +112,11 @@ impl Checks {
         self.sequences.retain(|(of, _), _| *of != peer);
         self.sealed.retain(|(of, _, _)| *of != peer);
         self.places.retain(|(of, _), _| *of != peer);
+    }
+
+    /// What a person's present client writes into its media.
+    pub(crate) fn source(&self, peer: PeerId) -> u64 {
+        self.generation.get(&peer).copied().unwrap_or(0) << 32 | peer.0
     }
 
     /// The engine sent a datagram.
@@ -164,7 +175,7 @@ impl Checks {
     /// A track's publisher was told of it.
     pub(crate) fn note_track(&mut self, room: RoomId, info: &TrackInfo) {
         if let Ok(mid) = info.mid.parse() {
-            self.by_mid.insert((info.peer, mid), info.id);
+            self.by_mid.insert((self.source(info.peer), mid), info.id);
         }
         let track = self.tracks.entry(info.id).or_insert(Track { info: info.clone(), room, muted_since: None });
         track.info = info.clone();
@@ -188,9 +199,9 @@ impl Checks {
         let Some(stamp) = packet.stamp else {
             panic!("{listener} received a packet that is nobody's: {packet:?}");
         };
-        let source = PeerId(stamp.source);
+        let source = peer_of(stamp.source);
         assert_ne!(source, listener, "{listener} receives his own media");
-        let id = self.by_mid.get(&(source, stamp.track)).copied();
+        let id = self.by_mid.get(&(stamp.source, stamp.track)).copied();
         let track =
             id.and_then(|id| self.tracks.get(&id)).unwrap_or_else(|| panic!("{listener}: of no track: {stamp:?}"));
         assert_eq!(track.room, room, "{listener} receives media from another room");
@@ -208,7 +219,7 @@ impl Checks {
 
     fn note_continuity(&mut self, delivery: &Delivery<'_>, stamp: Stamp) {
         let (listener, packet) = (delivery.listener, delivery.packet);
-        let kind = self.by_mid.get(&(PeerId(stamp.source), stamp.track)).and_then(|id| self.tracks.get(id));
+        let kind = self.by_mid.get(&(stamp.source, stamp.track)).and_then(|id| self.tracks.get(id));
         let is_video = kind.is_some_and(|track| track.info.kind == MediaKind::Video);
         let clock = if is_video { Codec::Vp8.clock_rate_hz() } else { Codec::Opus.clock_rate_hz() };
         let this = Last {

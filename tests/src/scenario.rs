@@ -93,11 +93,13 @@ impl Scenario {
             40..50 => self.publish(peer),
             50..58 => self.resubscribe(peer),
             58..70 => self.mute(peer),
-            70..75 => self.world.restart_ice(peer),
+            70..73 => self.world.restart_ice(peer),
+            73..75 => self.world.restart_ice_by_fragment(peer),
             75..80 => self.world.change_address(peer),
             80..85 => self.world.rebind(peer),
             85..92 => self.change_links(peer),
-            92..96 => self.disturb(peer),
+            92..95 => self.disturb(peer),
+            95..97 => self.world.reload(peer, &[Codec::Opus]),
             _ => self.world.leave(peer),
         }
     }

@@ -66,6 +66,57 @@ fn a_client_hello_in_fragments_is_put_together() {
 }
 
 #[test]
+fn fragments_of_a_client_hello_come_in_any_order_and_twice() {
+    use colloquy_tests::Link;
+    // Of such a size that there are a few fragments.
+    for (version, mtu) in [(DtlsVersion::V12, 80), (DtlsVersion::V13, 130), (DtlsVersion::V13, 90)] {
+        for order in [Order::Backwards, Order::Twice, Order::LastFirst] {
+            let mut world = World::with_seed(1);
+            let room = world.room();
+            let anne = world.join_with(room, |config| {
+                config.dtls_version = version;
+                config.dtls_mtu = mtu;
+            });
+            world.publish(anne, Codec::Opus);
+            // The check arrives; the answer lets the ClientHello go, and that is taken off the wire.
+            world.run(Duration::from_micros(1_500));
+            world.set_links(anne, Link::CUT, Link::GOOD);
+            world.recorded = Some(Vec::new());
+            world.run(Duration::from_millis(5));
+            let mut hello = world.recorded.take().unwrap();
+            hello.retain(|(_, bytes)| bytes.first() == Some(&22));
+            assert!(hello.len() > 1, "the ClientHello is in one piece");
+            world.set_links(anne, Link::GOOD, Link::GOOD);
+            for (from, bytes) in order.of(&hello) {
+                world.inject(from, &bytes);
+            }
+            // Before anything is sent again by its timer.
+            let connected = world.run_until(Duration::from_millis(300), |world| world.all_connected(&[anne]));
+            assert!(connected, "{version:?} {order:?} {mtu}");
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    Backwards,
+    Twice,
+    LastFirst,
+}
+
+impl Order {
+    fn of<T: Clone>(self, list: &[T]) -> Vec<T> {
+        let mut ordered = list.to_vec();
+        match self {
+            Self::Backwards => ordered.reverse(),
+            Self::Twice => ordered = list.iter().flat_map(|one| [one.clone(), one.clone()]).collect(),
+            Self::LastFirst => ordered.rotate_right(1),
+        }
+        ordered
+    }
+}
+
+#[test]
 fn a_handshake_survives_disorder_and_loss() {
     use colloquy_tests::Link;
     for seed in 0..12 {

@@ -45,3 +45,31 @@ fn made_up_scenarios_keep_every_promise() {
     });
     assert!(failed.is_empty(), "seeds that fail: {failed:?}");
 }
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    use colloquy_media_core::api::Codec;
+    use colloquy_tests::{Link, World};
+    use std::time::Duration;
+    let play = || {
+        let mut world = World::with_seed(77);
+        let room = world.room();
+        let people = world.meet(room, 3, &[Codec::Opus, Codec::Vp8]);
+        world.connect(&people);
+        for peer in &people {
+            world.set_links(*peer, Link::BAD, Link::BAD);
+        }
+        world.run(Duration::from_secs(5));
+        world.change_address(people[0]);
+        world.run(Duration::from_secs(3));
+        let totals = world.totals();
+        let heard: Vec<_> = people
+            .iter()
+            .map(|peer| {
+                world.person(*peer).heard.iter().map(|(track, heard)| (*track, heard.packets)).collect::<Vec<_>>()
+            })
+            .collect();
+        (heard, totals.forwarded, totals.retransmitted, totals.packets_in, totals.keyframe_requests)
+    };
+    assert_eq!(play(), play());
+}
