@@ -7,7 +7,7 @@
 import { readdirSync } from 'node:fs';
 import { Browsers } from './lib/browsers.js';
 import { Report } from './lib/report.js';
-import { Server } from './lib/server.js';
+import { findBinary, Server } from './lib/server.js';
 import { Stage } from './lib/stage.js';
 
 const wanted = process.argv.slice(2);
@@ -27,6 +27,7 @@ async function play() {
   if (!(await browsers.canHear('firefox'))) {
     report.say('pulseaudio is not installed: Firefox cannot hear here, and its row is missing in all hearing tables (apt install pulseaudio)');
   }
+  report.say(`the server is ${findBinary()}`);
   server = await Server.start();
   for (const file of files) {
     const { name, scene } = await import(new URL(`scenes/${file}`, import.meta.url));

@@ -13,9 +13,15 @@ export const RESULTS = fileURLToPath(new URL('../test-results/', import.meta.url
 /** Two, so that people of one call may sit on different ones. */
 const WORKERS = 2;
 
-/** `$COLLOQUY_BIN`, or the newer of what cargo built. */
+let binary = null;
+
+/** `$COLLOQUY_BIN`, or the newer of what cargo built: one and the same for the whole run. */
 export function findBinary() {
-  if (process.env.COLLOQUY_BIN) return process.env.COLLOQUY_BIN;
+  binary ??= process.env.COLLOQUY_BIN ?? newestBuild();
+  return binary;
+}
+
+function newestBuild() {
   const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target');
   const built = ['release', 'debug'].map((profile) => join(target, profile, 'colloquy')).filter(existsSync);
   built.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
@@ -42,7 +48,13 @@ export class Server {
     mkdirSync(RESULTS, { recursive: true });
     const server = new Server(name, await freePort(), await freeRange(WORKERS), settings);
     rmSync(server.log, { force: true });
-    await server.up();
+    try {
+      await server.up();
+      await server.#expectPage();
+    } catch (error) {
+      await server.kill();
+      throw error;
+    }
     return server;
   }
 
@@ -82,13 +94,24 @@ export class Server {
     return existsSync(this.log) ? readFileSync(this.log, 'utf8').trimEnd().split('\n').slice(-lines).join('\n') : '(no log)';
   }
 
-  #ready() {
+  async #ready() {
+    const { status } = await this.#get('/readyz');
+    if (status !== 200) throw new Error(`/readyz says ${status}`);
+  }
+
+  /** Without its page nothing here works, and waiting for what is not there takes long. */
+  async #expectPage() {
+    const { text } = await this.#get('/');
+    if (!text.includes('id="app"')) throw new Error(`${findBinary()} was built without its page: make web, then cargo build -p colloquy-server`);
+  }
+
+  /** Unlike `fetch` it takes the certificate that the server made for itself. */
+  #get(path) {
     const { get } = this.secure ? https : http;
     return new Promise((resolve, reject) => {
-      get(`${this.url}/readyz`, { rejectUnauthorized: false }, (answer) => {
-        answer.resume();
-        if (answer.statusCode === 200) resolve();
-        else reject(new Error(`/readyz says ${answer.statusCode}`));
+      get(`${this.url}${path}`, { rejectUnauthorized: false }, (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('data', (piece) => { text += piece; }).on('end', () => resolve({ status: answer.statusCode, text }));
       }).on('error', reject);
     });
   }

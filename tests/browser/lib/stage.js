@@ -70,9 +70,10 @@ export class Stage {
 
   /** A server for this scene alone, to be mistreated. */
   async ownServer(settings) {
-    this.server = await Server.start(this.room, settings);
-    this.#closing.push(() => this.server.stop());
-    return this.server;
+    const server = await Server.start(this.room, settings);
+    this.#closing.push(() => server.stop());
+    this.server = server;
+    return server;
   }
 
   /** Forgets somebody who is of no further interest. */
