@@ -69,7 +69,7 @@ impl Signalling {
         self.with(|house, fx| {
             permit(house.participant(room, by)?.role, Action::Kick)?;
             house.participant(room, peer)?;
-            house.expel(peer, RemoveReason::Kicked, &kick_message(reason), fx);
+            house.expel(peer, RemoveReason::Kicked, reason.unwrap_or_default(), fx);
             Ok::<_, Refusal>(())
         })?;
         tracing::info!(%room, participant = %peer, %by, "kicked");
@@ -83,7 +83,7 @@ impl Signalling {
         self.with(|house, fx| {
             let id = house.room_id(room)?;
             house.participant(id, peer)?;
-            house.expel(peer, RemoveReason::Kicked, &kick_message(None), fx);
+            house.expel(peer, RemoveReason::Kicked, "", fx);
             Ok::<_, Refusal>(())
         })?;
         tracing::info!(%room, participant = %peer, "kicked by the HTTP API");
@@ -100,12 +100,5 @@ impl Signalling {
         })?;
         tracing::info!(%room, "closed");
         Ok(())
-    }
-}
-
-fn kick_message(reason: Option<&str>) -> String {
-    match reason {
-        Some(reason) if !reason.is_empty() => format!("A moderator removed you: {reason}"),
-        Some(_) | None => "A moderator removed you.".to_owned(),
     }
 }

@@ -104,7 +104,8 @@ function participant(value: unknown): ParticipantInfo {
   const f = asObject(value, 'participant');
   return {
     id: string(f, 'id'), name: string(f, 'name'), state: participantState(f),
-    moderator: bool(f, 'moderator'), tracks: array(f, 'tracks', track),
+    moderator: bool(f, 'moderator'), quality: typeof f['quality'] === 'number' ? f['quality'] : null,
+    tracks: array(f, 'tracks', track),
   };
 }
 

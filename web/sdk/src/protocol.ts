@@ -36,6 +36,8 @@ export interface ParticipantInfo {
   readonly name: string;
   readonly state: ParticipantState;
   readonly moderator: boolean;
+  /** Network quality from 0 (unusable) to 5 (perfect) when we came in, or he did; `null` while unknown. */
+  readonly quality: number | null;
   readonly tracks: readonly TrackInfo[];
 }
 

@@ -240,8 +240,7 @@ export class Room extends Emitter<RoomEvents> {
         this.#dominant = event.dominant;
         return this.emit('speakers', { speakers: event.speakers, dominant: event.dominant });
       case 'quality':
-        this.#scores.set(event.participant, event.score);
-        return this.emit('quality', { participant: event.participant, score: event.score });
+        return this.#score(event.participant, event.score);
       case 'removed':
         this.#teardown();
         this.#connection.forgetRoom();
@@ -271,10 +270,18 @@ export class Room extends Emitter<RoomEvents> {
       } else if (change.type === 'participantLeft') {
         this.#scores.delete(change.participant.id);
       }
+      if (change.type === 'participantJoined' && change.participant.quality !== null) {
+        this.#score(change.participant.id, change.participant.quality);
+      }
       // A change is the payload of the event of its name: `ChangeEvents` says so, TypeScript cannot see it in a union.
       this.emit(change.type, change as never);
     }
     this.emit('changed', undefined);
+  }
+
+  #score(participant: string, score: number): void {
+    this.#scores.set(participant, score);
+    this.emit('quality', { participant, score });
   }
 
   #remoteTracks(): TrackInfo[] {

@@ -4,7 +4,7 @@ import { diff, reduce, stateOf, withoutTrack, withTrack, type Change } from '../
 
 const track = (id: string, participant: string, by_self = false): TrackInfo =>
   ({ id, participant, kind: 'audio', source: 'microphone', muted: by_self, mute: { by_self, by_moderator: false } });
-const person = (id: string, ...tracks: TrackInfo[]): ParticipantInfo => ({ id, name: id.toUpperCase(), state: 'connected', moderator: false, tracks });
+const person = (id: string, ...tracks: TrackInfo[]): ParticipantInfo => ({ id, name: id.toUpperCase(), state: 'connected', moderator: false, quality: null, tracks });
 const words = (changes: readonly Change[]): string[] => changes.map((c) => `${c.type} ${'track' in c ? c.track.id : c.participant.id}`);
 
 describe('events', () => {

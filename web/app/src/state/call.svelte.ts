@@ -145,6 +145,7 @@ export class Call {
   #finish(info: EndInfo): void {
     clearInterval(this.#timer);
     this.wishes.close();
+    notices.clear();
     this.ended ??= info;
   }
 

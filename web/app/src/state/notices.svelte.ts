@@ -30,6 +30,11 @@ class Notices {
     this.toasts = this.toasts.filter((t) => t.id !== id);
   }
 
+  /** What was said of a call is of no use after it. */
+  clear(): void {
+    this.toasts = [];
+  }
+
   say(text: string): void {
     this.spoken = { text, n: this.spoken.n + 1 };
   }
