@@ -28,7 +28,13 @@ export class Browsers {
 
   /** @param {'chromium' | 'firefox'} kind */
   launch(kind) {
-    if (!this.#running.has(kind)) this.#running.set(kind, this.#start(kind));
+    if (!this.#running.has(kind)) {
+      this.#running.set(kind, this.#start(kind).then((browser) => {
+        // One that crashed costs its scene, and no more.
+        browser.once('disconnected', () => this.#running.delete(kind));
+        return browser;
+      }));
+    }
     return this.#running.get(kind);
   }
 

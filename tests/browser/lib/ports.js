@@ -15,7 +15,8 @@ export function freePort() {
 /** The first of `count` neighbouring ports that are free for both UDP and TCP, as the media workers want them. */
 export async function freeRange(count) {
   for (let attempt = 0; attempt < 50; attempt++) {
-    const first = 41_000 + Math.floor(Math.random() * 9_000) * 2;
+    // Below the range from which the system gives ports to those who do not care: browsers take many of those.
+    const first = 20_000 + Math.floor(Math.random() * 6_000) * 2;
     const free = await Promise.all(Array.from({ length: count }, (_, n) => isFree(first + n)));
     if (free.every(Boolean)) return first;
   }
