@@ -126,3 +126,23 @@ fn short_keying_material_is_refused() {
     }
     assert!(Cipher::derive(Profile::AeadAes128Gcm, &[0; 16], &[0; 40], Usage::Rtp).is_err());
 }
+
+/// `cargo test --release -p colloquy-media-core cost_of_sealing -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement"]
+fn cost_of_sealing() {
+    const PACKETS: u64 = 200_000;
+    for _ in 0..3 {
+        for profile in PROFILES {
+            let (mut sender, _) = pair(profile);
+            let mut packet = Vec::with_capacity(1_500);
+            let start = std::time::Instant::now();
+            for index in 0..PACKETS {
+                packet.clear();
+                packet.resize(1_200, 0);
+                sender.seal_rtp(&mut packet, 0, 12, 1, index).unwrap();
+            }
+            println!("{}: {} ns", profile.name(), start.elapsed().as_nanos() as u64 / PACKETS);
+        }
+    }
+}
