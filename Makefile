@@ -54,8 +54,9 @@ setup: ## Install everything that building and testing need, and nothing else
 
 bench-call: ## 1 publisher, 50 viewers, 1,000 packets/s (about a minute); the last line is RESULT
 	@scripts/setup.sh build
+	@$(MAKE) web
 	$(say) 'Building the bench and the server (the first time about 5 minutes on 2 cores)'
-	@cargo build --release --locked -p colloquy-bench
+	@cargo build --release --locked -p colloquy-bench -p colloquy-server
 	$(say) 'Running the call (about a minute)'
 	@$(TARGET)/release/colloquy-bench call $(ARGS)
 
