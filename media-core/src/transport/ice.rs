@@ -94,7 +94,11 @@ impl Ice {
         if self.remote_candidates_left == 0 || self.agent.ice_lite() {
             return;
         }
-        if let Ok(candidate) = Candidate::from_sdp_string(line.trim())
+        // With or without the name of the attribute: browsers give it, `a=candidate` of a description has it before the colon.
+        let line = line.trim();
+        let value = line.strip_prefix("a=").unwrap_or(line);
+        let value = value.strip_prefix("candidate:").unwrap_or(value);
+        if let Ok(candidate) = Candidate::from_sdp_string(&format!("candidate:{value}"))
             && candidate.addr().port() != 0
         {
             self.remote_candidates_left -= 1;
