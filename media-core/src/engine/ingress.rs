@@ -33,18 +33,17 @@ impl Engine {
         out: &mut Outbox,
     ) {
         let Datagram { path, bytes } = datagram;
-        let Some(protocol) = demux::protocol(bytes) else { return self.totals.dropped(DropCause::NotOurs) };
-        if protocol == Protocol::Stun {
-            return self.stun(now, path, bytes, whose, out);
-        }
-        let Some(key) = self.paths.get(&path).copied() else {
-            return self.totals.dropped(DropCause::UnknownAddress);
-        };
-        *whose = Some(key);
-        match protocol {
-            Protocol::Dtls => self.dtls_datagram(now, key, bytes, out),
-            Protocol::Rtcp => self.rtcp_datagram(now, key, bytes, out),
-            Protocol::Rtp | Protocol::Stun => {
+        let protocol = demux::protocol(bytes);
+        let owner = self.paths.get(&path).copied();
+        // Anybody can write STUN in another's name: it is his when it is authentic.
+        *whose = owner.filter(|_| protocol != Some(Protocol::Stun));
+        match (protocol, owner) {
+            (None, _) => self.totals.dropped(DropCause::NotOurs),
+            (Some(Protocol::Stun), _) => self.stun(now, path, bytes, whose, out),
+            (Some(_), None) => self.totals.dropped(DropCause::UnknownAddress),
+            (Some(Protocol::Dtls), Some(key)) => self.dtls_datagram(now, key, bytes, out),
+            (Some(Protocol::Rtcp), Some(key)) => self.rtcp_datagram(now, key, bytes, out),
+            (Some(Protocol::Rtp), Some(key)) => {
                 if let Err(cause) = self.rtp_datagram(now, key, bytes, out) {
                     self.totals.dropped(cause);
                 }
@@ -58,12 +57,12 @@ impl Engine {
         let named = message.split_username().and_then(|(ours, _)| self.ufrags.get(ours).copied());
         let candidates = if message.is_binding_request() { named } else { self.answered_by(&path) };
         let Some(key) = candidates else { return self.totals.dropped(DropCause::BadStun) };
-        *whose = Some(key);
         let known = self.paths.get(&path) == Some(&key);
         let transport = self.peers.get_mut(key).and_then(|p| p.transport.as_mut());
         if !transport.is_some_and(|t| t.handle_stun(now, path, known, message)) {
             return self.totals.dropped(DropCause::BadStun);
         }
+        *whose = Some(key);
         self.learn_path(key, path);
         self.settle(now, key, out);
     }
