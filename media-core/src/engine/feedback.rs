@@ -131,8 +131,8 @@ impl Engine {
             let Some(producer) = self.producers.get_mut(producer) else { continue };
             media_ssrc = producer.ssrc.unwrap_or(media_ssrc);
             let mut missing = Vec::new();
-            if producer.nacker.due(now, rtt, &mut missing) && !producer.consumers.is_empty() {
-                producer.keyframes.want();
+            if producer.nacker.due(now, rtt, &mut missing) {
+                producer.lost_for_good();
             }
             missing.truncate(MAX_NACKED);
             if let Some(ssrc) = producer.ssrc.filter(|_| !missing.is_empty()) {

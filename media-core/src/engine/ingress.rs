@@ -63,13 +63,13 @@ impl Engine {
             return self.totals.dropped(DropCause::BadStun);
         }
         *whose = Some(key);
-        self.learn_path(key, path);
+        self.learn_path(now, key, path);
         self.settle(now, key, out);
     }
 
     /// Whose check an answer on this path may answer. Only a full agent asks.
     fn answered_by(&self, path: &Path) -> Option<PeerKey> {
-        self.asked.get(path).or_else(|| self.paths.get(path)).copied()
+        self.paths.get(path).or_else(|| self.asked.get(path)).copied()
     }
 
     fn dtls_datagram(&mut self, now: Instant, key: PeerKey, bytes: &[u8], out: &mut Outbox) {
@@ -113,10 +113,10 @@ impl Engine {
             }
         }
         if let Some(transport_sequence) = told.transport_sequence {
+            let first = peer.arrivals.is_empty();
             peer.arrivals.record(now, transport_sequence);
-            if peer.timers.fast_at.is_none() {
-                peer.timers.hasten(now + FEEDBACK_INTERVAL);
-                self.arm(key);
+            if first {
+                self.hasten(now + FEEDBACK_INTERVAL, key);
             }
         }
         let stream = match self.peers.get(key).and_then(|p| p.streams.get(&header.ssrc)) {

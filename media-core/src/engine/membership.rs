@@ -109,6 +109,9 @@ impl Engine {
         }
         if let Some(owner) = self.peers.get_mut(producer.owner) {
             owner.streams.retain(|_, stream| stream.producer() != key);
+            if producer.info.mute.by_moderator && !owner.moderated.contains(&producer.info.source) {
+                owner.moderated.push(producer.info.source);
+            }
         }
         if let Some(room) = self.rooms.get(producer.room) {
             let (peer, track) = (producer.info.peer, producer.info.id);

@@ -5,7 +5,7 @@ use super::peer::{Section, Stream};
 use crate::api::{
     Answer, Event, Fragment, IceMode, Mute, NegotiateError, Offer, PeerId, Source, Subscriptions, TrackId, TrackInfo,
 };
-use crate::forward::{Consumer, Producer};
+use crate::forward::{Arrivals, Consumer, Producer};
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
 use crate::negotiate::{
     AnswerPlan, BadOffer, Direction, OfferedSection, ParsedOffer, PlaceLine, SectionPlan, read_fragment, write_answer,
@@ -82,7 +82,7 @@ impl Engine {
     fn take_transport(&mut self, now: Instant, key: PeerKey, offer: &ParsedOffer, out: &mut Outbox) {
         let is_new = self.peers.get(key).is_none_or(|p| !p.transport.as_ref().is_some_and(|t| t.belongs_to(offer)));
         if is_new {
-            self.start_over(key, out);
+            self.start_over(now, key, out);
         }
         let Some(peer) = self.peers.get_mut(key) else { return };
         match &mut peer.transport {
@@ -108,9 +108,12 @@ impl Engine {
     }
 
     /// Forgets an earlier transport of the participant and everything that went over it.
-    fn start_over(&mut self, key: PeerKey, out: &mut Outbox) {
+    fn start_over(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let sections = std::mem::take(&mut peer.sections);
+        // Another connection, and perhaps another device: its numbers and its clock begin anew.
+        peer.arrivals = Arrivals::new(now);
+        (peer.ntp_shift, peer.rtt) = (None, None);
         self.forget_transport(key, out);
         for section in sections {
             section.consumer.into_iter().for_each(|c| self.remove_consumer(c));
@@ -174,8 +177,14 @@ impl Engine {
         self.tracks_made += 1;
         // The worker's number keeps the ids of several workers apart.
         let id = TrackId((u64::from(self.config.worker) << 40) | self.tracks_made);
-        let peer = self.peers.get(wanted.peer).map_or(PeerId(0), |p| p.id);
-        let info = TrackInfo { id, peer, source, kind, mute: Mute::default(), mid: offered.mid.clone() };
+        let owner = self.peers.get_mut(wanted.peer);
+        let (peer, by_moderator) = owner.map_or((PeerId(0), false), |owner| {
+            let before = owner.moderated.len();
+            owner.moderated.retain(|moderated| *moderated != source);
+            (owner.id, owner.moderated.len() < before)
+        });
+        let mute = Mute { by_self: false, by_moderator };
+        let info = TrackInfo { id, peer, source, kind, mute, mid: offered.mid.clone() };
         if let Some(room) = self.rooms.get(wanted.room) {
             self.events.push_back(Event::Published { room: room.id, track: info.clone() });
         }
@@ -207,7 +216,9 @@ impl Engine {
 
     fn add_consumer(&mut self, owner: PeerKey, offered: &OfferedSection) -> ConsumerKey {
         let kind = offered.kind.unwrap_or(crate::api::MediaKind::Audio);
-        let mut taken: Vec<u32> = self.peers.get(owner).into_iter().flat_map(|p| p.places.keys().copied()).collect();
+        let places =
+            self.peers.get(owner).into_iter().flat_map(|p| p.consumers()).filter_map(|c| self.consumers.get(c));
+        let mut taken: Vec<u32> = places.flat_map(|c| [c.ssrc, c.rtx_ssrc]).collect();
         let mut fresh = || loop {
             let ssrc = self.rng.next_u32();
             if ssrc != 0 && !taken.contains(&ssrc) {

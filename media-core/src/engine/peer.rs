@@ -1,6 +1,6 @@
 //! One participant in the engine: his transport, what he publishes, where he receives.
 
-use crate::api::{PeerId, Permissions};
+use crate::api::{PeerId, Permissions, Source};
 use crate::forward::Arrivals;
 use crate::keys::{ConsumerKey, ProducerKey, RoomKey};
 use crate::negotiate::{Extension, ExtensionIds};
@@ -51,6 +51,8 @@ pub(crate) struct Peer {
     /// From his NTP clock to ours, in units of 2^-32 s: the smallest difference seen, so the least delayed.
     pub(super) ntp_shift: Option<u64>,
     pub(super) rtt: Option<Duration>,
+    /// Sources that a moderator had silenced when their tracks ended: they come back silenced.
+    pub(super) moderated: Vec<Source>,
     pub(super) session_id: u64,
     pub(super) session_version: u64,
     /// The score that was told last.
@@ -111,6 +113,7 @@ impl Peer {
             paths: Vec::new(),
             ntp_shift: None,
             rtt: None,
+            moderated: Vec::new(),
             session_id,
             session_version: 0,
             quality: None,

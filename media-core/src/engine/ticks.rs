@@ -130,7 +130,10 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(key) else { return };
         if let Some(transport) = &mut peer.transport {
             peer.timers.transport_at = transport.next_deadline(now);
-            self.asked.extend(transport.take_asked().into_iter().map(|path| (path, key)));
+            for path in transport.take_asked() {
+                // Whoever asked there first: another must not draw his answers away.
+                self.asked.entry(path).or_insert(key);
+            }
         }
         self.arm(key);
     }
@@ -212,13 +215,24 @@ impl Engine {
     }
 
     /// A path's datagrams are this participant's from now on: ICE said so.
-    pub(super) fn learn_path(&mut self, key: PeerKey, path: Path) {
-        if self.paths.get(&path) == Some(&key) {
+    pub(super) fn learn_path(&mut self, now: Instant, key: PeerKey, path: Path) {
+        let before = self.paths.get(&path).copied();
+        let uses_it = |peer: &Peer| peer.transport.as_ref().is_some_and(|t| t.is_in_use(now, &path));
+        if before.is_some_and(|owner| owner != key && self.peers.get(owner).is_some_and(uses_it)) {
+            // A forged source is no reason to take a path from one who is there.
             return;
         }
         let Some(peer) = self.peers.get_mut(key) else { return };
-        let crowded_out = (peer.paths.len() >= super::peer::MAX_PATHS).then(|| peer.paths.remove(0));
+        // The one heard of last comes last, so that the first is the one to go; never the one in use.
+        peer.paths.retain(|known| *known != path);
+        let in_use = peer.transport.as_ref().and_then(|t| t.path());
+        let oldest = peer.paths.iter().position(|known| Some(*known) != in_use);
+        let is_full = peer.paths.len() >= super::peer::MAX_PATHS;
+        let crowded_out = oldest.filter(|_| is_full).map(|oldest| peer.paths.remove(oldest));
         peer.paths.push(path);
+        if before == Some(key) {
+            return;
+        }
         if let Some(before) = self.paths.insert(path, key)
             && let Some(peer) = self.peers.get_mut(before)
         {

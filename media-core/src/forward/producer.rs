@@ -114,8 +114,8 @@ impl Producer {
         } else {
             reception.count(packet.now, packet.index, packet.timestamp, packet.len_bytes);
         }
-        if nack && self.nacker.arrived(packet.now, packet.index) == Gap::TooLarge && !self.consumers.is_empty() {
-            self.keyframes.want();
+        if nack && self.nacker.arrived(packet.now, packet.index) == Gap::TooLarge {
+            self.lost_for_good();
         }
         self.format = Some(format);
         let is_keyframe = starts_keyframe(format.payload(), packet.payload);
@@ -140,12 +140,20 @@ impl Producer {
         })
     }
 
+    /// Packets will never come: a decoder that needs them wants a key frame.
+    pub(crate) fn lost_for_good(&mut self) {
+        if self.info.kind == MediaKind::Video && !self.consumers.is_empty() {
+            self.keyframes.want();
+        }
+    }
+
     /// Starts over with another SSRC: the publisher restarted, or replaced his encoder.
     pub(crate) fn restart(&mut self, ssrc: u32) {
         self.ssrc = Some(ssrc);
         self.reception = None;
         self.nacker = Nacker::default();
         self.seen = Seen::default();
+        self.ring.iter_mut().for_each(Ring::clear);
         self.last_sr = None;
     }
 

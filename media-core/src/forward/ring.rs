@@ -36,6 +36,11 @@ impl Ring {
         kept.payload.extend_from_slice(payload);
     }
 
+    /// Forgets every packet, and keeps the buffers.
+    pub(crate) fn clear(&mut self) {
+        self.slots.iter_mut().for_each(|kept| kept.index = None);
+    }
+
     /// The packet of this number, if it is still here.
     pub(crate) fn get(&self, index: u64) -> Option<&Kept> {
         self.slots.get(self.slot(index)).filter(|kept| kept.index == Some(index))

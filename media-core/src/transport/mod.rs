@@ -44,6 +44,9 @@ pub(crate) struct Transport {
     asked: Vec<Path>,
 }
 
+/// A path is its owner's for this long after his last check: browsers check every 2 to 5 s.
+const IN_USE: Duration = Duration::from_secs(6);
+
 /// RFC 7675 section 5.1: without a check for this long, nothing more is sent.
 const CONSENT_EXPIRY: Duration = Duration::from_secs(30);
 
@@ -110,6 +113,16 @@ impl Transport {
     #[inline]
     pub(crate) fn egress(&mut self) -> Option<(Path, &mut SrtpSender)> {
         self.path.filter(|_| self.has_consent).zip(self.sender.as_mut())
+    }
+
+    /// Where datagrams to the client go.
+    pub(crate) fn path(&self) -> Option<Path> {
+        self.path
+    }
+
+    /// Whether the client was heard of a moment ago on this path, which is his.
+    pub(crate) fn is_in_use(&self, now: Instant, path: &Path) -> bool {
+        self.path.as_ref() == Some(path) && now.saturating_duration_since(self.consented_at) < IN_USE
     }
 
     /// The paths that checks were sent on since this was asked last.

@@ -53,3 +53,32 @@ fn a_track_muted_before_its_first_packet_is_silent_from_the_first() {
     world.connect(&people);
     assert_eq!(world.matrix(&people, SECOND), ". a\n. .\n");
 }
+
+#[test]
+fn a_moderators_mute_outlives_the_track() {
+    let mut world = World::with_seed(4);
+    let room = world.room();
+    let people = world.meet(room, 2, &[Codec::Opus]);
+    world.connect(&people);
+    let (anne, ben) = (people[0], people[1]);
+    let first = world.person(anne).published[&0].id;
+    world.mute(anne, first, Muter::Moderator, true).unwrap();
+    // Gone, and there again: another track of the same microphone.
+    world.offer_edited(anne, |sdp| sdp.replacen("a=sendonly", "a=inactive", 1)).unwrap();
+    world.offer(anne).unwrap();
+    let second = world.person(anne).published[&0].clone();
+    assert_ne!(second.id, first);
+    assert!(second.mute.by_moderator);
+    world.watch_everyone(ben);
+    assert_eq!(world.matrix(&people, SECOND), ". a\n. .\n");
+    // And on another connection.
+    world.reload(anne, &[Codec::Opus]);
+    world.connect(&people);
+    let third = world.person(anne).published[&0].clone();
+    assert!(third.id != second.id && third.mute.by_moderator);
+    world.watch_everyone(ben);
+    world.watch_everyone(anne);
+    assert_eq!(world.matrix(&people, SECOND), ". a\n. .\n");
+    world.mute(anne, third.id, Muter::Moderator, false).unwrap();
+    assert_eq!(world.matrix(&people, SECOND), ". a\na .\n");
+}
