@@ -1,6 +1,7 @@
 //! To mute, to kick, to close a room.
 
 use super::Signalling;
+use super::house::MuteOrder;
 use super::house::{Actor, Effect};
 use super::media::{peer_id, permit, track_id};
 use crate::authn::Caller;
@@ -28,12 +29,9 @@ impl Signalling {
             fx.push(Effect::Engine(Command::SetMute { peer: order.peer, track, mute: order.mute, reply }));
             Ok::<_, Refusal>(order)
         })?;
-        if let Err(refusal) = pending.answer(ENGINE_TIMEOUT).await.and_then(|done| done.map_err(Refusal::from)) {
-            self.with(|house, _| house.abort_mute(order));
-            return Err(refusal);
-        }
-        self.with(|house, fx| house.finish_mute(order, fx))
-            .ok_or_else(|| Refusal::new(ErrorCode::TrackUnknown, "The track is gone."))
+        let ordered = Ordered { signalling: self, order: Some(order) };
+        let answer = pending.answer(ENGINE_TIMEOUT).await.and_then(|done| done.map_err(Refusal::from));
+        ordered.done(answer.map(drop))
     }
 
     /// The same from outside. `participant` must be the track's owner.
@@ -100,5 +98,32 @@ impl Signalling {
         })?;
         tracing::info!(%room, "closed");
         Ok(())
+    }
+}
+
+/// A mute that the engine was told of. If whoever asked goes away before the engine has answered, everyone is told all the
+/// same: it takes effect without him.
+struct Ordered<'a> {
+    signalling: &'a Signalling,
+    order: Option<MuteOrder>,
+}
+
+impl Ordered<'_> {
+    fn done(mut self, answer: Result<(), Refusal>) -> Result<TrackView, Refusal> {
+        let gone = || Refusal::new(ErrorCode::TrackUnknown, "The track is gone.");
+        let order = self.order.take().ok_or_else(gone)?;
+        if let Err(refusal) = answer {
+            self.signalling.with(|house, _| house.abort_mute(order));
+            return Err(refusal);
+        }
+        self.signalling.with(|house, fx| house.finish_mute(order, fx)).ok_or_else(gone)
+    }
+}
+
+impl Drop for Ordered<'_> {
+    fn drop(&mut self) {
+        if let Some(order) = self.order.take() {
+            self.signalling.with(|house, fx| house.finish_mute(order, fx));
+        }
     }
 }

@@ -24,6 +24,8 @@ const PING_EVERY: Duration = Duration::from_secs(10);
 const PONG_WITHIN: Duration = Duration::from_secs(30);
 /// How long it may take to say `hello`.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
+/// A socket in no room goes after this long: places are for those who talk.
+const SEAT_WITHIN: Duration = Duration::from_secs(60);
 /// How long the last frames and the close frame may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// The code for a frame that is too large (RFC 6455 section 7.4.1).
@@ -150,8 +152,12 @@ async fn close(sink: &mut SplitSink<WebSocket, Message>, code: u16, reason: &'st
 async fn read(stream: &mut SplitStream<WebSocket>, connection: &mut Connection, state: &AppState) -> Ended {
     let hello_by = Instant::now() + HELLO_WITHIN;
     let mut pong_by = Instant::now() + PONG_WITHIN;
+    let mut seat_by = Instant::now() + SEAT_WITHIN;
     loop {
-        let deadline = if connection.greeted() { pong_by } else { hello_by.min(pong_by) };
+        if connection.seated() {
+            seat_by = Instant::now() + SEAT_WITHIN;
+        }
+        let deadline = if connection.greeted() { seat_by } else { hello_by }.min(pong_by);
         let message = match timeout_at(deadline, stream.next()).await {
             Err(_) => return Ended::Close(CloseCode::Silent),
             Ok(None) => return Ended::Gone,

@@ -61,6 +61,11 @@ impl Connection {
         !matches!(self.stage, Stage::Silent)
     }
 
+    /// Whether it speaks for somebody in a room.
+    pub(crate) fn seated(&self) -> bool {
+        matches!(self.stage, Stage::Member(..))
+    }
+
     /// Counts a frame of any kind against the limit.
     pub(crate) fn may_send(&mut self) -> bool {
         self.bucket.take(now())

@@ -104,8 +104,8 @@ impl House {
     pub(super) fn published(&mut self, room: RoomId, info: &TrackInfo, fx: &mut Effects) {
         let Some(participant) = self.participants.get_mut(&info.peer).filter(|p| p.room == room) else { return };
         let track = participant.tracks.entry(info.id).or_insert_with(|| Track { info: info.clone(), announced: false });
-        if !track.announced {
-            track.announced = true;
+        // Of one who is not in yet, the others hear with his coming.
+        if !std::mem::replace(&mut track.announced, true) && participant.present {
             let event = ServerEvent::TrackPublished { track: TrackView::from(&track.info) };
             self.announce(room, None, &event, Weight::Kept, fx);
         }

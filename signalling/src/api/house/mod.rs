@@ -9,7 +9,7 @@ mod rooms;
 mod views;
 
 pub(crate) use join::Admission;
-pub(crate) use media::Actor;
+pub(crate) use media::{Actor, MuteOrder};
 pub use rooms::RoomView;
 
 use crate::authz::Role;
