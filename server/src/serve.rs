@@ -1,6 +1,7 @@
 //! `colloquy serve`: parts, run, drain.
 
 mod banner;
+mod first_bytes;
 mod http;
 mod signals;
 
@@ -97,12 +98,17 @@ async fn drain(drain_s: u64, signalling: &Signalling) {
 
 /// Reads the certificate and the keys again. What cannot be used is said, and the old stays.
 fn reload(file: Option<&Path>, signalling: &Arc<Signalling>, server: &HttpServer) {
-    let reloaded = config::load(file).and_then(|config| {
-        server.reload(&config)?;
-        Ok(signalling.reload_keys(&config.auth.keys)?)
-    });
-    match reloaded {
-        Ok(()) => tracing::info!("certificate and keys were read again"),
-        Err(error) => tracing::error!("nothing was reloaded: {error:#}"),
+    let config = match config::load(file) {
+        Ok(config) => config,
+        Err(error) => return tracing::error!("nothing was reloaded: {error:#}"),
+    };
+    // Each by itself: a key that leaked must go even while a certificate is half renewed.
+    match signalling.reload_keys(&config.auth.keys) {
+        Ok(()) => tracing::info!("the keys were read again"),
+        Err(error) => tracing::error!("the keys stay as they were: {error:#}"),
+    }
+    match server.reload(&config) {
+        Ok(()) => tracing::info!("the certificate was read again"),
+        Err(error) => tracing::error!("the certificate stays as it was: {error:#}"),
     }
 }

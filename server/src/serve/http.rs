@@ -1,5 +1,6 @@
 //! The HTTP server: the signalling's routes, and the page for everything else.
 
+use super::first_bytes::FirstBytes;
 use crate::config::Config;
 use crate::tls::{self, Identity};
 use crate::web::Web;
@@ -66,12 +67,12 @@ impl HttpServer {
         let handle = Handle::new();
         tracing::info!(listen = %config.http.listen, tls = identity.is_some(), "serving HTTP");
         let Some(identity) = identity else {
-            let mut server = axum_server::from_tcp(listener)?.handle(handle.clone());
+            let mut server = axum_server::from_tcp(listener)?.map(in_time).handle(handle.clone());
             server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
             return Ok(Self { handle, tls: None, task: tokio::spawn(server.serve(app)) });
         };
         let tls = RustlsConfig::from_config(identity.server_config()?);
-        let mut server = axum_server::from_tcp_rustls(listener, tls.clone())?.handle(handle.clone());
+        let mut server = axum_server::from_tcp_rustls(listener, tls.clone())?.map(in_time).handle(handle.clone());
         server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
         Ok(Self { handle, tls: Some(tls), task: tokio::spawn(server.serve(app)) })
     }
@@ -102,4 +103,9 @@ impl HttpServer {
             Err(error) => tracing::warn!("{error:#}"),
         }
     }
+}
+
+/// What is accepted must also begin to speak.
+fn in_time<A>(inner: A) -> FirstBytes<A> {
+    FirstBytes { inner, within: HEAD_TIMEOUT }
 }
