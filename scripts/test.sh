@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/.tools/bin:$PATH:$HOME/.cargo/bin"
-target="${CARGO_TARGET_DIR:-$PWD/target}"
+target="$(realpath -m "${CARGO_TARGET_DIR:-target}")"
 
 readonly ALL=(setup web fmt clippy layers deny rust web-unit browser)
 
@@ -66,7 +66,7 @@ for stage in "${stages[@]}"; do
     printf '==> %s: %s\n' "$stage" "$(what "$stage")"
     start=$SECONDS
     status=0
-    COLLOQUY_STAGE=$stage "$0" || status=$?
+    COLLOQUY_STAGE=$stage scripts/test.sh || status=$?
     summary+=("$(printf '%-10s %5d s  %s' "$stage" $((SECONDS - start)) "$([ $status = 0 ] && echo ok || echo "FAILED ($status)")")")
     [ $status = 0 ] || { failed=$stage; break; }
 done
