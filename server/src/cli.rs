@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::commands::{check, room, token};
-use crate::config::{self, Config};
+use crate::config;
 use crate::exit::{EXIT_CODES, Exit, Usage as _, UsageError};
 use crate::{serve, tls};
 use anyhow::Result;
@@ -99,13 +99,6 @@ fn print_config() -> Result<Exit> {
 /// `colloquy room ls | head -1` is no failure of ours.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
-}
-
-/// The URL under which a browser on this machine, or the one named, finds the server.
-pub(crate) fn url(config: &Config, host: &str) -> String {
-    let scheme = if config.has_tls() { "https" } else { "http" };
-    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-    format!("{scheme}://{host}:{}", config.http.listen.port())
 }
 
 #[cfg(test)]

@@ -164,6 +164,13 @@ impl Config {
         self.http.listen.ip().to_canonical().is_loopback()
     }
 
+    /// The URL under which a browser finds the server on `host`.
+    pub(crate) fn url(&self, host: &str) -> String {
+        let scheme = if self.has_tls() { "https" } else { "http" };
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        format!("{scheme}://{host}:{}", self.http.listen.port())
+    }
+
     /// Whether the page is served by TLS.
     #[must_use]
     pub fn has_tls(&self) -> bool {

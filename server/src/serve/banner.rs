@@ -1,6 +1,5 @@
 //! What the server says when it is up, in plain words.
 
-use crate::cli::url;
 use crate::config::{Config, LogFormat};
 use crate::engine::{self, Finding, Severity};
 use std::io::Write as _;
@@ -59,12 +58,12 @@ fn urls(config: &Config) -> Vec<String> {
     let listen = config.http.listen.ip();
     if !listen.is_unspecified() {
         let host = if listen.is_loopback() && listen.is_ipv4() { "localhost".to_owned() } else { listen.to_string() };
-        return vec![url(config, &host)];
+        return vec![config.url(&host)];
     }
     let mut hosts = vec!["localhost".to_owned()];
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     let others = interfaces.iter().filter(|interface| !interface.is_loopback() && !interface.is_link_local());
     let reachable = |address: &IpAddr| listen.is_ipv6() || address.is_ipv4();
     hosts.extend(others.map(if_addrs::Interface::ip).filter(reachable).map(|address| address.to_string()));
-    hosts.iter().map(|host| url(config, host)).collect()
+    hosts.iter().map(|host| config.url(host)).collect()
 }

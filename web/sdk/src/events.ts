@@ -2,7 +2,7 @@ import type { ConnectionState } from './connection.js';
 import type { ColloquyError } from './errors.js';
 import type { Joined, RemovedReason, Source, SpeakerLevel, TrackInfo } from './protocol.js';
 import type { Change } from './state.js';
-import type { TransportState } from './transport.js';
+import type { TransportState } from './ice.js';
 
 /**
  * What happens to people and their tracks: `participantJoined`, `participantLeft` (with its reason), `participantState`,

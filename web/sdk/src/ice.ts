@@ -1,5 +1,7 @@
 /** Watches a peer connection and decides when ICE must start anew and when only a new transport helps. */
-import type { TransportState } from './transport.js';
+
+/** The state of our own media connection, ICE and DTLS taken together. */
+export type TransportState = 'new' | 'connecting' | 'connected' | 'disconnected' | 'failed';
 
 /** A Wi-Fi hand-over often mends itself within this time. */
 const DISCONNECTED_GRACE_MS = 2_000;

@@ -5,7 +5,7 @@ export { isSupported, sameOriginUrl } from './environment.js';
 export type { RoomEvents } from './events.js';
 export { ColloquyError, mediaError, type ErrorCode } from './errors.js';
 export type { ConnectionState } from './connection.js';
-export type { TransportState } from './transport.js';
+export type { TransportState } from './ice.js';
 export type { LocalTrack } from './local.js';
 export type { CodecPreferences } from './codecs.js';
 export type { CallStats } from './stats.js';

@@ -8,7 +8,8 @@ import type { RoomOptions } from './options.js';
 import type { Joined, LeaveReason, ParticipantInfo, Permissions, ServerEvent, ServerStats, Source, SpeakerLevel, TrackInfo } from './protocol.js';
 import { diff, findTrack, reduce, stateOf, withTrack, type RoomState } from './state.js';
 import { StatsReader, type CallStats } from './stats.js';
-import { Transport, type Send, type TransportState } from './transport.js';
+import type { TransportState } from './ice.js';
+import { Transport, type Send } from './transport.js';
 import { Wishes } from './wishes.js';
 
 const OWN_STATE = { connecting: 'connecting', connected: 'connected', disconnected: 'reconnecting' } as const;

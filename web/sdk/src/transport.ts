@@ -2,11 +2,11 @@
 import { preferCodecs, type CodecPreferences } from './codecs.js';
 import { ColloquyError, isConnectionLoss } from './errors.js';
 import { IceGuard } from './ice.js';
+import type { TransportState } from './ice.js';
 import { NegotiationQueue } from './negotiation.js';
 import { Places } from './places.js';
 import type { Kind, Request, RequestType, ResultOf, Source } from './protocol.js';
 
-export type TransportState = 'new' | 'connecting' | 'connected' | 'disconnected' | 'failed';
 
 export interface TransportHost {
   request<T extends RequestType>(request: Extract<Request, { type: T }>): Promise<ResultOf[T]>;

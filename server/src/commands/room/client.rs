@@ -1,6 +1,5 @@
 //! The HTTP client.
 
-use crate::cli::url;
 use crate::commands::token;
 use crate::config::Config;
 use anyhow::{Context as _, Result, bail};
@@ -117,5 +116,5 @@ fn own_url(config: &Config) -> String {
         (true, false) => "::1".to_owned(),
         (false, _) => listen.to_string(),
     };
-    url(config, &host)
+    config.url(&host)
 }
