@@ -11,4 +11,5 @@ mod keys;
 mod negotiate;
 mod room;
 pub mod transport;
+pub mod turn;
 pub mod wire;
