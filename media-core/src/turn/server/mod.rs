@@ -163,6 +163,14 @@ impl TurnServer {
         }
     }
 
+    /// Forgets every allocation. The sockets are the caller's to close.
+    pub fn clear(&mut self) {
+        self.allocations.clear();
+        self.by_flow.clear();
+        self.by_relayed.clear();
+        self.by_user.clear();
+    }
+
     fn remove(&mut self, relay: RelayId, world: &mut impl Outside) {
         let Some(allocation) = self.allocations.remove(relay) else { return };
         self.by_flow.remove(&allocation.flow);
