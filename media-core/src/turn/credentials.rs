@@ -16,7 +16,7 @@ const MAX_USERNAME_BYTES: usize = 200;
 /// Longest name within a time-limited username; what is longer is cut.
 const MAX_NAME_BYTES: usize = 128;
 
-/// What time-limited credentials are made with. Never printed.
+/// A password, or what time-limited credentials are made with. Never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -91,7 +91,7 @@ impl TurnCredentials {
     /// When one of them cannot be used.
     pub fn new(
         realm: impl Into<String>,
-        users: impl IntoIterator<Item = (String, String)>,
+        users: impl IntoIterator<Item = (String, Secret)>,
         secret: &Secret,
     ) -> Result<Self, BadCredentials> {
         let realm = realm.into();
@@ -103,10 +103,10 @@ impl TurnCredentials {
         }
         let mut keys = FxHashMap::default();
         for (name, password) in users {
-            if password.is_empty() || !(1..=MAX_USERNAME_BYTES).contains(&name.len()) {
+            if password.0.is_empty() || !(1..=MAX_USERNAME_BYTES).contains(&name.len()) {
                 return Err(BadCredentials::User(name));
             }
-            let key = long_term_key(&name, &realm, &password);
+            let key = long_term_key(&name, &realm, &password.0);
             keys.insert(name, key);
         }
         let secret = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.0.as_bytes());
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     fn credentials() -> TurnCredentials {
-        let users = [("anne".to_owned(), "secret of hers".to_owned())];
+        let users = [("anne".to_owned(), Secret::new("secret of hers"))];
         TurnCredentials::new("example.org", users, &Secret::new("0123456789abcdef")).unwrap()
     }
 

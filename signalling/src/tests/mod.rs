@@ -5,6 +5,7 @@ mod abuse;
 mod access;
 mod http;
 mod moderate;
+mod relay;
 mod resume;
 mod talk;
 mod tokens;

@@ -20,7 +20,7 @@ pub struct TurnConfig {
     /// The realm of the credentials.
     pub realm: String,
     /// Users with a password that never expires.
-    pub users: Vec<(String, String)>,
+    pub users: Vec<(String, Secret)>,
     /// What time-limited credentials are made with. Without one it is random, for this run.
     pub secret: Option<Secret>,
     /// How long credentials open allocations, in seconds.

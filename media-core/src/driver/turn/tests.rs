@@ -23,9 +23,8 @@ impl House {
             DriverConfig { bind: vec![Ipv4Addr::LOCALHOST.into()], port: 0, seed: Some(1), ..DriverConfig::default() };
         let engine = MediaEngine::start(&driver, Arc::new(|_| ())).unwrap();
         let (tls, trusted) = certificate();
-        let users = vec![("anne".to_owned(), "hers".to_owned())];
         let relay_ports = 0..=0;
-        let mut config = TurnConfig { port: 0, tls_port: Some(0), users, relay_ports, ..TurnConfig::default() };
+        let mut config = TurnConfig { port: 0, tls_port: Some(0), relay_ports, ..TurnConfig::default() };
         change(&mut config);
         let turn = TurnService::start(&config, &driver, &engine, Some(tls)).unwrap();
         Self { engine, turn, trusted }

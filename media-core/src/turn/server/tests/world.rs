@@ -73,7 +73,7 @@ impl Default for World {
 impl World {
     pub(super) fn with(change: impl FnOnce(&mut TurnPolicy)) -> Self {
         let now = Now { instant: Instant::now(), unix_s: 1_700_000_000 };
-        let users = [("anne", "hers"), ("bob", "his")].map(|(name, word)| (name.to_owned(), word.to_owned()));
+        let users = [("anne", "hers"), ("bob", "his")].map(|(name, word)| (name.to_owned(), Secret::new(word)));
         let credentials = TurnCredentials::new("example.org", users, &Secret::new("0123456789abcdef")).unwrap();
         let mut peers = PeerPolicy::default();
         peers.set_own(&[OwnAddress { public: at(MEDIA), local: at("10.0.0.5:20000") }]);
