@@ -159,7 +159,10 @@ fn urls(config: &TurnConfig, offered: &[Offered], port: u16, tls: Option<(u16, &
     let best = |beyond: IpAddr| {
         let of_family = || offered.iter().filter(move |one| one.public.is_ipv4() == beyond.is_ipv4());
         let route = addresses::route_to(beyond);
-        of_family().find(|one| Some(one.local) == route).or_else(|| of_family().next()).map(|one| one.public)
+        let routed = of_family().find(|one| Some(one.local) == route);
+        // Browsers do not look for a relay on their own machine.
+        let best = routed.or_else(|| of_family().find(|one| !one.public.is_loopback())).or_else(|| of_family().next());
+        best.map(|one| one.public)
     };
     let bracketed = |ip: IpAddr| if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
     let hosts: Vec<String> = match &config.host {
