@@ -138,6 +138,14 @@ impl EnginePort for FakeEngine {
                 state.log.push(format!("subscribe {peer} {mid} {track:?}"));
                 reply.send(state.subscribe(peer, track));
             }
+            Command::Prefer { peer, mid, preference, reply } => {
+                state.log.push(format!("prefer {peer} {mid} {preference:?}"));
+                reply.send(state.peers.contains_key(&peer).then_some(()).ok_or(SubscribeError::NoSuchPeer));
+            }
+            Command::SetDownlink { peer, downlink, reply } => {
+                state.log.push(format!("downlink {peer} {downlink:?}"));
+                reply.send(state.peers.contains_key(&peer).then_some(()).ok_or(SubscribeError::NoSuchPeer));
+            }
             Command::SetMute { peer, track, mute, reply } => {
                 state.log.push(format!("mute {peer} {track} {} {}", mute.by_self, mute.by_moderator));
                 let found = state.peers.get_mut(&peer).and_then(|p| p.tracks.iter_mut().find(|t| t.id == track));
@@ -242,6 +250,7 @@ impl State {
             state: p.state,
             rtt_ms: Some(1.5),
             srtp_profile: Some("SRTP_AEAD_AES_128_GCM"),
+            downlink: None,
             receive: Vec::new(),
             send: Vec::new(),
         };

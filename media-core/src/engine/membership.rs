@@ -3,8 +3,8 @@
 use super::Engine;
 use super::peer::Peer;
 use crate::api::{
-    CloseCause, Event, JoinError, Mute, PeerId, PeerStats, Permissions, RoomId, RoomStats, SubscribeError, TrackError,
-    TrackId, TrackInfo, TransportState,
+    CloseCause, Downlink, Event, JoinError, Mute, PeerId, PeerStats, Permissions, Preference, RoomId, RoomStats,
+    SubscribeError, TrackError, TrackId, TrackInfo, TransportState,
 };
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
 use crate::room::Room;
@@ -184,6 +184,32 @@ impl Engine {
         Ok(())
     }
 
+    pub(super) fn prefer(
+        &mut self,
+        _now: Instant,
+        peer: PeerId,
+        mid: &str,
+        preference: Preference,
+    ) -> Result<(), SubscribeError> {
+        let key = *self.peer_ids.get(&peer).ok_or(SubscribeError::NoSuchPeer)?;
+        let viewer = self.peers.get(key).ok_or(SubscribeError::NoSuchPeer)?;
+        let place = viewer.section(mid).and_then(|s| s.consumer).ok_or(SubscribeError::NoSuchMid)?;
+        let consumer = self.consumers.get_mut(place).ok_or(SubscribeError::NoSuchMid)?;
+        consumer.preference = preference;
+        Ok(())
+    }
+
+    pub(super) fn set_downlink(
+        &mut self,
+        _now: Instant,
+        peer: PeerId,
+        downlink: Downlink,
+    ) -> Result<(), SubscribeError> {
+        let key = *self.peer_ids.get(&peer).ok_or(SubscribeError::NoSuchPeer)?;
+        self.peers.get_mut(key).ok_or(SubscribeError::NoSuchPeer)?.downlink = downlink;
+        Ok(())
+    }
+
     pub(super) fn set_mute(
         &mut self,
         now: Instant,
@@ -221,6 +247,7 @@ impl Engine {
             state: transport.map_or(TransportState::Connecting, |t| t.state()),
             rtt_ms: peer.rtt.map(|rtt| rtt.as_secs_f32() * 1_000.0),
             srtp_profile: transport.and_then(|t| t.profile()).map(Profile::name),
+            downlink: None,
             receive: peer.producers().filter_map(|key| Some(self.producers.get(key)?.stats())).collect(),
             send: peer.consumers().filter_map(|key| Some(self.consumers.get(key)?.stats())).collect(),
         }

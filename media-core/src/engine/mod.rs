@@ -162,6 +162,8 @@ impl Engine {
             Command::AddCandidate { peer, candidate } => self.add_candidate(now, peer, &candidate, out),
             Command::Fragment { peer, sdpfrag, reply } => reply.send(self.fragment(now, peer, &sdpfrag, out)),
             Command::Subscribe { peer, mid, track, reply } => reply.send(self.subscribe(now, peer, &mid, track)),
+            Command::Prefer { peer, mid, preference, reply } => reply.send(self.prefer(now, peer, &mid, preference)),
+            Command::SetDownlink { peer, downlink, reply } => reply.send(self.set_downlink(now, peer, downlink)),
             Command::SetMute { peer, track, mute, reply } => reply.send(self.set_mute(now, peer, track, mute)),
             Command::Stats { room, reply } => reply.send(self.room_stats(room)),
         }
@@ -175,6 +177,8 @@ impl Engine {
             | Command::AddCandidate { peer, .. }
             | Command::Fragment { peer, .. }
             | Command::Subscribe { peer, .. }
+            | Command::Prefer { peer, .. }
+            | Command::SetDownlink { peer, .. }
             | Command::SetMute { peer, .. } => peer,
             Command::CloseRoom { .. } | Command::Stats { .. } => return None,
         };

@@ -1,6 +1,6 @@
 //! One participant in the engine: his transport, what he publishes, where he receives.
 
-use crate::api::{PeerId, Permissions, Source};
+use crate::api::{Downlink, PeerId, Permissions, Source};
 use crate::forward::Arrivals;
 use crate::keys::{ConsumerKey, ProducerKey, RoomKey};
 use crate::negotiate::{Extension, ExtensionIds};
@@ -38,6 +38,8 @@ pub(crate) struct Peer {
     pub(super) id: PeerId,
     pub(super) room: RoomKey,
     pub(super) permissions: Permissions,
+    /// What he wants to receive in all.
+    pub(super) downlink: Downlink,
     pub(super) transport: Option<Transport>,
     pub(super) sections: Vec<Section>,
     pub(super) streams: FxHashMap<u32, Stream>,
@@ -102,6 +104,7 @@ impl Peer {
             id,
             room,
             permissions,
+            downlink: Downlink::default(),
             transport: None,
             sections: Vec::new(),
             streams: FxHashMap::default(),

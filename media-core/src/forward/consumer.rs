@@ -2,7 +2,7 @@
 
 use super::producer::{MediaPacket, SenderClock};
 use super::ring::Kept;
-use crate::api::{MediaKind, SendStats, TrackId};
+use crate::api::{MediaKind, Preference, SendStats, TrackId};
 use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::{CodecEntry, Extension, ExtensionIds, Format, matching};
 use colloquy_codecs::rtcp::{ReportBlock, write_sdes_cname, write_sender_report};
@@ -32,6 +32,8 @@ pub(crate) struct Consumer {
     fraction_lost: f32,
     /// NTP times (middle 32 bits) of our last sender reports, and when they went.
     reports_sent: [Option<(u32, Instant)>; 4],
+    /// How the receiver looks at it.
+    pub(crate) preference: Preference,
 }
 
 /// From the source's numbers to ours.
@@ -87,6 +89,7 @@ impl Consumer {
             retransmitted: 0,
             fraction_lost: 0.0,
             reports_sent: [None; 4],
+            preference: Preference::default(),
         }
     }
 
@@ -235,6 +238,8 @@ impl Consumer {
             bytes: self.bytes,
             retransmitted: self.retransmitted,
             fraction_lost: self.fraction_lost,
+            layer: None,
+            switches: 0,
         }
     }
 }

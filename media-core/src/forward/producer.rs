@@ -192,6 +192,7 @@ impl Producer {
             jitter_ms: reception.map_or(0.0, Reception::jitter_ms),
             nacked: self.nacked,
             keyframe_requests: self.keyframes.count,
+            encodings: Vec::new(),
         }
     }
 }

@@ -23,6 +23,7 @@ impl House {
                 let event = ServerEvent::Quality { participant: peer.to_string(), score: *score };
                 self.announce(*room, None, &event, Weight::Lossy, fx);
             }
+            Event::Shown { .. } | Event::Encodings { .. } => {}
             Event::Closed { room, peer, cause } => self.closed(*room, *peer, *cause, fx),
         }
     }
