@@ -292,6 +292,7 @@ impl Engine {
             password: transport.ice.password(),
             fingerprint: &self.fingerprint,
             role: transport.role(),
+            mixed_extensions: offer.mixed_extensions,
             addresses: &self.config.addresses,
             sections: sections.collect(),
         });
