@@ -14,6 +14,12 @@ pub(crate) struct Carried<'a> {
     len: usize,
 }
 
+impl Default for Carried<'_> {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
 impl<'a> Carried<'a> {
     pub(crate) const NONE: Self = Self { elements: [(Extension::Mid, &[]); MAX_CARRIED], len: 0 };
 

@@ -12,7 +12,8 @@ use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::{CodecEntry, Extension, ExtensionIds, Format, matching};
 use colloquy_codecs::payload::{PictureId, Tl0PicIdx};
 use colloquy_codecs::rtcp::{ReportBlock, write_sdes_cname, write_sender_report};
-use colloquy_codecs::rtp::{HeaderFields, rewrite_frame_number, write_header};
+use colloquy_codecs::rtp::dependency::rewrite_frame_number;
+use colloquy_codecs::rtp::{HeaderFields, write_header};
 use std::time::{Duration, Instant};
 
 /// A receiving place.
@@ -132,10 +133,12 @@ impl Consumer {
         self.sending = None;
     }
 
-    /// The same, and the numbers of its packets mean others now: its publisher started over.
-    pub(crate) fn source_restarted(&mut self) {
+    /// The numbers of an encoding's packets mean others now: its publisher started over.
+    pub(crate) fn encoding_restarted(&mut self, encoding: u8) {
         self.runs.forget_sources();
-        self.resplice();
+        if self.selector.current().is_some_and(|current| current.encoding == encoding) {
+            self.resplice();
+        }
     }
 
     /// Decides on a packet; `None` when this receiver gets nothing of it.

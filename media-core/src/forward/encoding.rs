@@ -1,7 +1,6 @@
 //! One encoding of a published track: its stream of packets as it comes in, repaired, and kept for those who miss some of it.
 
-use super::carried::Carried;
-use super::frame::Frame;
+use super::frame::{Frame, Qualities};
 use super::keyframe::KeyframeRequests;
 use super::nack::{Gap, Nacker};
 use super::producer::{Arrived, MediaPacket, SenderClock};
@@ -9,7 +8,8 @@ use super::reception::Reception;
 use super::ring::Ring;
 use super::seen::Seen;
 use crate::api::{EncodingStats, Limits, MediaKind};
-use crate::negotiate::{CodecEntry, Format};
+use crate::negotiate::{CodecEntry, Extension, Format};
+use colloquy_codecs::rtp::dependency::{DependencyDescriptor, TemplateStructure};
 
 /// One encoding; a track without simulcast has one, with an empty `rid`.
 #[derive(Debug)]
@@ -30,6 +30,9 @@ pub(crate) struct Encoding {
     /// The newest packet's number and timestamp: another timestamp is another picture.
     newest: Option<(u64, u32)>,
     fir_sequence: u8,
+    /// The last structure of its dependency descriptors, and which of its decode targets are sent.
+    structure: Option<Box<TemplateStructure>>,
+    active_targets: Option<u32>,
 }
 
 /// Packets of audio that are kept: those that a redundant payload repeats (RFC 2198).
@@ -52,6 +55,8 @@ impl Encoding {
             seen: Seen::default(),
             newest: None,
             fir_sequence: 0,
+            structure: None,
+            active_targets: None,
         }
     }
 
@@ -107,7 +112,38 @@ impl Encoding {
     }
 
     fn frame(&mut self, format: Format, packet: &Arrived<'_>) -> Frame {
-        Frame::read(format.payload(), packet.payload, packet.marker)
+        let frame = Frame::read(format.payload(), packet.payload, packet.marker);
+        let Some(element) = packet.carried.get(Extension::DependencyDescriptor) else { return frame };
+        let Ok(mut descriptor) = DependencyDescriptor::parse(element, self.structure.as_deref()) else {
+            // What brought its structure is missing: nobody can decode it yet.
+            return Frame { is_keyframe: false, switch: Qualities::NONE, ..frame };
+        };
+        let is_newest = self.newest.is_none_or(|(newest, _)| packet.index > newest);
+        let brought = descriptor.structure.take();
+        if is_newest {
+            self.active_targets = descriptor.active_targets.or(self.active_targets);
+        }
+        match (brought, &self.structure) {
+            (Some(brought), _) => {
+                let starts = Self::described(&descriptor, &brought, frame, true);
+                if is_newest {
+                    self.structure = Some(brought);
+                }
+                starts
+            }
+            (None, Some(structure)) => Self::described(&descriptor, structure, frame, false),
+            (None, None) => frame,
+        }
+    }
+
+    fn described(
+        descriptor: &DependencyDescriptor,
+        structure: &TemplateStructure,
+        frame: Frame,
+        brings_structure: bool,
+    ) -> Frame {
+        let is_keyframe = brings_structure && descriptor.starts_frame && descriptor.frame_diffs().is_empty();
+        frame.with_descriptor(descriptor, structure, is_keyframe)
     }
 
     /// Keeps a packet for those who will miss it.
@@ -132,6 +168,7 @@ impl Encoding {
         self.nacker = Nacker::default();
         self.seen = Seen::default();
         self.newest = None;
+        self.structure = None;
         self.ring.iter_mut().for_each(Ring::clear);
         self.last_sr = None;
     }
@@ -143,7 +180,12 @@ impl Encoding {
     }
 
     /// Appends the request for a key frame that the publisher understands.
-    pub(crate) fn write_keyframe_request(&mut self, feedback: Option<&CodecEntry>, out: &mut Vec<u8>, sender_ssrc: u32) {
+    pub(crate) fn write_keyframe_request(
+        &mut self,
+        feedback: Option<&CodecEntry>,
+        out: &mut Vec<u8>,
+        sender_ssrc: u32,
+    ) {
         let Some(ssrc) = self.ssrc else { return };
         match feedback.map(|c| c.feedback) {
             Some(f) if !f.pli && f.fir => {

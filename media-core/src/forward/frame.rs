@@ -1,10 +1,7 @@
 //! What a packet tells of its picture: which receivers need it, and which may come in with it.
 
-use colloquy_codecs::payload::{Descriptor, PayloadFormat, PictureId, Tl0PicIdx, Vp8, Vp9, starts_keyframe};
-
-/// Spatial layers, and temporal layers, that are told apart. Formats have three bits for each.
-pub(crate) const MAX_SPATIAL: usize = 8;
-pub(crate) const MAX_TEMPORAL: usize = 8;
+use colloquy_codecs::payload::{PayloadFormat, PictureId, Tl0PicIdx, layer_info};
+use colloquy_codecs::rtp::dependency::{DependencyDescriptor, Indication, TemplateStructure};
 
 /// A set of qualities: pairs of the highest spatial and the highest temporal layer that a receiver gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -86,64 +83,69 @@ impl Frame {
     /// What the payload tells by itself.
     #[inline]
     pub(crate) fn read(format: PayloadFormat, payload: &[u8], marker: bool) -> Self {
-        match format {
-            PayloadFormat::Opus => Self::WHOLE,
-            PayloadFormat::Vp8 => Vp8::parse(payload).map_or(Self::unknown(marker), |vp8| Self::of_vp8(&vp8, marker)),
-            PayloadFormat::Vp9 => Vp9::parse(payload).map_or(Self::unknown(marker), |vp9| Self::of_vp9(&vp9, marker)),
-            PayloadFormat::H264 | PayloadFormat::Av1 => {
-                Self { is_keyframe: starts_keyframe(format, payload), ..Self::unknown(marker) }.with_switches()
-            }
+        if format == PayloadFormat::Opus {
+            return Self::WHOLE;
         }
-    }
-
-    fn unknown(marker: bool) -> Self {
-        Self { is_keyframe: false, ends_layer: marker, switch: Qualities::NONE, ..Self::WHOLE }
-    }
-
-    /// With a key frame anybody can change to anything.
-    fn with_switches(self) -> Self {
-        if self.is_keyframe { Self { switch: Qualities::ALL, ..self } } else { self }
-    }
-
-    fn of_vp8(vp8: &Vp8, marker: bool) -> Self {
-        let temporal = vp8.temporal_id.unwrap_or(0);
-        Self {
-            temporal,
-            is_keyframe: vp8.starts_keyframe(),
-            needed: Qualities::from(0, temporal),
-            switch: if vp8.is_layer_sync { Qualities::one(0, temporal) } else { Qualities::NONE },
-            picture_id: vp8.picture_id,
-            tl0_pic_idx: vp8.tl0_pic_idx,
-            counts_pictures: true,
-            ..Self::unknown(marker)
-        }
-        .with_switches()
-    }
-
-    fn of_vp9(vp9: &Vp9<'_>, marker: bool) -> Self {
-        let layers = vp9.layers;
-        let (spatial, temporal) = layers.map_or((0, 0), |l| (l.spatial_id, l.temporal_id));
+        let Some(layer) = layer_info(format, payload) else { return Self::unknown(marker) };
+        let (spatial, temporal) = (layer.spatial, layer.temporal);
         // K-SVC: only in key pictures do the layers above need this one.
-        let for_itself = vp9.is_not_spatial_reference && layers.is_some();
-        let needed = if for_itself { Qualities::of_spatial(spatial, temporal) } else { Qualities::from(spatial, temporal) };
-        // The whole picture has the bit, and its first frame is the lowest layer's: said there, it goes for all above.
-        let switch = match layers {
-            Some(l) if l.is_switching_up_point => Qualities::from(0, temporal),
+        let for_itself = layer.is_not_spatial_reference && format == PayloadFormat::Vp9;
+        let needed =
+            if for_itself { Qualities::of_spatial(spatial, temporal) } else { Qualities::from(spatial, temporal) };
+        let switch = match format {
+            _ if layer.is_keyframe => Qualities::ALL,
+            // VP8: it needs nothing but the base layer, so whoever has that may have this layer from here on.
+            PayloadFormat::Vp8 if layer.switches_up => Qualities::one(0, temporal),
+            // VP9: the whole picture has the bit, and its first frame is the lowest layer's: said there, it goes for all above.
+            PayloadFormat::Vp9 if layer.switches_up => Qualities::from(0, temporal),
             _ => Qualities::NONE,
         };
         Self {
             spatial,
             temporal,
-            is_keyframe: vp9.starts_keyframe(),
-            ends_layer: vp9.ends_frame,
+            is_keyframe: layer.is_keyframe,
+            ends_layer: layer.ends_frame.unwrap_or(marker),
             needed,
             switch,
-            picture_id: vp9.picture_id,
-            tl0_pic_idx: layers.and_then(|l| l.tl0_pic_idx),
-            counts_pictures: false,
-            ..Self::unknown(marker)
+            picture_id: layer.picture_id,
+            tl0_pic_idx: layer.tl0_pic_idx,
+            number: None,
+            counts_pictures: format == PayloadFormat::Vp8,
         }
-        .with_switches()
+    }
+
+    /// The same with what its dependency descriptor tells, which goes before what the payload does: the payload may be encrypted.
+    pub(crate) fn with_descriptor(
+        self,
+        descriptor: &DependencyDescriptor,
+        structure: &TemplateStructure,
+        is_keyframe: bool,
+    ) -> Self {
+        let mut needed = Qualities::NONE;
+        for target in 0..structure.decode_targets() {
+            if descriptor.decode_target_indication(target) != Indication::NotPresent
+                && let Some((spatial, temporal)) = structure.target_layers(target)
+            {
+                needed = needed.and(Qualities::one(spatial, temporal));
+            }
+        }
+        // Frames of higher temporal layers need nothing from before the last picture of the lowest one: so all modes of the W3C's
+        // "Scalable Video Coding (SVC) Extension for WebRTC" are made. So with such a picture any of them may be joined.
+        let joins_all = is_keyframe || descriptor.temporal_id == 0;
+        Self {
+            spatial: descriptor.spatial_id,
+            temporal: descriptor.temporal_id,
+            is_keyframe,
+            ends_layer: descriptor.ends_frame,
+            needed,
+            switch: if joins_all { Qualities::ALL } else { Qualities::NONE },
+            number: Some(descriptor.frame_number),
+            ..self
+        }
+    }
+
+    fn unknown(marker: bool) -> Self {
+        Self { is_keyframe: false, ends_layer: marker, switch: Qualities::NONE, ..Self::WHOLE }
     }
 }
 
@@ -181,6 +183,23 @@ mod tests {
         let frame = Frame::read(PayloadFormat::Vp9, &payload, false);
         assert_eq!((frame.spatial, frame.temporal, frame.ends_layer), (1, 0, true));
         assert!(frame.needed.has(1, 0) && !frame.needed.has(2, 0) && !frame.needed.has(0, 0));
+    }
+
+    #[test]
+    fn a_descriptor_tells_who_needs_the_frame() {
+        let structure = TemplateStructure::l3t3();
+        let of = |spatial, temporal| {
+            let template =
+                structure.templates().iter().position(|t| (t.spatial_id, t.temporal_id) == (spatial, temporal));
+            let id = structure.template_id_offset.wrapping_add(template.unwrap() as u8);
+            let descriptor = DependencyDescriptor::from_template(&structure, id, 7).unwrap();
+            Frame::read(PayloadFormat::Av1, &[], true).with_descriptor(&descriptor, &structure, false)
+        };
+        let frame = of(1, 2);
+        assert!(frame.needed.has(1, 2) && frame.needed.has(2, 2));
+        assert!(!frame.needed.has(0, 2) && !frame.needed.has(2, 1) && !frame.is_keyframe);
+        assert_eq!((frame.number, frame.switch), (Some(7), Qualities::NONE));
+        assert!(of(0, 0).switch.has(2, 2));
     }
 
     #[test]

@@ -116,6 +116,11 @@ impl Producer {
         self.codecs.iter().find(|c| c.rtx_payload_type == Some(rtx_payload_type)).map(|c| c.payload_type)
     }
 
+    /// Whether it may come with this payload type.
+    pub(crate) fn takes(&self, payload_type: u8) -> bool {
+        self.codecs.iter().any(|c| c.payload_type == payload_type || c.red_payload_type == Some(payload_type))
+    }
+
     /// Which encoding has this restriction identifier.
     pub(crate) fn encoding_of_rid(&self, rid: &[u8]) -> Option<u8> {
         self.encodings.iter().position(|e| e.rid.as_bytes() == rid).map(|i| i as u8)
@@ -161,5 +166,29 @@ impl Producer {
     /// Audio or video.
     pub(crate) fn kind(&self) -> MediaKind {
         self.info.kind
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A packet of VP8 that starts a key frame.
+    pub(crate) fn sample() -> MediaPacket<'static> {
+        let entry = CodecEntry::read(96, MediaKind::Video, "VP8/90000", "").expect("VP8");
+        MediaPacket {
+            now: Instant::now(),
+            encoding: 0,
+            index: 1,
+            timestamp: 0,
+            marker: false,
+            format: entry.format,
+            frame: Frame::WHOLE,
+            starts_picture: true,
+            is_layered: false,
+            clock: None,
+            carried: Carried::NONE,
+            payload: &[0x10, 0, 0, 0],
+        }
     }
 }

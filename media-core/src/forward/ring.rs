@@ -67,12 +67,13 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forward::producer::tests::sample;
 
     #[test]
     fn keeps_the_last_and_no_others() {
         let mut ring = Ring::new(4);
         for index in 0..10u64 {
-            ring.keep(&MediaPacket { index, timestamp: index as u32, payload: &[index as u8], ..MediaPacket::sample() });
+            ring.keep(&MediaPacket { index, timestamp: index as u32, payload: &[index as u8], ..sample() });
         }
         assert!(ring.get(5).is_none());
         assert_eq!(ring.get(6).map(|k| k.payload.as_slice()), Some(&[6][..]));

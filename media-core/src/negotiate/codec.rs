@@ -23,6 +23,11 @@ impl Format {
         }
     }
 
+    /// Whether a picture may have several spatial layers in one stream.
+    pub(crate) fn is_layered(self) -> bool {
+        matches!(self.codec, Codec::Vp9 | Codec::Av1)
+    }
+
     fn read(name: &str, clock_rate_hz: u32, fmtp: &str) -> Option<Self> {
         let codec = [Codec::Opus, Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1]
             .into_iter()

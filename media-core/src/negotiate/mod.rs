@@ -15,4 +15,3 @@ pub(crate) use codec::{CodecEntry, Format, matching};
 pub(crate) use extension::{Extension, ExtensionIds, ExtensionTable};
 pub(crate) use fragment::{read as read_fragment, write as write_fragment};
 pub(crate) use offer::{BadOffer, Direction, DtlsRole, Fingerprint, OfferedSection, ParsedOffer, SetupRole};
-pub(crate) use simulcast::MAX_ENCODINGS;

@@ -3,7 +3,7 @@
 use sdp_types::Media;
 
 /// Encodings of one track that are taken: browsers send three.
-pub(crate) const MAX_ENCODINGS: usize = 4;
+const MAX_ENCODINGS: usize = 4;
 /// Longest identifier that is taken: it goes into a header extension, whose one-byte form holds 16 (RFC 8285 section 4.2).
 const MAX_RID_LEN: usize = 16;
 
@@ -65,7 +65,12 @@ mod tests {
         let many = (0..40).map(|i| format!("a=rid:r{i} send\r\n")).collect::<String>();
         let list = (0..40).map(|i| format!("r{i}")).collect::<Vec<_>>().join(";");
         assert_eq!(rids(&format!("{many}a=simulcast:send {list}\r\n")).len(), MAX_ENCODINGS);
-        for odd in ["a=simulcast\r\n", "a=simulcast:send\r\n", "a=simulcast:send ;;,,~\r\n", "a=rid:\r\na=simulcast:send \u{e9}\r\n"] {
+        for odd in [
+            "a=simulcast\r\n",
+            "a=simulcast:send\r\n",
+            "a=simulcast:send ;;,,~\r\n",
+            "a=rid:\r\na=simulcast:send \u{e9}\r\n",
+        ] {
             assert_eq!(rids(odd), [""; 0], "{odd:?}");
         }
     }
