@@ -5,6 +5,8 @@
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the engine calls it from its next change on"))]
 mod allocate;
 pub mod api;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the engine does not use it yet"))]
+mod bandwidth;
 #[cfg(feature = "driver")]
 pub mod driver;
 pub mod engine;
