@@ -1,8 +1,9 @@
 //! One viewer's downlink, shared among what he looks at.
 
 use super::fill::{Ceiling, Place, fill, is_better, sort, spend};
-use super::rung::{Layer, Prefer, Rung};
+use super::rung::{Prefer, Rung};
 use super::steady::{Steady, asked_for, with_headroom};
+use crate::api::Layer;
 use std::hash::{BuildHasher, Hash};
 use std::time::{Duration, Instant};
 
@@ -67,6 +68,12 @@ pub(crate) struct Plan<K> {
     pub wanted_bps: u64,
 }
 
+impl<K> Default for Plan<K> {
+    fn default() -> Self {
+        Self { allocations: Vec::new(), allocated_bps: 0, needed_bps: 0, wanted_bps: 0 }
+    }
+}
+
 /// Decides for one viewer; remembers what keeps decisions steady.
 #[derive(Debug)]
 pub(crate) struct Allocator<K> {
@@ -82,13 +89,7 @@ pub(crate) struct Allocator<K> {
 impl<K: Copy + Eq + Hash> Allocator<K> {
     /// For a viewer who gets nothing yet.
     pub(crate) fn new() -> Self {
-        Self {
-            steady: Steady::default(),
-            wishes: None,
-            video_bps: 0,
-            places: Vec::new(),
-            plan: Plan { allocations: Vec::new(), allocated_bps: 0, needed_bps: 0, wanted_bps: 0 },
-        }
+        Self { steady: Steady::default(), wishes: None, video_bps: 0, places: Vec::new(), plan: Plan::default() }
     }
 
     /// Shares `target_bps` among `audio_bps` and the wishes. To be called every 50 to 200 ms, and when wishes change.
