@@ -8,7 +8,7 @@ use super::probe::{Probe, ProbeControl, ProbeId};
 use super::queue_delay::QueueDelay;
 use super::rate_window::RateWindow;
 use super::report_loss::ReportLoss;
-use super::sent::{SentHistory, SentPacket, Told};
+use super::sent::{Arrival, SentHistory, SentPacket};
 use super::trendline::Trendline;
 use colloquy_codecs::rtcp::TransportFeedback;
 use std::time::{Duration, Instant};
@@ -120,19 +120,19 @@ impl Bandwidth {
         let mut arrivals = Arrivals::from(reference);
         let mut newest_us = None;
         for (low, delta) in feedback.packets() {
-            let arrived_us = delta.and_then(|delta| arrivals.next(delta));
-            match self.history.on_told(now_us, low, delta.is_some()) {
-                Some(Told::Arrived(packet)) => {
-                    newest_us = newest_us.max(Some(packet.sent_us));
-                    self.loss.on_arrived(packet.sent_us);
-                    self.on_arrived(packet, arrived_us);
-                }
-                Some(Told::ArrivedLate(packet)) => self.loss.on_late(packet.sent_us),
-                Some(Told::Missed(packet)) => self.on_missed(packet),
-                None => {}
+            let Some(arrived_us) = delta.map(|delta| arrivals.next(delta)) else { continue };
+            if let Some(arrival) = self.history.on_arrived(now_us, low) {
+                newest_us = newest_us.max(Some(arrival.packet.sent_us));
+                self.on_arrived(arrival, arrived_us);
             }
         }
         let Some(newest_us) = newest_us else { return };
+        let missing = feedback.packets().filter(|(_, delta)| delta.is_none()).map(|(low, _)| low);
+        for low in self.clock.untold(feedback).chain(missing) {
+            if let Some(packet) = self.history.on_missed(now_us, low, newest_us) {
+                self.on_missed(packet);
+            }
+        }
         self.has_feedback = true;
         self.waiting_since_us = None;
         self.on_rtt(now_us.saturating_sub(newest_us));
@@ -141,7 +141,13 @@ impl Bandwidth {
         self.control(now_us);
     }
 
-    fn on_arrived(&mut self, packet: SentPacket, arrived_us: Option<u64>) {
+    fn on_arrived(&mut self, arrival: Arrival, arrived_us: Option<u64>) {
+        let packet = arrival.packet;
+        if arrival.was_missed {
+            self.loss.on_late(packet.sent_us);
+        } else {
+            self.loss.on_arrived(packet.sent_us);
+        }
         let Some(arrived_us) = arrived_us else { return };
         let Some(_queue_us) = self.queue.on_packet(packet.sent_us, arrived_us) else { return };
         self.acked.add(arrived_us, packet.wire_bytes);
