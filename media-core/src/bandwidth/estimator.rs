@@ -18,7 +18,7 @@ const RATE_US: u64 = 500_000;
 /// While a queue stands, what arrives is the link's rate, and a short look suffices, microseconds.
 const SHORT_RATE_US: u64 = 120_000;
 /// A source that sends less than this part of the target does not fill the link.
-const APP_LIMITED: f64 = 0.75;
+const APP_LIMITED: f64 = 0.85;
 /// Without feedback for this long and a round trip, though packets were sent, the rate falls, microseconds.
 const SILENCE_US: u64 = 1_000_000;
 /// And to this part of it each time.
@@ -29,6 +29,8 @@ const PROBE_QUEUE_US: u64 = 40_000;
 const PACING: f64 = 2.5;
 /// While a queue drains they leave no faster than needed.
 const DRAIN_PACING: f64 = 1.1;
+/// While it is long, packets wait here rather than there: the pacer can still drop them.
+const FLOOD_PACING: f64 = 0.5;
 /// Before a round trip is measured, microseconds.
 const ASSUMED_RTT_US: u64 = 100_000;
 /// Round trips above this are not believed, microseconds.
@@ -259,7 +261,11 @@ impl Bandwidth {
 
     /// The pace for a [`Pacer`](super::Pacer), bits/s.
     pub(crate) fn pacing_bps(&self) -> u64 {
-        let factor = if self.delay.is_draining() { DRAIN_PACING } else { PACING };
+        let factor = match (self.delay.is_flooded(), self.delay.is_draining()) {
+            (true, _) => FLOOD_PACING,
+            (false, true) => DRAIN_PACING,
+            (false, false) => PACING,
+        };
         (self.target_bps * factor) as u64
     }
 

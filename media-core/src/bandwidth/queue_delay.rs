@@ -60,7 +60,7 @@ impl QueueDelay {
         let [newest, middle, _] = self.last;
         if newest != UNKNOWN {
             let change = (delay - newest).unsigned_abs().min(100_000) as f64;
-            self.noise_us += (change - self.noise_us) / 64.0;
+            self.noise_us += (change - self.noise_us) / 256.0;
         }
         self.last = [delay, newest, middle];
         self.above_base(delay)

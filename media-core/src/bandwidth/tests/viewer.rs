@@ -91,7 +91,8 @@ impl Viewer {
     fn allocate(&mut self, now: Instant, now_us: u64) {
         let target = self.bandwidth.target_bps();
         match self.source {
-            Source::Elastic(max_bps) => self.bandwidth.set_demand(now, target.min(max_bps), max_bps),
+            // It fills what it is given, so that the estimate grows by use.
+            Source::Elastic(_) => {}
             Source::Layered => {
                 let before = self.rung;
                 while self.rung > 0 && target < Self::rate_of(self.rung) {
