@@ -20,6 +20,8 @@ const STEEP_GROWTH: f64 = 0.4;
 const QUIET_US: u64 = 30_000;
 /// A queue as long as this stops all that a drain may stop, microseconds.
 const FULL_DRAIN_US: f64 = 400_000.0;
+/// How fast the most that arrived is forgotten, a second.
+const PEAK_DECAY: f64 = 0.08;
 /// And above this, packets leave slower than the rate, microseconds.
 const FLOOD_US: u64 = 250_000;
 /// The additive increase a second at least, bits/s (libwebrtc's).
@@ -65,6 +67,8 @@ pub(super) struct DelayControl {
     cut: Option<Cut>,
     last_cut_us: Option<u64>,
     rival: Option<RivalControl>,
+    /// The most that arrived of late: slowly forgotten.
+    peak_bps: f64,
     standing_us: u64,
     recent_us: u64,
     is_steep: bool,
@@ -80,6 +84,7 @@ impl DelayControl {
             cut: None,
             last_cut_us: None,
             rival: None,
+            peak_bps: 0.0,
             standing_us: 0,
             recent_us: 0,
             is_steep: false,
@@ -102,6 +107,11 @@ impl DelayControl {
 
     pub(super) fn state(&self) -> PathState {
         if self.rival.is_some() { PathState::Rival } else { self.state }
+    }
+
+    /// Whether another keeps the queue full, so that the shortest delays of the past are all that is known of the path.
+    pub(super) fn is_pressed(&self, now_us: u64) -> bool {
+        self.rival.as_ref().is_some_and(|rival| rival.is_pressed(now_us))
     }
 
     /// Whether the queue of a cut is so long that packets had better wait here than there.
@@ -158,6 +168,7 @@ impl DelayControl {
         let elapsed_s = (signals.now_us.saturating_sub(self.updated_us) as f64 / 1e6).min(0.5);
         self.updated_us = signals.now_us;
         self.standing_us = signals.standing_us;
+        self.peak_bps = (self.peak_bps * (1.0 - PEAK_DECAY * elapsed_s)).max(signals.acked_bps.unwrap_or(0.0));
         if let Some(rival) = &mut self.rival {
             if rival.update(signals) {
                 self.rate_bps = CUT * rival.bps();
@@ -189,7 +200,9 @@ impl DelayControl {
         match cut.verdict {
             Verdict::Ours if signals.standing_us < QUIET_US => self.cut = None,
             Verdict::Theirs => {
-                self.rival = Some(RivalControl::new(signals.now_us, self.rate_bps / CUT));
+                // Half of what was sent before is the fair part beside one other.
+                let rate_bps = (self.rate_bps / CUT).max(0.5 * self.peak_bps);
+                self.rival = Some(RivalControl::new(signals, rate_bps, self.peak_bps));
                 self.cut = None;
             }
             Verdict::Unclear => self.cut = None,

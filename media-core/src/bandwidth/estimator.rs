@@ -205,6 +205,7 @@ impl Bandwidth {
             rtt_us: self.rtt_or_assumed_us(),
         });
         self.delay.clamp(&self.limits);
+        self.queue.is_held = self.delay.is_pressed(now_us);
         self.loss.update(now_us, self.sent.bps(RATE_US).unwrap_or(self.target_bps), standing_us);
         if self.delay.last_cut_us() != cut_before {
             self.probes.on_cut(now_us);

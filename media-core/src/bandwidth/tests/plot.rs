@@ -28,6 +28,12 @@ fn scenario(name: &str) -> World {
             world.run_until(65.0);
             world
         }
+        "late" => {
+            let link = Link::new(4e6, 250.0);
+            let mut world = World::new(link).with(Source::Elastic(10_000_000), 10.0).with_tcp(Rule::Cubic, 0.0);
+            world.run_until(70.0);
+            world
+        }
         "loss" => {
             let mut link = Link::new(3e6, 300.0);
             link.loss = 0.1;
