@@ -60,7 +60,7 @@ proptest! {
 
     #[test]
     fn the_first_plan_is_never_above_the_target(drawn in prop::collection::vec(drawn(), 0..12), target in bps(), audio in 0u64..200_000) {
-        let wishes = wishes(&drawn);
+        let wishes: Vec<_> = wishes(&drawn).into_iter().map(|w| Wish { current: None, ..w }).collect();
         let mut allocator = Allocator::new();
         let plan = allocator.plan(Instant::now(), target, audio, &wishes);
         prop_assert!(plan.allocated_bps <= target.max(audio));
@@ -119,7 +119,7 @@ proptest! {
         };
         let (less, more) = (given(target), given(target + more));
         prop_assert!(less.iter().zip(&more).all(|(less, more)| less <= more), "{:?} {:?}", less, more);
-        prop_assert!(less.is_sorted_by(|a, b| a >= b && a - b <= 1) || less.len() < 2 || class != Class::Face, "{:?}", less);
+        prop_assert!(less.is_sorted_by(|a, b| a >= b), "{:?}", less);
     }
 
     #[test]
