@@ -154,7 +154,7 @@ impl<K: Copy + Eq + Hash> Allocator<K> {
             self.steady.fell(now, budget);
             return;
         }
-        let better = self.improve(cost, Steady::with_headroom(budget), wishes);
+        let better = self.improve(cost, budget, wishes);
         if self.steady.may_rise(now, step, better, budget) {
             self.steady.rose(now, budget);
         } else {
@@ -162,16 +162,17 @@ impl<K: Copy + Eq + Hash> Allocator<K> {
         }
     }
 
-    /// Puts places where a better plan for so much would have them, if there is one.
-    fn improve(&mut self, cost: u64, affordable: u64, wishes: &[Wish<'_, K>]) -> Better {
-        let Some(left) = affordable.checked_sub(cost) else { return Better::No };
-        fill(&mut self.places, wishes, affordable, Ceiling::Wanted);
+    /// Puts places where a better plan would have them, if there is one: with head-room, or for what is spent already.
+    fn improve(&mut self, cost: u64, budget: u64, wishes: &[Wish<'_, K>]) -> Better {
+        let affordable = Steady::with_headroom(budget);
+        fill(&mut self.places, wishes, affordable.max(cost.min(budget)), Ceiling::Wanted);
         let better = compare(&self.places);
         if better != Better::No {
             return better;
         }
         // From nothing it would share otherwise among equals: leave them what they have, and add.
         self.keep(wishes);
+        let Some(left) = affordable.checked_sub(cost) else { return Better::No };
         spend(&mut self.places, wishes, left, Ceiling::Wanted);
         compare(&self.places)
     }

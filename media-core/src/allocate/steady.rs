@@ -11,13 +11,13 @@ const HEADROOM_PCT: u64 = 115;
 const DEBT: Duration = Duration::from_millis(100);
 /// An overshoot by this much, in percent of the budget, is no noise: the plan is given up at once.
 const PLUNGE_PCT: u64 = 125;
-/// How long there must be room before a rise, as long as none was ever undone: a joining viewer's ramp waits for nothing else.
+/// How long there must be room before a rise, as long as none was ever undone: a ramp waits for nothing else.
 const HOLD_FRESH: Duration = Duration::from_millis(200);
-/// The same after something had to be taken away, or an earlier rise was undone.
+/// The same within this after something had to be taken away, and once a rise was undone.
 const HOLD: Duration = Duration::from_secs(1);
 /// The same for a plan that takes from some what it gives to others.
 const HOLD_AT_COST: Duration = Duration::from_secs(2);
-/// And at most, after rise upon rise was undone: 2, 4, 8, 16, then this.
+/// The same, at most, while rise upon rise is undone: 2, 4, 8, 16 s, then this.
 const HOLD_MAX: Duration = Duration::from_secs(30);
 /// A rise was undone when something is taken away within this, or within twice the hold that preceded it.
 const UNDONE_WITHIN: Duration = Duration::from_secs(5);

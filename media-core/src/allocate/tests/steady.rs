@@ -103,6 +103,17 @@ fn a_newcomer_robs_no_equal_of_more_than_he_needs() {
 }
 
 #[test]
+fn the_pinned_one_takes_back_what_was_filled_up_while_he_had_no_use_for_it() {
+    let camera = camera();
+    let mut viewer = Viewer::new();
+    let mut wishes = [wish(1, Class::Pinned, &camera[..3]), wish(2, Class::Face, &camera)];
+    viewer.run(3_000, 800_000, &wishes);
+    wishes[0].ladder = &camera;
+    let plan = viewer.run(3_000, 720_000, &wishes);
+    assert_eq!(layers(&plan), [Some((1, 2)), Some((0, 2))]);
+}
+
+#[test]
 fn a_rung_that_goes_is_replaced_at_once() {
     let camera = camera();
     let mut viewer = Viewer::new();
@@ -179,6 +190,6 @@ fn noise_makes_hardly_a_switch_among_several() {
     let places = room.len() as f64;
     for keeps in NOISES {
         let (mean, largest) = over_capacities(&room, keeps);
-        assert!(mean < 0.3 * places && largest < 2.0 * places);
+        assert!(mean < 0.4 * places && largest < 2.0 * places);
     }
 }
