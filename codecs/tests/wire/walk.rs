@@ -1,7 +1,8 @@
 //! Walks over everything a parser gives and checks what holds for any bytes whatever. The fuzz targets use this file too.
 
 use colloquy_codecs::payload::{
-    Av1, Descriptor, H264, MAX_OPUS_SAMPLES, Opus, PayloadFormat, Red, Vp8, Vp9, layer_info, starts_keyframe,
+    Av1, Descriptor, H264, MAX_OPUS_SAMPLES, Opus, OpusMode, PayloadFormat, Red, Vp8, Vp9, layer_info,
+    opus_has_inband_fec, starts_keyframe, write_red,
 };
 use colloquy_codecs::rtcp::{self, RtcpPacket};
 use colloquy_codecs::rtp::dependency::{
@@ -158,11 +159,20 @@ pub(crate) fn payload(payload: &[u8]) {
     if let Ok(opus) = Opus::parse(payload) {
         assert!((120..=MAX_OPUS_SAMPLES).contains(&opus.duration_samples()));
         assert!((1..=48).contains(&opus.frame_count));
+        assert!(opus.mode() != OpusMode::Celt || !opus_has_inband_fec(payload));
+    } else {
+        assert!(!opus_has_inband_fec(payload));
     }
     if let Ok(red) = Red::parse(payload) {
         let headers_len = red.blocks().count() * 4 - 3;
         assert_eq!(red.blocks().map(|block| block.bytes.len()).sum::<usize>() + headers_len, payload.len());
         assert_eq!(red.blocks().last(), Some(red.primary()));
+        let redundants: Vec<_> = red.blocks().map(|block| (block.timestamp_offset, block.bytes)).collect();
+        let mut written = Vec::new();
+        write_red(&mut written, red.primary().payload_type, red.primary().bytes, &redundants[..redundants.len() - 1]);
+        assert!(
+            written.len() <= payload.len() && Red::parse(&written).is_ok_and(|again| again.primary() == red.primary())
+        );
     }
     for format in [PayloadFormat::Vp8, PayloadFormat::Vp9, PayloadFormat::H264, PayloadFormat::Av1] {
         let is_keyframe = starts_keyframe(format, payload);
