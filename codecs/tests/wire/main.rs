@@ -4,6 +4,7 @@
 mod audio;
 mod dependency;
 mod extensions;
+mod flexfec;
 mod hostile;
 mod payload;
 mod rtcp;
