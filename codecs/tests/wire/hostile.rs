@@ -4,7 +4,7 @@ use colloquy_codecs::rtcp;
 use colloquy_codecs::rtp::RtpHeader;
 use proptest::prelude::*;
 
-use crate::{hex, walk};
+use crate::{dependency, extensions, hex, walk};
 
 /// Well-formed payloads with long descriptors.
 const PAYLOADS: &[&str] = &[
@@ -79,6 +79,19 @@ fn payloads_cut_anywhere_or_bent() {
     }
 }
 
+#[test]
+fn elements_cut_anywhere_or_bent() {
+    let (key, allocation) = (hex(dependency::KEY), hex(extensions::ALLOCATION));
+    variants(&allocation).iter().for_each(|variant| walk::extension(variant));
+    let frames: Vec<_> = dependency::FRAMES.iter().map(|frame| hex(frame)).collect();
+    for variant in variants(&key) {
+        walk::dependency([&variant[..]].into_iter().chain(frames.iter().map(|frame| &frame[..])));
+    }
+    for variant in frames.iter().flat_map(|frame| variants(frame)) {
+        walk::dependency([&key[..], &variant].into_iter());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_096))]
 
@@ -87,6 +100,16 @@ proptest! {
         walk::rtp(&bytes);
         walk::rtcp(&bytes);
         walk::payload(&bytes);
+        walk::extension(&bytes);
+        let key = hex(dependency::KEY);
+        walk::dependency([&key[..], &bytes, &bytes[bytes.len() / 2..]].into_iter());
+    }
+
+    /// A descriptor that brings a structure, whatever it says.
+    #[test]
+    fn any_structure(mut bytes in prop::collection::vec(any::<u8>(), 5..128), frame in any::<[u8; 8]>()) {
+        bytes[3] |= 0x80;
+        walk::dependency([&bytes[..], &frame].into_iter());
     }
 
     /// Arbitrary bytes seldom get past the version and the length; so these are given.

@@ -1,6 +1,8 @@
 //! What the parsers and writers promise, through the public interface: bytes known from elsewhere, round trips, and
 //! hostile input.
 
+mod dependency;
+mod extensions;
 mod hostile;
 mod payload;
 mod rtcp;

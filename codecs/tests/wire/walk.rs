@@ -1,10 +1,16 @@
 //! Walks over everything a parser gives and checks what holds for any bytes whatever. The fuzz targets use this file too.
 
 use colloquy_codecs::payload::{
-    Av1, Descriptor, H264, MAX_OPUS_SAMPLES, Opus, PayloadFormat, Red, Vp8, Vp9, starts_keyframe,
+    Av1, Descriptor, H264, MAX_OPUS_SAMPLES, Opus, PayloadFormat, Red, Vp8, Vp9, layer_info, starts_keyframe,
 };
 use colloquy_codecs::rtcp::{self, RtcpPacket};
-use colloquy_codecs::rtp::{HeaderFields, RtpHeader, audio_level, strip_padding, transport_sequence, write_header};
+use colloquy_codecs::rtp::dependency::{
+    DependencyDescriptor, TemplateStructure, rewrite_frame_number, with_active_targets,
+};
+use colloquy_codecs::rtp::{
+    AbsCaptureTime, AbsSendTime, HeaderFields, LayersAllocation, MAX_LAYER_BITRATE_KBPS, PlayoutDelay, Rid, RtpHeader,
+    VideoOrientation, audio_level, color_space, strip_padding, transport_sequence, write_header,
+};
 
 /// A header, its extension elements, the padding; and that writing the same again reads the same.
 pub(crate) fn rtp(packet: &[u8]) {
@@ -16,8 +22,7 @@ pub(crate) fn rtp(packet: &[u8]) {
     for (id, element) in header.extensions(packet) {
         assert_ne!(id, 0);
         assert!(element.len() <= 255);
-        assert!(audio_level(element).is_none_or(|(_, level)| level <= 127));
-        transport_sequence(element);
+        extension(element);
     }
     // Another packet's bytes make no sense, and no panic either.
     header.extensions(payload).count();
@@ -35,6 +40,52 @@ pub(crate) fn rtp(packet: &[u8]) {
     assert_eq!((len, again.header_len), (written.len(), written.len()));
     assert_eq!((again.sequence, again.timestamp, again.ssrc), (header.sequence, header.timestamp, header.ssrc));
     assert!(again.extensions(&written).eq(header.extensions(packet)));
+}
+
+/// An element as each of the known ones: what is read and written again is the same, but for bits without meaning.
+pub(crate) fn extension(element: &[u8]) {
+    assert!(audio_level(element).is_none_or(|(_, level)| level <= 127));
+    transport_sequence(element);
+    assert!(Rid::parse(element).map_or(true, |rid| rid.as_bytes() == element && !rid.as_str().is_empty()));
+    assert!(AbsSendTime::parse(element).is_none_or(|time| time.to_bytes() == element));
+    assert!(AbsCaptureTime::parse(element).is_none_or(|time| time.write(&mut [0; 16]) == element));
+    assert!(PlayoutDelay::parse(element).is_none_or(|delay| delay.to_bytes() == element));
+    assert!(VideoOrientation::parse(element).is_none_or(|o| VideoOrientation::parse(&o.to_bytes()) == Some(o)));
+    assert!(color_space(element).is_none_or(|same| same == element));
+    if let Ok(allocation) = LayersAllocation::parse(element) {
+        for layer in allocation.layers() {
+            assert!(layer.stream < allocation.streams && layer.spatial_id < 4);
+            assert!((1..=4).contains(&layer.bitrates_kbps().len()));
+            assert!(layer.bitrates_kbps().iter().all(|bitrate| *bitrate <= MAX_LAYER_BITRATE_KBPS));
+        }
+        let mut written = Vec::new();
+        allocation.write(&mut written);
+        assert_eq!(LayersAllocation::parse(&written), Ok(allocation));
+    }
+}
+
+/// Elements of one stream, the structure remembered from one to the next: what is read and written again is the same.
+pub(crate) fn dependency<'a>(elements: impl Iterator<Item = &'a [u8]>) {
+    let mut structure: Option<TemplateStructure> = None;
+    for element in elements {
+        let Ok(descriptor) = DependencyDescriptor::parse(element, structure.as_ref()) else { continue };
+        assert!(descriptor.spatial_id < 8 && descriptor.temporal_id < 8);
+        assert!(descriptor.frame_diffs().iter().all(|diff| (1..=4096).contains(diff)));
+        let mut written = Vec::new();
+        descriptor.write(structure.as_ref(), &mut written).expect("it was read with that structure");
+        assert!(written.len() <= element.len(), "never longer");
+        assert_eq!(DependencyDescriptor::parse(&written, structure.as_ref()).as_ref(), Ok(&descriptor));
+
+        written.clear();
+        with_active_targets(element, structure.as_ref(), 1, &mut written).expect("the same");
+        rewrite_frame_number(&mut written, 7).expect("the same");
+        let again = DependencyDescriptor::parse(&written, structure.as_ref()).expect("the same");
+        assert_eq!((again.frame_number, again.active_targets), (7, Some(1)));
+        if let Some(own) = descriptor.structure {
+            assert!((1..=64).contains(&own.templates().len()) && own.chains() <= own.decode_targets());
+            structure = Some(*own);
+        }
+    }
 }
 
 /// Every packet of a compound, every list in it.
@@ -114,6 +165,10 @@ pub(crate) fn payload(payload: &[u8]) {
         assert_eq!(red.blocks().last(), Some(red.primary()));
     }
     for format in [PayloadFormat::Vp8, PayloadFormat::Vp9, PayloadFormat::H264, PayloadFormat::Av1] {
-        starts_keyframe(format, payload);
+        let is_keyframe = starts_keyframe(format, payload);
+        let info = layer_info(format, payload);
+        assert!(
+            info.map_or(!is_keyframe, |info| info.is_keyframe == is_keyframe && info.spatial < 8 && info.temporal < 8)
+        );
     }
 }

@@ -4,7 +4,7 @@ use super::Engine;
 use super::peer::Stream;
 use super::ticks::{FEEDBACK_INTERVAL, NACK_INTERVAL};
 use crate::api::{DropCause, MediaKind};
-use crate::forward::{Arrived, MediaPacket};
+use crate::forward::{Arrived, Carried, MediaPacket, Stamp};
 use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::Extension;
 use crate::transport::demux::{self, Protocol};
@@ -18,9 +18,10 @@ use std::time::Instant;
 #[derive(Default)]
 struct Told<'a> {
     mid: Option<&'a [u8]>,
-    /// The element of RFC 6464, as it came.
-    audio_level: Option<u8>,
+    rid: Option<&'a [u8]>,
+    repaired_rid: Option<&'a [u8]>,
     transport_sequence: Option<u16>,
+    carried: Carried<'a>,
 }
 
 impl Engine {
@@ -104,12 +105,13 @@ impl Engine {
 
         let mut told = Told::default();
         for (id, element) in header.extensions(bytes) {
-            if Some(id) == peer.transport_sequence_id {
-                told.transport_sequence = transport_sequence(element);
-            } else if Some(id) == peer.extensions.get(Extension::AudioLevel) {
-                told.audio_level = element.first().copied();
-            } else if Some(id) == peer.extensions.get(Extension::Mid) {
-                told.mid = Some(element);
+            match peer.extension_table.get(id) {
+                Some(Extension::TransportSequence) => told.transport_sequence = transport_sequence(element),
+                Some(Extension::Mid) => told.mid = Some(element),
+                Some(Extension::Rid) => told.rid = Some(element),
+                Some(Extension::RepairedRid) => told.repaired_rid = Some(element),
+                Some(carried) => told.carried.take(carried, element),
+                None => {}
             }
         }
         if let Some(transport_sequence) = told.transport_sequence {
@@ -129,24 +131,25 @@ impl Engine {
             timestamp: header.timestamp,
             marker: header.marker,
             payload_type: header.payload_type,
-            audio_level: told.audio_level,
+            carried: told.carried,
             payload,
             len_bytes,
             repaired: false,
         };
         let producer = self.producers.get_mut(stream.producer()).ok_or(DropCause::UnknownSsrc)?;
-        if let Stream::Rtx(_) = stream {
+        if let Stream::Rtx(_, encoding) = stream {
             // RFC 4588 section 4: the original's sequence number goes before its payload. An empty one is a probe.
             let Some((original, payload)) = payload.split_first_chunk::<2>() else { return Ok(()) };
-            let Some(index) = producer.extend(u16::from_be_bytes(*original)) else { return Ok(()) };
+            let repaired = producer.encodings.get(usize::from(encoding));
+            let Some(index) = repaired.and_then(|e| e.extend(u16::from_be_bytes(*original))) else { return Ok(()) };
             arrived.payload_type = producer.original_of_rtx(header.payload_type).ok_or(DropCause::Malformed)?;
             (arrived.index, arrived.payload, arrived.repaired) = (index, payload, true);
         }
-        let Some(packet) = producer.take(&arrived) else { return Ok(()) };
-        if !producer.nacker.is_idle() || producer.keyframes.deadline(now).is_some() {
+        let Some(packet) = producer.take(stream.encoding(), &arrived) else { return Ok(()) };
+        if producer.is_repairing() || producer.keyframe_deadline(now).is_some() {
             self.hasten(now + NACK_INTERVAL, key);
         }
-        self.note_level(now, stream.producer(), told.audio_level);
+        self.note_level(now, stream.producer(), told.carried.get(Extension::AudioLevel));
         self.forward(stream.producer(), &packet, out);
         Ok(())
     }
@@ -162,7 +165,7 @@ impl Engine {
     }
 
     /// Finds the track of an SSRC that no description named: by its MID (RFC 9143), else by its payload type if only one track
-    /// has it.
+    /// has it; and of a track with simulcast the encoding, by its RID (RFC 8852).
     fn bind(&mut self, key: PeerKey, header: &RtpHeader, told: &Told<'_>) -> Option<Stream> {
         let peer = self.peers.get_mut(key)?;
         if peer.streams.len() >= self.config.limits.ssrcs_per_peer {
@@ -170,10 +173,15 @@ impl Engine {
         }
         let carries = |key: &ProducerKey| {
             let producer = self.producers.get(*key)?;
-            if producer.codecs.iter().any(|c| c.payload_type == header.payload_type) {
-                return Some(Stream::Media(*key));
+            let encoding = |rid: Option<&[u8]>| match &producer.encodings[..] {
+                [_] => Some(0),
+                _ => producer.encoding_of_rid(rid?),
+            };
+            if producer.takes(header.payload_type) {
+                return Some(Stream::Media(*key, encoding(told.rid)?));
             }
-            producer.original_of_rtx(header.payload_type).map(|_| Stream::Rtx(*key))
+            producer.original_of_rtx(header.payload_type)?;
+            Some(Stream::Rtx(*key, encoding(told.repaired_rid)?))
         };
         let by_mid = told.mid.and_then(|mid| peer.sections.iter().find(|s| s.mid.as_bytes() == mid));
         let stream = match by_mid {
@@ -189,26 +197,29 @@ impl Engine {
         };
         peer.streams.insert(header.ssrc, stream);
         let producer = self.producers.get_mut(stream.producer())?;
-        match stream {
-            Stream::Rtx(_) => producer.rtx_ssrc = Some(header.ssrc),
-            Stream::Media(_) => {
-                let before = producer.ssrc;
-                producer.restart(header.ssrc);
-                if let Some(before) = before {
-                    peer.streams.remove(&before);
-                    for consumer in &producer.consumers {
-                        if let Some(consumer) = self.consumers.get_mut(*consumer) {
-                            consumer.resplice();
-                        }
-                    }
+        let encoding = producer.encodings.get_mut(usize::from(stream.encoding()))?;
+        let before = match stream {
+            Stream::Rtx(..) => encoding.rtx_ssrc.replace(header.ssrc),
+            Stream::Media(..) => {
+                let before = encoding.ssrc;
+                encoding.restart(header.ssrc);
+                if before.is_some() {
+                    let consumers = producer.consumers.iter();
+                    consumers.for_each(|c| {
+                        self.consumers.get_mut(*c).into_iter().for_each(|c| c.encoding_restarted(stream.encoding()));
+                    });
                 }
+                before
             }
+        };
+        if let Some(before) = before.filter(|before| *before != header.ssrc) {
+            peer.streams.remove(&before);
         }
         Some(stream)
     }
 
-    fn note_level(&mut self, now: Instant, key: ProducerKey, element: Option<u8>) {
-        let Some((_, level)) = element.and_then(|e| audio_level(&[e])) else { return };
+    fn note_level(&mut self, now: Instant, key: ProducerKey, element: Option<&[u8]>) {
+        let Some((_, level)) = element.and_then(audio_level) else { return };
         let Some(producer) = self.producers.get_mut(key).filter(|p| p.info.kind == MediaKind::Audio) else { return };
         producer.meter.note(now, level);
         let room = producer.room;
@@ -224,9 +235,10 @@ impl Engine {
             let owner = consumer.owner;
             let egress = self.peers.get_mut(owner).and_then(|p| p.transport.as_mut()).and_then(|t| t.egress());
             let Some((path, sender)) = egress else { continue };
+            let Some(prepared) = consumer.prepare(packet) else { continue };
             let pushed = out.push(owner.flow(), path, |buffer| {
                 let start = buffer.len();
-                let new = consumer.write(packet, buffer)?;
+                let new = consumer.write(&prepared, packet, Stamp::default(), buffer);
                 sender.seal_rtp(buffer, start, new.header_len, new.ssrc, new.index).ok()
             });
             sent += u64::from(pushed.is_some());

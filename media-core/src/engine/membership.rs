@@ -167,7 +167,7 @@ impl Engine {
                 return Err(SubscribeError::WrongKind);
             }
         }
-        let before = consumer.source;
+        let (before, viewer) = (consumer.source, consumer.owner);
         if before == source {
             return Ok(());
         }
@@ -179,14 +179,14 @@ impl Engine {
             && let Some(producer) = self.producers.get_mut(key)
         {
             producer.consumers.push(place);
-            self.want_keyframe(now, key);
         }
+        self.look_again(now, viewer);
         Ok(())
     }
 
     pub(super) fn prefer(
         &mut self,
-        _now: Instant,
+        now: Instant,
         peer: PeerId,
         mid: &str,
         preference: Preference,
@@ -196,17 +196,19 @@ impl Engine {
         let place = viewer.section(mid).and_then(|s| s.consumer).ok_or(SubscribeError::NoSuchMid)?;
         let consumer = self.consumers.get_mut(place).ok_or(SubscribeError::NoSuchMid)?;
         consumer.preference = preference;
+        self.look_again(now, key);
         Ok(())
     }
 
     pub(super) fn set_downlink(
         &mut self,
-        _now: Instant,
+        now: Instant,
         peer: PeerId,
         downlink: Downlink,
     ) -> Result<(), SubscribeError> {
         let key = *self.peer_ids.get(&peer).ok_or(SubscribeError::NoSuchPeer)?;
         self.peers.get_mut(key).ok_or(SubscribeError::NoSuchPeer)?.downlink = downlink;
+        self.look_again(now, key);
         Ok(())
     }
 
@@ -228,7 +230,9 @@ impl Engine {
                     consumer.resplice();
                 }
             }
-            self.want_keyframe(now, key);
+            let viewers: Vec<_> =
+                producer.consumers.iter().filter_map(|c| Some(self.consumers.get(*c)?.owner)).collect();
+            viewers.into_iter().for_each(|viewer| self.look_again(now, viewer));
         }
         Ok(info)
     }

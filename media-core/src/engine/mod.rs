@@ -4,6 +4,7 @@
 //! One thing is taken in at a time and its consequences are drained before the next. A panic while a participant's input is
 //! handled ends his session, is counted, and leaves the room and the process alive.
 
+mod allocation;
 mod feedback;
 mod ingress;
 mod membership;

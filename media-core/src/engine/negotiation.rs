@@ -188,7 +188,8 @@ impl Engine {
         if let Some(room) = self.rooms.get(wanted.room) {
             self.events.push_back(Event::Published { room: room.id, track: info.clone() });
         }
-        let key = self.producers.insert(Producer::new(wanted.peer, wanted.room, info, &self.config.limits));
+        let key =
+            self.producers.insert(Producer::new(wanted.peer, wanted.room, info, &offered.rids, &self.config.limits));
         self.tracks.insert(id, key);
         key
     }
@@ -197,20 +198,22 @@ impl Engine {
         let Some(producer) = self.producers.get_mut(key) else { return };
         producer.codecs.clone_from(&offered.codecs);
         let Some(peer) = self.peers.get_mut(owner) else { return };
-        if let Some(ssrc) = offered.ssrc.filter(|ssrc| producer.ssrc != Some(*ssrc)) {
-            if producer.ssrc.is_some() {
+        // The encodings of a simulcast are known by their RIDs; SSRCs of a description are those of a track without.
+        let [encoding] = &mut producer.encodings[..] else { return };
+        if let Some(ssrc) = offered.ssrc.filter(|ssrc| encoding.ssrc != Some(*ssrc)) {
+            if encoding.ssrc.is_some() {
                 for consumer in &producer.consumers {
-                    self.consumers.get_mut(*consumer).into_iter().for_each(Consumer::resplice);
+                    self.consumers.get_mut(*consumer).into_iter().for_each(|c| c.encoding_restarted(0));
                 }
             }
-            peer.streams.retain(|_, stream| *stream != Stream::Media(key));
-            peer.streams.insert(ssrc, Stream::Media(key));
-            producer.restart(ssrc);
+            peer.streams.retain(|_, stream| *stream != Stream::Media(key, 0));
+            peer.streams.insert(ssrc, Stream::Media(key, 0));
+            encoding.restart(ssrc);
         }
-        if let Some(rtx) = offered.rtx_ssrc.filter(|ssrc| producer.rtx_ssrc != Some(*ssrc)) {
-            peer.streams.retain(|_, stream| *stream != Stream::Rtx(key));
-            peer.streams.insert(rtx, Stream::Rtx(key));
-            producer.rtx_ssrc = Some(rtx);
+        if let Some(rtx) = offered.rtx_ssrc.filter(|ssrc| encoding.rtx_ssrc != Some(*ssrc)) {
+            peer.streams.retain(|_, stream| *stream != Stream::Rtx(key, 0));
+            peer.streams.insert(rtx, Stream::Rtx(key, 0));
+            encoding.rtx_ssrc = Some(rtx);
         }
     }
 
@@ -292,6 +295,7 @@ impl Engine {
             password: transport.ice.password(),
             fingerprint: &self.fingerprint,
             role: transport.role(),
+            mixed_extensions: offer.mixed_extensions,
             addresses: &self.config.addresses,
             sections: sections.collect(),
         });

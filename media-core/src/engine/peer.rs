@@ -3,7 +3,7 @@
 use crate::api::{Downlink, PeerId, Permissions, Source};
 use crate::forward::Arrivals;
 use crate::keys::{ConsumerKey, ProducerKey, RoomKey};
-use crate::negotiate::{Extension, ExtensionIds};
+use crate::negotiate::{ExtensionIds, ExtensionTable};
 use crate::transport::Transport;
 use crate::wire::Path;
 use rustc_hash::FxHashMap;
@@ -12,14 +12,22 @@ use std::time::{Duration, Instant};
 /// What an SSRC of a publisher carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stream {
-    Media(ProducerKey),
-    Rtx(ProducerKey),
+    /// Of a track's encoding of this number.
+    Media(ProducerKey, u8),
+    /// Retransmissions of it.
+    Rtx(ProducerKey, u8),
 }
 
 impl Stream {
+    pub(super) fn encoding(self) -> u8 {
+        match self {
+            Self::Media(_, encoding) | Self::Rtx(_, encoding) => encoding,
+        }
+    }
+
     pub(super) fn producer(self) -> ProducerKey {
         match self {
-            Self::Media(key) | Self::Rtx(key) => key,
+            Self::Media(key, _) | Self::Rtx(key, _) => key,
         }
     }
 }
@@ -45,7 +53,7 @@ pub(crate) struct Peer {
     pub(super) streams: FxHashMap<u32, Stream>,
     pub(super) places: FxHashMap<u32, ConsumerKey>,
     pub(super) extensions: ExtensionIds,
-    pub(super) transport_sequence_id: Option<u8>,
+    pub(super) extension_table: ExtensionTable,
     pub(super) reduced_size_rtcp: bool,
     pub(super) arrivals: Arrivals,
     /// Addresses that ICE validated for him, oldest first.
@@ -110,7 +118,7 @@ impl Peer {
             streams: FxHashMap::default(),
             places: FxHashMap::default(),
             extensions: ExtensionIds::default(),
-            transport_sequence_id: None,
+            extension_table: ExtensionIds::default().by_id(),
             reduced_size_rtcp: false,
             arrivals: Arrivals::new(now),
             paths: Vec::new(),
@@ -129,7 +137,7 @@ impl Peer {
 
     pub(super) fn set_extensions(&mut self, ids: ExtensionIds) {
         self.extensions = ids;
-        self.transport_sequence_id = ids.get(Extension::TransportSequence);
+        self.extension_table = ids.by_id();
     }
 
     pub(super) fn producers(&self) -> impl Iterator<Item = ProducerKey> + '_ {
