@@ -2,10 +2,8 @@
 //!
 //! Everything but [`driver`] is sans-IO: it is told the time and the bytes, and answers with bytes, events and the next deadline.
 
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the engine calls it from its next change on"))]
 mod allocate;
 pub mod api;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the engine does not use it yet"))]
 mod bandwidth;
 #[cfg(feature = "driver")]
 pub mod driver;

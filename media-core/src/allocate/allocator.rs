@@ -1,8 +1,9 @@
 //! One viewer's downlink, shared among what he looks at.
 
-use super::fill::{Ceiling, Place, fill, is_better, sort, spend};
-use super::rung::{Layer, Prefer, Rung};
-use super::steady::{Steady, asked_for, with_headroom};
+use super::fill::{Better, Ceiling, Place, compare, fill, sort, spend};
+use super::rung::{Prefer, Rung};
+use super::steady::Steady;
+use crate::api::Layer;
 use std::hash::{BuildHasher, Hash};
 use std::time::{Duration, Instant};
 
@@ -67,6 +68,12 @@ pub(crate) struct Plan<K> {
     pub wanted_bps: u64,
 }
 
+impl<K> Default for Plan<K> {
+    fn default() -> Self {
+        Self { allocations: Vec::new(), allocated_bps: 0, needed_bps: 0, wanted_bps: 0 }
+    }
+}
+
 /// Decides for one viewer; remembers what keeps decisions steady.
 #[derive(Debug)]
 pub(crate) struct Allocator<K> {
@@ -82,13 +89,7 @@ pub(crate) struct Allocator<K> {
 impl<K: Copy + Eq + Hash> Allocator<K> {
     /// For a viewer who gets nothing yet.
     pub(crate) fn new() -> Self {
-        Self {
-            steady: Steady::default(),
-            wishes: None,
-            video_bps: 0,
-            places: Vec::new(),
-            plan: Plan { allocations: Vec::new(), allocated_bps: 0, needed_bps: 0, wanted_bps: 0 },
-        }
+        Self { steady: Steady::default(), wishes: None, video_bps: 0, places: Vec::new(), plan: Plan::default() }
     }
 
     /// Shares `target_bps` among `audio_bps` and the wishes. To be called every 50 to 200 ms, and when wishes change.
@@ -103,7 +104,7 @@ impl<K: Copy + Eq + Hash> Allocator<K> {
         sort(&mut self.places);
 
         if self.wishes_changed(wishes) {
-            self.answer(now, budget, wishes);
+            self.answer(now, step, budget, wishes);
         } else {
             self.steer(now, step, budget, wishes);
         }
@@ -125,11 +126,17 @@ impl<K: Copy + Eq + Hash> Allocator<K> {
         self.wishes.replace(all) != Some(all) || lost
     }
 
-    /// Plans anew for wishes that changed.
-    fn answer(&mut self, now: Instant, budget: u64, wishes: &[Wish<'_, K>]) {
-        self.steady.changed();
-        let sent = budget.min(self.video_bps);
-        let spend = if self.steady.backs_off(now, budget) { sent } else { sent.max(with_headroom(budget)) };
+    /// Plans anew for wishes that changed: out of what is sent already, or more if there is head-room.
+    fn answer(&mut self, now: Instant, step: Duration, budget: u64, wishes: &[Wish<'_, K>]) {
+        let kept = self.keep(wishes);
+        let sent = if self.steady.overshoots(step, kept, budget) {
+            self.steady.fell(now, budget);
+            budget
+        } else {
+            kept.max(budget.min(self.video_bps))
+        };
+        let backs_off = self.steady.backs_off(now, budget);
+        let spend = if backs_off { sent } else { sent.max(Steady::with_headroom(budget)) };
         let cost = fill(&mut self.places, wishes, spend, Ceiling::Wanted);
         if self.video_bps > 0 && cost > self.video_bps {
             self.steady.rose(now, budget);
@@ -140,11 +147,14 @@ impl<K: Copy + Eq + Hash> Allocator<K> {
     fn steer(&mut self, now: Instant, step: Duration, budget: u64, wishes: &[Wish<'_, K>]) {
         let cost = self.keep(wishes);
         if self.steady.overshoots(step, cost, budget) {
-            fill(&mut self.places, wishes, budget, Ceiling::Current);
-            self.steady.fell(now);
+            let cost = fill(&mut self.places, wishes, budget, Ceiling::Current);
+            // What one large fall leaves goes to the others, with head-room: they need not wait for it in the dark.
+            let left = Steady::with_headroom(budget).saturating_sub(cost);
+            spend(&mut self.places, wishes, left, Ceiling::Wanted);
+            self.steady.fell(now, budget);
             return;
         }
-        let better = self.improve(cost, with_headroom(budget), wishes);
+        let better = self.improve(cost, budget, wishes);
         if self.steady.may_rise(now, step, better, budget) {
             self.steady.rose(now, budget);
         } else {
@@ -152,17 +162,19 @@ impl<K: Copy + Eq + Hash> Allocator<K> {
         }
     }
 
-    /// Puts places where a better plan for so much would have them, if there is one.
-    fn improve(&mut self, cost: u64, affordable: u64, wishes: &[Wish<'_, K>]) -> bool {
-        let Some(left) = affordable.checked_sub(cost) else { return false };
-        fill(&mut self.places, wishes, affordable, Ceiling::Wanted);
-        if is_better(&self.places) {
-            return true;
+    /// Puts places where a better plan would have them, if there is one: with head-room, or for what is spent already.
+    fn improve(&mut self, cost: u64, budget: u64, wishes: &[Wish<'_, K>]) -> Better {
+        let affordable = Steady::with_headroom(budget);
+        fill(&mut self.places, wishes, affordable.max(cost.min(budget)), Ceiling::Wanted);
+        let better = compare(&self.places);
+        if better != Better::No {
+            return better;
         }
         // From nothing it would share otherwise among equals: leave them what they have, and add.
         self.keep(wishes);
+        let Some(left) = affordable.checked_sub(cost) else { return Better::No };
         spend(&mut self.places, wishes, left, Ceiling::Wanted);
-        is_better(&self.places)
+        compare(&self.places)
     }
 
     /// Puts every place where it is; gives what that costs.
@@ -204,7 +216,8 @@ impl<K: Copy + Eq + Hash> Allocator<K> {
         }
         self.video_bps = cost;
         plan.allocated_bps = cost.saturating_add(audio_bps);
-        plan.needed_bps = next_step.map_or(0, |more| asked_for(cost.saturating_add(more)).saturating_add(audio_bps));
-        plan.wanted_bps = if wanted == 0 { audio_bps } else { asked_for(wanted).saturating_add(audio_bps) };
+        plan.needed_bps =
+            next_step.map_or(0, |more| Steady::asked_for(cost.saturating_add(more)).saturating_add(audio_bps));
+        plan.wanted_bps = if wanted == 0 { audio_bps } else { Steady::asked_for(wanted).saturating_add(audio_bps) };
     }
 }

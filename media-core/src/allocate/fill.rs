@@ -124,17 +124,27 @@ fn take_turns<K>(
     }
 }
 
-/// Whether a filling is better than what places have: the first class that differs gains and loses nothing. What it costs the
-/// classes below is their lot; an exchange among equals is no gain.
-pub(crate) fn is_better(places: &[Place]) -> bool {
+/// What a filling is against what places have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Better {
+    /// The same, or worse, or an exchange among equals.
+    No,
+    /// Some gain, nobody loses.
+    Purely,
+    /// Some gain, and places of a lesser class lose.
+    AtCost,
+}
+
+/// Compares a filling of sorted places with what they have. The first class that differs decides: it must gain and lose nothing.
+pub(crate) fn compare(places: &[Place]) -> Better {
     for class in places.chunk_by(|a, b| a.class == b.class) {
-        let gains = class.iter().any(|p| p.level > p.current);
         if class.iter().any(|p| p.level < p.current) {
-            return false;
+            return Better::No;
         }
-        if gains {
-            return true;
+        if class.iter().any(|p| p.level > p.current) {
+            let costs = places.iter().any(|p| p.level < p.current);
+            return if costs { Better::AtCost } else { Better::Purely };
         }
     }
-    false
+    Better::No
 }

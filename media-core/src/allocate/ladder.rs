@@ -1,7 +1,8 @@
 //! From the rates of a source's layers to the ladder of what can be had of it.
 
 use super::measure::RateMeter;
-use super::rung::{Layer, Prefer, Rung};
+use super::rung::{Prefer, Rung};
+use crate::api::Layer;
 use std::time::{Duration, Instant};
 
 /// Simulcast encodings that are told apart: browsers send three. More count as the last.

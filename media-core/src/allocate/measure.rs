@@ -23,7 +23,7 @@ pub(crate) struct RateMeter {
     at: usize,
     /// When the bucket that is filled now ends.
     ends: Option<Instant>,
-    /// Buckets closed since the stream began, or began again; stops at [`YOUNG`].
+    /// Buckets closed since the stream began; stops at [`YOUNG`].
     closed: u32,
     cost_bps: u64,
     last: Option<Instant>,
@@ -83,24 +83,21 @@ impl RateMeter {
             self.ends = Some(now + BUCKET);
             return;
         };
-        // After a pause of a window nothing is left of the stream but what it cost.
-        if now.saturating_duration_since(ends) >= BUCKET * BUCKETS as u32 {
-            self.bytes = [0; BUCKETS];
-            self.closed = 0;
-            self.ends = Some(now + BUCKET);
-            return;
-        }
-        while ends <= now {
+        // A pause counts as one window: what is muted for an hour costs, when it comes back, about what it cost.
+        for _ in 0..BUCKETS {
+            if now < ends {
+                break;
+            }
             self.close();
             ends += BUCKET;
         }
-        self.ends = Some(ends);
+        self.ends = Some(if now < ends { ends } else { now + BUCKET });
     }
 
     fn close(&mut self) {
         let rate = self.rate(BUCKET);
         self.cost_bps = match rate.checked_sub(self.cost_bps) {
-            Some(_) if self.closed < YOUNG => rate,
+            _ if self.closed < YOUNG => rate,
             Some(rise) => self.cost_bps + (rise >> RISE_SHIFT),
             None => self.cost_bps - ((self.cost_bps - rate) >> FALL_SHIFT),
         };

@@ -28,4 +28,4 @@ pub(crate) use allocator::{Allocation, Allocator, Class, Plan, Wish};
 pub(crate) use ladder::{Ladder, LayerMeters, Stacking};
 pub(crate) use last_n::{Candidate, last_n};
 pub(crate) use measure::RateMeter;
-pub(crate) use rung::{Layer, Prefer, Rung};
+pub(crate) use rung::{Prefer, Rung};

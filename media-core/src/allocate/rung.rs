@@ -1,15 +1,6 @@
 //! The qualities in which a source can be had, and which of them serves a tile.
 
-/// A layer of a source, and with it everything that it is predicted from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub(crate) struct Layer {
-    /// The simulcast encoding, 0 where there is one.
-    pub encoding: u8,
-    /// The spatial layer within the encoding, 0 where there is one.
-    pub spatial: u8,
-    /// The temporal layer within the spatial one, 0 where there is one.
-    pub temporal: u8,
-}
+use crate::api::Layer;
 
 /// What a source loses last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -129,11 +129,13 @@ pub enum DropCause {
     SendBufferFull,
     /// The worker's queue from another worker was full.
     QueueFull,
+    /// Too much waited for its turn to leave towards a receiver already.
+    PacerFull,
 }
 
 impl DropCause {
     /// Every cause, in the order of its number.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NotOurs,
         Self::BadStun,
         Self::UnknownAddress,
@@ -144,6 +146,7 @@ impl DropCause {
         Self::UnknownSsrc,
         Self::SendBufferFull,
         Self::QueueFull,
+        Self::PacerFull,
     ];
 
     /// Its name in metrics.
@@ -160,6 +163,7 @@ impl DropCause {
             Self::UnknownSsrc => "unknown_ssrc",
             Self::SendBufferFull => "send_buffer_full",
             Self::QueueFull => "queue_full",
+            Self::PacerFull => "pacer_full",
         }
     }
 }

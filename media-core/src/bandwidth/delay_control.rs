@@ -12,10 +12,18 @@ const GROWTH: f64 = 0.08;
 const MIN_QUEUE_US: u64 = 10_000;
 /// A queue longer than this means overuse by itself, microseconds.
 const MAX_QUEUE_US: u64 = 80_000;
+/// A queue longer than this that grows by this much a second, s, means overuse at once: the capacity fell to two thirds or less,
+/// and the slope's window would see it too late.
+const STEEP_QUEUE_US: u64 = 25_000;
+const STEEP_GROWTH: f64 = 0.4;
 /// The rate does not rise while the queue is longer than this, microseconds.
 const QUIET_US: u64 = 30_000;
 /// A queue as long as this stops all that a drain may stop, microseconds.
 const FULL_DRAIN_US: f64 = 400_000.0;
+/// How fast the most that arrived is forgotten, a second.
+const PEAK_DECAY: f64 = 0.08;
+/// And above this, packets leave slower than the rate, microseconds.
+const FLOOD_US: u64 = 250_000;
 /// The additive increase a second at least, bits/s (libwebrtc's).
 const MIN_ADDITIVE: f64 = 4_000.0;
 /// A packet, bits; the additive increase is one a response time.
@@ -31,7 +39,7 @@ pub(super) struct Signals {
     pub(super) newest_sent_us: u64,
     /// Arrived over the last 500 ms, bits/s.
     pub(super) acked_bps: Option<f64>,
-    /// Arrived over the last 120 ms, bits/s: the link's own rate while a queue stands.
+    /// Arrived over the last 120 ms, bits/s: what the link carries now, roughly.
     pub(super) acked_short_bps: Option<f64>,
     pub(super) standing_us: u64,
     pub(super) recent_us: u64,
@@ -48,6 +56,7 @@ struct Cut {
     at_us: u64,
     test: DrainTest,
     verdict: Verdict,
+    is_steep: bool,
 }
 
 /// The delay-based rate of one path.
@@ -58,7 +67,11 @@ pub(super) struct DelayControl {
     cut: Option<Cut>,
     last_cut_us: Option<u64>,
     rival: Option<RivalControl>,
+    /// The most that arrived of late: slowly forgotten.
+    peak_bps: f64,
     standing_us: u64,
+    recent_us: u64,
+    is_steep: bool,
     state: PathState,
     updated_us: u64,
 }
@@ -71,7 +84,10 @@ impl DelayControl {
             cut: None,
             last_cut_us: None,
             rival: None,
+            peak_bps: 0.0,
             standing_us: 0,
+            recent_us: 0,
+            is_steep: false,
             state: PathState::Normal,
             updated_us: 0,
         }
@@ -91,6 +107,16 @@ impl DelayControl {
 
     pub(super) fn state(&self) -> PathState {
         if self.rival.is_some() { PathState::Rival } else { self.state }
+    }
+
+    /// Whether another keeps the queue full, so that the shortest delays of the past are all that is known of the path.
+    pub(super) fn is_pressed(&self, now_us: u64) -> bool {
+        self.rival.as_ref().is_some_and(|rival| rival.is_pressed(now_us))
+    }
+
+    /// Whether the queue of a cut is so long that packets had better wait here than there.
+    pub(super) fn is_flooded(&self) -> bool {
+        self.cut.is_some() && self.standing_us > FLOOD_US
     }
 
     /// Whether a queue of a cut still drains.
@@ -142,6 +168,7 @@ impl DelayControl {
         let elapsed_s = (signals.now_us.saturating_sub(self.updated_us) as f64 / 1e6).min(0.5);
         self.updated_us = signals.now_us;
         self.standing_us = signals.standing_us;
+        self.peak_bps = (self.peak_bps * (1.0 - PEAK_DECAY * elapsed_s)).max(signals.acked_bps.unwrap_or(0.0));
         if let Some(rival) = &mut self.rival {
             if rival.update(signals) {
                 self.rate_bps = CUT * rival.bps();
@@ -149,7 +176,9 @@ impl DelayControl {
             }
             return;
         }
-        self.state = state(signals);
+        self.is_steep = self.is_steep(signals, elapsed_s);
+        self.recent_us = signals.recent_us;
+        self.state = if self.is_steep { PathState::Overuse } else { state(signals) };
         self.follow_drain(signals);
         match self.state {
             PathState::Overuse => self.on_overuse(signals),
@@ -160,13 +189,20 @@ impl DelayControl {
         }
     }
 
+    fn is_steep(&self, signals: &Signals, elapsed_s: f64) -> bool {
+        let growth_us = signals.recent_us.saturating_sub(self.recent_us) as f64;
+        signals.recent_us > STEEP_QUEUE_US + 3 * signals.noise_us && growth_us > STEEP_GROWTH * elapsed_s * 1e6
+    }
+
     fn follow_drain(&mut self, signals: &Signals) {
         let Some(cut) = &mut self.cut else { return };
         cut.verdict = cut.test.verdict(signals.newest_sent_us, signals.standing_us);
         match cut.verdict {
             Verdict::Ours if signals.standing_us < QUIET_US => self.cut = None,
             Verdict::Theirs => {
-                self.rival = Some(RivalControl::new(signals.now_us, self.rate_bps / CUT));
+                // Half of what was sent before is the fair part beside one other.
+                let rate_bps = (self.rate_bps / CUT).max(0.5 * self.peak_bps);
+                self.rival = Some(RivalControl::new(signals, rate_bps, self.peak_bps));
                 self.cut = None;
             }
             Verdict::Unclear => self.cut = None,
@@ -178,11 +214,16 @@ impl DelayControl {
         if self.rival.is_some() {
             return;
         }
-        let arriving_bps = signals.acked_short_bps.or(signals.acked_bps).unwrap_or(self.rate_bps);
+        // A short look is noisy, and the lowest of several is too low; but it is what tells of a link that just fell.
+        let is_steep = self.is_steep || self.cut.is_some_and(|cut| cut.is_steep);
+        let (first, second) = (signals.acked_bps, signals.acked_short_bps);
+        let (first, second) = if is_steep { (second, first) } else { (first, second) };
+        let arriving_bps = first.or(second).unwrap_or(self.rate_bps);
         let now_us = signals.now_us;
         match &mut self.cut {
             // What arrives left before the cut: it tells of the link, not of the cut.
             Some(cut) if signals.newest_sent_us <= cut.at_us => {
+                cut.is_steep = is_steep;
                 cut.test.refine(arriving_bps);
                 self.rate_bps = self.rate_bps.min(CUT * arriving_bps);
                 return;
@@ -195,7 +236,7 @@ impl DelayControl {
         self.rate_bps = self.rate_bps.min(CUT * arriving_bps);
         let queue_us = signals.recent_us.max(signals.standing_us);
         let test = DrainTest::new(now_us, arriving_bps, queue_us);
-        self.cut = Some(Cut { at_us: now_us, test, verdict: Verdict::Pending });
+        self.cut = Some(Cut { at_us: now_us, test, verdict: Verdict::Pending, is_steep });
         self.last_cut_us = Some(now_us);
     }
 

@@ -8,7 +8,7 @@ use super::probe::{Probe, ProbeControl, ProbeId};
 use super::queue_delay::QueueDelay;
 use super::rate_window::RateWindow;
 use super::report_loss::ReportLoss;
-use super::sent::{SentHistory, SentPacket, Told};
+use super::sent::{Arrival, SentHistory, SentPacket};
 use super::trendline::Trendline;
 use colloquy_codecs::rtcp::TransportFeedback;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ const RATE_US: u64 = 500_000;
 /// While a queue stands, what arrives is the link's rate, and a short look suffices, microseconds.
 const SHORT_RATE_US: u64 = 120_000;
 /// A source that sends less than this part of the target does not fill the link.
-const APP_LIMITED: f64 = 0.75;
+const APP_LIMITED: f64 = 0.85;
 /// Without feedback for this long and a round trip, though packets were sent, the rate falls, microseconds.
 const SILENCE_US: u64 = 1_000_000;
 /// And to this part of it each time.
@@ -29,6 +29,8 @@ const PROBE_QUEUE_US: u64 = 40_000;
 const PACING: f64 = 2.5;
 /// While a queue drains they leave no faster than needed.
 const DRAIN_PACING: f64 = 1.1;
+/// While it is long, packets wait here rather than there: the pacer can still drop them.
+const FLOOD_PACING: f64 = 0.5;
 /// Before a round trip is measured, microseconds.
 const ASSUMED_RTT_US: u64 = 100_000;
 /// Round trips above this are not believed, microseconds.
@@ -120,19 +122,19 @@ impl Bandwidth {
         let mut arrivals = Arrivals::from(reference);
         let mut newest_us = None;
         for (low, delta) in feedback.packets() {
-            let arrived_us = delta.and_then(|delta| arrivals.next(delta));
-            match self.history.on_told(now_us, low, delta.is_some()) {
-                Some(Told::Arrived(packet)) => {
-                    newest_us = newest_us.max(Some(packet.sent_us));
-                    self.loss.on_arrived(packet.sent_us);
-                    self.on_arrived(packet, arrived_us);
-                }
-                Some(Told::ArrivedLate(packet)) => self.loss.on_late(packet.sent_us),
-                Some(Told::Missed(packet)) => self.on_missed(packet),
-                None => {}
+            let Some(arrived_us) = delta.map(|delta| arrivals.next(delta)) else { continue };
+            if let Some(arrival) = self.history.on_arrived(now_us, low) {
+                newest_us = newest_us.max(Some(arrival.packet.sent_us));
+                self.on_arrived(arrival, arrived_us);
             }
         }
         let Some(newest_us) = newest_us else { return };
+        let missing = feedback.packets().filter(|(_, delta)| delta.is_none()).map(|(low, _)| low);
+        for low in self.clock.untold(feedback).chain(missing) {
+            if let Some(packet) = self.history.on_missed(now_us, low, newest_us) {
+                self.on_missed(packet);
+            }
+        }
         self.has_feedback = true;
         self.waiting_since_us = None;
         self.on_rtt(now_us.saturating_sub(newest_us));
@@ -141,7 +143,13 @@ impl Bandwidth {
         self.control(now_us);
     }
 
-    fn on_arrived(&mut self, packet: SentPacket, arrived_us: Option<u64>) {
+    fn on_arrived(&mut self, arrival: Arrival, arrived_us: Option<u64>) {
+        let packet = arrival.packet;
+        if arrival.was_missed {
+            self.loss.on_late(packet.sent_us);
+        } else {
+            self.loss.on_arrived(packet.sent_us);
+        }
         let Some(arrived_us) = arrived_us else { return };
         let Some(_queue_us) = self.queue.on_packet(packet.sent_us, arrived_us) else { return };
         self.acked.add(arrived_us, packet.wire_bytes);
@@ -197,6 +205,7 @@ impl Bandwidth {
             rtt_us: self.rtt_or_assumed_us(),
         });
         self.delay.clamp(&self.limits);
+        self.queue.is_held = self.delay.is_pressed(now_us);
         self.loss.update(now_us, self.sent.bps(RATE_US).unwrap_or(self.target_bps), standing_us);
         if self.delay.last_cut_us() != cut_before {
             self.probes.on_cut(now_us);
@@ -253,7 +262,11 @@ impl Bandwidth {
 
     /// The pace for a [`Pacer`](super::Pacer), bits/s.
     pub(crate) fn pacing_bps(&self) -> u64 {
-        let factor = if self.delay.is_draining() { DRAIN_PACING } else { PACING };
+        let factor = match (self.delay.is_flooded(), self.delay.is_draining()) {
+            (true, _) => FLOOD_PACING,
+            (false, true) => DRAIN_PACING,
+            (false, false) => PACING,
+        };
         (self.target_bps * factor) as u64
     }
 

@@ -15,6 +15,9 @@ const MAX_JUMP_US: i64 = 10_000_000;
 /// Arrivals start here on our time line, so that packets which arrived before the first feedback's reference have a place.
 const ORIGIN_US: i64 = 20_000_000;
 
+/// Packets that two feedback packets leave out between them at most; more is a mistake, or a new start.
+const MAX_UNTOLD: u16 = 1_000;
+
 /// What a feedback packet does to the time line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Continuity {
@@ -35,6 +38,9 @@ pub(super) struct Reference {
 #[derive(Debug, Default)]
 pub(super) struct ReceiverClock {
     last: Option<Last>,
+    /// The first number that no feedback has told of, and whether the one before this came.
+    next_low: u16,
+    follows: bool,
     /// Feedback packets that never came.
     pub(super) lost_feedback: u64,
 }
@@ -58,8 +64,10 @@ impl ReceiverClock {
         };
         let Some(last) = self.last else {
             self.last = Some(anew);
+            self.follows = false;
             return Reference { start_us: anew.reference_us, continuity: Continuity::New };
         };
+        self.follows = feedback.feedback_count == last.count.wrapping_add(1);
         let missing = feedback.feedback_count.wrapping_sub(last.count).wrapping_sub(1);
         // More than half the circle is a feedback packet that came late.
         let is_late = missing >= 128;
@@ -73,6 +81,7 @@ impl ReceiverClock {
         let passed_us = i64::try_from(now_us.saturating_sub(last.came_us)).unwrap_or(i64::MAX);
         if moved_us.saturating_sub(passed_us).abs() > MAX_JUMP_US {
             self.last = Some(anew);
+            self.follows = false;
             return Reference { start_us: anew.reference_us, continuity: Continuity::New };
         }
         let start_us = last.reference_us.saturating_add(moved_us);
@@ -80,6 +89,22 @@ impl ReceiverClock {
             self.last = Some(Last { reference_us: start_us, ..anew });
         }
         Reference { start_us, continuity: Continuity::Same }
+    }
+}
+
+impl ReceiverClock {
+    /// The numbers between this feedback packet and the one before it. Receivers that begin with the first packet that
+    /// arrived leave out those that were lost in front of it. Call once for each, after [`advance`](Self::advance).
+    pub(super) fn untold(&mut self, feedback: &TransportFeedback<'_>) -> impl Iterator<Item = u16> + use<> {
+        let first = self.next_low;
+        let gap = feedback.base_sequence.wrapping_sub(first);
+        let is_gap = self.follows && gap <= MAX_UNTOLD;
+        let end = feedback.base_sequence.wrapping_add(feedback.packet_status_count);
+        // One that goes back for a late packet does not move the end back.
+        if !self.follows || end.wrapping_sub(first) < 1 << 15 {
+            self.next_low = end;
+        }
+        (0..if is_gap { gap } else { 0 }).map(move |index| first.wrapping_add(index))
     }
 }
 

@@ -68,6 +68,8 @@ pub(super) struct ProbeControl {
     last_id: u16,
     start_bps: f64,
     demand: Option<Demand>,
+    /// Every cluster so far found room.
+    is_starting: bool,
     running: Option<Running>,
     next_us: u64,
     pause_us: u64,
@@ -84,6 +86,7 @@ impl ProbeControl {
             last_id: 0,
             start_bps: start_bps as f64,
             demand: None,
+            is_starting: true,
             running: None,
             next_us: 0,
             pause_us: AFTER_FAILURE_US,
@@ -102,7 +105,8 @@ impl ProbeControl {
     /// The rate that is worth finding out about; `None` when the estimate suffices.
     fn wanted(&self, target_bps: f64) -> Option<f64> {
         let Some(demand) = self.demand else {
-            return (target_bps < START_REACH * self.start_bps * 0.9).then_some(START_REACH * self.start_bps);
+            return (self.is_starting && target_bps < START_REACH * self.start_bps * 0.9)
+                .then_some(START_REACH * self.start_bps);
         };
         let is_enough = demand.needed_bps <= target_bps.max(demand.allocated_bps.min(target_bps));
         (!is_enough).then_some(demand.needed_bps * MARGIN)
@@ -170,6 +174,7 @@ impl ProbeControl {
             self.pause_us = AFTER_FAILURE_US;
             self.next_us = now_us + AFTER_SUCCESS_US;
         } else {
+            self.is_starting = false;
             self.next_us = now_us + self.pause_us * self.doubt;
             self.pause_us = (self.pause_us * 3 / 2).min(MAX_PAUSE_US);
         }
@@ -179,6 +184,7 @@ impl ProbeControl {
     /// The rate was cut: a cluster that still runs measures the queue.
     pub(super) fn on_cut(&mut self, now_us: u64) {
         self.running = None;
+        self.is_starting = false;
         self.next_us = self.next_us.max(now_us + AFTER_CUT_US * self.doubt);
         if self.raised_us.take_if(|at| now_us.saturating_sub(*at) < DOUBT_US).is_some() {
             self.doubt = (self.doubt * 2).min(MAX_DOUBT);

@@ -19,6 +19,8 @@ pub(super) struct QueueDelay {
     piece_since_us: u64,
     last: [i64; 3],
     noise_us: f64,
+    /// The shortest delays are kept, however old.
+    pub(super) is_held: bool,
 }
 
 const UNKNOWN: i64 = i64::MAX;
@@ -32,6 +34,7 @@ impl QueueDelay {
             piece_since_us: 0,
             last: [UNKNOWN; 3],
             noise_us: 0.0,
+            is_held: false,
         }
     }
 
@@ -45,7 +48,7 @@ impl QueueDelay {
         if self.base().is_some_and(|base| (delay - base).abs() > MAX_DELAY_US) {
             return None;
         }
-        if arrived_us.saturating_sub(self.step_since_us) > STEP_US {
+        if arrived_us.saturating_sub(self.step_since_us) > STEP_US && !self.is_held {
             self.shortest_us.rotate_right(1);
             self.shortest_us[0] = UNKNOWN;
             self.step_since_us = arrived_us;
@@ -60,7 +63,7 @@ impl QueueDelay {
         let [newest, middle, _] = self.last;
         if newest != UNKNOWN {
             let change = (delay - newest).unsigned_abs().min(100_000) as f64;
-            self.noise_us += (change - self.noise_us) / 64.0;
+            self.noise_us += (change - self.noise_us) / 256.0;
         }
         self.last = [delay, newest, middle];
         self.above_base(delay)

@@ -30,6 +30,12 @@ struct Slot {
     fate: Fate,
 }
 
+impl Slot {
+    fn packet(&self) -> SentPacket {
+        SentPacket { sent_us: self.sent_us, wire_bytes: self.wire_bytes.into(), probe: self.probe }
+    }
+}
+
 const EMPTY: Slot = Slot { key: 0, sent_us: 0, wire_bytes: 0, probe: None, fate: Fate::Unknown };
 
 /// A packet that feedback told of.
@@ -40,15 +46,12 @@ pub(super) struct SentPacket {
     pub(super) probe: Option<ProbeId>,
 }
 
-/// What feedback means for a packet.
+/// A packet that feedback told to have arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
-    /// It arrived.
-    Arrived(SentPacket),
-    /// It arrived after it had been told missing.
-    ArrivedLate(SentPacket),
-    /// It is missing.
-    Missed(SentPacket),
+pub(super) struct Arrival {
+    pub(super) packet: SentPacket,
+    /// Feedback had told it missing before.
+    pub(super) was_missed: bool,
 }
 
 /// The ring.
@@ -100,26 +103,32 @@ impl SentHistory {
         }
     }
 
-    /// Notes what feedback says of the packet that has these low 16 bits, if it was sent and feedback did not say so before.
-    pub(super) fn on_told(&mut self, now_us: u64, low: u16, has_arrived: bool) -> Option<Told> {
+    /// The packet that has these low 16 bits, if it was sent, and not so long ago that nothing of it is believed.
+    fn find(&mut self, now_us: u64, low: u16) -> Option<&mut Slot> {
         // The highest number given out that ends in these bits: none of those still awaited is a whole cycle older.
         let last = self.next.checked_sub(1)?;
         let back = u64::from((last as u16).wrapping_sub(low));
         let sequence = last.checked_sub(back)?;
         let index = self.index(sequence);
-        let slot = self.slots.get_mut(index).filter(|slot| slot.key == sequence + 1)?;
-        if now_us.saturating_sub(slot.sent_us) > FORGET_US {
-            return None;
-        }
-        let packet = SentPacket { sent_us: slot.sent_us, wire_bytes: slot.wire_bytes.into(), probe: slot.probe };
-        let (fate, told) = match (slot.fate, has_arrived) {
-            (Fate::Unknown, true) => (Fate::Arrived, Told::Arrived(packet)),
-            (Fate::Missed, true) => (Fate::Arrived, Told::ArrivedLate(packet)),
-            (Fate::Unknown, false) => (Fate::Missed, Told::Missed(packet)),
-            (Fate::Missed, false) | (Fate::Arrived, _) => return None,
-        };
-        slot.fate = fate;
-        Some(told)
+        let slot = self.slots.get_mut(index)?;
+        let is_awaited = slot.key == sequence + 1 && now_us.saturating_sub(slot.sent_us) <= FORGET_US;
+        is_awaited.then_some(slot)
+    }
+
+    /// Feedback tells that a packet arrived; `None` if it told so before.
+    pub(super) fn on_arrived(&mut self, now_us: u64, low: u16) -> Option<Arrival> {
+        let slot = self.find(now_us, low).filter(|slot| slot.fate != Fate::Arrived)?;
+        let was_missed = slot.fate == Fate::Missed;
+        slot.fate = Fate::Arrived;
+        Some(Arrival { packet: slot.packet(), was_missed })
+    }
+
+    /// Feedback tells that a packet is missing; `None` if it told of it before, or if the packet left after `newest_us`, when
+    /// the newest one left that arrived: then it is only on its way. (Audio overtakes video in the pacer.)
+    pub(super) fn on_missed(&mut self, now_us: u64, low: u16, newest_us: u64) -> Option<SentPacket> {
+        let slot = self.find(now_us, low).filter(|slot| slot.fate == Fate::Unknown && slot.sent_us < newest_us)?;
+        slot.fate = Fate::Missed;
+        Some(slot.packet())
     }
 
     /// Bytes this history holds on the heap.

@@ -1,10 +1,12 @@
 //! RTCP (RFC 3550, RFC 4585): what receivers and publishers tell us, and what we tell them.
 
 use super::Engine;
+use super::outflow::{Departure, Sent};
 use super::peer::{Peer, Stream};
 use super::ticks::NACK_INTERVAL;
 use crate::api::{DropCause, Event, TransportState};
-use crate::forward::{Reception, SenderClock, Stamp};
+use crate::bandwidth::{Bandwidth, Urgency};
+use crate::forward::{Reception, SenderClock};
 use crate::keys::{ConsumerKey, PeerKey};
 use crate::transport::srtp::OpenError;
 use crate::wire::Outbox;
@@ -50,11 +52,28 @@ impl Engine {
             RtcpPacket::ReceiverReport(report) => {
                 report.reports().for_each(|block| self.report_block(now, key, &block));
             }
-            RtcpPacket::Nack(nack) => self.nack(key, nack, out),
+            RtcpPacket::Nack(nack) => self.nack(now, key, nack, out),
             RtcpPacket::PictureLoss { media_ssrc, .. } => self.keyframe_wanted(now, key, *media_ssrc),
             RtcpPacket::FullIntra(fir) => fir.entries().for_each(|(ssrc, _)| self.keyframe_wanted(now, key, ssrc)),
+            RtcpPacket::TransportFeedback(feedback) => {
+                self.heard_of_path(now, key, out, |b| b.on_feedback(now, feedback))
+            }
+            RtcpPacket::Remb(remb) => self.heard_of_path(now, key, out, |b| b.on_remb(now, remb.bitrate_bps)),
             _ => {}
         }
+    }
+
+    /// A receiver told something of his path.
+    fn heard_of_path(&mut self, now: Instant, key: PeerKey, out: &mut Outbox, take: impl FnOnce(&mut Bandwidth)) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let before = peer.outflow.target_bps();
+        take(&mut peer.outflow.bandwidth);
+        let after = peer.outflow.target_bps();
+        // Less must be sent at once; for more, the next regular time is soon enough.
+        if after < before / 10 * 9 && peer.timers.allocate_at.is_some() {
+            peer.timers.allocate_at = Some(now);
+        }
+        self.pace(now, key, out);
     }
 
     fn sender_report(&mut self, now: Instant, key: PeerKey, ssrc: u32, ntp: u64, rtp: u32) {
@@ -76,9 +95,11 @@ impl Engine {
     fn report_block(&mut self, now: Instant, key: PeerKey, block: &ReportBlock) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let Some(consumer) = peer.places.get(&block.ssrc).and_then(|c| self.consumers.get_mut(*c)) else { return };
-        if let Some(rtt) = consumer.on_report(now, block) {
+        let rtt = consumer.on_report(now, block);
+        if let Some(rtt) = rtt {
             peer.rtt = Some(peer.rtt.map_or(rtt, |smoothed| (smoothed * 7 + rtt) / 8));
         }
+        peer.outflow.bandwidth.on_receiver_report(now, consumer.fraction_lost(), rtt);
     }
 
     fn place(&self, key: PeerKey, ssrc: u32) -> Option<ConsumerKey> {
@@ -94,7 +115,7 @@ impl Engine {
     }
 
     /// Sends again what a receiver misses, out of the track's ring, as long as his budget lasts.
-    fn nack(&mut self, key: PeerKey, nack: &Nack<'_>, out: &mut Outbox) {
+    fn nack(&mut self, now: Instant, key: PeerKey, nack: &Nack<'_>, out: &mut Outbox) {
         let Some(place) = self.place(key, nack.media_ssrc) else { return };
         let (Some(peer), Some(consumer)) = (self.peers.get_mut(key), self.consumers.get_mut(place)) else { return };
         let Some(producer) = consumer.source.and_then(|(p, _)| self.producers.get(p)) else { return };
@@ -108,13 +129,21 @@ impl Engine {
             let Some(kept) = ring.and_then(|r| r.get(index)) else { continue };
             let Some(left) = peer.retransmissions_left.checked_sub(1) else { return };
             peer.retransmissions_left = left;
-            let pushed = out.push(key.flow(), path, |buffer| {
-                let start = buffer.len();
-                let new = consumer.write_rtx((out_index, &run), kept, Stamp::default(), buffer)?;
-                sender.seal_rtp(buffer, start, new.header_len, new.ssrc, new.index).ok()
-            });
-            self.totals.retransmitted += u64::from(pushed.is_some());
+            let (flow, payload_len) = (key.flow(), kept.payload.len());
+            let departure = Departure { now, flow, path, sender: &mut *sender, urgency: Urgency::Soon, payload_len };
+            match peer
+                .outflow
+                .send(departure, out, |stamp, buffer| consumer.write_rtx((out_index, &run), kept, stamp, buffer))
+            {
+                Sent::Left => self.totals.retransmitted += 1,
+                Sent::Held => {
+                    self.totals.retransmitted += 1;
+                    self.holding.push(key);
+                }
+                Sent::Dropped => self.totals.dropped(DropCause::PacerFull),
+            }
         }
+        self.arm_holding();
     }
 
     /// NACKs, key-frame requests and transport feedback to a publisher.

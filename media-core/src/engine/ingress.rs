@@ -1,10 +1,12 @@
 //! A datagram's way in: whose it is, opened, understood, and sent on to everyone who may have it. The hot path.
 
 use super::Engine;
+use super::outflow::{Departure, Sent};
 use super::peer::Stream;
 use super::ticks::{FEEDBACK_INTERVAL, NACK_INTERVAL};
 use crate::api::{DropCause, MediaKind};
-use crate::forward::{Arrived, Carried, MediaPacket, Stamp};
+use crate::bandwidth::Urgency;
+use crate::forward::{Arrived, Carried, MediaPacket};
 use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::Extension;
 use crate::transport::demux::{self, Protocol};
@@ -146,11 +148,15 @@ impl Engine {
             (arrived.index, arrived.payload, arrived.repaired) = (index, payload, true);
         }
         let Some(packet) = producer.take(stream.encoding(), &arrived) else { return Ok(()) };
+        let offers_more = packet.starts_picture && producer.take_news();
         if producer.is_repairing() || producer.keyframe_deadline(now).is_some() {
             self.hasten(now + NACK_INTERVAL, key);
         }
         self.note_level(now, stream.producer(), told.carried.get(Extension::AudioLevel));
         self.forward(stream.producer(), &packet, out);
+        if offers_more {
+            self.show_viewers(now, stream.producer());
+        }
         Ok(())
     }
 
@@ -226,23 +232,43 @@ impl Engine {
         self.wake_room(now, room);
     }
 
-    /// Sends a packet to everyone who is subscribed: one plaintext payload, a header and a seal for each.
+    /// Sends a packet to everyone who is subscribed and whom it is for: one plaintext payload, a header and a seal for each.
     fn forward(&mut self, key: ProducerKey, packet: &MediaPacket<'_>, out: &mut Outbox) {
         let Some(producer) = self.producers.get(key) else { return };
+        let urgency = if producer.info.kind == MediaKind::Audio { Urgency::Immediate } else { Urgency::InTurn };
         let mut sent = 0;
         for consumer_key in &producer.consumers {
             let Some(consumer) = self.consumers.get_mut(*consumer_key) else { continue };
             let owner = consumer.owner;
-            let egress = self.peers.get_mut(owner).and_then(|p| p.transport.as_mut()).and_then(|t| t.egress());
-            let Some((path, sender)) = egress else { continue };
+            let Some(peer) = self.peers.get_mut(owner) else { continue };
+            let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress()) else { continue };
             let Some(prepared) = consumer.prepare(packet) else { continue };
-            let pushed = out.push(owner.flow(), path, |buffer| {
-                let start = buffer.len();
-                let new = consumer.write(&prepared, packet, Stamp::default(), buffer);
-                sender.seal_rtp(buffer, start, new.header_len, new.ssrc, new.index).ok()
-            });
-            sent += u64::from(pushed.is_some());
+            let payload_len = packet.payload.len();
+            let departure = Departure { now: packet.now, flow: owner.flow(), path, sender, urgency, payload_len };
+            match peer
+                .outflow
+                .send(departure, out, |stamp, buffer| Some(consumer.write(&prepared, packet, stamp, buffer)))
+            {
+                Sent::Left => sent += 1,
+                Sent::Held => {
+                    sent += 1;
+                    self.holding.push(owner);
+                }
+                Sent::Dropped => self.totals.dropped(DropCause::PacerFull),
+            }
         }
         self.totals.forwarded += sent;
+        self.arm_holding();
+    }
+
+    /// Sees to it that what was held leaves when its turn comes.
+    pub(super) fn arm_holding(&mut self) {
+        while let Some(key) = self.holding.pop() {
+            if let Some(peer) = self.peers.get_mut(key) {
+                let next = peer.outflow.next_deadline();
+                peer.timers.pace_at = [peer.timers.pace_at, next].into_iter().flatten().min();
+                self.arm(key);
+            }
+        }
     }
 }

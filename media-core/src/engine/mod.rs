@@ -9,6 +9,7 @@ mod feedback;
 mod ingress;
 mod membership;
 mod negotiation;
+mod outflow;
 mod peer;
 #[cfg(test)]
 mod tests;
@@ -56,6 +57,8 @@ pub struct Engine {
     totals: WorkerTotals,
     /// RTCP on its way out, before it is sealed.
     scratch: Vec<u8>,
+    /// Whose pacer began to hold packets while one was forwarded.
+    holding: Vec<PeerKey>,
 }
 
 /// A path that became, or ceased to be, this engine's.
@@ -93,6 +96,7 @@ impl Engine {
             tracks_made: 0,
             totals: WorkerTotals::default(),
             scratch: Vec::new(),
+            holding: Vec::new(),
         }
     }
 
@@ -166,7 +170,7 @@ impl Engine {
             Command::Prefer { peer, mid, preference, reply } => reply.send(self.prefer(now, peer, &mid, preference)),
             Command::SetDownlink { peer, downlink, reply } => reply.send(self.set_downlink(now, peer, downlink)),
             Command::SetMute { peer, track, mute, reply } => reply.send(self.set_mute(now, peer, track, mute)),
-            Command::Stats { room, reply } => reply.send(self.room_stats(room)),
+            Command::Stats { room, reply } => reply.send(self.room_stats(now, room)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Carrying out offers: what a description asks for becomes transports, tracks and places.
 
 use super::Engine;
+use super::outflow::Feedback;
 use super::peer::{Section, Stream};
 use crate::api::{
     Answer, Event, Fragment, IceMode, Mute, NegotiateError, Offer, PeerId, Source, Subscriptions, TrackId, TrackInfo,
@@ -8,8 +9,8 @@ use crate::api::{
 use crate::forward::{Arrivals, Consumer, Producer};
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
 use crate::negotiate::{
-    AnswerPlan, BadOffer, Direction, OfferedSection, ParsedOffer, PlaceLine, SectionPlan, read_fragment, write_answer,
-    write_fragment,
+    AnswerPlan, BadOffer, Direction, Extension, OfferedSection, ParsedOffer, PlaceLine, SectionPlan, read_fragment,
+    write_answer, write_fragment,
 };
 use crate::transport::Transport;
 use crate::wire::Outbox;
@@ -44,7 +45,7 @@ impl Engine {
         self.take_transport(now, key, &parsed, out);
         let room = self.peers.get(key).ok_or(NegotiateError::NoSuchPeer)?.room;
         let wanted = Wanted { peer: key, room, sources: &offer.sources, subscriptions: &offer.subscriptions };
-        self.take_sections(&wanted, &parsed);
+        self.take_sections(now, &wanted, &parsed);
         self.take_subscriptions(now, key, &offer.subscriptions);
         let answer = self.answer(key, &parsed).ok_or(NegotiateError::NoSuchPeer)?;
         self.settle(now, key, out);
@@ -109,11 +110,13 @@ impl Engine {
 
     /// Forgets an earlier transport of the participant and everything that went over it.
     fn start_over(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
+        let fresh = self.new_outflow(now);
         let Some(peer) = self.peers.get_mut(key) else { return };
         let sections = std::mem::take(&mut peer.sections);
         // Another connection, and perhaps another device: its numbers and its clock begin anew.
         peer.arrivals = Arrivals::new(now);
         (peer.ntp_shift, peer.rtt) = (None, None);
+        peer.outflow = fresh;
         self.forget_transport(key, out);
         for section in sections {
             section.consumer.into_iter().for_each(|c| self.remove_consumer(c));
@@ -121,7 +124,7 @@ impl Engine {
         }
     }
 
-    fn take_sections(&mut self, wanted: &Wanted<'_>, offer: &ParsedOffer) {
+    fn take_sections(&mut self, now: Instant, wanted: &Wanted<'_>, offer: &ParsedOffer) {
         let mut extensions = crate::negotiate::ExtensionIds::default();
         for (i, offered) in offer.sections.iter().enumerate() {
             let before = self.peers.get(wanted.peer).and_then(|p| p.sections.get(i).cloned()).unwrap_or_default();
@@ -135,6 +138,9 @@ impl Engine {
         }
         if let Some(peer) = self.peers.get_mut(wanted.peer) {
             peer.set_extensions(extensions);
+            let receiving = peer.consumers().filter_map(|c| self.consumers.get(c));
+            let feedback = receiving.map(feedback_of).max().unwrap_or_default();
+            peer.outflow.expect(now, feedback);
             peer.reduced_size_rtcp = offer.sections.iter().all(|s| s.kind.is_none() || s.reduced_size_rtcp);
         }
     }
@@ -348,5 +354,16 @@ impl Engine {
         };
         self.settle(now, key, out);
         Ok(answer)
+    }
+}
+
+/// How a receiver can tell us what his path carries, by one of his places.
+fn feedback_of(place: &Consumer) -> Feedback {
+    let offers = |wanted: fn(&crate::negotiate::CodecEntry) -> bool| place.codecs.iter().any(wanted);
+    let has = |extension| place.extensions.get(extension).is_some();
+    match () {
+        () if has(Extension::TransportSequence) && offers(|c| c.feedback.transport_cc) => Feedback::Transport,
+        () if has(Extension::AbsSendTime) && offers(|c| c.feedback.remb) => Feedback::Remb,
+        () => Feedback::None,
     }
 }

@@ -1,5 +1,6 @@
 //! One participant in the engine: his transport, what he publishes, where he receives.
 
+use super::outflow::Outflow;
 use crate::api::{Downlink, PeerId, Permissions, Source};
 use crate::forward::Arrivals;
 use crate::keys::{ConsumerKey, ProducerKey, RoomKey};
@@ -48,6 +49,7 @@ pub(crate) struct Peer {
     pub(super) permissions: Permissions,
     /// What he wants to receive in all.
     pub(super) downlink: Downlink,
+    pub(super) outflow: Outflow,
     pub(super) transport: Option<Transport>,
     pub(super) sections: Vec<Section>,
     pub(super) streams: FxHashMap<u32, Stream>,
@@ -84,13 +86,20 @@ pub(super) struct Timers {
     pub(super) fast_at: Option<Instant>,
     /// ICE and DTLS.
     pub(super) transport_at: Option<Instant>,
+    /// What he gets is decided anew; `None` while he receives no video.
+    pub(super) allocate_at: Option<Instant>,
+    /// Packets that wait, and probes of his path.
+    pub(super) pace_at: Option<Instant>,
     /// What the engine's queue holds for him.
     pub(super) armed: Option<Instant>,
 }
 
 impl Timers {
     pub(super) fn next(&self) -> Instant {
-        [self.fast_at, self.transport_at].into_iter().flatten().fold(self.report_at, Instant::min)
+        [self.fast_at, self.transport_at, self.allocate_at, self.pace_at]
+            .into_iter()
+            .flatten()
+            .fold(self.report_at, Instant::min)
     }
 
     /// Wants the fast tick by `at`.
@@ -107,12 +116,20 @@ pub(super) const RETRANSMISSIONS_PER_S: u32 = 1_000;
 pub(super) const MAX_PATHS: usize = 16;
 
 impl Peer {
-    pub(super) fn new(id: PeerId, room: RoomKey, permissions: Permissions, session_id: u64, now: Instant) -> Self {
+    pub(super) fn new(
+        id: PeerId,
+        room: RoomKey,
+        permissions: Permissions,
+        session_id: u64,
+        outflow: Outflow,
+        now: Instant,
+    ) -> Self {
         Self {
             id,
             room,
             permissions,
             downlink: Downlink::default(),
+            outflow,
             transport: None,
             sections: Vec::new(),
             streams: FxHashMap::default(),
@@ -131,7 +148,14 @@ impl Peer {
             retransmissions_left: RETRANSMISSIONS_PER_S,
             waiting_since: now,
             was_connected: false,
-            timers: Timers { report_at: now, fast_at: None, transport_at: None, armed: None },
+            timers: Timers {
+                report_at: now,
+                fast_at: None,
+                transport_at: None,
+                allocate_at: None,
+                pace_at: None,
+                armed: None,
+            },
         }
     }
 

@@ -92,12 +92,18 @@ impl Engine {
             peer.timers.fast_at = None;
             self.write_fast_feedback(now, key, out);
         }
+        if timers.allocate_at.is_some_and(|at| at <= now) {
+            self.allocate(now, key, out);
+        } else if timers.pace_at.is_some_and(|at| at <= now) {
+            self.pace(now, key, out);
+        }
         if timers.report_at <= now {
             if let Some(peer) = self.peers.get_mut(key) {
                 peer.timers.report_at = now + REPORT_INTERVAL;
                 peer.retransmissions_left = RETRANSMISSIONS_PER_S;
             }
             self.write_reports(now, key, out);
+            self.pause_unwatched(now, key);
             if self.is_overdue(now, key) {
                 return self.close_peer(key, Some(CloseCause::TimedOut), out);
             }

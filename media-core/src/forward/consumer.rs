@@ -5,9 +5,9 @@ use super::pictures::Pictures;
 use super::producer::{MediaPacket, SenderClock};
 use super::ring::Kept;
 use super::runs::{Offsets, Run, Runs};
-use super::selector::{Choice, Selector};
+use super::selector::{Choice, Leaving, Selector};
 use super::timeline::Timeline;
-use crate::api::{Layer, MediaKind, Preference, SendStats, TrackId};
+use crate::api::{Layer, MediaKind, Preference, SendStats, Shown, TrackId};
 use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::{CodecEntry, Extension, ExtensionIds, Format, matching};
 use colloquy_codecs::payload::{PictureId, Tl0PicIdx};
@@ -30,6 +30,12 @@ pub(crate) struct Consumer {
     /// How the receiver looks at it.
     pub(crate) preference: Preference,
     pub(crate) selector: Selector,
+    /// It is among the last N.
+    pub(crate) in_view: bool,
+    /// What its receiver was told last.
+    pub(crate) told: Option<Shown>,
+    /// What its target costs, in bits a second.
+    allocated_bps: u64,
     /// What the receiver decodes now; `None` until something is sent.
     sending: Option<Sending>,
     runs: Runs,
@@ -76,6 +82,21 @@ pub(crate) struct Stamp {
     pub(crate) send_time: Option<[u8; 3]>,
 }
 
+/// What a place is to show from now on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Aim {
+    /// The quality; `None` pauses it.
+    pub(crate) layer: Option<Layer>,
+    /// What that costs, in bits a second.
+    pub(crate) bps: u64,
+    /// The path does not carry more.
+    pub(crate) is_urgent: bool,
+}
+
+/// A step down to less than this part, in percent, is no small correction: what is shown until the next key frame would fill
+/// a queue.
+const MUCH_LESS_PCT: u64 = 85;
+
 /// What a consumer makes of a packet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rewritten {
@@ -88,7 +109,7 @@ impl Consumer {
     /// A place with nothing in it. `seed` gives its first numbers.
     pub(crate) fn new(owner: PeerKey, mid: &str, kind: MediaKind, (ssrc, rtx_ssrc): (u32, u32), seed: u64) -> Self {
         let mut selector = Selector::default();
-        selector.aim((kind == MediaKind::Audio).then(Layer::default), false);
+        selector.aim((kind == MediaKind::Audio).then(Layer::default), Leaving::WhenReplaced);
         Self {
             owner,
             mid: mid.to_owned(),
@@ -100,6 +121,9 @@ impl Consumer {
             source: None,
             preference: Preference::default(),
             selector,
+            in_view: true,
+            told: None,
+            allocated_bps: 0,
             sending: None,
             // RFC 3711 section 3.3.1: the first number is under 2^15, so that a lost first packet cannot hide a rollover.
             runs: Runs::new(seed & 0x3fff),
@@ -121,6 +145,7 @@ impl Consumer {
     pub(crate) fn show(&mut self, source: Option<(ProducerKey, TrackId)>) {
         if self.source != source {
             self.source = source;
+            self.told = None;
             self.runs.forget_sources();
             self.timeline.forget_publisher();
             self.resplice();
@@ -139,6 +164,57 @@ impl Consumer {
         if self.selector.current().is_some_and(|current| current.encoding == encoding) {
             self.resplice();
         }
+    }
+
+    /// Goes for another quality.
+    pub(crate) fn aim(&mut self, aim: &Aim) {
+        let is_less = aim.bps.saturating_mul(100) < self.allocated_bps.saturating_mul(MUCH_LESS_PCT);
+        let leaving = match self.selector.target() {
+            // Nothing new: what was decided when it was new still holds.
+            target if target == aim.layer => return,
+            _ if aim.is_urgent && is_less => Leaving::AtOnce,
+            _ => Leaving::WhenReplaced,
+        };
+        self.allocated_bps = aim.bps;
+        self.selector.aim(aim.layer, leaving);
+    }
+
+    /// The encodings that it gets or is about to get.
+    pub(crate) fn encodings_in_use(&self) -> impl Iterator<Item = u8> + use<> {
+        [self.selector.target(), self.selector.current()].into_iter().flatten().map(|layer| layer.encoding)
+    }
+
+    /// How many packets each audio packet repeats.
+    pub(crate) fn redundancy(&self) -> u8 {
+        0
+    }
+
+    /// Whether its receiver takes retransmissions.
+    pub(crate) fn repairs(&self) -> bool {
+        self.kind == MediaKind::Video && self.codecs.iter().any(|c| c.rtx_payload_type.is_some())
+    }
+
+    /// The newest packet that was sent.
+    pub(crate) fn newest(&self) -> Option<(u64, u64, Run)> {
+        self.sending?.rtx_payload_type?;
+        self.runs.newest()
+    }
+
+    /// Appends a packet of `len` bytes of padding (RFC 3550 section 5.1), as a retransmission of nothing.
+    pub(crate) fn write_padding(&mut self, len: u8, stamp: Stamp, out: &mut Vec<u8>) -> Option<Rewritten> {
+        let by_codec = || self.codecs.iter().find_map(|c| c.rtx_payload_type);
+        let payload_type = self.sending.and_then(|s| s.rtx_payload_type).or_else(by_codec)?;
+        let index = self.rtx_index;
+        self.rtx_index += 1;
+        let (sequence, timestamp) = (index as u16, self.timeline.newest());
+        let fields = HeaderFields { marker: false, payload_type, sequence, timestamp, ssrc: self.rtx_ssrc };
+        let start = out.len();
+        let header_len = self.write_head(&fields, stamp, &Carried::NONE, 0, out);
+        *out.get_mut(start)? |= 0x20;
+        let end = out.len() + usize::from(len.max(1));
+        out.resize(end - 1, 0);
+        out.push(len.max(1));
+        Some(Rewritten { ssrc: self.rtx_ssrc, index, header_len })
     }
 
     /// Decides on a packet; `None` when this receiver gets nothing of it.

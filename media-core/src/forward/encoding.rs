@@ -7,9 +7,11 @@ use super::producer::{Arrived, MediaPacket, SenderClock};
 use super::reception::Reception;
 use super::ring::Ring;
 use super::seen::Seen;
+use crate::allocate::RateMeter;
 use crate::api::{EncodingStats, Limits, MediaKind};
 use crate::negotiate::{CodecEntry, Extension, Format};
 use colloquy_codecs::rtp::dependency::{DependencyDescriptor, TemplateStructure};
+use std::time::Instant;
 
 /// One encoding; a track without simulcast has one, with an empty `rid`.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(crate) struct Encoding {
     pub(crate) nacked: u64,
     /// Somebody gets it, or may at once.
     pub(crate) is_wanted: bool,
+    /// What comes of it.
+    pub(crate) rate: RateMeter,
     seen: Seen,
     /// The newest packet's number and timestamp: another timestamp is another picture.
     newest: Option<(u64, u32)>,
@@ -52,6 +56,7 @@ impl Encoding {
             last_sr: None,
             nacked: 0,
             is_wanted: true,
+            rate: RateMeter::new(),
             seen: Seen::default(),
             newest: None,
             fir_sequence: 0,
@@ -73,6 +78,7 @@ impl Encoding {
             return None;
         }
         let format = entry.format;
+        self.rate.add(packet.now, packet.len_bytes);
         let reception = self
             .reception
             .get_or_insert_with(|| Reception::new(format.codec.clock_rate_hz(), packet.index, packet.now));
@@ -146,6 +152,11 @@ impl Encoding {
         frame.with_descriptor(descriptor, structure, is_keyframe)
     }
 
+    /// The last structure of its dependency descriptors.
+    pub(crate) fn structure(&self) -> Option<&TemplateStructure> {
+        self.structure.as_deref()
+    }
+
     /// Keeps a packet for those who will miss it.
     #[inline]
     pub(crate) fn keep(&mut self, packet: &MediaPacket<'_>) {
@@ -196,13 +207,13 @@ impl Encoding {
         }
     }
 
-    pub(crate) fn stats(&self) -> EncodingStats {
+    pub(crate) fn stats(&self, now: Instant) -> EncodingStats {
         let reception = self.reception.as_ref();
         EncodingStats {
             rid: self.rid.clone(),
             packets: reception.map_or(0, |r| r.packets),
             bytes: reception.map_or(0, |r| r.bytes),
-            bps: 0,
+            bps: self.rate.clone().bps(now),
             wanted: self.is_wanted,
         }
     }

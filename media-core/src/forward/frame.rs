@@ -36,6 +36,11 @@ impl Qualities {
         Self(self.0 | other.0)
     }
 
+    /// Whether any quality of a higher spatial layer is among them.
+    pub(crate) fn reach_above(self, spatial: u8) -> bool {
+        self.0.checked_shr((u32::from(spatial & 7) + 1) * 8).unwrap_or(0) != 0
+    }
+
     #[inline]
     pub(crate) fn has(self, spatial: u8, temporal: u8) -> bool {
         self.0 & Self::one(spatial, temporal).0 != 0

@@ -14,10 +14,11 @@ mod ring;
 mod runs;
 mod seen;
 mod selector;
+mod size;
 mod timeline;
 
 pub(crate) use arrivals::Arrivals;
 pub(crate) use carried::Carried;
-pub(crate) use consumer::{Consumer, Stamp};
+pub(crate) use consumer::{Aim, Consumer, Rewritten, Stamp};
 pub(crate) use producer::{Arrived, MediaPacket, Producer, SenderClock};
 pub(crate) use reception::Reception;

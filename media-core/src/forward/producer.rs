@@ -4,11 +4,13 @@ use super::carried::Carried;
 use super::encoding::Encoding;
 use super::frame::Frame;
 use super::reception::Reception;
-use crate::api::{Limits, MediaKind, ReceiveStats, TrackInfo};
+use super::size::picture_sizes;
+use crate::allocate::{Ladder, LayerMeters, Prefer, Rung, Stacking};
+use crate::api::{EncodingUse, Layer, Limits, MediaKind, PixelSize, ReceiveStats, Source, TrackInfo};
 use crate::keys::{ConsumerKey, PeerKey, RoomKey};
 use crate::negotiate::{CodecEntry, Format};
 use crate::room::Meter;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A published track.
 #[derive(Debug)]
@@ -23,7 +25,22 @@ pub(crate) struct Producer {
     pub(crate) format: Option<Format>,
     pub(crate) consumers: Vec<ConsumerKey>,
     pub(crate) meter: Meter,
+    /// What can be had of it, and at what cost.
+    pub(crate) ladder: Ladder,
+    ladder_built: Option<Instant>,
+    layers: LayerMeters,
+    stacking: Stacking,
+    has_news: bool,
+    /// Since when nobody watched each encoding.
+    unwatched: Vec<Option<Instant>>,
 }
+
+/// IPv4 and UDP headers, in bytes.
+const UDP_OVERHEAD: usize = 28;
+/// A ladder is built anew at most this often.
+const LADDER_INTERVAL: Duration = Duration::from_millis(90);
+/// An encoding that nobody watched for this long is paused at the publisher: longer than a look elsewhere takes.
+const PAUSE_AFTER: Duration = Duration::from_secs(4);
 
 /// A publisher's two clocks at one moment, by a sender report (RFC 3550 section 6.4.1), and when it came.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +110,12 @@ impl Producer {
             format: None,
             consumers: Vec::new(),
             meter: Meter::default(),
+            ladder: Ladder::new(),
+            ladder_built: None,
+            layers: LayerMeters::new(),
+            stacking: Stacking::default(),
+            has_news: false,
+            unwatched: vec![None; rids.len().max(1)],
         }
     }
 
@@ -102,13 +125,106 @@ impl Producer {
     pub(crate) fn take<'a>(&mut self, encoding: u8, packet: &Arrived<'a>) -> Option<MediaPacket<'a>> {
         let entry = self.codecs.iter().find(|c| c.payload_type == packet.payload_type)?;
         let stream = self.encodings.get_mut(usize::from(encoding))?;
+        let len_bytes = packet.len_bytes;
         let packet = stream.take(encoding, packet, entry, self.info.kind)?;
         self.format = Some(entry.format);
+        self.measure(&packet, len_bytes);
         if self.info.mute.is_muted() {
             return None;
         }
-        stream.keep(&packet);
+        self.encodings.get_mut(usize::from(encoding))?.keep(&packet);
         Some(packet)
+    }
+
+    /// Whether an encoding came to life since this was asked last.
+    #[inline]
+    pub(crate) fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.has_news)
+    }
+
+    /// Counts a packet where it costs.
+    #[inline]
+    fn measure(&mut self, packet: &MediaPacket<'_>, len_bytes: usize) {
+        let (encoding, frame) = (packet.encoding, &packet.frame);
+        self.has_news |= frame.is_keyframe && self.info.kind == MediaKind::Video;
+        let layer = Layer { encoding, spatial: frame.spatial, temporal: frame.temporal };
+        self.layers.add(packet.now, layer, len_bytes + UDP_OVERHEAD);
+        if packet.is_layered && packet.starts_picture && !frame.is_keyframe && frame.spatial == 0 {
+            let stacked = frame.needed.reach_above(0);
+            self.stacking = if stacked { Stacking::Every } else { Stacking::KeyFrames };
+        }
+        if frame.is_keyframe && self.info.kind == MediaKind::Video {
+            self.note_sizes(packet);
+        }
+    }
+
+    /// The sizes that a key frame tells.
+    #[cold]
+    fn note_sizes(&mut self, packet: &MediaPacket<'_>) {
+        let encoding = packet.encoding;
+        let structure = self.encodings.get(usize::from(encoding)).and_then(Encoding::structure);
+        for (spatial, size) in picture_sizes(packet, structure).into_iter().enumerate() {
+            if let Some(size) = size {
+                self.layers.set_size(encoding, spatial as u8, size.width, size.height);
+            }
+        }
+    }
+
+    /// Brings the ladder up to date.
+    pub(crate) fn refresh_ladder(&mut self, now: Instant) {
+        let is_fresh = |at: Instant| now.saturating_duration_since(at) < LADDER_INTERVAL;
+        if !self.ladder_built.is_some_and(is_fresh) || self.ladder.rungs().is_empty() {
+            let prefer = if self.info.source == Source::Screen { Prefer::Sharpness } else { Prefer::Motion };
+            self.ladder.build(now, &mut self.layers, prefer, self.stacking);
+            self.ladder_built = Some(now);
+        }
+    }
+
+    /// The size of a layer's picture, where it is known.
+    pub(crate) fn size_of(&self, layer: Layer) -> Option<PixelSize> {
+        let same = |rung: &&Rung| (rung.layer.encoding, rung.layer.spatial) == (layer.encoding, layer.spatial);
+        let rung = self.ladder.rungs().iter().find(same)?;
+        (rung.width > 0 && rung.height > 0).then_some(PixelSize { width: rung.width, height: rung.height })
+    }
+
+    /// What a track of audio costs, in bits a second.
+    pub(crate) fn audio_bps(&mut self, now: Instant) -> u64 {
+        self.encodings.first_mut().map_or(0, |e| e.rate.cost_bps(now))
+    }
+
+    /// Somebody is to get this encoding. `true` when its publisher must be told.
+    pub(crate) fn want(&mut self, now: Instant, encoding: u8) -> bool {
+        let Some(stream) = self.encodings.get_mut(usize::from(encoding)) else { return false };
+        let was_wanted = std::mem::replace(&mut stream.is_wanted, true);
+        self.unwatched.get_mut(usize::from(encoding)).into_iter().for_each(|since| *since = None);
+        if !was_wanted {
+            self.layers.resume(now, encoding);
+        }
+        !was_wanted
+    }
+
+    /// Takes note of the encodings in use; `true` when there is one to pause that was not. The smallest goes on: who looks again
+    /// sees something at once.
+    pub(crate) fn pause_unwatched(&mut self, now: Instant, in_use: &[u8]) -> bool {
+        let smallest = self.ladder.rungs().first().map(|rung| rung.layer.encoding);
+        let mut changed = false;
+        for (number, since) in self.unwatched.iter_mut().enumerate() {
+            let Some(stream) = self.encodings.get_mut(number) else { continue };
+            let number = number as u8;
+            if in_use.contains(&number) || smallest.is_none_or(|smallest| smallest == number) {
+                *since = None;
+            } else if now.saturating_duration_since(*since.get_or_insert(now)) >= PAUSE_AFTER && stream.is_wanted {
+                stream.is_wanted = false;
+                self.layers.pause(now, number);
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// Which encodings are of use.
+    pub(crate) fn encodings_in_use(&self) -> Vec<EncodingUse> {
+        self.encodings.iter().map(|e| EncodingUse { rid: e.rid.clone(), wanted: e.is_wanted }).collect()
     }
 
     /// The payload type of the media that this retransmission type carries (RFC 4588 section 8.6).
@@ -148,7 +264,7 @@ impl Producer {
         self.encodings.iter().any(|e| !e.nacker.is_idle())
     }
 
-    pub(crate) fn stats(&self) -> ReceiveStats {
+    pub(crate) fn stats(&self, now: Instant) -> ReceiveStats {
         let receptions = || self.encodings.iter().filter_map(|e| e.reception.as_ref());
         ReceiveStats {
             track: self.info.id,
@@ -159,7 +275,7 @@ impl Producer {
             jitter_ms: receptions().map(Reception::jitter_ms).fold(0.0, f32::max),
             nacked: self.encodings.iter().map(|e| e.nacked).sum(),
             keyframe_requests: self.encodings.iter().map(|e| e.keyframes.count).sum(),
-            encodings: self.encodings.iter().map(Encoding::stats).collect(),
+            encodings: self.encodings.iter().map(|e| e.stats(now)).collect(),
         }
     }
 

@@ -137,6 +137,13 @@ impl Runs {
         (ahead < run.len).then(|| (run.first_out + ahead, run.offsets))
     }
 
+    /// The newest number that was given.
+    pub(crate) fn newest(&self) -> Option<(u64, u64, Run)> {
+        let run = self.runs.back()?;
+        let ahead = run.len.checked_sub(1)?;
+        Some((run.first_source + ahead, run.first_out + ahead, *run))
+    }
+
     /// The source's number of one of ours, by its low 16 bits, and the run that it is of.
     pub(crate) fn source_of(&self, sequence: u16) -> Option<(u64, u64, Run)> {
         let newest = self.next_out.checked_sub(1)?;

@@ -8,8 +8,17 @@ use crate::api::Layer;
 pub(crate) struct Selector {
     target: Option<Layer>,
     current: Option<Layer>,
-    /// What he gets costs much more than he may: nothing is better than more of it, until what he is to get begins.
-    is_urgent: bool,
+    leaving: Leaving,
+}
+
+/// How a receiver leaves an encoding for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Leaving {
+    /// He gets it until a key frame of the other comes.
+    #[default]
+    WhenReplaced,
+    /// It costs more than he may have: he sees nothing new until then.
+    AtOnce,
 }
 
 /// What becomes of a packet.
@@ -25,9 +34,9 @@ pub(crate) enum Choice {
 
 impl Selector {
     /// Goes for `target` from the next moment on at which it can; `None` stops at once.
-    pub(crate) fn aim(&mut self, target: Option<Layer>, is_urgent: bool) {
+    pub(crate) fn aim(&mut self, target: Option<Layer>, leaving: Leaving) {
         self.target = target;
-        self.is_urgent = is_urgent;
+        self.leaving = leaving;
         if target.is_none() {
             self.current = None;
         }
@@ -67,13 +76,12 @@ impl Selector {
             }
             _ if begins => {
                 self.current = Some(target);
-                self.is_urgent = false;
                 return Choice::Splice { marker: Self::marker(target, packet) };
             }
             _ => return Choice::Drop,
         }
         let Some(current) = self.current else { return Choice::Drop };
-        let held = self.is_urgent && current.encoding != target.encoding;
+        let held = self.leaving == Leaving::AtOnce && current.encoding != target.encoding;
         if held || packet.payload.is_empty() || !frame.needed.has(current.spatial, current.temporal) {
             return Choice::Drop;
         }

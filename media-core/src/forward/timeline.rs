@@ -41,6 +41,11 @@ impl Timeline {
         self.newest.wrapping_add(step).wrapping_sub(timestamp)
     }
 
+    /// The newest timestamp that was sent.
+    pub(crate) fn newest(&self) -> u32 {
+        self.newest
+    }
+
     /// Notes the newest packet as it was sent.
     #[inline]
     pub(crate) fn sent(&mut self, now: Instant, timestamp: u32) {

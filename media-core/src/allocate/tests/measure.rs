@@ -45,6 +45,33 @@ fn a_key_frame_is_no_rate_and_a_pause_no_cheapness() {
     assert!(meter.cost_bps(now) > 1_500_000);
     let now = feed(&mut meter, now, 2_000, 30, 1_000);
     assert!(near(meter.bps(now), 240_000, 15));
+    let hour = now + Duration::from_secs(3_600);
+    assert!(meter.cost_bps(hour) > 1_000_000, "what it cost before it was muted");
+}
+
+#[test]
+fn the_key_frame_at_the_start_is_soon_forgotten() {
+    let mut meter = RateMeter::new();
+    let start = Instant::now();
+    meter.add(start, 10_000);
+    let now = feed(&mut meter, start, 300, 30, 625);
+    assert!(meter.cost_bps(now) < 350_000, "{}", meter.cost_bps(now));
+    let now = feed(&mut meter, now, 1_300, 30, 625);
+    assert!(near(meter.cost_bps(now), 150_000, 15), "{}", meter.cost_bps(now));
+}
+
+#[test]
+fn a_screen_at_rest_is_not_cheap_at_once() {
+    let mut meter = RateMeter::new();
+    let mut now = feed(&mut meter, Instant::now(), 5_000, 10, 12_500);
+    for _ in 0..4 {
+        now = feed(&mut meter, now, 1_000, 1, 500);
+    }
+    assert!(meter.cost_bps(now) > 550_000, "{}", meter.cost_bps(now));
+    for _ in 0..40 {
+        now = feed(&mut meter, now, 1_000, 1, 500);
+    }
+    assert!(meter.cost_bps(now) < 30_000, "{}", meter.cost_bps(now));
 }
 
 /// Feeds every layer of three encodings and three frame rates for so long.

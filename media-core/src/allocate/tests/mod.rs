@@ -7,6 +7,7 @@ mod properties;
 mod steady;
 
 use super::*;
+use crate::api::Layer;
 use std::time::{Duration, Instant};
 
 /// A tile that any picture of the tests is too small for.

@@ -60,7 +60,7 @@ proptest! {
 
     #[test]
     fn the_first_plan_is_never_above_the_target(drawn in prop::collection::vec(drawn(), 0..12), target in bps(), audio in 0u64..200_000) {
-        let wishes = wishes(&drawn);
+        let wishes: Vec<_> = wishes(&drawn).into_iter().map(|w| Wish { current: None, ..w }).collect();
         let mut allocator = Allocator::new();
         let plan = allocator.plan(Instant::now(), target, audio, &wishes);
         prop_assert!(plan.allocated_bps <= target.max(audio));
@@ -119,7 +119,7 @@ proptest! {
         };
         let (less, more) = (given(target), given(target + more));
         prop_assert!(less.iter().zip(&more).all(|(less, more)| less <= more), "{:?} {:?}", less, more);
-        prop_assert!(less.is_sorted_by(|a, b| a >= b && a - b <= 1) || less.len() < 2 || class != Class::Face, "{:?}", less);
+        prop_assert!(less.is_sorted_by(|a, b| a >= b), "{:?}", less);
     }
 
     #[test]
@@ -147,7 +147,7 @@ proptest! {
 }
 
 #[test]
-fn a_thousand_wishes_of_the_dearest_kind_are_no_trouble() {
+fn a_thousand_wishes_of_the_dearest_kind_and_a_clock_that_goes_back_are_no_trouble() {
     let rung = Rung { layer: Layer::default(), bps: u64::MAX, width: 0, height: u16::MAX, halvings: 255 };
     let ladder = [rung; 9];
     let wishes: Vec<_> = (0..1_000).map(|key| wish(key, Class::Face, &ladder)).collect();
@@ -155,5 +155,6 @@ fn a_thousand_wishes_of_the_dearest_kind_are_no_trouble() {
     for target in [0, 1, u64::MAX, 0, u64::MAX] {
         let plan = viewer.run(500, target, &wishes);
         assert_eq!(plan.allocations.len(), 1_000);
+        viewer.now -= Duration::from_secs(3);
     }
 }

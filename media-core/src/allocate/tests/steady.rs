@@ -103,6 +103,17 @@ fn a_newcomer_robs_no_equal_of_more_than_he_needs() {
 }
 
 #[test]
+fn the_pinned_one_takes_back_what_was_filled_up_while_he_had_no_use_for_it() {
+    let camera = camera();
+    let mut viewer = Viewer::new();
+    let mut wishes = [wish(1, Class::Pinned, &camera[..3]), wish(2, Class::Face, &camera)];
+    viewer.run(3_000, 800_000, &wishes);
+    wishes[0].ladder = &camera;
+    let plan = viewer.run(3_000, 720_000, &wishes);
+    assert_eq!(layers(&plan), [Some((1, 2)), Some((0, 2))]);
+}
+
+#[test]
 fn a_rung_that_goes_is_replaced_at_once() {
     let camera = camera();
     let mut viewer = Viewer::new();
@@ -111,56 +122,74 @@ fn a_rung_that_goes_is_replaced_at_once() {
     assert_eq!(layers(&plan), [Some((1, 2))]);
 }
 
-/// Switches in each minute of ten after the first 10 s, at a steady capacity seen through noise. `slow` is how much of a tick's
-/// noise the next tick keeps.
-fn switches_per_minute(capacity_bps: u64, wishes: &[(Class, Vec<Rung>)], slow: f64) -> Vec<usize> {
-    let mut noise = Noise(capacity_bps);
-    let mut memory = vec![0.0_f64; 1 + wishes.len()];
+#[test]
+fn a_path_that_came_back_is_climbed_as_fast_as_it_is_found() {
+    let camera = camera();
+    let wishes = [wish(1, Class::Face, &camera)];
     let mut viewer = Viewer::new();
-    let mut minutes = Vec::new();
-    for tick in 0..6_100 {
-        for value in &mut memory {
-            // First-order noise that stays within 1 and, slow or not, uses the whole of it.
-            *value = (slow * *value + (1.0 - slow * slow).sqrt() * noise.next()).clamp(-1.0, 1.0);
+    viewer.run(15_000, 3_000_000, &wishes);
+    viewer.run(10_000, 500_000, &wishes);
+    for found in [600_000, 1_750_000] {
+        viewer.run(300, found, &wishes);
+    }
+    assert_eq!(layers(&viewer.run(300, 3_000_000, &wishes)), [Some((2, 2))]);
+}
+
+/// How noise changes from tick to tick: at random, or keeping nine tenths (it turns within a second or two).
+const NOISES: [f64; 2] = [0.0, 0.9];
+/// Noise is tried for so long after the first 10 s.
+const MINUTES: usize = 4;
+
+/// Switches a minute, after the first 10 s, at a steady capacity that is seen as up to 10 % off by an estimate, while each rung's
+/// rate is measured as up to 20 % off: half of that together with its source's other rungs, half alone.
+fn switches_per_minute(capacity_bps: u64, wishes: &[(Class, Vec<Rung>)], keeps: f64) -> f64 {
+    let mut noise = Noise(capacity_bps);
+    let mut common = vec![0.0_f64; 1 + wishes.len()];
+    let mut viewer = Viewer::new();
+    for tick in 0..100 + 600 * MINUTES {
+        for value in &mut common {
+            *value = (keeps * *value + (1.0 - keeps * keeps).sqrt() * noise.next()).clamp(-1.0, 1.0);
         }
-        let target = capacity_bps as f64 * (1.0 + 0.1 * memory[0]);
+        let target = capacity_bps as f64 * (1.0 + 0.1 * common[0]);
         let ladders: Vec<_> = wishes
             .iter()
-            .zip(&memory[1..])
+            .zip(&common[1..])
             .map(|((_, ladder), common)| measured(ladder, || 0.1 * common + 0.1 * noise.next()))
             .collect();
         let seen: Vec<_> = (0u32..).zip(wishes.iter().zip(&ladders)).map(|(k, ((c, _), l))| wish(k, *c, l)).collect();
+        if tick == 100 {
+            viewer.switches = 0;
+        }
         viewer.plan(target as u64, &seen);
-        if tick % 600 == 99 {
-            minutes.push(std::mem::take(&mut viewer.switches));
-        }
     }
-    minutes.split_off(1)
+    viewer.switches as f64 / MINUTES as f64
 }
 
-/// The capacities at which noise is tried: 200 kb/s to 4 Mb/s in steps of 7 %.
-fn capacities() -> impl Iterator<Item = u64> {
-    std::iter::successors(Some(200_000_u64), |c| Some(c + c * 7 / 100)).take_while(|c| *c < 4_000_000)
+/// Runs a room at capacities of 200 kb/s to 4 Mb/s in steps of 10 %; gives the mean and the largest of switches a minute.
+fn over_capacities(room: &[(Class, Vec<Rung>)], keeps: f64) -> (f64, f64) {
+    let capacities = std::iter::successors(Some(200_000_u64), |c| Some(c + c / 10)).take_while(|c| *c < 4_000_000);
+    let switches: Vec<_> = capacities.map(|capacity| switches_per_minute(capacity, room, keeps)).collect();
+    let mean = switches.iter().sum::<f64>() / switches.len() as f64;
+    let largest = switches.iter().copied().fold(0.0, f64::max);
+    eprintln!("{} sources, noise keeps {keeps}: {mean:.2} switches a minute, at most {largest:.2}", room.len());
+    (mean, largest)
 }
 
 #[test]
-fn noise_makes_no_switches() {
-    for slow in [0.0, 0.9, 0.98] {
-        for capacity in capacities() {
-            let minutes = switches_per_minute(capacity, &[(Class::Face, camera())], slow);
-            eprintln!("one slow={slow} capacity={capacity} switches a minute: {minutes:?}");
-        }
+fn noise_makes_hardly_a_switch() {
+    for keeps in NOISES {
+        let (mean, largest) = over_capacities(&[(Class::Face, camera())], keeps);
+        assert!(mean < 0.3 && largest < 2.0);
     }
 }
 
 #[test]
-fn noise_makes_no_switches_among_several() {
+fn noise_makes_hardly_a_switch_among_several() {
     let room =
         [(Class::Screen, screen()), (Class::Speaker, camera()), (Class::Face, camera()), (Class::Face, camera())];
-    for slow in [0.0, 0.9] {
-        for capacity in capacities() {
-            let minutes = switches_per_minute(capacity, &room, slow);
-            eprintln!("room slow={slow} capacity={capacity} switches a minute: {minutes:?}");
-        }
+    let places = room.len() as f64;
+    for keeps in NOISES {
+        let (mean, largest) = over_capacities(&room, keeps);
+        assert!(mean < 0.4 * places && largest < 2.0 * places);
     }
 }
