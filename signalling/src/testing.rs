@@ -4,8 +4,9 @@
 use crate::EnginePort;
 use crate::events::EventSink;
 use colloquy_media_core::api::{
-    Answer, CloseCause, Command, Event, Fragment, JoinError, NegotiateError, Offer, PeerId, PeerStats, Permissions,
-    RoomId, RoomStats, SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo, TransportState, WorkerTotals,
+    Answer, CloseCause, Command, DownlinkStats, EncodingStats, Event, Fragment, JoinError, MediaKind, NegotiateError,
+    Offer, PeerId, PeerStats, Permissions, ReceiveStats, RoomId, RoomStats, SubscribeError, Subscriptions, TrackError,
+    TrackId, TrackInfo, TransportState, WorkerTotals,
 };
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -250,11 +251,29 @@ impl State {
             state: p.state,
             rtt_ms: Some(1.5),
             srtp_profile: Some("SRTP_AEAD_AES_128_GCM"),
-            downlink: None,
-            receive: Vec::new(),
+            downlink: Some(DownlinkStats { target_bps: 2_000_000, ..DownlinkStats::default() }),
+            receive: p.tracks.iter().map(receive_stats).collect(),
             send: Vec::new(),
         };
         let peers: Vec<_> = self.peers.iter().filter(|(_, p)| p.room == room).map(stats).collect();
         (!peers.is_empty()).then_some(RoomStats { peers })
+    }
+}
+
+/// Every video has two encodings, of which the larger is not wanted.
+fn receive_stats(track: &TrackInfo) -> ReceiveStats {
+    let encoding =
+        |(rid, wanted): (&str, bool)| EncodingStats { rid: rid.to_owned(), packets: 1, bytes: 100, bps: 800, wanted };
+    let encodings = if track.kind == MediaKind::Video { &[("q", true), ("f", false)][..] } else { &[] };
+    ReceiveStats {
+        track: track.id,
+        codec: None,
+        packets: 2,
+        bytes: 200,
+        lost: 0,
+        jitter_ms: 0.0,
+        nacked: 0,
+        keyframe_requests: 0,
+        encodings: encodings.iter().copied().map(encoding).collect(),
     }
 }
