@@ -12,6 +12,8 @@ const GROWTH: f64 = 0.08;
 const MIN_QUEUE_US: u64 = 10_000;
 /// A queue longer than this means overuse by itself, microseconds.
 const MAX_QUEUE_US: u64 = 80_000;
+/// While a probe makes a queue on purpose, only a queue longer than this means overuse, microseconds.
+const PROBED_QUEUE_US: u64 = 150_000;
 /// A queue longer than this that grows by this much a second, s, means overuse at once: the capacity fell to two thirds or less,
 /// and the slope's window would see it too late.
 const STEEP_QUEUE_US: u64 = 25_000;
@@ -20,6 +22,8 @@ const STEEP_GROWTH: f64 = 0.4;
 const QUIET_US: u64 = 30_000;
 /// A queue as long as this stops all that a drain may stop, microseconds.
 const FULL_DRAIN_US: f64 = 400_000.0;
+/// Losses of so long ago tell of others who fill the queue, microseconds.
+const LOSSES_US: u64 = 5_000_000;
 /// How fast the most that arrived is forgotten, a second.
 const PEAK_DECAY: f64 = 0.08;
 /// And above this, packets leave slower than the rate, microseconds.
@@ -45,6 +49,8 @@ pub(super) struct Signals {
     pub(super) recent_us: u64,
     pub(super) noise_us: u64,
     pub(super) trend: PathState,
+    /// Packets that just arrived left with or right behind a probe: the queue they met is its.
+    pub(super) is_probed: bool,
     pub(super) is_app_limited: bool,
     /// Round trip with its queue.
     pub(super) rtt_us: u64,
@@ -69,6 +75,8 @@ pub(super) struct DelayControl {
     rival: Option<RivalControl>,
     /// The most that arrived of late: slowly forgotten.
     peak_bps: f64,
+    /// When the last packet that got lost was sent.
+    missed_us: Option<u64>,
     standing_us: u64,
     recent_us: u64,
     is_steep: bool,
@@ -85,6 +93,7 @@ impl DelayControl {
             last_cut_us: None,
             rival: None,
             peak_bps: 0.0,
+            missed_us: None,
             standing_us: 0,
             recent_us: 0,
             is_steep: false,
@@ -140,6 +149,7 @@ impl DelayControl {
         if let Some(rival) = &mut self.rival {
             rival.on_missed(sent_us);
         }
+        self.missed_us = self.missed_us.max(Some(sent_us));
     }
 
     /// Sets the rate: a probe or a silence told better.
@@ -178,7 +188,11 @@ impl DelayControl {
         }
         self.is_steep = self.is_steep(signals, elapsed_s);
         self.recent_us = signals.recent_us;
-        self.state = if self.is_steep { PathState::Overuse } else { state(signals) };
+        self.state = match self.is_steep {
+            _ if signals.is_probed && signals.recent_us < PROBED_QUEUE_US => PathState::Normal,
+            true => PathState::Overuse,
+            false => state(signals),
+        };
         self.follow_drain(signals);
         match self.state {
             PathState::Overuse => self.on_overuse(signals),
@@ -195,10 +209,13 @@ impl DelayControl {
     }
 
     fn follow_drain(&mut self, signals: &Signals) {
+        let has_losses = self.missed_us.is_some_and(|at| signals.now_us.saturating_sub(at) < LOSSES_US);
         let Some(cut) = &mut self.cut else { return };
         cut.verdict = cut.test.verdict(signals.newest_sent_us, signals.standing_us);
         match cut.verdict {
             Verdict::Ours if signals.standing_us < QUIET_US => self.cut = None,
+            // Who follows losses fills the queue until packets are lost. A short one may be of others like us, who will yield.
+            Verdict::Theirs if !cut.test.was_long() && !has_losses => self.cut = None,
             Verdict::Theirs => {
                 // Half of what was sent before is the fair part beside one other.
                 let rate_bps = (self.rate_bps / CUT).max(0.5 * self.peak_bps);

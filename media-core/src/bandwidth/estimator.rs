@@ -162,6 +162,7 @@ impl Bandwidth {
 
     fn on_missed(&mut self, packet: SentPacket) {
         self.loss.on_missed(packet.sent_us);
+        self.queue.on_missed();
         self.delay.on_missed(packet.sent_us);
         if let Some(id) = packet.probe {
             self.probes.on_missed(id);
@@ -201,6 +202,7 @@ impl Bandwidth {
             recent_us: self.queue.recent_us(),
             noise_us: self.queue.noise_us(),
             trend: self.trend.state(),
+            is_probed: self.probes.fills_queue(self.newest_sent_us),
             is_app_limited: self.is_app_limited(),
             rtt_us: self.rtt_or_assumed_us(),
         });

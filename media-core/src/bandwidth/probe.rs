@@ -47,6 +47,8 @@ const MAX_DOUBT: u64 = 4;
 const FORGIVE_US: u64 = 30_000_000;
 /// What a cluster found must be this much above the estimate to count as room.
 const RAISED: f64 = 1.02;
+/// The queue that a cluster made is gone after this, microseconds.
+const WAKE_US: u64 = 200_000;
 /// A cluster whose feedback does not come in this time and a few round trips has failed.
 const PATIENCE_US: u64 = 400_000;
 
@@ -75,6 +77,8 @@ pub(super) struct ProbeControl {
     pause_us: u64,
     doubt: u64,
     raised_us: Option<u64>,
+    /// When the first and the last packet of the newest cluster left.
+    left_us: Option<(u64, u64)>,
     doubted_us: u64,
     pub(super) started: u64,
     pub(super) raised: u64,
@@ -92,6 +96,7 @@ impl ProbeControl {
             pause_us: AFTER_FAILURE_US,
             doubt: 1,
             raised_us: None,
+            left_us: None,
             doubted_us: 0,
             started: 0,
             raised: 0,
@@ -105,7 +110,8 @@ impl ProbeControl {
     /// The rate that is worth finding out about; `None` when the estimate suffices.
     fn wanted(&self, target_bps: f64) -> Option<f64> {
         let Some(demand) = self.demand else {
-            return (self.is_starting && target_bps < START_REACH * self.start_bps * 0.9).then_some(START_REACH * self.start_bps);
+            return (self.is_starting && target_bps < START_REACH * self.start_bps * 0.9)
+                .then_some(START_REACH * self.start_bps);
         };
         let is_enough = demand.needed_bps <= target_bps.max(demand.allocated_bps.min(target_bps));
         (!is_enough).then_some(demand.needed_bps * MARGIN)
@@ -130,6 +136,7 @@ impl ProbeControl {
             packets: CLUSTER_PACKETS,
         };
         self.started += 1;
+        self.left_us = None;
         self.running = Some(Running {
             cluster: Cluster::new(probe),
             deadline_us: now_us.saturating_add(4 * lasts_us + PATIENCE_US),
@@ -140,6 +147,8 @@ impl ProbeControl {
     pub(super) fn on_sent(&mut self, id: ProbeId, sent_us: u64, wire_bytes: u32) {
         if let Some(running) = self.running.as_mut().filter(|running| running.cluster.id() == id) {
             running.cluster.on_sent(sent_us, wire_bytes);
+            let (first_us, _) = self.left_us.unwrap_or((sent_us, sent_us));
+            self.left_us = Some((first_us, sent_us));
         }
     }
 
@@ -178,6 +187,11 @@ impl ProbeControl {
             self.pause_us = (self.pause_us * 3 / 2).min(MAX_PAUSE_US);
         }
         found_bps
+    }
+
+    /// Whether a packet sent at this time met the queue that a cluster makes.
+    pub(super) fn fills_queue(&self, sent_us: u64) -> bool {
+        self.left_us.is_some_and(|(first_us, last_us)| (first_us..last_us.saturating_add(WAKE_US)).contains(&sent_us))
     }
 
     /// The rate was cut: a cluster that still runs measures the queue.

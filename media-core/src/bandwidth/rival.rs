@@ -10,6 +10,8 @@ use super::limits::BandwidthLimits;
 
 /// A queue shorter than this starves nobody, microseconds.
 const MIN_QUEUE_US: f64 = 40_000.0;
+/// One longer than this is nobody's who yields to delay, microseconds.
+const LONG_QUEUE_US: f64 = 120_000.0;
 /// A queue is empty below this, microseconds.
 const EMPTY_US: f64 = 15_000.0;
 /// The other is gone when the queue is empty for this long. (One that was there before us hides a part of the queue: right after
@@ -24,7 +26,7 @@ pub(super) const DRAIN_RATE: f64 = 0.5;
 /// A test that says nothing in this time ends.
 const TEST_US: u64 = 4_000_000;
 /// How long the rate follows losses before the queue is tested again.
-const TEST_INTERVAL_US: u64 = 8_000_000;
+const TEST_INTERVAL_US: u64 = 15_000_000;
 /// CUBIC's multiplicative decrease, and the increase, in packets a round trip, that makes it as fast as Reno (RFC 9438 section 4.3).
 const DECREASE: f64 = 0.7;
 const INCREASE_PACKETS: f64 = 0.53;
@@ -76,6 +78,11 @@ impl DrainTest {
         if sent_us > self.began_us {
             self.bytes_after += u64::from(wire_bytes);
         }
+    }
+
+    /// Whether the queue was so long that nobody who yields to delay made it.
+    pub(super) fn was_long(&self) -> bool {
+        self.peak_us > LONG_QUEUE_US
     }
 
     /// What the packets since tell.
@@ -191,11 +198,7 @@ impl RivalControl {
             // What is not used does not grow, and the time does not count.
             self.grows_since_us += elapsed_us;
         } else {
-            self.grow(signals.now_us, elapsed_us as f64 / 1e6);
-        }
-        if let Some(acked_bps) = signals.acked_bps.filter(|_| self.test.is_none()) {
-            let most_packets = (1.5 * acked_bps + 10_000.0) * self.rtt_s / PACKET_BITS;
-            self.window_packets = self.window_packets.min(most_packets.max(MIN_WINDOW));
+            self.grow(signals, elapsed_us as f64 / 1e6);
         }
         false
     }
@@ -212,16 +215,21 @@ impl RivalControl {
         self.reno_packets = self.window_packets;
     }
 
-    fn grow(&mut self, now_us: u64, elapsed_s: f64) {
+    fn grow(&mut self, signals: &Signals, elapsed_s: f64) {
+        let before_packets = self.window_packets;
         let round_trips = elapsed_s / self.rtt_s;
         self.reno_packets += INCREASE_PACKETS * round_trips;
         let plateau_s = ((self.former_packets - self.floor_packets).max(0.0) / CUBIC).cbrt();
-        let since_s = now_us.saturating_sub(self.grows_since_us) as f64 / 1e6 + self.rtt_s - plateau_s;
+        let since_s = signals.now_us.saturating_sub(self.grows_since_us) as f64 / 1e6 + self.rtt_s - plateau_s;
         let cubic_packets = (CUBIC * since_s.powi(3) + self.former_packets).min(1.5 * self.window_packets);
         if cubic_packets > self.window_packets {
             self.window_packets += (cubic_packets - self.window_packets) * round_trips.min(1.0);
         }
         self.window_packets = self.window_packets.max(self.reno_packets);
+        // Nowhere far above what is known to arrive.
+        let reach_bps = 1.5 * signals.acked_bps.unwrap_or(0.0) + 10_000.0;
+        let reach_packets = reach_bps * self.rtt_s / PACKET_BITS;
+        self.window_packets = self.window_packets.min(reach_packets.max(before_packets));
     }
 
     fn is_alone(&mut self, signals: &Signals) -> bool {
