@@ -6,6 +6,9 @@ use super::rival::{DRAIN_RATE, DrainTest, RivalControl, Verdict};
 
 /// Of the acknowledged rate, what is sent after a queue grew (section 5.5).
 const CUT: f64 = 0.85;
+/// What the allocator sends is kept while it is less than this part of what arrives: the layers have steps, and one that fits is not
+/// given up for a cut's sake.
+const KEEP: f64 = 0.97;
 /// Multiplicative increase a second, while the capacity is not known (section 5.5).
 const GROWTH: f64 = 0.08;
 /// A queue shorter than this never means overuse, however its delay grows, microseconds: a frame's burst makes as much.
@@ -75,6 +78,8 @@ pub(super) struct DelayControl {
     rival: Option<RivalControl>,
     /// The most that arrived of late: slowly forgotten.
     peak_bps: f64,
+    /// What the allocator sends, bits/s.
+    allocated_bps: f64,
     /// When the last packet that got lost was sent.
     missed_us: Option<u64>,
     standing_us: u64,
@@ -93,6 +98,7 @@ impl DelayControl {
             last_cut_us: None,
             rival: None,
             peak_bps: 0.0,
+            allocated_bps: 0.0,
             missed_us: None,
             standing_us: 0,
             recent_us: 0,
@@ -108,7 +114,8 @@ impl DelayControl {
             Some(rival) => rival.bps(),
             None if self.standing_us > QUIET_US && self.cut.is_some() => {
                 let drain = 1.0 - self.standing_us as f64 / FULL_DRAIN_US;
-                self.rate_bps * drain.max(DRAIN_RATE / CUT)
+                let kept_bps = if self.standing_us < PROBED_QUEUE_US { self.kept_bps() } else { 0.0 };
+                (self.rate_bps * drain.max(DRAIN_RATE / CUT)).max(kept_bps)
             }
             None => self.rate_bps,
         }
@@ -150,6 +157,23 @@ impl DelayControl {
             rival.on_missed(sent_us);
         }
         self.missed_us = self.missed_us.max(Some(sent_us));
+    }
+
+    /// What the allocator sends now.
+    pub(super) fn set_allocated(&mut self, allocated_bps: u64) {
+        self.allocated_bps = allocated_bps as f64;
+    }
+
+    /// What is sent, if the rate allows it: a queue drains by itself while the link carries more.
+    fn kept_bps(&self) -> f64 {
+        if self.allocated_bps <= self.rate_bps { self.allocated_bps } else { 0.0 }
+    }
+
+    /// What to send on a link that carries this much: a part, but not less than what is sent while it carries that.
+    fn cut_to(&self, arriving_bps: f64) -> f64 {
+        let is_carried = self.allocated_bps < KEEP * arriving_bps;
+        let kept_bps = if is_carried { self.allocated_bps } else { 0.0 };
+        self.rate_bps.min((CUT * arriving_bps).max(kept_bps))
     }
 
     /// Sets the rate: a probe or a silence told better.
@@ -242,7 +266,7 @@ impl DelayControl {
             Some(cut) if signals.newest_sent_us <= cut.at_us => {
                 cut.is_steep = is_steep;
                 cut.test.refine(arriving_bps);
-                self.rate_bps = self.rate_bps.min(CUT * arriving_bps);
+                self.rate_bps = self.cut_to(arriving_bps);
                 return;
             }
             // It drains as it should.
@@ -250,7 +274,7 @@ impl DelayControl {
             _ => {}
         }
         self.capacity.learn(arriving_bps);
-        self.rate_bps = self.rate_bps.min(CUT * arriving_bps);
+        self.rate_bps = self.cut_to(arriving_bps);
         let queue_us = signals.recent_us.max(signals.standing_us);
         let test = DrainTest::new(now_us, arriving_bps, queue_us);
         self.cut = Some(Cut { at_us: now_us, test, verdict: Verdict::Pending, is_steep });

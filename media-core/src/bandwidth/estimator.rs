@@ -25,6 +25,8 @@ const SILENCE_US: u64 = 1_000_000;
 const SILENCE_CUT: f64 = 0.7;
 /// No cluster is sent into a queue longer than this, microseconds.
 const PROBE_QUEUE_US: u64 = 40_000;
+/// Packets that left this long before the last ones told of are not told of for the first time, microseconds.
+const REORDER_US: u64 = 100_000;
 /// Packets leave at this many times the target, so that a frame is on the wire in a fraction of its interval; libwebrtc's.
 const PACING: f64 = 2.5;
 /// While a queue drains they leave no faster than needed.
@@ -120,18 +122,22 @@ impl Bandwidth {
             self.forget_delays();
         }
         let mut arrivals = Arrivals::from(reference);
-        let mut newest_us = None;
+        let (mut newest_us, mut oldest_us) = (None, u64::MAX);
         for (low, delta) in feedback.packets() {
             let Some(arrived_us) = delta.map(|delta| arrivals.next(delta)) else { continue };
             if let Some(arrival) = self.history.on_arrived(now_us, low) {
                 newest_us = newest_us.max(Some(arrival.packet.sent_us));
+                oldest_us = oldest_us.min(arrival.packet.sent_us);
                 self.on_arrived(arrival, arrived_us);
             }
         }
         let Some(newest_us) = newest_us else { return };
+        // A late packet makes receivers tell of packets again that they may have forgotten meanwhile.
+        let since_us = if self.clock.follows() { self.newest_sent_us } else { oldest_us };
+        let left_us = since_us.saturating_sub(REORDER_US)..newest_us;
         let missing = feedback.packets().filter(|(_, delta)| delta.is_none()).map(|(low, _)| low);
         for low in self.clock.untold(feedback).chain(missing) {
-            if let Some(packet) = self.history.on_missed(now_us, low, newest_us) {
+            if let Some(packet) = self.history.on_missed(now_us, low, left_us.clone()) {
                 self.on_missed(packet);
             }
         }
@@ -275,6 +281,7 @@ impl Bandwidth {
     /// What the allocator uses now, and the rate at which the next better layer fits (0: there is nothing better). Says whether
     /// to probe, and how far.
     pub(crate) fn set_demand(&mut self, _now: Instant, allocated_bps: u64, needed_bps: u64) {
+        self.delay.set_allocated(allocated_bps);
         self.probes.set_demand(allocated_bps, needed_bps.min(self.limits.max_bps));
     }
 
@@ -283,6 +290,7 @@ impl Bandwidth {
         let now_us = self.us(now);
         // Without feedback, nothing would tell what a cluster found.
         let is_blocked = !self.has_feedback
+            || self.loss.bps().is_some_and(|limit| limit < self.delay.bps())
             || self.delay.is_draining()
             || self.delay.state() != PathState::Normal
             || self.queue.standing_us() > PROBE_QUEUE_US;

@@ -19,7 +19,7 @@ const TRIAL_RATE: f64 = 0.95;
 /// A trial never asks for less than this part of what was sent.
 const MIN_TRIAL: f64 = 0.5;
 /// How fast the limit is raised again, a second.
-const RELEASE: f64 = 0.05;
+const RELEASE: f64 = 0.1;
 /// A queue longer than this is for the delay to judge, microseconds.
 const MAX_QUEUE_US: u64 = 40_000;
 

@@ -31,6 +31,8 @@ const CLUSTER_PACKETS: usize = 5;
 const MARGIN: f64 = 1.2;
 /// A cluster is at most this many times the estimate: bounds the queue that it makes where there is no room.
 const MAX_STEP: f64 = 3.0;
+/// And this many times after one that found no room.
+const CAREFUL_STEP: f64 = 2.0;
 /// Before the demand is known, the first clusters go this far above the start, step by step.
 const START_REACH: f64 = 6.0;
 /// A cluster that showed room is followed by the next one after this.
@@ -75,6 +77,8 @@ pub(super) struct ProbeControl {
     running: Option<Running>,
     next_us: u64,
     pause_us: u64,
+    /// Of the estimate, how far to look.
+    step: f64,
     doubt: u64,
     raised_us: Option<u64>,
     /// When the first and the last packet of the newest cluster left.
@@ -94,6 +98,7 @@ impl ProbeControl {
             running: None,
             next_us: 0,
             pause_us: AFTER_FAILURE_US,
+            step: MAX_STEP,
             doubt: 1,
             raised_us: None,
             left_us: None,
@@ -122,7 +127,7 @@ impl ProbeControl {
         if self.running.is_some() || is_blocked || now_us < self.next_us {
             return None;
         }
-        let rate_bps = self.wanted(target_bps)?.min(MAX_STEP * target_bps).min(max_bps);
+        let rate_bps = self.wanted(target_bps)?.min(self.step * target_bps).min(max_bps);
         if rate_bps < target_bps * RAISED {
             return None;
         }
@@ -180,9 +185,11 @@ impl ProbeControl {
             self.raised += 1;
             self.raised_us = Some(now_us);
             self.pause_us = AFTER_FAILURE_US;
+            self.step = MAX_STEP;
             self.next_us = now_us + AFTER_SUCCESS_US;
         } else {
             self.is_starting = false;
+            self.step = CAREFUL_STEP;
             self.next_us = now_us + self.pause_us * self.doubt;
             self.pause_us = (self.pause_us * 3 / 2).min(MAX_PAUSE_US);
         }

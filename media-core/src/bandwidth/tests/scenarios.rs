@@ -65,6 +65,8 @@ fn a_steady_link_gets_a_steady_layer() {
         (2.9e6, 2, 0.0, 0.0),
         (2.5e6, 1, 0.0, 0.0),
         (6e5, 1, 0.0, 0.0),
+        (6.3e5, 1, 0.0, 0.0),
+        (5.8e5, 1, 0.0, 10.0),
     ];
     for (rate_bps, rung, loss, jitter_ms) in cases {
         let mut world = World::layered(link(rate_bps, 500.0));

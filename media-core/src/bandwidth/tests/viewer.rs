@@ -43,6 +43,8 @@ pub(super) struct Viewer {
 
 struct Receiver {
     arrivals: Vec<(u64, u64)>,
+    /// Told before: told again with late ones, as Chromium does for 500 ms.
+    told: Vec<(u64, u64)>,
     next_us: u64,
     interval_us: u64,
     count: u8,
@@ -68,6 +70,7 @@ impl Viewer {
             received_bytes: 0,
             receiver: Receiver {
                 arrivals: Vec::new(),
+                told: Vec::new(),
                 next_us: 0,
                 interval_us: 50_000,
                 count: 0,
@@ -201,6 +204,12 @@ impl Viewer {
         self.receiver.next_us = now_us + self.receiver.interval_us;
         let now_there = now_us + self.receiver.offset_us;
         let mut arrived: Vec<_> = self.receiver.arrivals.extract_if(.., |(_, at)| *at <= now_there).collect();
+        let Some(first) = arrived.iter().map(|(number, _)| *number).min() else { return };
+        let receiver = &mut self.receiver;
+        receiver.told.retain(|(_, at)| at + 500_000 > now_there);
+        let fresh = arrived.len();
+        arrived.extend(receiver.told.iter().filter(|(number, _)| *number > first));
+        receiver.told.extend_from_slice(&arrived[..fresh]);
         arrived.sort_unstable();
         let mut rest = arrived.as_slice();
         while !rest.is_empty() {
