@@ -6,6 +6,8 @@ use super::rival::{DRAIN_RATE, DrainTest, RivalControl, Verdict};
 
 /// Of the acknowledged rate, what is sent after a queue grew (section 5.5).
 const CUT: f64 = 0.85;
+/// Less than this part of what arrived of late arrived before: the rate just rose.
+const RISEN: f64 = 0.8;
 /// What the allocator sends is kept while it is less than this part of what arrives: the layers have steps, and one that fits is not
 /// given up for a cut's sake.
 const KEEP: f64 = 0.97;
@@ -57,6 +59,17 @@ pub(super) struct Signals {
     pub(super) is_app_limited: bool,
     /// Round trip with its queue.
     pub(super) rtt_us: u64,
+}
+
+impl Signals {
+    /// What the link carries while a queue stands, bits/s. A short look is noisy, and the lowest of several is too low; but only it
+    /// tells of a link that just fell (`is_steep`) or of a rate that just rose.
+    fn arriving_bps(&self, is_steep: bool) -> Option<f64> {
+        let (Some(long), Some(short)) = (self.acked_bps, self.acked_short_bps) else {
+            return self.acked_bps.or(self.acked_short_bps);
+        };
+        Some(if is_steep || long < RISEN * short { short } else { long })
+    }
 }
 
 /// The last cut.
@@ -255,11 +268,8 @@ impl DelayControl {
         if self.rival.is_some() {
             return;
         }
-        // A short look is noisy, and the lowest of several is too low; but it is what tells of a link that just fell.
         let is_steep = self.is_steep || self.cut.is_some_and(|cut| cut.is_steep);
-        let (first, second) = (signals.acked_bps, signals.acked_short_bps);
-        let (first, second) = if is_steep { (second, first) } else { (first, second) };
-        let arriving_bps = first.or(second).unwrap_or(self.rate_bps);
+        let arriving_bps = signals.arriving_bps(is_steep).unwrap_or(self.rate_bps);
         let now_us = signals.now_us;
         match &mut self.cut {
             // What arrives left before the cut: it tells of the link, not of the cut.

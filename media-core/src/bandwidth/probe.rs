@@ -176,15 +176,17 @@ impl ProbeControl {
         if !running.cluster.is_complete() && !is_late {
             return None;
         }
-        let found_bps = running.cluster.result_bps().filter(|found| *found > target_bps * RAISED);
+        let found = running.cluster.found().filter(|found| found.bps > target_bps * RAISED);
         self.running = None;
         if now_us.saturating_sub(self.doubted_us) > FORGIVE_US {
             self.doubt = 1;
         }
-        if found_bps.is_some() {
+        if found.is_some() {
             self.raised += 1;
             self.raised_us = Some(now_us);
             self.pause_us = AFTER_FAILURE_US;
+        }
+        if found.is_some_and(|found| !found.is_all) {
             self.step = MAX_STEP;
             self.next_us = now_us + AFTER_SUCCESS_US;
         } else {
@@ -193,7 +195,7 @@ impl ProbeControl {
             self.next_us = now_us + self.pause_us * self.doubt;
             self.pause_us = (self.pause_us * 3 / 2).min(MAX_PAUSE_US);
         }
-        found_bps
+        found.map(|found| found.bps)
     }
 
     /// Whether a packet sent at this time met the queue that a cluster makes.

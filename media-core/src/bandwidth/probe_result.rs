@@ -13,6 +13,15 @@ const USED: f64 = 0.95;
 /// Times are known no better, microseconds.
 const MIN_INTERVAL_US: u64 = 1_000;
 
+/// What a cluster found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Found {
+    /// What the link carries at least, bits/s.
+    pub(super) bps: f64,
+    /// It carries no more.
+    pub(super) is_all: bool,
+}
+
 /// First and last packet of a run, and its bytes.
 #[derive(Debug, Clone, Copy)]
 struct Run {
@@ -80,8 +89,8 @@ impl Cluster {
         is_sent && arrived.packets + self.missed >= sent.packets
     }
 
-    /// What the link carried, bits/s.
-    pub(super) fn result_bps(&self) -> Option<f64> {
+    /// What the link carried.
+    pub(super) fn found(&self) -> Option<Found> {
         let (sent, arrived) = (self.sent?, self.arrived?);
         let share = arrived.bytes as f64 / sent.bytes.max(1) as f64;
         if arrived.packets < MIN_PACKETS || share < MIN_ARRIVED {
@@ -90,6 +99,8 @@ impl Cluster {
         // Packets that a radio loses take their time on the link as well: losses alone do not make it full.
         let left_bps = sent.bps() * share;
         let arrived_bps = arrived.bps();
-        Some(if arrived_bps < FULL_BELOW * left_bps { USED * arrived_bps } else { sent.bps().min(arrived_bps / share) })
+        let is_all = arrived_bps < FULL_BELOW * left_bps;
+        let bps = if is_all { USED * arrived_bps } else { sent.bps().min(arrived_bps / share) };
+        Some(Found { bps, is_all })
     }
 }
