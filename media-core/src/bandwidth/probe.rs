@@ -3,7 +3,7 @@
 //! A source that sends less than it could (a viewer on a low layer) never fills the link, so the estimate cannot grow by itself.
 //! A short cluster of packets, with filler where media does not suffice, is sent at the rate of what could be used next.
 
-use super::probe_result::Cluster;
+use super::probe_result::{Beyond, Cluster};
 use std::num::NonZeroU16;
 
 /// Names a cluster.
@@ -37,6 +37,8 @@ const CAREFUL_STEP: f64 = 2.0;
 const START_REACH: f64 = 6.0;
 /// A cluster that showed room is followed by the next one after this.
 const AFTER_SUCCESS_US: u64 = 50_000;
+/// One that showed room, though not as much as it looked for, after this: the new rate settles first.
+const AFTER_FULL_US: u64 = 400_000;
 /// One that did not, after this; longer each time, up to the last: a path that has room again is found in 3 s.
 const AFTER_FAILURE_US: u64 = 1_000_000;
 const MAX_PAUSE_US: u64 = 3_000_000;
@@ -186,14 +188,21 @@ impl ProbeControl {
             self.raised_us = Some(now_us);
             self.pause_us = AFTER_FAILURE_US;
         }
-        if found.is_some_and(|found| !found.is_all) {
-            self.step = MAX_STEP;
-            self.next_us = now_us + AFTER_SUCCESS_US;
-        } else {
-            self.is_starting = false;
-            self.step = CAREFUL_STEP;
-            self.next_us = now_us + self.pause_us * self.doubt;
-            self.pause_us = (self.pause_us * 3 / 2).min(MAX_PAUSE_US);
+        match found.map(|found| found.beyond) {
+            Some(Beyond::Open) => {
+                self.step = MAX_STEP;
+                self.next_us = now_us + AFTER_SUCCESS_US;
+            }
+            Some(Beyond::Doubtful | Beyond::Full) => {
+                self.step = CAREFUL_STEP;
+                self.next_us = now_us + AFTER_FULL_US;
+            }
+            None => {
+                self.is_starting = false;
+                self.step = CAREFUL_STEP;
+                self.next_us = now_us + self.pause_us * self.doubt;
+                self.pause_us = (self.pause_us * 3 / 2).min(MAX_PAUSE_US);
+            }
         }
         found.map(|found| found.bps)
     }

@@ -6,8 +6,10 @@ use super::probe::{Probe, ProbeId};
 const MIN_PACKETS: u32 = 4;
 /// Of the bytes sent, what must arrive.
 const MIN_ARRIVED: f64 = 0.5;
-/// Arriving slower than this part of the pace means that the link was full.
-const FULL_BELOW: f64 = 0.9;
+/// Arriving slower than this part of the pace means that the link was full, and faster than this that it was not. Between the
+/// two, the sizes of the first and the last packet make as much.
+const FULL_BELOW: f64 = 0.8;
+const OPEN_ABOVE: f64 = 0.9;
 /// What is used of a link that was full, so that the queue drains.
 const USED: f64 = 0.95;
 /// Times are known no better, microseconds.
@@ -18,8 +20,19 @@ const MIN_INTERVAL_US: u64 = 1_000;
 pub(super) struct Found {
     /// What the link carries at least, bits/s.
     pub(super) bps: f64,
-    /// It carries no more.
-    pub(super) is_all: bool,
+    /// Whether it carries more.
+    pub(super) beyond: Beyond,
+}
+
+/// Whether there is more than was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beyond {
+    /// As fast as it left, it arrived.
+    Open,
+    /// A little slower: a few packets tell no more.
+    Doubtful,
+    /// Much slower: the link was full.
+    Full,
 }
 
 /// First and last packet of a run, and its bytes.
@@ -99,8 +112,15 @@ impl Cluster {
         // Packets that a radio loses take their time on the link as well: losses alone do not make it full.
         let left_bps = sent.bps() * share;
         let arrived_bps = arrived.bps();
-        let is_all = arrived_bps < FULL_BELOW * left_bps;
-        let bps = if is_all { USED * arrived_bps } else { sent.bps().min(arrived_bps / share) };
-        Some(Found { bps, is_all })
+        let beyond = match arrived_bps / left_bps {
+            part if part < FULL_BELOW => Beyond::Full,
+            part if part < OPEN_ABOVE => Beyond::Doubtful,
+            _ => Beyond::Open,
+        };
+        let bps = match beyond {
+            Beyond::Open => sent.bps().min(arrived_bps / share),
+            Beyond::Doubtful | Beyond::Full => USED * arrived_bps,
+        };
+        Some(Found { bps, beyond })
     }
 }

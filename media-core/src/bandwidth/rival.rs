@@ -28,7 +28,7 @@ const TEST_US: u64 = 4_000_000;
 /// How long the rate follows losses before the queue is tested again.
 const TEST_INTERVAL_US: u64 = 15_000_000;
 /// CUBIC's multiplicative decrease, and the increase, in packets a round trip, that makes it as fast as Reno (RFC 9438 section 4.3).
-const DECREASE: f64 = 0.7;
+const DECREASE: f64 = 0.75;
 const INCREASE_PACKETS: f64 = 0.53;
 /// A packet of the others, bits.
 const PACKET_BITS: f64 = 1_500.0 * 8.0;
@@ -101,7 +101,12 @@ impl DrainTest {
             let is_theirs = self.peak_us > MIN_QUEUE_US && standing > THEIRS_ABOVE * self.peak_us;
             return if is_theirs { Verdict::Theirs } else { Verdict::Ours };
         }
-        if elapsed_us > TEST_US { Verdict::Unclear } else { Verdict::Pending }
+        match elapsed_us > TEST_US {
+            // Squeezed to so little that there is nothing to send less of.
+            true if standing > THEIRS_ABOVE * self.peak_us && self.peak_us > MIN_QUEUE_US => Verdict::Theirs,
+            true => Verdict::Unclear,
+            false => Verdict::Pending,
+        }
     }
 }
 
