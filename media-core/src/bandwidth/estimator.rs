@@ -29,7 +29,7 @@ const PROBE_QUEUE_US: u64 = 40_000;
 const REORDER_US: u64 = 100_000;
 /// Packets leave at this many times the target, so that a frame is on the wire in a fraction of its interval; libwebrtc's.
 const PACING: f64 = 2.5;
-/// While a queue drains they leave no faster than needed.
+/// While a queue drains they leave no faster than needed, and beside a flow that keeps it full bursts are what gets lost.
 const DRAIN_PACING: f64 = 1.1;
 /// While it is long, packets wait here rather than there: the pacer can still drop them.
 const FLOOD_PACING: f64 = 0.5;
@@ -273,6 +273,7 @@ impl Bandwidth {
         let factor = match (self.delay.is_flooded(), self.delay.is_draining()) {
             (true, _) => FLOOD_PACING,
             (false, true) => DRAIN_PACING,
+            (false, false) if self.delay.state() == PathState::Rival => DRAIN_PACING,
             (false, false) => PACING,
         };
         (self.target_bps * factor) as u64
