@@ -15,6 +15,10 @@ const KEEP: f64 = 0.97;
 const GROWTH: f64 = 0.08;
 /// A queue shorter than this never means overuse, however its delay grows, microseconds: a frame's burst makes as much.
 const MIN_QUEUE_US: u64 = 10_000;
+/// A queue that was shorter than this within the last 100 ms empties between frames: below the other length it is a frame's own, and
+/// its growth means that frames got larger, microseconds.
+const EMPTIED_US: u64 = 5_000;
+const FRAME_QUEUE_US: u64 = 40_000;
 /// A queue longer than this means overuse by itself, microseconds.
 const MAX_QUEUE_US: u64 = 80_000;
 /// While a probe makes a queue on purpose, only a queue longer than this means overuse, microseconds.
@@ -311,8 +315,9 @@ fn state(signals: &Signals) -> PathState {
     if signals.recent_us > MAX_QUEUE_US + 3 * signals.noise_us {
         return PathState::Overuse;
     }
+    let is_frame = signals.standing_us < EMPTIED_US && signals.recent_us < FRAME_QUEUE_US;
     match signals.trend {
-        PathState::Overuse if signals.recent_us < least_us => PathState::Normal,
+        PathState::Overuse if signals.recent_us < least_us || is_frame => PathState::Normal,
         trend => trend,
     }
 }
