@@ -3,7 +3,8 @@
 //! Everything but [`driver`] is sans-IO: it is told the time and the bytes, and answers with bytes, events and the next deadline.
 
 pub mod api;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the engine does not use it yet"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "the engine does not use it yet"))]
+#[expect(unused_imports, reason = "the engine does not use it yet")]
 mod bandwidth;
 #[cfg(feature = "driver")]
 pub mod driver;

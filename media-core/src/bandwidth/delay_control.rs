@@ -1,6 +1,7 @@
 //! The rate that delay allows: additive or multiplicative increase while queues stay short, a cut to a part of what arrives when one
 //! grows, and less while it drains (draft-ietf-rmcat-gcc-02 section 5.5).
 
+use super::capacity::Capacity;
 use super::limits::{BandwidthLimits, PathState};
 use super::rival::{DRAIN_RATE, DrainTest, RivalControl, Verdict};
 
@@ -193,11 +194,18 @@ impl DelayControl {
         self.rate_bps.min((CUT * arriving_bps).max(kept_bps))
     }
 
-    /// Sets the rate: a probe or a silence told better.
-    pub(super) fn set_bps(&mut self, rate_bps: f64) {
-        if self.rival.is_none() {
+    /// Takes the rate that a probe found.
+    pub(super) fn on_found(&mut self, rate_bps: f64) {
+        if self.rival.is_none() && self.cut.is_none() {
             self.rate_bps = rate_bps;
         }
+    }
+
+    /// Nothing is heard of the path: the rate falls, and whose the queue was is forgotten.
+    pub(super) fn on_silence(&mut self, part: f64) {
+        self.rate_bps = self.bps() * part;
+        self.rival = None;
+        self.cut = None;
     }
 
     pub(super) fn clamp(&mut self, limits: &BandwidthLimits) {
@@ -299,7 +307,7 @@ impl DelayControl {
         let Some(acked_bps) = signals.acked_bps.filter(|_| !signals.is_app_limited) else { return };
         self.capacity.forget_below(acked_bps);
         let response_s = signals.rtt_us as f64 / 1e6 + RESPONSE_S;
-        let grown = if self.capacity.is_near(self.rate_bps) {
+        let grown = if self.capacity.is_near(self.rate_bps, CUT) {
             self.rate_bps + (PACKET_BITS / response_s).max(MIN_ADDITIVE) * elapsed_s
         } else {
             self.rate_bps * (1.0 + GROWTH * elapsed_s) + MIN_ADDITIVE * elapsed_s
@@ -319,57 +327,5 @@ fn state(signals: &Signals) -> PathState {
     match signals.trend {
         PathState::Overuse if signals.recent_us < least_us || is_frame => PathState::Normal,
         trend => trend,
-    }
-}
-
-/// What the link was found to carry when it was full: a mean and its deviation (section 5.5; libwebrtc's constants).
-#[derive(Debug, Default)]
-struct Capacity {
-    mean_bps: Option<f64>,
-    /// Of the error relative to the mean, per kbit/s.
-    variance: f64,
-}
-
-impl Capacity {
-    const WEIGHT: f64 = 0.05;
-
-    fn learn(&mut self, bps: f64) {
-        let kbps = bps / 1e3;
-        let Some(mean) = self.mean_bps else {
-            self.mean_bps = Some(bps);
-            self.variance = 0.4;
-            return;
-        };
-        let mean = (1.0 - Self::WEIGHT) * mean / 1e3 + Self::WEIGHT * kbps;
-        let error = mean - kbps;
-        self.variance = (1.0 - Self::WEIGHT) * self.variance + Self::WEIGHT * error * error / mean.max(1.0);
-        self.variance = self.variance.clamp(0.4, 2.5);
-        self.mean_bps = Some(mean * 1e3);
-        if bps < self.low() || bps > self.high() {
-            self.mean_bps = Some(bps);
-        }
-    }
-
-    fn deviation(&self) -> f64 {
-        3.0 * (self.variance * self.mean_bps.unwrap_or(0.0) / 1e3).sqrt() * 1e3
-    }
-
-    fn low(&self) -> f64 {
-        self.mean_bps.unwrap_or(0.0) - self.deviation()
-    }
-
-    fn high(&self) -> f64 {
-        self.mean_bps.unwrap_or(f64::MAX) + self.deviation()
-    }
-
-    /// More arrives than it should carry: it is another link.
-    fn forget_below(&mut self, acked_bps: f64) {
-        if self.mean_bps.is_some() && acked_bps > self.high() {
-            self.mean_bps = None;
-        }
-    }
-
-    fn is_near(&self, bps: f64) -> bool {
-        self.mean_bps.is_some_and(|mean| bps > CUT * 0.95 * mean - self.deviation())
     }
 }

@@ -224,8 +224,8 @@ impl Bandwidth {
 
     fn conclude_probe(&mut self, now_us: u64) {
         let found_bps = self.probes.conclude(now_us, self.rtt_or_assumed_us(), self.target_bps);
-        if let Some(found_bps) = found_bps.filter(|_| !self.delay.is_draining()) {
-            self.delay.set_bps(self.limits.clamp(found_bps));
+        if let Some(found_bps) = found_bps {
+            self.delay.on_found(self.limits.clamp(found_bps));
         }
     }
 
@@ -321,7 +321,8 @@ impl Bandwidth {
         if self.waiting_since_us.is_some_and(|since| now_us >= since + patience_us) {
             self.waiting_since_us = Some(now_us);
             self.silences += 1;
-            self.delay.set_bps(self.limits.clamp(self.delay.bps() * SILENCE_CUT));
+            self.delay.on_silence(SILENCE_CUT);
+            self.delay.clamp(&self.limits);
         }
         self.conclude_probe(now_us);
         self.retarget();

@@ -138,5 +138,5 @@ fn media_counts_as_part_of_a_probe() {
         assert_eq!(pacer.admit(now + 8 * MS * packets, Urgency::Immediate, 1_200), Admission::Now(Some(probe.id)));
         packets += 1;
     }
-    assert!(packets >= 4 && packets < 10, "{packets}");
+    assert!((4..10).contains(&packets), "{packets}");
 }
