@@ -3,7 +3,7 @@
 //! A source that sends less than it could (a viewer on a low layer) never fills the link, so the estimate cannot grow by itself.
 //! A short cluster of packets, with filler where media does not suffice, is sent at the rate of what could be used next.
 
-use super::probe_result::Cluster;
+use super::probe_result::{Beyond, Cluster};
 use std::num::NonZeroU16;
 
 /// Names a cluster.
@@ -31,10 +31,14 @@ const CLUSTER_PACKETS: usize = 5;
 const MARGIN: f64 = 1.2;
 /// A cluster is at most this many times the estimate: bounds the queue that it makes where there is no room.
 const MAX_STEP: f64 = 3.0;
+/// And this many times after one that found no room.
+const CAREFUL_STEP: f64 = 2.0;
 /// Before the demand is known, the first clusters go this far above the start, step by step.
 const START_REACH: f64 = 6.0;
 /// A cluster that showed room is followed by the next one after this.
 const AFTER_SUCCESS_US: u64 = 50_000;
+/// One that showed room, though not as much as it looked for, after this: the new rate settles first.
+const AFTER_FULL_US: u64 = 400_000;
 /// One that did not, after this; longer each time, up to the last: a path that has room again is found in 3 s.
 const AFTER_FAILURE_US: u64 = 1_000_000;
 const MAX_PAUSE_US: u64 = 3_000_000;
@@ -47,6 +51,8 @@ const MAX_DOUBT: u64 = 4;
 const FORGIVE_US: u64 = 30_000_000;
 /// What a cluster found must be this much above the estimate to count as room.
 const RAISED: f64 = 1.02;
+/// The queue that a cluster made is gone after this, microseconds.
+const WAKE_US: u64 = 200_000;
 /// A cluster whose feedback does not come in this time and a few round trips has failed.
 const PATIENCE_US: u64 = 400_000;
 
@@ -73,8 +79,12 @@ pub(super) struct ProbeControl {
     running: Option<Running>,
     next_us: u64,
     pause_us: u64,
+    /// Of the estimate, how far to look.
+    step: f64,
     doubt: u64,
     raised_us: Option<u64>,
+    /// When the first and the last packet of the newest cluster left.
+    left_us: Option<(u64, u64)>,
     doubted_us: u64,
     pub(super) started: u64,
     pub(super) raised: u64,
@@ -90,8 +100,10 @@ impl ProbeControl {
             running: None,
             next_us: 0,
             pause_us: AFTER_FAILURE_US,
+            step: MAX_STEP,
             doubt: 1,
             raised_us: None,
+            left_us: None,
             doubted_us: 0,
             started: 0,
             raised: 0,
@@ -117,7 +129,7 @@ impl ProbeControl {
         if self.running.is_some() || is_blocked || now_us < self.next_us {
             return None;
         }
-        let rate_bps = self.wanted(target_bps)?.min(MAX_STEP * target_bps).min(max_bps);
+        let rate_bps = self.wanted(target_bps)?.min(self.step * target_bps).min(max_bps);
         if rate_bps < target_bps * RAISED {
             return None;
         }
@@ -131,6 +143,7 @@ impl ProbeControl {
             packets: CLUSTER_PACKETS,
         };
         self.started += 1;
+        self.left_us = None;
         self.running = Some(Running {
             cluster: Cluster::new(probe),
             deadline_us: now_us.saturating_add(4 * lasts_us + PATIENCE_US),
@@ -141,6 +154,8 @@ impl ProbeControl {
     pub(super) fn on_sent(&mut self, id: ProbeId, sent_us: u64, wire_bytes: u32) {
         if let Some(running) = self.running.as_mut().filter(|running| running.cluster.id() == id) {
             running.cluster.on_sent(sent_us, wire_bytes);
+            let (first_us, _) = self.left_us.unwrap_or((sent_us, sent_us));
+            self.left_us = Some((first_us, sent_us));
         }
     }
 
@@ -163,22 +178,38 @@ impl ProbeControl {
         if !running.cluster.is_complete() && !is_late {
             return None;
         }
-        let found_bps = running.cluster.result_bps().filter(|found| *found > target_bps * RAISED);
+        let found = running.cluster.found().filter(|found| found.bps > target_bps * RAISED);
         self.running = None;
         if now_us.saturating_sub(self.doubted_us) > FORGIVE_US {
             self.doubt = 1;
         }
-        if found_bps.is_some() {
+        if found.is_some() {
             self.raised += 1;
             self.raised_us = Some(now_us);
             self.pause_us = AFTER_FAILURE_US;
-            self.next_us = now_us + AFTER_SUCCESS_US;
-        } else {
-            self.is_starting = false;
-            self.next_us = now_us + self.pause_us * self.doubt;
-            self.pause_us = (self.pause_us * 3 / 2).min(MAX_PAUSE_US);
         }
-        found_bps
+        match found.map(|found| found.beyond) {
+            Some(Beyond::Open) => {
+                self.step = MAX_STEP;
+                self.next_us = now_us + AFTER_SUCCESS_US;
+            }
+            Some(Beyond::Doubtful | Beyond::Full) => {
+                self.step = CAREFUL_STEP;
+                self.next_us = now_us + AFTER_FULL_US;
+            }
+            None => {
+                self.is_starting = false;
+                self.step = CAREFUL_STEP;
+                self.next_us = now_us + self.pause_us * self.doubt;
+                self.pause_us = (self.pause_us * 3 / 2).min(MAX_PAUSE_US);
+            }
+        }
+        found.map(|found| found.bps)
+    }
+
+    /// Whether a packet sent at this time met the queue that a cluster makes.
+    pub(super) fn fills_queue(&self, sent_us: u64) -> bool {
+        self.left_us.is_some_and(|(first_us, last_us)| (first_us..last_us.saturating_add(WAKE_US)).contains(&sent_us))
     }
 
     /// The rate was cut: a cluster that still runs measures the queue.
