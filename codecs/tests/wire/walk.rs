@@ -1,7 +1,9 @@
 //! Walks over everything a parser gives and checks what holds for any bytes whatever. The fuzz targets use this file too.
 
+use colloquy_codecs::fec::flexfec::{MAX_PROTECTED_LEN, Recoverer, RepairHeader};
 use colloquy_codecs::payload::{
-    Av1, Descriptor, H264, MAX_OPUS_SAMPLES, Opus, PayloadFormat, Red, Vp8, Vp9, layer_info, starts_keyframe,
+    Av1, Descriptor, H264, MAX_OPUS_SAMPLES, Opus, OpusMode, PayloadFormat, Red, Vp8, Vp9, layer_info,
+    opus_has_inband_fec, starts_keyframe, write_red,
 };
 use colloquy_codecs::rtcp::{self, RtcpPacket};
 use colloquy_codecs::rtp::dependency::{
@@ -88,6 +90,36 @@ pub(crate) fn dependency<'a>(elements: impl Iterator<Item = &'a [u8]>) {
     }
 }
 
+/// Packets, and payloads of repair packets, of whatever stream the first one is of.
+pub(crate) fn flexfec<'a>(items: impl Iterator<Item = &'a [u8]> + Clone) {
+    let ssrc = items.clone().find_map(|item| RepairHeader::parse(item).ok()).map_or(0, |header| header.ssrc);
+    let mut recoverer = Recoverer::new(ssrc);
+    let check = |made: &[u8]| {
+        assert!((12..=MAX_PROTECTED_LEN).contains(&made.len()));
+        assert_eq!((made[0] >> 6, &made[8..12]), (2, &ssrc.to_be_bytes()[..]));
+    };
+    for item in items {
+        if let Ok(header) = RepairHeader::parse(item) {
+            assert!(header.len <= item.len() && header.sequences().count() == header.mask.count_ones() as usize);
+            let mut written = Vec::new();
+            header.write(&mut written);
+            assert!(
+                RepairHeader::parse(&written).is_ok_and(|again| RepairHeader { len: header.len, ..again } == header)
+            );
+        }
+        // Either may be anything; a packet of the stream is seldom one by chance.
+        let _ = recoverer.add_repair(item, check);
+        let _ = recoverer.add_packet(item, check);
+        if let Some(place) = item.first_chunk::<4>() {
+            let [high, low, ..] = *place;
+            let mut packet = vec![0x80, 96, high, low, 0, 0, 0, 0];
+            packet.extend_from_slice(&ssrc.to_be_bytes());
+            packet.extend_from_slice(item);
+            let _ = recoverer.add_packet(&packet, check);
+        }
+    }
+}
+
 /// Every packet of a compound, every list in it.
 pub(crate) fn rtcp(compound: &[u8]) {
     let mut count = 0;
@@ -119,6 +151,21 @@ fn rtcp_packet(packet: RtcpPacket<'_>) {
             assert!(feedback.packets().all(|(_, delta)| delta.is_none_or(|ticks| i16::try_from(ticks).is_ok())));
         }
         RtcpPacket::SourceDescription | RtcpPacket::PictureLoss { .. } | RtcpPacket::Other { .. } => {}
+    }
+}
+
+/// Redundant audio: every byte is in a block, and the blocks written again are read again.
+pub(crate) fn red(payload: &[u8]) {
+    if let Ok(red) = Red::parse(payload) {
+        let headers_len = red.blocks().count() * 4 - 3;
+        assert_eq!(red.blocks().map(|block| block.bytes.len()).sum::<usize>() + headers_len, payload.len());
+        assert_eq!(red.blocks().last(), Some(red.primary()));
+        let redundants: Vec<_> = red.blocks().map(|block| (block.timestamp_offset, block.bytes)).collect();
+        let mut written = Vec::new();
+        write_red(&mut written, red.primary().payload_type, red.primary().bytes, &redundants[..redundants.len() - 1]);
+        assert!(
+            written.len() <= payload.len() && Red::parse(&written).is_ok_and(|again| again.primary() == red.primary())
+        );
     }
 }
 
@@ -158,12 +205,11 @@ pub(crate) fn payload(payload: &[u8]) {
     if let Ok(opus) = Opus::parse(payload) {
         assert!((120..=MAX_OPUS_SAMPLES).contains(&opus.duration_samples()));
         assert!((1..=48).contains(&opus.frame_count));
+        assert!(opus.mode() != OpusMode::Celt || !opus_has_inband_fec(payload));
+    } else {
+        assert!(!opus_has_inband_fec(payload));
     }
-    if let Ok(red) = Red::parse(payload) {
-        let headers_len = red.blocks().count() * 4 - 3;
-        assert_eq!(red.blocks().map(|block| block.bytes.len()).sum::<usize>() + headers_len, payload.len());
-        assert_eq!(red.blocks().last(), Some(red.primary()));
-    }
+    red(payload);
     for format in [PayloadFormat::Vp8, PayloadFormat::Vp9, PayloadFormat::H264, PayloadFormat::Av1] {
         let is_keyframe = starts_keyframe(format, payload);
         let info = layer_info(format, payload);

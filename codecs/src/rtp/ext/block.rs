@@ -57,6 +57,21 @@ impl<'a> Extensions<'a> {
     }
 }
 
+/// Fills with zeros the contents of the block's elements whose id `clear` says yes to.
+pub(in crate::rtp) fn clear_elements(block: ExtensionBlock, packet: &mut [u8], mut clear: impl FnMut(u8) -> bool) {
+    let mut elements = Extensions::new(Some(block), packet);
+    let form = elements.form;
+    while let Some((id, contents)) = elements.next() {
+        // Where the element ends is told by how much is left of the block.
+        let (len, left) = (contents.len(), elements.rest.len());
+        let end = block.end.saturating_sub(left);
+        if let Some(place) = packet.get_mut(end.saturating_sub(len)..end).filter(|_| clear(id)) {
+            place.fill(0);
+        }
+        elements = Extensions { rest: packet.get(end..block.end).unwrap_or_default(), form };
+    }
+}
+
 impl<'a> Iterator for Extensions<'a> {
     type Item = (u8, &'a [u8]);
 
