@@ -125,7 +125,7 @@ impl Engine {
         let sources: Vec<_> = sources.collect();
         sources
             .into_iter()
-            .filter_map(|(p, redundancy)| Some(self.producers.get_mut(p)?.audio_bps(now) * (1 + u64::from(redundancy))))
+            .filter_map(|(p, redundancy)| Some(self.producers.get_mut(p)?.audio_bps(now) * (1 + redundancy as u64)))
             .sum()
     }
 

@@ -12,6 +12,7 @@ use crate::negotiate::Extension;
 use crate::transport::demux::{self, Protocol};
 use crate::transport::srtp::OpenError;
 use crate::wire::{Datagram, Outbox, Path};
+use colloquy_codecs::payload::Red;
 use colloquy_codecs::rtp::{RtpHeader, audio_level, strip_padding, transport_sequence};
 use is::stun::StunMessage;
 use std::time::Instant;
@@ -147,17 +148,54 @@ impl Engine {
             arrived.payload_type = producer.original_of_rtx(header.payload_type).ok_or(DropCause::Malformed)?;
             (arrived.index, arrived.payload, arrived.repaired) = (index, payload, true);
         }
-        let Some(packet) = producer.take(stream.encoding(), &arrived) else { return Ok(()) };
+        match producer.unwrapped_from_red(arrived.payload_type) {
+            Some(payload_type) => self.take_red(key, stream, &Arrived { payload_type, ..arrived }, out),
+            None => {
+                self.take_in(key, stream, &arrived, out);
+                Ok(())
+            }
+        }
+    }
+
+    /// A packet that repeats others (RFC 2198): those of them that were lost are taken as if they came by themselves, so they
+    /// are repaired for everyone.
+    fn take_red(
+        &mut self,
+        key: PeerKey,
+        stream: Stream,
+        arrived: &Arrived<'_>,
+        out: &mut Outbox,
+    ) -> Result<(), DropCause> {
+        let red = Red::parse(arrived.payload).map_err(|_| DropCause::Malformed)?;
+        let repeated = red.blocks().count() as u64 - 1;
+        for (block, ago) in red.blocks().zip((1..=repeated).rev()) {
+            let Some(index) = arrived.index.checked_sub(ago).filter(|_| !block.bytes.is_empty()) else { continue };
+            let timestamp = arrived.timestamp.wrapping_sub(u32::from(block.timestamp_offset));
+            let carried = Carried::NONE;
+            let earlier = Arrived { index, timestamp, carried, payload: block.bytes, repaired: true, ..*arrived };
+            let is_missing = self.producers.get(stream.producer()).is_some_and(|p| p.misses(stream.encoding(), index));
+            if is_missing {
+                self.take_in(key, stream, &earlier, out);
+            }
+        }
+        self.take_in(key, stream, &Arrived { payload: red.primary().bytes, ..*arrived }, out);
+        Ok(())
+    }
+
+    /// Takes a packet of a track, and sends it on.
+    fn take_in(&mut self, key: PeerKey, stream: Stream, arrived: &Arrived<'_>, out: &mut Outbox) {
+        let now = arrived.now;
+        let Some(producer) = self.producers.get_mut(stream.producer()) else { return };
+        let Some(packet) = producer.take(stream.encoding(), arrived) else { return };
         let offers_more = packet.starts_picture && producer.take_news();
         if producer.is_repairing() || producer.keyframe_deadline(now).is_some() {
             self.hasten(now + NACK_INTERVAL, key);
         }
-        self.note_level(now, stream.producer(), told.carried.get(Extension::AudioLevel));
+        self.note_level(now, stream.producer(), arrived.carried.get(Extension::AudioLevel));
         self.forward(stream.producer(), &packet, out);
         if offers_more {
             self.show_viewers(now, stream.producer());
         }
-        Ok(())
     }
 
     /// Makes sure that the fast tick comes by `at`.
@@ -236,6 +274,7 @@ impl Engine {
     fn forward(&mut self, key: ProducerKey, packet: &MediaPacket<'_>, out: &mut Outbox) {
         let Some(producer) = self.producers.get(key) else { return };
         let urgency = if producer.info.kind == MediaKind::Audio { Urgency::Immediate } else { Urgency::InTurn };
+        let before = producer.encodings.get(usize::from(packet.encoding)).and_then(|e| e.ring.as_ref());
         let mut sent = 0;
         for consumer_key in &producer.consumers {
             let Some(consumer) = self.consumers.get_mut(*consumer_key) else { continue };
@@ -243,11 +282,11 @@ impl Engine {
             let Some(peer) = self.peers.get_mut(owner) else { continue };
             let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress()) else { continue };
             let Some(prepared) = consumer.prepare(packet) else { continue };
-            let payload_len = packet.payload.len();
+            let payload_len = packet.payload.len() * (1 + consumer.redundancy());
             let departure = Departure { now: packet.now, flow: owner.flow(), path, sender, urgency, payload_len };
             match peer
                 .outflow
-                .send(departure, out, |stamp, buffer| Some(consumer.write(&prepared, packet, stamp, buffer)))
+                .send(departure, out, |stamp, buffer| Some(consumer.write(&prepared, packet, before, stamp, buffer)))
             {
                 Sent::Left => sent += 1,
                 Sent::Held => {

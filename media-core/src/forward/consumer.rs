@@ -3,14 +3,15 @@
 use super::carried::{Carried, MAX_ELEMENT_LEN};
 use super::pictures::Pictures;
 use super::producer::{MediaPacket, SenderClock};
-use super::ring::Kept;
+use super::redundancy::{MAX_REDUNDANCY, Redundancy};
+use super::ring::{Kept, Ring};
 use super::runs::{Offsets, Run, Runs};
 use super::selector::{Choice, Leaving, Selector};
 use super::timeline::Timeline;
 use crate::api::{Layer, MediaKind, Preference, SendStats, Shown, TrackId};
 use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::{CodecEntry, Extension, ExtensionIds, Format, matching};
-use colloquy_codecs::payload::{PictureId, Tl0PicIdx};
+use colloquy_codecs::payload::{MAX_RED_BLOCK_LEN, MAX_RED_OFFSET, PictureId, Tl0PicIdx, write_red};
 use colloquy_codecs::rtcp::{ReportBlock, write_sdes_cname, write_sender_report};
 use colloquy_codecs::rtp::dependency::rewrite_frame_number;
 use colloquy_codecs::rtp::{HeaderFields, write_header};
@@ -50,6 +51,7 @@ pub(crate) struct Consumer {
     retransmitted: u64,
     switches: u64,
     fraction_lost: f32,
+    redundancy: Redundancy,
     /// NTP times (middle 32 bits) of our last sender reports, and when they went.
     reports_sent: [Option<(u32, Instant)>; 4],
 }
@@ -60,6 +62,7 @@ struct Sending {
     format: Format,
     payload_type: u8,
     rtx_payload_type: Option<u8>,
+    red_payload_type: Option<u8>,
 }
 
 /// What a packet becomes for one receiver.
@@ -137,6 +140,7 @@ impl Consumer {
             retransmitted: 0,
             switches: 0,
             fraction_lost: 0.0,
+            redundancy: Redundancy::default(),
             reports_sent: [None; 4],
         }
     }
@@ -185,8 +189,9 @@ impl Consumer {
     }
 
     /// How many packets each audio packet repeats.
-    pub(crate) fn redundancy(&self) -> u8 {
-        0
+    pub(crate) fn redundancy(&self) -> usize {
+        let negotiated = self.sending.is_some_and(|s| s.red_payload_type.is_some());
+        if negotiated { self.redundancy.level() } else { 0 }
     }
 
     /// Whether its receiver takes retransmissions.
@@ -248,7 +253,11 @@ impl Consumer {
             self.pictures.sent(&packet.frame, &offsets);
             self.timeline.sent(packet.now, packet.timestamp.wrapping_add(offsets.timestamp));
         }
-        let payload_type = self.sending?.payload_type;
+        let sending = self.sending?;
+        let payload_type = match sending.red_payload_type {
+            Some(red) if self.redundancy.level() > 0 => red,
+            _ => sending.payload_type,
+        };
         Some(Prepared { index, offsets, payload_type, marker, is_filler: false })
     }
 
@@ -268,6 +277,7 @@ impl Consumer {
             format: packet.format,
             payload_type: codec.payload_type,
             rtx_payload_type: codec.rtx_payload_type,
+            red_payload_type: codec.red_payload_type,
         });
         let rate_hz = packet.format.codec.clock_rate_hz();
         self.offsets.timestamp = self.timeline.splice(packet.now, packet.timestamp, packet.clock.as_ref(), rate_hz);
@@ -280,12 +290,13 @@ impl Consumer {
         Some(())
     }
 
-    /// Appends a packet as it was prepared.
+    /// Appends a packet as it was prepared. `before` has those that came before it, for a receiver of audio who loses some.
     #[inline]
     pub(crate) fn write(
         &mut self,
         prepared: &Prepared,
         packet: &MediaPacket<'_>,
+        before: Option<&Ring>,
         stamp: Stamp,
         out: &mut Vec<u8>,
     ) -> Rewritten {
@@ -301,7 +312,14 @@ impl Consumer {
         let header_len = self.write_head(&fields, stamp, carried, prepared.offsets.frame, out);
         if !prepared.is_filler {
             let payload = out.len();
-            out.extend_from_slice(packet.payload);
+            match self.sending {
+                Some(s) if Some(prepared.payload_type) == s.red_payload_type => {
+                    let ring = before.into_iter();
+                    let kept = ring.flat_map(|ring| ring.before(packet.index).take(self.redundancy.level()));
+                    write_redundant(packet, s.payload_type, kept, out);
+                }
+                _ => out.extend_from_slice(packet.payload),
+            }
             let (picture_id, tl0_pic_idx) = (packet.frame.picture_id, packet.frame.tl0_pic_idx);
             rewrite_pictures(&prepared.offsets, picture_id, tl0_pic_idx, out.get_mut(payload..).unwrap_or_default());
         }
@@ -395,6 +413,7 @@ impl Consumer {
     pub(crate) fn on_report(&mut self, now: Instant, block: &ReportBlock) -> Option<Duration> {
         self.announce = false;
         self.fraction_lost = f32::from(block.fraction_lost) / 256.0;
+        self.redundancy.on_report(now, self.fraction_lost);
         let (_, at) =
             self.reports_sent.iter().flatten().find(|(ntp, _)| *ntp == block.last_sr && block.last_sr != 0)?;
         let held = Duration::from_micros((u64::from(block.delay_since_last_sr) * 1_000_000) >> 16);
@@ -418,6 +437,25 @@ impl Consumer {
             switches: self.switches,
         }
     }
+}
+
+/// Appends a payload that repeats `kept`, the newest first, before its own.
+fn write_redundant<'a>(
+    packet: &MediaPacket<'_>,
+    payload_type: u8,
+    kept: impl Iterator<Item = &'a Kept>,
+    out: &mut Vec<u8>,
+) {
+    let mut blocks: [(u16, &[u8]); MAX_REDUNDANCY] = [(0, &[]); MAX_REDUNDANCY];
+    let mut free = MAX_REDUNDANCY;
+    for (place, kept) in (0..MAX_REDUNDANCY).rev().zip(kept) {
+        let Ok(age) = u16::try_from(packet.timestamp.wrapping_sub(kept.timestamp)) else { break };
+        if age > MAX_RED_OFFSET || kept.payload.len() > MAX_RED_BLOCK_LEN {
+            break;
+        }
+        (blocks[place], free) = ((age, kept.payload.as_slice()), place);
+    }
+    write_red(out, payload_type, packet.payload, &blocks[free..]);
 }
 
 /// Adds to the numbers that stand in a payload.

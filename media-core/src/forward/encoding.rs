@@ -184,6 +184,11 @@ impl Encoding {
         self.last_sr = None;
     }
 
+    /// Whether a packet came neither by itself nor in another, and is not too old to be of use.
+    pub(crate) fn misses(&self, index: u64) -> bool {
+        self.newest.is_some() && !self.seen.contains(index)
+    }
+
     /// The full number of a packet that was asked for, by nearness to the newest.
     pub(crate) fn extend(&self, sequence: u16) -> Option<u64> {
         let highest = self.reception.as_ref()?.highest();

@@ -10,6 +10,7 @@ mod nack;
 mod pictures;
 mod producer;
 mod reception;
+mod redundancy;
 mod ring;
 mod runs;
 mod seen;

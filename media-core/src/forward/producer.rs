@@ -232,6 +232,16 @@ impl Producer {
         self.codecs.iter().find(|c| c.rtx_payload_type == Some(rtx_payload_type)).map(|c| c.payload_type)
     }
 
+    /// The payload type of the media in packets of this type, if those repeat others (RFC 2198).
+    pub(crate) fn unwrapped_from_red(&self, payload_type: u8) -> Option<u8> {
+        self.codecs.iter().find(|c| c.red_payload_type == Some(payload_type)).map(|c| c.payload_type)
+    }
+
+    /// Whether a packet of an encoding is among those that are missing, and not too old.
+    pub(crate) fn misses(&self, encoding: u8, index: u64) -> bool {
+        self.encodings.get(usize::from(encoding)).is_some_and(|e| e.misses(index))
+    }
+
     /// Whether it may come with this payload type.
     pub(crate) fn takes(&self, payload_type: u8) -> bool {
         self.codecs.iter().any(|c| c.payload_type == payload_type || c.red_payload_type == Some(payload_type))

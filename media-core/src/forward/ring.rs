@@ -58,6 +58,11 @@ impl Ring {
         self.slots.iter_mut().for_each(|kept| kept.index = None);
     }
 
+    /// The packets before this one, the newest first, until one is missing.
+    pub(crate) fn before(&self, index: u64) -> impl Iterator<Item = &Kept> {
+        (0..index).rev().map_while(|index| self.get(index))
+    }
+
     /// The packet of this number, if it is still here.
     pub(crate) fn get(&self, index: u64) -> Option<&Kept> {
         self.slots.get(self.slot(index)).filter(|kept| kept.index == Some(index))
