@@ -4,6 +4,7 @@ use crate::engine_port::Engine;
 use crate::error::ErrorCode;
 use crate::events::EventIntake;
 use colloquy_media_core::api::{DropCause, PauseCause, Shown, TRANSIT_BUCKETS_US, WorkerTotals};
+use colloquy_media_core::turn::{Refused, TurnCounters};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -227,6 +228,9 @@ impl Collector for FromEngine {
                 .encode_family(&[("worker", worker.as_str())])?
                 .encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
         }
+        if let Some(counters) = self.engine.turn_counters() {
+            encode_turn(&mut encoder, &counters)?;
+        }
         let (lossy, kept) = self.intake.dropped();
         let help =
             "Events of the media engine that were dropped: lossy ones under load, kept ones only with their room";
@@ -236,6 +240,33 @@ impl Collector for FromEngine {
         }
         Ok(())
     }
+}
+
+fn encode_turn(encoder: &mut DescriptorEncoder<'_>, turn: &TurnCounters) -> Result<(), fmt::Error> {
+    let now =
+        encoder.encode_descriptor("turn_allocations", "Allocations of the TURN server", None, MetricType::Gauge)?;
+    ConstGauge::new(i64::try_from(turn.allocations).unwrap_or(i64::MAX)).encode(now)?;
+    for (name, help, count) in [
+        ("turn_allocated", "Allocations that there were", turn.allocated),
+        ("turn_panics", "Times that the TURN server began anew after a panic", turn.panics),
+    ] {
+        ConstCounter::new(count).encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
+    }
+    for (name, help, to_peers, to_clients) in [
+        ("turn_packets", "Packets relayed", turn.packets_to_peers, turn.packets_to_clients),
+        ("turn_bytes", "Bytes relayed, without headers", turn.bytes_to_peers, turn.bytes_to_clients),
+    ] {
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (direction, count) in [("to_peers", to_peers), ("to_clients", to_clients)] {
+            ConstCounter::new(count).encode(family.encode_family(&[("direction", direction)])?)?;
+        }
+    }
+    let help = "Requests, packets and connections that the TURN server refused, by cause";
+    let mut refused = encoder.encode_descriptor("turn_refused", help, None, MetricType::Counter)?;
+    for why in Refused::ALL {
+        ConstCounter::new(turn.refusals(why)).encode(refused.encode_family(&[("cause", why.name())])?)?;
+    }
+    Ok(())
 }
 
 /// Sum in seconds, count, and counts by upper edge in seconds.

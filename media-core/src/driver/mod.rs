@@ -22,6 +22,7 @@ mod sys;
 mod tcp;
 #[cfg(test)]
 mod testing;
+mod turn;
 mod worker;
 
 pub use config::{DriverConfig, MAX_WORKERS, StartError};
@@ -29,3 +30,4 @@ pub use finding::{Finding, Severity};
 pub use media_engine::MediaEngine;
 pub use self_test::self_test;
 pub use socket::{Arrivals, SendOutcome, SocketOptions, UdpReceiver, UdpSender, UdpSocket};
+pub use turn::{TurnConfig, TurnService, TurnTls, turn_self_test};

@@ -9,10 +9,12 @@ mod mistake;
 mod parts;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use access::{Auth, Signalling};
 pub use load::{Environment, from_parts, load};
 pub use mistake::Mistake;
+pub use turn::{Enabled, Turn, TurnUser};
 
 use anyhow::{Result, bail};
 use serde::{Deserialize, Deserializer};
@@ -34,6 +36,7 @@ pub struct Config {
     pub limits: Limits,
     pub auth: Auth,
     pub signalling: Signalling,
+    pub turn: Turn,
     pub log: Log,
 }
 
@@ -194,6 +197,7 @@ impl Config {
         }
         self.log.filter()?;
         self.signalling().check()?;
+        self.turn.check()?;
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ pub(crate) use media::OfferAsk;
 pub(crate) use resource::{IfMatch, Patched, Started, WatchTarget};
 
 use crate::authn::{Caller, KeySet};
-use crate::config::{ConfigError, KeyConfig, SignallingConfig};
+use crate::config::{ConfigError, IceServer, KeyConfig, SignallingConfig};
 use crate::engine_port::{Engine, EnginePort};
 use crate::error::{ErrorCode, Refusal};
 use crate::events::{EventIntake, EventSink};
@@ -153,6 +153,12 @@ impl Signalling {
             Refusal::new(ErrorCode::AuthRequired, "This server lets in nobody without an access token.")
         })?;
         keys.verify(token, unix_now_s()).and_then(Caller::try_from)
+    }
+
+    /// STUN and TURN servers for a client: the configured ones, and the engine's own with credentials for `user`.
+    pub(crate) fn ice_servers(&self, user: &str) -> Vec<IceServer> {
+        let configured = self.config.ice_servers.iter().cloned();
+        configured.chain(self.engine.ice_servers(user)).collect()
     }
 
     fn key_set(&self) -> Arc<KeySet> {

@@ -202,9 +202,18 @@ impl Connection {
         if let Some(client) = &hello.client {
             tracing::debug!(client = client.0.as_str(), "hello");
         }
-        self.stage = Stage::Greeted(caller);
         let config = &self.signalling.config;
-        Ok(ServerResult::welcome(config.resume_window_s.0, config.ice_servers.clone()))
+        let ice_servers = match &caller {
+            Ok(caller) => {
+                let nameless = || format!("socket-{}", self.socket.0);
+                self.signalling.ice_servers(&caller.subject.clone().unwrap_or_else(nameless))
+            }
+            // Whoever may not come in gets no credentials either.
+            Err(_) => config.ice_servers.clone(),
+        };
+        let welcome = ServerResult::welcome(config.resume_window_s.0, ice_servers);
+        self.stage = Stage::Greeted(caller);
+        Ok(welcome)
     }
 
     async fn offer(&mut self, offer: OfferMedia) -> Result<ServerResult, Refusal> {

@@ -6,6 +6,7 @@ mod access;
 mod http;
 mod moderate;
 mod quality;
+mod relay;
 mod resume;
 mod talk;
 mod tokens;
