@@ -5,6 +5,7 @@
 //! behaviour rather than interoperability; `webrtc` and webrtcbin do that.
 
 mod dtls;
+mod forge;
 mod ice;
 mod incoming;
 mod payload;
