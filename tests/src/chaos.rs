@@ -6,8 +6,7 @@ use crate::actions::{Muter, pace};
 use crate::net::Link;
 use crate::world::{Options, World};
 use colloquy_media_core::api::{
-    Codec, Command, DtlsVersions, IceMode, Mute, Offer, PeerId, Permissions, RoomId, Source, Subscriptions,
-    TrackId,
+    Codec, Command, DtlsVersions, IceMode, Mute, Offer, PeerId, Permissions, RoomId, Source, Subscriptions, TrackId,
 };
 use std::net::SocketAddr;
 use std::time::Duration;

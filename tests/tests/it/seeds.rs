@@ -85,7 +85,8 @@ fn the_same_seed_gives_the_same_run() {
 #[test]
 fn made_up_bytes_break_nothing() {
     use rand::{RngExt, SeedableRng};
-    let seeds = std::env::var("COLLOQUY_CHAOS").ok().and_then(|seed| seed.parse().ok()).map_or(0..60, |seed| seed..seed + 1);
+    let seeds =
+        std::env::var("COLLOQUY_CHAOS").ok().and_then(|seed| seed.parse().ok()).map_or(0..60, |seed| seed..seed + 1);
     for seed in seeds {
         let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
         let bytes: Vec<u8> = (0..600).map(|_| rng.random()).collect();
