@@ -19,17 +19,24 @@ share_s=$((total_s / ${#targets[@]}))
 [ "$share_s" -ge 1 ] || { echo "${#targets[@]} targets need at least as many seconds" >&2; exit 2; }
 echo "==> Building ${#targets[@]} targets (the first time some five minutes on 2 cores)"
 cargo fuzz build -s none
+# What was built is what runs, also when somebody changes the code meanwhile.
+binaries=$(mktemp -d)
+trap 'rm -rf "$binaries"' EXIT
+host=$(rustc -vV | sed -n 's/^host: //p')
+for target in "${targets[@]}"; do
+    cp "${CARGO_TARGET_DIR:-fuzz/target}/$host/release/$target" "$binaries/"
+done
 
 summary=()
 failed=
 for i in "${!targets[@]}"; do
     target=${targets[$i]}
     echo "==> $((i + 1)) of ${#targets[@]}: $target for $share_s s"
-    mkdir -p "fuzz/corpus/$target" "fuzz/seeds/$target"
+    mkdir -p "fuzz/corpus/$target" "fuzz/seeds/$target" "fuzz/artifacts/$target"
     log=$(mktemp)
     status=0
     # Seeds are read and never written; what libFuzzer gathers goes into the first folder.
-    cargo fuzz run -s none "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
+    "$binaries/$target" "fuzz/corpus/$target" "fuzz/seeds/$target" "-artifact_prefix=fuzz/artifacts/$target/" \
         -max_total_time="$share_s" -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 -verbosity=1 >"$log" 2>&1 || status=$?
     runs=$(grep -oP '^stat::number_of_executed_units: +\K\d+' "$log" | tail -1 || true)
     coverage=$(grep -oP 'cov: \K\d+' "$log" | tail -1 || true)

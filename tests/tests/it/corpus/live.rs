@@ -41,6 +41,9 @@ pub(crate) struct Live {
     epoch: Instant,
 }
 
+/// Audio that tells soon whether a call goes on.
+const QUICK: Pace = Pace { interval: Duration::from_millis(5), ..Pace::OPUS };
+
 /// The two of the healthy call.
 const HEALTHY: [usize; 2] = [0, 1];
 
@@ -77,7 +80,7 @@ impl Live {
         config.dtls_role = role;
         let mut client = Client::new(config);
         for codec in codecs {
-            client.publish(*codec, if *codec == Codec::Opus { Pace::OPUS } else { Pace::SMALL_VIDEO });
+            client.publish(*codec, if *codec == Codec::Opus { QUICK } else { Pace::SMALL_VIDEO });
         }
         let mut web = Socket::open(self.host.address())?;
         web.ask(json!({"type":"hello","id":1,"version":1}))?;
@@ -161,6 +164,14 @@ impl Live {
             ensure!(heard.keys().all(|source| source == &other), "seat {me} hears {heard:?}, and wants {other}");
         }
         Ok(())
+    }
+
+    /// Everybody but the healthy two closes his socket and leaves.
+    pub(crate) fn leave_the_healthy(&mut self) {
+        for mut seat in self.seats.drain(HEALTHY.len()..) {
+            // Closed already, as some are: then he is gone as well.
+            let _ = seat.web.ask(json!({"type":"leave","id":9}));
+        }
     }
 
     /// The first worker's counts. They are published ten times a second.
