@@ -85,6 +85,9 @@ pub enum DropCause {
     Replayed,
     /// Its SSRC belongs to no track, or there are too many of them.
     UnknownSsrc,
+    /// More STUN of its host than [`Limits::stun_per_s_per_address`](super::Limits::stun_per_s_per_address), on a path that is not
+    /// validated.
+    TooMany,
     /// The socket's send buffer was full.
     SendBufferFull,
     /// The worker's queue from another worker was full.
@@ -93,7 +96,7 @@ pub enum DropCause {
 
 impl DropCause {
     /// Every cause, in the order of its number.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NotOurs,
         Self::BadStun,
         Self::UnknownAddress,
@@ -102,6 +105,7 @@ impl DropCause {
         Self::Unauthentic,
         Self::Replayed,
         Self::UnknownSsrc,
+        Self::TooMany,
         Self::SendBufferFull,
         Self::QueueFull,
     ];
@@ -118,6 +122,7 @@ impl DropCause {
             Self::Unauthentic => "unauthentic",
             Self::Replayed => "replayed",
             Self::UnknownSsrc => "unknown_ssrc",
+            Self::TooMany => "too_many",
             Self::SendBufferFull => "send_buffer_full",
             Self::QueueFull => "queue_full",
         }
