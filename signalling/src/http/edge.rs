@@ -17,15 +17,18 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Characters of a request's id: 72 bits.
 const REQUEST_ID_CHARS: usize = 12;
 
-pub(super) async fn edge(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub(super) async fn edge(
+    State(state): State<AppState>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
     let random = Secret::random();
     let id = random.as_str().get(..REQUEST_ID_CHARS).unwrap_or_default();
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let method = method_name(request.method());
     let span = tracing::info_span!("http", request = id, method, route);
-    let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(from)| *from);
-    let from = from.and_then(|from| origin(from, request.headers()).address);
-    let mut response = match state.may_request(from) {
+    let mut response = match state.may_request(origin(from, request.headers()).address) {
         Ok(()) => as_problem(next.run(request).instrument(span.clone()).await),
         Err(refusal) => Problem::from(refusal).into_response(),
     };

@@ -1,6 +1,6 @@
 //! How often one address and one identity may ask, and that the others do not notice.
 
-use super::world::{World, key, participant};
+use super::world::{World, key, participant, request};
 use crate::{Claims, SignallingConfig, SignallingLimits, mint};
 use axum::http::StatusCode;
 use serde_json::json;
@@ -40,13 +40,15 @@ async fn an_address_opens_so_many_sockets_and_no_more() {
 #[tokio::test(start_paused = true)]
 async fn an_address_asks_so_often_and_no_more() {
     let world = world(SignallingLimits { requests_per_s_per_address: 10, ..SignallingLimits::default() });
-    let mut open = 0;
-    for _ in 0..40 {
-        open += usize::from(world.socket_with(&[STRANGER]).await.is_ok());
+    let ask = async |from| world.http(request("GET", "/api/v1/openapi.json", &[from], "")).await;
+    // Three seconds' worth.
+    for _ in 0..30 {
+        assert_eq!(ask(STRANGER).await.status, StatusCode::OK);
     }
-    // Three seconds' worth, and what came back while they were opened.
-    assert!((30..=33).contains(&open), "{open}");
-    assert!(world.socket_with(&[ANOTHER]).await.is_ok());
+    let refused = ask(STRANGER).await;
+    assert_eq!(refused.problem(), (429, "rate.exceeded".to_owned()));
+    assert_eq!(refused.header("retry-after"), "5");
+    assert_eq!(ask(ANOTHER).await.status, StatusCode::OK);
     assert_eq!(world.get("/healthz").await.status, StatusCode::OK, "this machine is not counted");
 }
 
