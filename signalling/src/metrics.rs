@@ -32,6 +32,8 @@ pub(crate) struct Metrics {
     frame_bytes: Family<Labels, Counter>,
     closes: Family<Labels, Counter>,
     shown: Family<Labels, Counter>,
+    refusals: Family<Labels, Counter>,
+    limited: Family<Labels, Counter>,
     sockets: Gauge,
     sessions: Gauge,
     rooms: Gauge,
@@ -48,6 +50,25 @@ pub(crate) enum Way {
     Out,
 }
 
+/// A limit by address or identity.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Limit {
+    Requests,
+    Joins,
+    Sockets,
+}
+
+impl Limit {
+    /// Its key in `signalling.limits`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests_per_s_per_address",
+            Self::Joins => "joins_per_minute_per_identity",
+            Self::Sockets => "sockets_per_address",
+        }
+    }
+}
+
 impl Metrics {
     pub(crate) fn new(engine: Engine, intake: EventIntake) -> Self {
         let mut registry = Registry::with_prefix("colloquy");
@@ -61,6 +82,8 @@ impl Metrics {
             frame_bytes: Family::default(),
             closes: Family::default(),
             shown: Family::default(),
+            refusals: Family::default(),
+            limited: Family::default(),
             sockets: Gauge::default(),
             sessions: Gauge::default(),
             rooms: Gauge::default(),
@@ -78,6 +101,8 @@ impl Metrics {
         r.register("ws_frames", "WebSocket frames by direction", metrics.frames.clone());
         r.register("ws_bytes", "Bytes of WebSocket frames by direction", metrics.frame_bytes.clone());
         r.register("ws_closes", "WebSockets closed by the server, by code", metrics.closes.clone());
+        r.register("ws_refusals", "Requests on WebSockets that were refused, by error code", metrics.refusals.clone());
+        r.register("limited", "What a limit by address or identity refused, by limit", metrics.limited.clone());
         r.register(
             "ws_events_dropped",
             "Events not sent to slow clients: later ones make up for them",
@@ -138,6 +163,14 @@ impl Metrics {
             Shown::Paused(PauseCause::Hidden) => "paused_hidden",
         };
         self.shown.get_or_create(&label("to", to)).inc();
+    }
+
+    pub(crate) fn refused(&self, code: ErrorCode) {
+        self.refusals.get_or_create(&label("code", code.as_str())).inc();
+    }
+
+    pub(crate) fn limited(&self, limit: Limit) {
+        self.limited.get_or_create(&label("limit", limit.name())).inc();
     }
 
     /// The text that Prometheus reads. `counts` are sockets, sessions and rooms.

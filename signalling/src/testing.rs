@@ -1,5 +1,7 @@
-//! A stand-in for the media engine: it admits everyone, answers every offer without looking at it, publishes what `sources` names,
-//! and does as it is told. For tests only.
+//! A stand-in for the media engine, and a look at frames for the fuzzer. For tests only.
+//!
+//! The stand-in: it admits everyone, answers every offer without looking at it, publishes what `sources` names,
+//! and does as it is told.
 
 use crate::events::EventSink;
 use crate::{EnginePort, IceServer};
@@ -11,6 +13,12 @@ use colloquy_media_core::api::{
 use colloquy_media_core::turn::TurnCounters;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Reads a WebSocket's text frame as the server does. Tells whether it is a request that is carried out.
+#[must_use]
+pub fn is_request(frame: &str) -> bool {
+    matches!(crate::wire::ReceivedFrame::read(frame), crate::wire::ReceivedFrame::Request { request: Ok(_), .. })
+}
 
 /// An offer with this in its SDP is refused as [`NegotiateError::BadOffer`].
 pub const BAD_SDP: &str = "x-bad";

@@ -6,6 +6,7 @@
 
 mod arrivals;
 mod dtls;
+mod forge;
 mod ice;
 mod incoming;
 mod payload;

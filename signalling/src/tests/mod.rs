@@ -7,6 +7,7 @@ mod http;
 mod moderate;
 mod quality;
 mod relay;
+mod rates;
 mod resume;
 mod talk;
 mod tokens;
