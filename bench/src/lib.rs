@@ -4,5 +4,6 @@ pub mod call;
 pub mod client;
 pub mod floor;
 pub mod host;
+pub mod impair;
 mod os;
 mod sys;
