@@ -3,7 +3,7 @@
 use crate::engine_port::Engine;
 use crate::error::ErrorCode;
 use crate::events::EventIntake;
-use colloquy_media_core::api::{DropCause, TRANSIT_BUCKETS_US, WorkerTotals};
+use colloquy_media_core::api::{DropCause, PauseCause, Shown, TRANSIT_BUCKETS_US, WorkerTotals};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -30,6 +30,7 @@ pub(crate) struct Metrics {
     frames: Family<Labels, Counter>,
     frame_bytes: Family<Labels, Counter>,
     closes: Family<Labels, Counter>,
+    shown: Family<Labels, Counter>,
     sockets: Gauge,
     sessions: Gauge,
     rooms: Gauge,
@@ -58,6 +59,7 @@ impl Metrics {
             frames: Family::default(),
             frame_bytes: Family::default(),
             closes: Family::default(),
+            shown: Family::default(),
             sockets: Gauge::default(),
             sessions: Gauge::default(),
             rooms: Gauge::default(),
@@ -79,6 +81,11 @@ impl Metrics {
             "ws_events_dropped",
             "Events not sent to slow clients: later ones make up for them",
             metrics.frames_dropped.clone(),
+        );
+        r.register(
+            "shown_changes",
+            "Times that what a receiver is shown of a video changed, by what it is then: a layer, or why nothing",
+            metrics.shown.clone(),
         );
         r.register("sockets", "WebSockets open", metrics.sockets.clone());
         r.register("sessions", "Participants, those reconnecting included", metrics.sessions.clone());
@@ -120,6 +127,16 @@ impl Metrics {
 
     pub(crate) fn closed(&self, code: u16) {
         self.closes.get_or_create(&label("code", &code.to_string())).inc();
+    }
+
+    pub(crate) fn shown(&self, what: Shown) {
+        let to = match what {
+            Shown::Layer(..) => "layer",
+            Shown::Paused(PauseCause::Bandwidth) => "paused_bandwidth",
+            Shown::Paused(PauseCause::LastN) => "paused_last_n",
+            Shown::Paused(PauseCause::Hidden) => "paused_hidden",
+        };
+        self.shown.get_or_create(&label("to", to)).inc();
     }
 
     /// The text that Prometheus reads. `counts` are sockets, sessions and rooms.

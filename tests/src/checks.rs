@@ -273,7 +273,11 @@ impl Checks {
                 assert!(self.unpublished.insert(*track), "{track} was unpublished twice");
                 Some(*peer)
             }
-            Event::Transport { peer, .. } | Event::Quality { peer, .. } | Event::Closed { peer, .. } => Some(*peer),
+            Event::Transport { peer, .. }
+            | Event::Quality { peer, .. }
+            | Event::Shown { peer, .. }
+            | Event::Encodings { peer, .. }
+            | Event::Closed { peer, .. } => Some(*peer),
             Event::Speakers { .. } => None,
         };
         if let Some(peer) = about {

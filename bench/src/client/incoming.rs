@@ -2,7 +2,7 @@
 
 use super::receive::Incoming;
 use super::{Client, MAX_RECEIVED, Place, Received, Stamp};
-use colloquy_codecs::rtp::{RtpHeader, strip_padding};
+use colloquy_codecs::rtp::{RtpHeader, strip_padding, transport_sequence};
 use std::time::Instant;
 
 impl Client {
@@ -13,6 +13,13 @@ impl Client {
             self.unopened += 1;
             return;
         };
+        let sequence = self
+            .transport_extension
+            .and_then(|id| header.extensions(bytes).find(|(element, _)| *element == id))
+            .and_then(|(_, element)| transport_sequence(element));
+        if let Some(sequence) = sequence {
+            self.arrivals.note(now, self.config.epoch, sequence, header.ssrc);
+        }
         let Some(payload) = bytes.get(header.header_len..end) else { return };
         let Ok(mut payload) = strip_padding(&header, payload) else { return };
         let rtx = self.places.iter().find_map(|place| place.rtx.iter().find(|(rtx, _)| *rtx == header.payload_type));

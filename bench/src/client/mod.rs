@@ -4,6 +4,7 @@
 //! generator runs thousands over real sockets. Its ICE, DTLS and SRTP are of the server's own crates, so it proves
 //! behaviour rather than interoperability; `webrtc` and webrtcbin do that.
 
+mod arrivals;
 mod dtls;
 mod ice;
 mod incoming;
@@ -24,6 +25,7 @@ pub use sdp::{Answered, AnsweredSection, BadAnswer};
 pub use send::{Pace, SendStats};
 pub use transmit::Transmit;
 
+use arrivals::Arrivals;
 use colloquy_media_core::api::{Codec, MediaKind};
 use colloquy_media_core::transport::srtp::{Profile, SrtpReceiver};
 use dtls::{Association, Setup, Told};
@@ -132,6 +134,8 @@ pub struct Client {
     tracks: Vec<SendTrack>,
     places: Vec<Place>,
     mid_extension: Option<u8>,
+    transport_extension: Option<u8>,
+    arrivals: Arrivals,
     report_at: Option<Instant>,
     received: Vec<Received>,
     dropped: u64,
@@ -163,6 +167,8 @@ impl Client {
             tracks: Vec::new(),
             places: Vec::new(),
             mid_extension: None,
+            transport_extension: None,
+            arrivals: Arrivals::default(),
             report_at: None,
             received: Vec::new(),
             dropped: 0,
@@ -236,6 +242,8 @@ impl Client {
             }
             let mid = section.extensions.iter().find(|(_, uri)| uri == sdp::extension::MID.1);
             self.mid_extension = mid.map(|(id, _)| *id).or(self.mid_extension);
+            let transport = section.extensions.iter().find(|(_, uri)| uri == sdp::extension::TRANSPORT_CC.1);
+            self.transport_extension = transport.map(|(id, _)| *id).or(self.transport_extension);
         }
         if self.association.is_none() || self.fingerprint != answered.fingerprint {
             self.fingerprint.clone_from(&answered.fingerprint);
@@ -324,7 +332,7 @@ impl Client {
             self.association.as_ref().filter(|_| self.may_handshake()).and_then(Association::next_deadline);
         let media = self.tracks.iter().filter_map(SendTrack::next_deadline).min();
         let feedback = self.places.iter().filter_map(Place::next_deadline).min();
-        [ice, association, media, feedback, self.report_at].into_iter().flatten().min()
+        [ice, association, media, feedback, self.report_at, self.arrivals.next_deadline()].into_iter().flatten().min()
     }
 
     /// The next datagram to send. Give its bytes back with [`recycle`](Self::recycle) where allocation matters.

@@ -4,10 +4,12 @@
 //! One thing is taken in at a time and its consequences are drained before the next. A panic while a participant's input is
 //! handled ends his session, is counted, and leaves the room and the process alive.
 
+mod allocation;
 mod feedback;
 mod ingress;
 mod membership;
 mod negotiation;
+mod outflow;
 mod peer;
 #[cfg(test)]
 mod tests;
@@ -55,6 +57,8 @@ pub struct Engine {
     totals: WorkerTotals,
     /// RTCP on its way out, before it is sealed.
     scratch: Vec<u8>,
+    /// Whose pacer began to hold packets while one was forwarded.
+    holding: Vec<PeerKey>,
 }
 
 /// A path that became, or ceased to be, this engine's.
@@ -92,6 +96,7 @@ impl Engine {
             tracks_made: 0,
             totals: WorkerTotals::default(),
             scratch: Vec::new(),
+            holding: Vec::new(),
         }
     }
 
@@ -162,8 +167,10 @@ impl Engine {
             Command::AddCandidate { peer, candidate } => self.add_candidate(now, peer, &candidate, out),
             Command::Fragment { peer, sdpfrag, reply } => reply.send(self.fragment(now, peer, &sdpfrag, out)),
             Command::Subscribe { peer, mid, track, reply } => reply.send(self.subscribe(now, peer, &mid, track)),
+            Command::Prefer { peer, mid, preference, reply } => reply.send(self.prefer(now, peer, &mid, preference)),
+            Command::SetDownlink { peer, downlink, reply } => reply.send(self.set_downlink(now, peer, downlink)),
             Command::SetMute { peer, track, mute, reply } => reply.send(self.set_mute(now, peer, track, mute)),
-            Command::Stats { room, reply } => reply.send(self.room_stats(room)),
+            Command::Stats { room, reply } => reply.send(self.room_stats(now, room)),
         }
     }
 
@@ -175,6 +182,8 @@ impl Engine {
             | Command::AddCandidate { peer, .. }
             | Command::Fragment { peer, .. }
             | Command::Subscribe { peer, .. }
+            | Command::Prefer { peer, .. }
+            | Command::SetDownlink { peer, .. }
             | Command::SetMute { peer, .. } => peer,
             Command::CloseRoom { .. } | Command::Stats { .. } => return None,
         };

@@ -134,6 +134,17 @@ impl Connection {
                 self.signalling.subscribe(me.peer, me.role, wish.mid.0, track).await?;
                 Ok(Some(ServerResult::Ok))
             }
+            Request::Prefer(prefer) => {
+                let me = self.member()?;
+                let preference = prefer.preference();
+                self.signalling.prefer(me.peer, me.role, prefer.mid.0, preference).await?;
+                Ok(Some(ServerResult::Ok))
+            }
+            Request::Downlink(downlink) => {
+                let me = self.member()?;
+                self.signalling.downlink(me.peer, me.role, downlink.downlink()).await?;
+                Ok(Some(ServerResult::Ok))
+            }
             Request::Mute(mute) => {
                 let me = self.member()?;
                 self.signalling.mute(me.room, Actor::Member(me.peer), &mute.track.0, mute.muted).await?;
@@ -154,7 +165,12 @@ impl Connection {
             Request::Stats => {
                 let me = self.member()?;
                 let stats = self.signalling.own_stats(me.room, me.peer, me.role).await?;
-                Ok(Some(ServerResult::Stats { rtt_ms: stats.rtt_ms, receive: stats.receive, send: stats.send }))
+                Ok(Some(ServerResult::Stats {
+                    rtt_ms: stats.rtt_ms,
+                    downlink: stats.downlink,
+                    receive: stats.receive,
+                    send: stats.send,
+                }))
             }
         }
     }

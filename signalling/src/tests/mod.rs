@@ -5,6 +5,7 @@ mod abuse;
 mod access;
 mod http;
 mod moderate;
+mod quality;
 mod resume;
 mod talk;
 mod tokens;

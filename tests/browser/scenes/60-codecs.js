@@ -1,6 +1,7 @@
 /** Each codec that Chromium can send is forwarded, and decoded at the other end. */
 import { expectSeeing } from '../lib/matrix.js';
 import { until } from '../lib/until.js';
+import { received } from '../lib/video.js';
 
 export const name = 'Codecs';
 
@@ -21,21 +22,6 @@ export async function scene(stage) {
       await stage.gone(ben);
     });
   }
-}
-
-/** What `watcher` decodes of the camera of `sender`. */
-function received(watcher, sender) {
-  return watcher.page.evaluate(async (id) => {
-    const video = document.querySelector(`video[data-participant="${id}"][data-source=camera]`);
-    const track = video?.srcObject?.getVideoTracks()[0];
-    const stats = await window.lab.stats();
-    const inbound = stats.find((entry) => entry.type === 'inbound-rtp' && entry.trackIdentifier === track?.id);
-    if (!inbound?.framesDecoded) return null;
-    return {
-      codec: stats.find((entry) => entry.id === inbound.codecId)?.mimeType, decoder: inbound.decoderImplementation,
-      framesDecoded: inbound.framesDecoded, width: inbound.frameWidth, height: inbound.frameHeight,
-    };
-  }, sender.id);
 }
 
 /** Runs in the page: video is offered for sending in one codec only, with what helps it. */

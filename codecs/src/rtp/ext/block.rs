@@ -1,18 +1,18 @@
-//! Header extension elements (RFC 8285) and the few whose insides we read.
+//! The extension block and its elements (RFC 8285).
 
 use crate::ParseError;
 use crate::reader::Reader;
 
 /// The profile of the one-byte form (RFC 8285 4.2).
-pub(super) const ONE_BYTE_PROFILE: u16 = 0xBEDE;
+pub(in crate::rtp) const ONE_BYTE_PROFILE: u16 = 0xBEDE;
 /// The profile of the two-byte form; its low four bits are free for the application (RFC 8285 4.3).
-pub(super) const TWO_BYTE_PROFILE: u16 = 0x1000;
+pub(in crate::rtp) const TWO_BYTE_PROFILE: u16 = 0x1000;
 /// The id at which a receiver of the one-byte form must stop (RFC 8285 4.2).
 const ONE_BYTE_STOP_ID: u8 = 15;
 
 /// Where the extension block's contents lie in the packet, after its four bytes of profile and length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ExtensionBlock {
+pub(in crate::rtp) struct ExtensionBlock {
     profile: u16,
     start: usize,
     end: usize,
@@ -20,7 +20,7 @@ pub(super) struct ExtensionBlock {
 
 impl ExtensionBlock {
     /// RFC 3550 5.3.1: profile, length in words, and as many words.
-    pub(super) fn parse(reader: &mut Reader<'_>) -> Result<ExtensionBlock, ParseError> {
+    pub(in crate::rtp) fn parse(reader: &mut Reader<'_>) -> Result<ExtensionBlock, ParseError> {
         let profile = reader.u16("RTP extension header cut")?;
         let words = reader.u16("RTP extension header cut")?;
         let start = reader.offset();
@@ -37,7 +37,7 @@ enum Form {
 
 /// Iterates over `(id, contents)` of header extension elements. Made by [`RtpHeader::extensions`].
 ///
-/// [`RtpHeader::extensions`]: super::RtpHeader::extensions
+/// [`RtpHeader::extensions`]: crate::rtp::RtpHeader::extensions
 #[derive(Debug, Clone)]
 pub struct Extensions<'a> {
     rest: &'a [u8],
@@ -45,7 +45,7 @@ pub struct Extensions<'a> {
 }
 
 impl<'a> Extensions<'a> {
-    pub(super) fn new(block: Option<ExtensionBlock>, packet: &'a [u8]) -> Extensions<'a> {
+    pub(in crate::rtp) fn new(block: Option<ExtensionBlock>, packet: &'a [u8]) -> Extensions<'a> {
         let none = Extensions { rest: &[], form: Form::OneByte };
         let Some(block) = block else { return none };
         let form = match block.profile {
@@ -54,6 +54,21 @@ impl<'a> Extensions<'a> {
             _ => return none,
         };
         Extensions { rest: packet.get(block.start..block.end).unwrap_or_default(), form }
+    }
+}
+
+/// Fills with zeros the contents of the block's elements whose id `clear` says yes to.
+pub(in crate::rtp) fn clear_elements(block: ExtensionBlock, packet: &mut [u8], mut clear: impl FnMut(u8) -> bool) {
+    let mut elements = Extensions::new(Some(block), packet);
+    let form = elements.form;
+    while let Some((id, contents)) = elements.next() {
+        // Where the element ends is told by how much is left of the block.
+        let (len, left) = (contents.len(), elements.rest.len());
+        let end = block.end.saturating_sub(left);
+        if let Some(place) = packet.get_mut(end.saturating_sub(len)..end).filter(|_| clear(id)) {
+            place.fill(0);
+        }
+        elements = Extensions { rest: packet.get(end..block.end).unwrap_or_default(), form };
     }
 }
 
@@ -86,16 +101,8 @@ impl<'a> Iterator for Extensions<'a> {
 
 impl std::iter::FusedIterator for Extensions<'_> {}
 
-/// Client-to-mixer audio level (RFC 6464 3): whether the sender hears a voice, and the level in -dBov: 0 is the loudest,
-/// 127 is silence. `None` unless the element is one byte long.
-pub fn audio_level(element: &[u8]) -> Option<(bool, u8)> {
-    let &[byte] = element else { return None };
-    Some((byte & 0x80 != 0, byte & 0x7F))
-}
-
-/// The transport-wide sequence number (draft-holmer-rmcat-transport-wide-cc-extensions-01 2): two bytes, or four in
-/// version 2, whose last two ask for feedback and are not looked at.
-pub fn transport_sequence(element: &[u8]) -> Option<u16> {
-    let (&[high, low] | &[high, low, _, _]) = element else { return None };
-    Some(u16::from_be_bytes([high, low]))
+/// Whether the element can stand in a block of the one-byte form (RFC 8285 4.2). Any that cannot brings the whole block
+/// into the two-byte form, which a peer must have agreed to (`a=extmap-allow-mixed`).
+pub fn fits_one_byte_form(id: u8, contents: &[u8]) -> bool {
+    (1..ONE_BYTE_STOP_ID).contains(&id) && (1..=16).contains(&contents.len())
 }

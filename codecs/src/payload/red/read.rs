@@ -1,4 +1,4 @@
-//! Redundant audio (RFC 2198).
+//! The blocks of a payload.
 
 use crate::ParseError;
 use crate::reader::Reader;

@@ -1,7 +1,7 @@
-//! Opus (RFC 6716 3, RFC 7587).
+//! The packet's shape (RFC 6716 3).
 
-use super::Descriptor;
 use crate::ParseError;
+use crate::payload::Descriptor;
 use crate::reader::Reader;
 
 /// The longest packet: 120 ms at 48 kHz (RFC 6716 3.2.5).

@@ -1,0 +1,1 @@
+//! What the issue asks of several flows on one bottleneck.

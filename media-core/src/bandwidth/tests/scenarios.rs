@@ -1,0 +1,1 @@
+//! What the issue asks of one viewer.
