@@ -6,4 +6,6 @@ pub mod floor;
 pub mod host;
 pub mod impair;
 mod os;
+pub mod quality;
 mod sys;
+pub mod tap;

@@ -8,7 +8,6 @@ mod carry;
 pub mod checks;
 pub mod net;
 pub mod scenario;
-pub mod tap;
 pub mod world;
 
 pub use actions::Muter;
