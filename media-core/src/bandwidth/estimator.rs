@@ -295,7 +295,10 @@ impl Bandwidth {
             || self.delay.is_draining()
             || self.delay.state() != PathState::Normal
             || self.queue.standing_us() > PROBE_QUEUE_US;
-        self.probes.poll(now_us, self.target_bps, self.limits.max_bps as f64, is_blocked)
+        if is_blocked {
+            return None;
+        }
+        self.probes.poll(now_us, self.target_bps, self.limits.max_bps as f64, self.queue.noise_us())
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) and [`poll_probe`](Self::poll_probe) though nothing came.

@@ -25,6 +25,9 @@ pub(crate) struct Probe {
 
 /// How long a cluster lasts; libwebrtc's 15 ms, and a little for receivers whose clock ticks.
 const CLUSTER_US: u64 = 20_000;
+/// And longer by this many times the noise of the delays, up to so much, microseconds: jitter as long as the cluster would hide it.
+const NOISE_TIMES: u64 = 4;
+const MAX_CLUSTER_US: u64 = 100_000;
 /// Packets of a cluster: fewer are measured too badly.
 const CLUSTER_PACKETS: usize = 5;
 /// Further than needed, so that what is found holds what is needed.
@@ -124,9 +127,9 @@ impl ProbeControl {
         (!is_enough).then_some(demand.needed_bps * MARGIN)
     }
 
-    /// The cluster to start now. `is_blocked`: the path is in no state for it.
-    pub(super) fn poll(&mut self, now_us: u64, target_bps: f64, max_bps: f64, is_blocked: bool) -> Option<Probe> {
-        if self.running.is_some() || is_blocked || now_us < self.next_us {
+    /// The cluster to start now, on a path that is in a state for it, below `max_bps`.
+    pub(super) fn poll(&mut self, now_us: u64, target_bps: f64, max_bps: f64, noise_us: u64) -> Option<Probe> {
+        if self.running.is_some() || now_us < self.next_us {
             return None;
         }
         let rate_bps = self.wanted(target_bps)?.min(self.step * target_bps).min(max_bps);
@@ -135,7 +138,7 @@ impl ProbeControl {
         }
         self.last_id = self.last_id.wrapping_add(1).max(1);
         let id = ProbeId(NonZeroU16::new(self.last_id)?);
-        let lasts_us = CLUSTER_US * self.doubt;
+        let lasts_us = ((CLUSTER_US + NOISE_TIMES * noise_us) * self.doubt).min(MAX_CLUSTER_US);
         let probe = Probe {
             id,
             rate_bps: rate_bps as u64,
