@@ -28,6 +28,8 @@ const CLUSTER_US: u64 = 20_000;
 /// And longer by this many times the noise of the delays, up to so much, microseconds: jitter as long as the cluster would hide it.
 const NOISE_TIMES: u64 = 4;
 const MAX_CLUSTER_US: u64 = 100_000;
+/// The queue that a longer cluster may make where there is no room, microseconds.
+const MAX_QUEUE_US: f64 = 40_000.0;
 /// Packets of a cluster: fewer are measured too badly.
 const CLUSTER_PACKETS: usize = 5;
 /// Further than needed, so that what is found holds what is needed.
@@ -138,7 +140,9 @@ impl ProbeControl {
         }
         self.last_id = self.last_id.wrapping_add(1).max(1);
         let id = ProbeId(NonZeroU16::new(self.last_id)?);
-        let lasts_us = ((CLUSTER_US + NOISE_TIMES * noise_us) * self.doubt).min(MAX_CLUSTER_US);
+        let wanted_us = (CLUSTER_US + NOISE_TIMES * noise_us) * self.doubt;
+        let queue_us = MAX_QUEUE_US * target_bps / (rate_bps - target_bps);
+        let lasts_us = wanted_us.min(queue_us as u64).clamp(CLUSTER_US, MAX_CLUSTER_US);
         let probe = Probe {
             id,
             rate_bps: rate_bps as u64,
