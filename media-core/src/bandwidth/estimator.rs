@@ -216,7 +216,7 @@ impl Bandwidth {
         self.queue.is_held = self.delay.is_pressed(now_us);
         self.loss.update(now_us, self.sent.bps(RATE_US).unwrap_or(self.target_bps), standing_us);
         if self.delay.last_cut_us() != cut_before {
-            self.probes.on_cut(now_us);
+            self.probes.on_cut(now_us, self.delay.bps());
         }
         self.conclude_probe(now_us);
         self.retarget();
