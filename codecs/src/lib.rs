@@ -1,9 +1,10 @@
-//! What bytes mean: RTP and RTCP, payload descriptors, sequence arithmetic.
+//! What bytes mean: RTP and RTCP, payload descriptors, error correction, sequence arithmetic.
 //!
 //! Pure functions of bytes. This crate does no I/O, reads no clock and knows no rooms. Parsers borrow from the packet,
-//! never allocate and never panic: whatever came from outside ends in a value or in a [`ParseError`]. Writers append
-//! to a `Vec<u8>` that the caller owns and reuses.
+//! never allocate (but for a dependency structure, once a key frame) and never panic: whatever came from outside ends in a
+//! value or in a [`ParseError`]. Writers append to a `Vec<u8>` that the caller owns and reuses.
 
+pub mod fec;
 pub mod payload;
 pub mod rtcp;
 pub mod rtp;

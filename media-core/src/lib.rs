@@ -2,7 +2,9 @@
 //!
 //! Everything but [`driver`] is sans-IO: it is told the time and the bytes, and answers with bytes, events and the next deadline.
 
+mod allocate;
 pub mod api;
+mod bandwidth;
 #[cfg(feature = "driver")]
 pub mod driver;
 pub mod engine;

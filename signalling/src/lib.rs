@@ -31,6 +31,7 @@ pub use engine_port::{ENGINE_TIMEOUT, EnginePort};
 pub use error::{ErrorCode, Refusal};
 pub use events::{EventIntake, EventSink};
 pub use wire::{
-    FRAME_BYTES, KindName, MuteView, ParticipantState, ParticipantStats, ParticipantView, PermissionsView, ReceiveView,
-    SDP_BYTES, SendView, SourceName, TrackView, TransportName, VERSION,
+    DownlinkView, EncodingUseView, EncodingView, FRAME_BYTES, KindName, LayerView, MuteView, ParticipantState,
+    ParticipantStats, ParticipantView, PauseName, PermissionsView, ReceiveView, SDP_BYTES, SendView, SizeView,
+    SourceName, TrackView, TransportName, VERSION,
 };

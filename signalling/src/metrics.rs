@@ -3,7 +3,7 @@
 use crate::engine_port::Engine;
 use crate::error::ErrorCode;
 use crate::events::EventIntake;
-use colloquy_media_core::api::{DropCause, TRANSIT_BUCKETS_US, WorkerTotals};
+use colloquy_media_core::api::{DropCause, PauseCause, Shown, TRANSIT_BUCKETS_US, WorkerTotals};
 use colloquy_media_core::turn::{Refused, TurnCounters};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
@@ -31,6 +31,9 @@ pub(crate) struct Metrics {
     frames: Family<Labels, Counter>,
     frame_bytes: Family<Labels, Counter>,
     closes: Family<Labels, Counter>,
+    shown: Family<Labels, Counter>,
+    refusals: Family<Labels, Counter>,
+    limited: Family<Labels, Counter>,
     sockets: Gauge,
     sessions: Gauge,
     rooms: Gauge,
@@ -47,6 +50,25 @@ pub(crate) enum Way {
     Out,
 }
 
+/// A limit by address or identity.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Limit {
+    Requests,
+    Joins,
+    Sockets,
+}
+
+impl Limit {
+    /// Its key in `signalling.limits`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests_per_s_per_address",
+            Self::Joins => "joins_per_minute_per_identity",
+            Self::Sockets => "sockets_per_address",
+        }
+    }
+}
+
 impl Metrics {
     pub(crate) fn new(engine: Engine, intake: EventIntake) -> Self {
         let mut registry = Registry::with_prefix("colloquy");
@@ -59,6 +81,9 @@ impl Metrics {
             frames: Family::default(),
             frame_bytes: Family::default(),
             closes: Family::default(),
+            shown: Family::default(),
+            refusals: Family::default(),
+            limited: Family::default(),
             sockets: Gauge::default(),
             sessions: Gauge::default(),
             rooms: Gauge::default(),
@@ -76,10 +101,17 @@ impl Metrics {
         r.register("ws_frames", "WebSocket frames by direction", metrics.frames.clone());
         r.register("ws_bytes", "Bytes of WebSocket frames by direction", metrics.frame_bytes.clone());
         r.register("ws_closes", "WebSockets closed by the server, by code", metrics.closes.clone());
+        r.register("ws_refusals", "Requests on WebSockets that were refused, by error code", metrics.refusals.clone());
+        r.register("limited", "What a limit by address or identity refused, by limit", metrics.limited.clone());
         r.register(
             "ws_events_dropped",
             "Events not sent to slow clients: later ones make up for them",
             metrics.frames_dropped.clone(),
+        );
+        r.register(
+            "shown_changes",
+            "Times that what a receiver is shown of a video changed, by what it is then: a layer, or why nothing",
+            metrics.shown.clone(),
         );
         r.register("sockets", "WebSockets open", metrics.sockets.clone());
         r.register("sessions", "Participants, those reconnecting included", metrics.sessions.clone());
@@ -121,6 +153,24 @@ impl Metrics {
 
     pub(crate) fn closed(&self, code: u16) {
         self.closes.get_or_create(&label("code", &code.to_string())).inc();
+    }
+
+    pub(crate) fn shown(&self, what: Shown) {
+        let to = match what {
+            Shown::Layer(..) => "layer",
+            Shown::Paused(PauseCause::Bandwidth) => "paused_bandwidth",
+            Shown::Paused(PauseCause::LastN) => "paused_last_n",
+            Shown::Paused(PauseCause::Hidden) => "paused_hidden",
+        };
+        self.shown.get_or_create(&label("to", to)).inc();
+    }
+
+    pub(crate) fn refused(&self, code: ErrorCode) {
+        self.refusals.get_or_create(&label("code", code.as_str())).inc();
+    }
+
+    pub(crate) fn limited(&self, limit: Limit) {
+        self.limited.get_or_create(&label("limit", limit.name())).inc();
     }
 
     /// The text that Prometheus reads. `counts` are sockets, sessions and rooms.

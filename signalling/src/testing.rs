@@ -1,15 +1,24 @@
-//! A stand-in for the media engine: it admits everyone, answers every offer without looking at it, publishes what `sources` names,
-//! and does as it is told. For tests only.
+//! A stand-in for the media engine, and a look at frames for the fuzzer. For tests only.
+//!
+//! The stand-in: it admits everyone, answers every offer without looking at it, publishes what `sources` names,
+//! and does as it is told.
 
 use crate::events::EventSink;
 use crate::{EnginePort, IceServer};
 use colloquy_media_core::api::{
-    Answer, CloseCause, Command, Event, Fragment, JoinError, NegotiateError, Offer, PeerId, PeerStats, Permissions,
-    RoomId, RoomStats, SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo, TransportState, WorkerTotals,
+    Answer, CloseCause, Command, DownlinkStats, EncodingStats, Event, Fragment, JoinError, MediaKind, NegotiateError,
+    Offer, PeerId, PeerStats, Permissions, ReceiveStats, RoomId, RoomStats, SubscribeError, Subscriptions, TrackError,
+    TrackId, TrackInfo, TransportState, WorkerTotals,
 };
 use colloquy_media_core::turn::TurnCounters;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Reads a WebSocket's text frame as the server does. Tells whether it is a request that is carried out.
+#[must_use]
+pub fn is_request(frame: &str) -> bool {
+    matches!(crate::wire::ReceivedFrame::read(frame), crate::wire::ReceivedFrame::Request { request: Ok(_), .. })
+}
 
 /// An offer with this in its SDP is refused as [`NegotiateError::BadOffer`].
 pub const BAD_SDP: &str = "x-bad";
@@ -145,6 +154,14 @@ impl EnginePort for FakeEngine {
                 state.log.push(format!("subscribe {peer} {mid} {track:?}"));
                 reply.send(state.subscribe(peer, track));
             }
+            Command::Prefer { peer, mid, preference, reply } => {
+                state.log.push(format!("prefer {peer} {mid} {preference:?}"));
+                reply.send(state.peers.contains_key(&peer).then_some(()).ok_or(SubscribeError::NoSuchPeer));
+            }
+            Command::SetDownlink { peer, downlink, reply } => {
+                state.log.push(format!("downlink {peer} {downlink:?}"));
+                reply.send(state.peers.contains_key(&peer).then_some(()).ok_or(SubscribeError::NoSuchPeer));
+            }
             Command::SetMute { peer, track, mute, reply } => {
                 state.log.push(format!("mute {peer} {track} {} {}", mute.by_self, mute.by_moderator));
                 let found = state.peers.get_mut(&peer).and_then(|p| p.tracks.iter_mut().find(|t| t.id == track));
@@ -262,10 +279,29 @@ impl State {
             state: p.state,
             rtt_ms: Some(1.5),
             srtp_profile: Some("SRTP_AEAD_AES_128_GCM"),
-            receive: Vec::new(),
+            downlink: Some(DownlinkStats { target_bps: 2_000_000, ..DownlinkStats::default() }),
+            receive: p.tracks.iter().map(receive_stats).collect(),
             send: Vec::new(),
         };
         let peers: Vec<_> = self.peers.iter().filter(|(_, p)| p.room == room).map(stats).collect();
         (!peers.is_empty()).then_some(RoomStats { peers })
+    }
+}
+
+/// Every video has two encodings, of which the larger is not wanted.
+fn receive_stats(track: &TrackInfo) -> ReceiveStats {
+    let encoding =
+        |(rid, wanted): (&str, bool)| EncodingStats { rid: rid.to_owned(), packets: 1, bytes: 100, bps: 800, wanted };
+    let encodings = if track.kind == MediaKind::Video { &[("q", true), ("f", false)][..] } else { &[] };
+    ReceiveStats {
+        track: track.id,
+        codec: None,
+        packets: 2,
+        bytes: 200,
+        lost: 0,
+        jitter_ms: 0.0,
+        nacked: 0,
+        keyframe_requests: 0,
+        encodings: encodings.iter().copied().map(encoding).collect(),
     }
 }

@@ -5,10 +5,10 @@
 
 pub mod actions;
 mod carry;
+pub mod chaos;
 pub mod checks;
 pub mod net;
 pub mod scenario;
-pub mod tap;
 pub mod world;
 
 pub use actions::Muter;

@@ -205,6 +205,10 @@ impl Scenario {
                 break;
             }
         }
+        if amiss.is_some() {
+            let figures: Vec<_> = self.rooms.clone().into_iter().filter_map(|room| self.world.stats(room)).collect();
+            eprintln!("{figures:#?}");
+        }
         assert_eq!(amiss, None, "after {:?} of good links", RECOVERY_STEP * RECOVERY_STEPS);
     }
 

@@ -55,6 +55,12 @@ impl Client {
     /// NACKs that are due, and every second the reports.
     pub(super) fn send_feedback(&mut self, now: Instant) {
         let own_ssrc = self.tracks.first().map_or(self.own_ssrc, |track| track.ssrc);
+        let Self { arrivals, out, .. } = self;
+        arrivals.report(now, own_ssrc, |report| {
+            let mut packet = out.buffer();
+            packet.extend_from_slice(report);
+            out.send_rtcp(packet);
+        });
         let mut packet = self.out.buffer();
         for place in &mut self.places {
             if place.next_deadline().is_some_and(|at| at <= now) {

@@ -1,6 +1,6 @@
 //! Writing headers: a new one in front of a payload, or new fields over an old one.
 
-use super::ext::{ONE_BYTE_PROFILE, TWO_BYTE_PROFILE};
+use super::ext::{ONE_BYTE_PROFILE, TWO_BYTE_PROFILE, fits_one_byte_form};
 use super::view::FIXED_HEADER_LEN;
 use crate::ParseError;
 
@@ -54,7 +54,7 @@ pub fn write_header<'a>(
 fn write_extension_block<'a>(out: &mut Vec<u8>, elements: impl Iterator<Item = (u8, &'a [u8])> + Clone) {
     const MAX_BLOCK_LEN: usize = u16::MAX as usize * 4;
 
-    let one_byte = elements.clone().all(|(id, contents)| id <= 14 && (1..=16).contains(&contents.len()));
+    let one_byte = elements.clone().all(|(id, contents)| fits_one_byte_form(id, contents));
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     let body = out.len();

@@ -1,6 +1,6 @@
 //! What a packet's header says.
 
-use super::ext::{ExtensionBlock, Extensions};
+use super::ext::{ExtensionBlock, Extensions, clear_elements};
 use crate::ParseError;
 use crate::reader::Reader;
 
@@ -55,6 +55,14 @@ impl RtpHeader {
     /// one parsed give nothing of sense, but never panic.
     pub fn extensions<'a>(&self, packet: &'a [u8]) -> Extensions<'a> {
         Extensions::new(self.extension, packet)
+    }
+
+    /// Fills with zeros, in the packet that this header was parsed from, the contents of extension elements whose id
+    /// `clear` says yes to: those that change on the way must not count in error correction.
+    pub fn clear_elements(&self, packet: &mut [u8], clear: impl FnMut(u8) -> bool) {
+        if let Some(block) = self.extension {
+            clear_elements(block, packet, clear);
+        }
     }
 }
 

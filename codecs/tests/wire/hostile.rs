@@ -4,7 +4,7 @@ use colloquy_codecs::rtcp;
 use colloquy_codecs::rtp::RtpHeader;
 use proptest::prelude::*;
 
-use crate::{hex, walk};
+use crate::{dependency, extensions, flexfec, hex, walk};
 
 /// Well-formed payloads with long descriptors.
 const PAYLOADS: &[&str] = &[
@@ -16,6 +16,8 @@ const PAYLOADS: &[&str] = &[
     "f0 02 aaaa 03 34 48 00 0102",
     "00 828000 aaaa",
     "fb 06",
+    "4b 83 01 02 40 0000 00",
+    "4b 43 02 40 00 00 0000",
     "ef 0f0002 ef 078003 6f aabb ccddee 112233",
 ];
 
@@ -79,6 +81,28 @@ fn payloads_cut_anywhere_or_bent() {
     }
 }
 
+#[test]
+fn elements_cut_anywhere_or_bent() {
+    let (key, allocation) = (hex(dependency::KEY), hex(extensions::ALLOCATION));
+    variants(&allocation).iter().for_each(|variant| walk::extension(variant));
+    let frames: Vec<_> = dependency::FRAMES.iter().map(|frame| hex(frame)).collect();
+    for variant in variants(&key) {
+        walk::dependency([&variant[..]].into_iter().chain(frames.iter().map(|frame| &frame[..])));
+    }
+    for variant in frames.iter().flat_map(|frame| variants(frame)) {
+        walk::dependency([&key[..], &variant].into_iter());
+    }
+}
+
+#[test]
+fn repair_packets_cut_anywhere_or_bent() {
+    for header in flexfec::HEADERS {
+        for variant in variants(&hex(header)) {
+            walk::flexfec([&hex(header)[..], &variant, &hex("aabb0000"), &hex("aabf0000")].into_iter());
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_096))]
 
@@ -87,6 +111,27 @@ proptest! {
         walk::rtp(&bytes);
         walk::rtcp(&bytes);
         walk::payload(&bytes);
+        walk::extension(&bytes);
+        let key = hex(dependency::KEY);
+        walk::dependency([&key[..], &bytes, &bytes[bytes.len() / 2..]].into_iter());
+    }
+
+    /// A repair packet of one stream, whatever it protects, and packets near what it protects.
+    #[test]
+    fn any_repair(mut bytes in prop::collection::vec(any::<u8>(), 20..128), near in prop::collection::vec(0_u8..16, 0..20)) {
+        bytes[0] &= 0x3F;
+        bytes[8] = 1;
+        bytes[16] = 0;
+        let packets: Vec<_> = near.iter().map(|step| [0, bytes[17].saturating_add(*step), 1, 2, 3]).collect();
+        let packets = packets.iter().map(|packet| &packet[..]);
+        walk::flexfec(packets.clone().take(8).chain([&bytes[..]]).chain(packets.skip(8)));
+    }
+
+    /// A descriptor that brings a structure, whatever it says.
+    #[test]
+    fn any_structure(mut bytes in prop::collection::vec(any::<u8>(), 5..128), frame in any::<[u8; 8]>()) {
+        bytes[3] |= 0x80;
+        walk::dependency([&bytes[..], &frame].into_iter());
     }
 
     /// Arbitrary bytes seldom get past the version and the length; so these are given.

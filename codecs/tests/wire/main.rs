@@ -1,6 +1,10 @@
 //! What the parsers and writers promise, through the public interface: bytes known from elsewhere, round trips, and
 //! hostile input.
 
+mod audio;
+mod dependency;
+mod extensions;
+mod flexfec;
 mod hostile;
 mod payload;
 mod rtcp;

@@ -107,6 +107,28 @@ fn vp9_fields_and_structure() {
 }
 
 #[test]
+fn layers_in_the_same_terms() {
+    use payload::PayloadFormat::{Av1, H264, Opus, Vp8, Vp9};
+    let info = |format, bytes: &str| payload::layer_info(format, &hex(bytes));
+    let vp8 = info(Vp8, "b0 f0 f123 07 ad 11").expect("a descriptor");
+    assert!(vp8.starts_frame && vp8.switches_up && vp8.is_discardable && !vp8.is_keyframe && vp8.ends_frame.is_none());
+    assert_eq!((vp8.spatial, vp8.temporal), (0, 2));
+    assert_eq!((vp8.picture_id.expect("I").value, vp8.tl0_pic_idx.expect("L").value), (0x7123, 7));
+    assert!(info(Vp8, "10 00").is_some_and(|vp8| vp8.is_keyframe && vp8.switches_up && !vp8.is_inter_predicted));
+
+    let vp9 = info(Vp9, "ae 8123 33 09 38 0500 02d0 0a00 05a0 02 04 02 54 01 99").expect("a descriptor");
+    assert_eq!((vp9.spatial, vp9.temporal, vp9.ends_frame), (1, 1, Some(true)));
+    assert!(vp9.starts_frame && vp9.switches_up && vp9.is_inter_layer_predicted && !vp9.is_inter_predicted);
+    assert!(!vp9.is_keyframe, "of the second spatial layer");
+    assert_eq!(vp9.tl0_pic_idx.expect("not flexible").value, 9);
+    assert!(info(Vp9, "f9 05 22 03 04 99").is_some_and(|vp9| vp9.is_not_spatial_reference && vp9.is_inter_predicted));
+
+    assert!(info(H264, "65 88").is_some_and(|h264| h264.is_keyframe && h264.spatial == 0 && h264.temporal == 0));
+    assert!(info(Av1, "10 0a0b").is_some_and(|av1| !av1.is_keyframe && av1.is_inter_predicted));
+    assert!(info(Opus, "fc").is_none() && info(Vp8, "").is_none() && info(Vp9, "80").is_none());
+}
+
+#[test]
 fn h264_units() {
     let bytes = hex("78 0003 674201 0001 68");
     let Ok(payload::H264::Aggregate(stap)) = payload::H264::parse(&bytes) else { panic!() };

@@ -1,10 +1,18 @@
 //! Walks over everything a parser gives and checks what holds for any bytes whatever. The fuzz targets use this file too.
 
+use colloquy_codecs::fec::flexfec::{MAX_PROTECTED_LEN, Recoverer, RepairHeader};
 use colloquy_codecs::payload::{
-    Av1, Descriptor, H264, MAX_OPUS_SAMPLES, Opus, PayloadFormat, Red, Vp8, Vp9, starts_keyframe,
+    Av1, Descriptor, H264, MAX_OPUS_SAMPLES, Opus, OpusMode, PayloadFormat, Red, Vp8, Vp9, layer_info,
+    opus_has_inband_fec, starts_keyframe, write_red,
 };
 use colloquy_codecs::rtcp::{self, RtcpPacket};
-use colloquy_codecs::rtp::{HeaderFields, RtpHeader, audio_level, strip_padding, transport_sequence, write_header};
+use colloquy_codecs::rtp::dependency::{
+    DependencyDescriptor, TemplateStructure, rewrite_frame_number, with_active_targets,
+};
+use colloquy_codecs::rtp::{
+    AbsCaptureTime, AbsSendTime, HeaderFields, LayersAllocation, MAX_LAYER_BITRATE_KBPS, PlayoutDelay, Rid, RtpHeader,
+    VideoOrientation, audio_level, color_space, strip_padding, transport_sequence, write_header,
+};
 
 /// A header, its extension elements, the padding; and that writing the same again reads the same.
 pub(crate) fn rtp(packet: &[u8]) {
@@ -16,8 +24,7 @@ pub(crate) fn rtp(packet: &[u8]) {
     for (id, element) in header.extensions(packet) {
         assert_ne!(id, 0);
         assert!(element.len() <= 255);
-        assert!(audio_level(element).is_none_or(|(_, level)| level <= 127));
-        transport_sequence(element);
+        extension(element);
     }
     // Another packet's bytes make no sense, and no panic either.
     header.extensions(payload).count();
@@ -35,6 +42,82 @@ pub(crate) fn rtp(packet: &[u8]) {
     assert_eq!((len, again.header_len), (written.len(), written.len()));
     assert_eq!((again.sequence, again.timestamp, again.ssrc), (header.sequence, header.timestamp, header.ssrc));
     assert!(again.extensions(&written).eq(header.extensions(packet)));
+}
+
+/// An element as each of the known ones: what is read and written again is the same, but for bits without meaning.
+pub(crate) fn extension(element: &[u8]) {
+    assert!(audio_level(element).is_none_or(|(_, level)| level <= 127));
+    transport_sequence(element);
+    assert!(Rid::parse(element).map_or(true, |rid| rid.as_bytes() == element && !rid.as_str().is_empty()));
+    assert!(AbsSendTime::parse(element).is_none_or(|time| time.to_bytes() == element));
+    assert!(AbsCaptureTime::parse(element).is_none_or(|time| time.write(&mut [0; 16]) == element));
+    assert!(PlayoutDelay::parse(element).is_none_or(|delay| delay.to_bytes() == element));
+    assert!(VideoOrientation::parse(element).is_none_or(|o| VideoOrientation::parse(&o.to_bytes()) == Some(o)));
+    assert!(color_space(element).is_none_or(|same| same == element));
+    if let Ok(allocation) = LayersAllocation::parse(element) {
+        for layer in allocation.layers() {
+            assert!(layer.stream < allocation.streams && layer.spatial_id < 4);
+            assert!((1..=4).contains(&layer.bitrates_kbps().len()));
+            assert!(layer.bitrates_kbps().iter().all(|bitrate| *bitrate <= MAX_LAYER_BITRATE_KBPS));
+        }
+        let mut written = Vec::new();
+        allocation.write(&mut written);
+        assert_eq!(LayersAllocation::parse(&written), Ok(allocation));
+    }
+}
+
+/// Elements of one stream, the structure remembered from one to the next: what is read and written again is the same.
+pub(crate) fn dependency<'a>(elements: impl Iterator<Item = &'a [u8]>) {
+    let mut structure: Option<TemplateStructure> = None;
+    for element in elements {
+        let Ok(descriptor) = DependencyDescriptor::parse(element, structure.as_ref()) else { continue };
+        assert!(descriptor.spatial_id < 8 && descriptor.temporal_id < 8);
+        assert!(descriptor.frame_diffs().iter().all(|diff| (1..=4096).contains(diff)));
+        let mut written = Vec::new();
+        descriptor.write(structure.as_ref(), &mut written).expect("it was read with that structure");
+        assert!(written.len() <= element.len(), "never longer");
+        assert_eq!(DependencyDescriptor::parse(&written, structure.as_ref()).as_ref(), Ok(&descriptor));
+
+        written.clear();
+        with_active_targets(element, structure.as_ref(), 1, &mut written).expect("the same");
+        rewrite_frame_number(&mut written, 7).expect("the same");
+        let again = DependencyDescriptor::parse(&written, structure.as_ref()).expect("the same");
+        assert_eq!((again.frame_number, again.active_targets), (7, Some(1)));
+        if let Some(own) = descriptor.structure {
+            assert!((1..=64).contains(&own.templates().len()) && own.chains() <= own.decode_targets());
+            structure = Some(*own);
+        }
+    }
+}
+
+/// Packets, and payloads of repair packets, of whatever stream the first one is of.
+pub(crate) fn flexfec<'a>(items: impl Iterator<Item = &'a [u8]> + Clone) {
+    let ssrc = items.clone().find_map(|item| RepairHeader::parse(item).ok()).map_or(0, |header| header.ssrc);
+    let mut recoverer = Recoverer::new(ssrc);
+    let check = |made: &[u8]| {
+        assert!((12..=MAX_PROTECTED_LEN).contains(&made.len()));
+        assert_eq!((made[0] >> 6, &made[8..12]), (2, &ssrc.to_be_bytes()[..]));
+    };
+    for item in items {
+        if let Ok(header) = RepairHeader::parse(item) {
+            assert!(header.len <= item.len() && header.sequences().count() == header.mask.count_ones() as usize);
+            let mut written = Vec::new();
+            header.write(&mut written);
+            assert!(
+                RepairHeader::parse(&written).is_ok_and(|again| RepairHeader { len: header.len, ..again } == header)
+            );
+        }
+        // Either may be anything; a packet of the stream is seldom one by chance.
+        let _ = recoverer.add_repair(item, check);
+        let _ = recoverer.add_packet(item, check);
+        if let Some(place) = item.first_chunk::<4>() {
+            let [high, low, ..] = *place;
+            let mut packet = vec![0x80, 96, high, low, 0, 0, 0, 0];
+            packet.extend_from_slice(&ssrc.to_be_bytes());
+            packet.extend_from_slice(item);
+            let _ = recoverer.add_packet(&packet, check);
+        }
+    }
 }
 
 /// Every packet of a compound, every list in it.
@@ -68,6 +151,21 @@ fn rtcp_packet(packet: RtcpPacket<'_>) {
             assert!(feedback.packets().all(|(_, delta)| delta.is_none_or(|ticks| i16::try_from(ticks).is_ok())));
         }
         RtcpPacket::SourceDescription | RtcpPacket::PictureLoss { .. } | RtcpPacket::Other { .. } => {}
+    }
+}
+
+/// Redundant audio: every byte is in a block, and the blocks written again are read again.
+pub(crate) fn red(payload: &[u8]) {
+    if let Ok(red) = Red::parse(payload) {
+        let headers_len = red.blocks().count() * 4 - 3;
+        assert_eq!(red.blocks().map(|block| block.bytes.len()).sum::<usize>() + headers_len, payload.len());
+        assert_eq!(red.blocks().last(), Some(red.primary()));
+        let redundants: Vec<_> = red.blocks().map(|block| (block.timestamp_offset, block.bytes)).collect();
+        let mut written = Vec::new();
+        write_red(&mut written, red.primary().payload_type, red.primary().bytes, &redundants[..redundants.len() - 1]);
+        assert!(
+            written.len() <= payload.len() && Red::parse(&written).is_ok_and(|again| again.primary() == red.primary())
+        );
     }
 }
 
@@ -107,13 +205,16 @@ pub(crate) fn payload(payload: &[u8]) {
     if let Ok(opus) = Opus::parse(payload) {
         assert!((120..=MAX_OPUS_SAMPLES).contains(&opus.duration_samples()));
         assert!((1..=48).contains(&opus.frame_count));
+        assert!(opus.mode() != OpusMode::Celt || !opus_has_inband_fec(payload));
+    } else {
+        assert!(!opus_has_inband_fec(payload));
     }
-    if let Ok(red) = Red::parse(payload) {
-        let headers_len = red.blocks().count() * 4 - 3;
-        assert_eq!(red.blocks().map(|block| block.bytes.len()).sum::<usize>() + headers_len, payload.len());
-        assert_eq!(red.blocks().last(), Some(red.primary()));
-    }
+    red(payload);
     for format in [PayloadFormat::Vp8, PayloadFormat::Vp9, PayloadFormat::H264, PayloadFormat::Av1] {
-        starts_keyframe(format, payload);
+        let is_keyframe = starts_keyframe(format, payload);
+        let info = layer_info(format, payload);
+        assert!(
+            info.map_or(!is_keyframe, |info| info.is_keyframe == is_keyframe && info.spatial < 8 && info.temporal < 8)
+        );
     }
 }

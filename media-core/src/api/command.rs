@@ -1,6 +1,6 @@
 //! What the engine can be asked.
 
-use super::{Mute, PeerId, Permissions, RoomId, RoomStats, Source, TrackId, TrackInfo};
+use super::{Downlink, Mute, PeerId, Permissions, Preference, RoomId, RoomStats, Source, TrackId, TrackInfo};
 use std::fmt;
 
 /// How a command is answered: called once, on the worker's thread, so it must not block.
@@ -90,6 +90,26 @@ pub enum Command {
         /// What he wants there.
         track: Option<TrackId>,
         /// Whether it could be.
+        reply: Reply<Result<(), SubscribeError>>,
+    },
+    /// Says how a receiving place is looked at. Takes effect at once; no renegotiation.
+    Prefer {
+        /// The participant who receives.
+        peer: PeerId,
+        /// The `a=mid` of his receiving place.
+        mid: String,
+        /// How he looks at it.
+        preference: Preference,
+        /// Whether there is such a place: `Err` with [`SubscribeError::NoSuchPeer`] or [`SubscribeError::NoSuchMid`].
+        reply: Reply<Result<(), SubscribeError>>,
+    },
+    /// Says what a participant wants to receive in all. Takes effect at once.
+    SetDownlink {
+        /// The participant who receives.
+        peer: PeerId,
+        /// What he wants.
+        downlink: Downlink,
+        /// `Err` with [`SubscribeError::NoSuchPeer`].
         reply: Reply<Result<(), SubscribeError>>,
     },
     /// Silences a track or lets it be heard again, in the server.

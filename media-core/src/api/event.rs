@@ -1,6 +1,6 @@
 //! What the engine tells.
 
-use super::{PeerId, RoomId, TrackId, TrackInfo};
+use super::{EncodingUse, PeerId, RoomId, Shown, TrackId, TrackInfo};
 
 /// One thing that happened. All events of one room come in the order they happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,32 @@ pub enum Event {
         /// From 0 (unusable) to 5 (excellent), of the worse direction.
         score: u8,
     },
+    /// What a receiving place shows changed: a layer was stepped up or down, or the place was paused or resumed. Not told of
+    /// audio, nor while a place is empty.
+    Shown {
+        /// The room.
+        room: RoomId,
+        /// Who receives.
+        peer: PeerId,
+        /// The `a=mid` of his receiving place.
+        mid: String,
+        /// The track that it is pointed at.
+        track: TrackId,
+        /// What it shows now.
+        shown: Shown,
+    },
+    /// Which simulcast encodings of a track are of use to anyone changed: its publisher saves the others' work and uplink.
+    /// Told once the set has been steady for a while, and at once when an encoding is wanted again.
+    Encodings {
+        /// The room.
+        room: RoomId,
+        /// Who publishes it.
+        peer: PeerId,
+        /// The track.
+        track: TrackId,
+        /// Every encoding, in the order of the publisher's description.
+        encodings: Vec<EncodingUse>,
+    },
     /// The engine ended a participant's session by itself. He is out of the room; no other event of his follows.
     Closed {
         /// The room.
@@ -70,6 +96,8 @@ impl Event {
             | Self::Unpublished { room, .. }
             | Self::Speakers { room, .. }
             | Self::Quality { room, .. }
+            | Self::Shown { room, .. }
+            | Self::Encodings { room, .. }
             | Self::Closed { room, .. } => *room,
         }
     }

@@ -9,6 +9,7 @@ mod command;
 mod config;
 mod event;
 mod ids;
+mod quality;
 mod stats;
 mod track;
 
@@ -18,7 +19,9 @@ pub use command::{
 pub use config::{AdvertisedAddress, DtlsVersions, EngineConfig, IceMode, Limits};
 pub use event::{CloseCause, Event, Speaker, TransportState};
 pub use ids::{BadId, PeerId, RoomId, TrackId};
+pub use quality::{Downlink, EncodingUse, Layer, PauseCause, PixelSize, Preference, Shown};
 pub use stats::{
-    DropCause, PeerStats, ReceiveStats, RoomStats, SendStats, TRANSIT_BUCKETS_US, WorkerStats, WorkerTotals,
+    DownlinkStats, DropCause, EncodingStats, PeerStats, ReceiveStats, RoomStats, SendStats, TRANSIT_BUCKETS_US,
+    WorkerStats, WorkerTotals,
 };
 pub use track::{Codec, MediaKind, Mute, Permissions, Source, TrackInfo};

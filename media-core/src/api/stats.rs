@@ -1,6 +1,6 @@
 //! Figures: of a room on request, of a worker at any time.
 
-use super::{Codec, PeerId, TrackId, TransportState};
+use super::{Codec, Layer, PeerId, TrackId, TransportState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Figures of one room.
@@ -21,10 +21,29 @@ pub struct PeerStats {
     pub rtt_ms: Option<f32>,
     /// The SRTP protection profile in use, by its IANA name.
     pub srtp_profile: Option<&'static str>,
+    /// His downlink, once something was learnt of it.
+    pub downlink: Option<DownlinkStats>,
     /// What he publishes.
     pub receive: Vec<ReceiveStats>,
     /// What he is sent.
     pub send: Vec<SendStats>,
+}
+
+/// How much is sent to a participant, and how much his path carries. All in bits a second, IP and UDP headers included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DownlinkStats {
+    /// What may be sent.
+    pub target_bps: u64,
+    /// What is being sent, retransmissions and probes included.
+    pub sent_bps: u64,
+    /// What was reported to arrive.
+    pub acknowledged_bps: u64,
+    /// What the layers that he gets cost.
+    pub allocated_bps: u64,
+    /// At which target he would get more; 0 when he has all that he wants.
+    pub needed_bps: u64,
+    /// Bytes that wait for their turn to leave.
+    pub queued_bytes: u64,
 }
 
 /// What the server receives of one track.
@@ -46,6 +65,23 @@ pub struct ReceiveStats {
     pub nacked: u64,
     /// Key frames asked for.
     pub keyframe_requests: u64,
+    /// Each simulcast encoding that came, in the order of the description; one for a track without simulcast.
+    pub encodings: Vec<EncodingStats>,
+}
+
+/// What the server receives of one encoding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EncodingStats {
+    /// Its restriction identifier; empty without simulcast.
+    pub rid: String,
+    /// Packets received, retransmitted ones included.
+    pub packets: u64,
+    /// Their bytes, RTP headers included.
+    pub bytes: u64,
+    /// What comes now, in bits a second.
+    pub bps: u64,
+    /// Somebody is shown it, or may be at once.
+    pub wanted: bool,
 }
 
 /// What the server sends into one receiving place.
@@ -63,6 +99,10 @@ pub struct SendStats {
     pub retransmitted: u64,
     /// Loss that the receiver reported last, 0 to 1.
     pub fraction_lost: f32,
+    /// The quality that is sent; `None` for audio, and while nothing is.
+    pub layer: Option<Layer>,
+    /// Times that the quality changed.
+    pub switches: u64,
 }
 
 /// Why a datagram went no further.
@@ -85,15 +125,20 @@ pub enum DropCause {
     Replayed,
     /// Its SSRC belongs to no track, or there are too many of them.
     UnknownSsrc,
+    /// More STUN of its host than [`Limits::stun_per_s_per_address`](super::Limits::stun_per_s_per_address), on a path that is not
+    /// validated.
+    TooMany,
     /// The socket's send buffer was full.
     SendBufferFull,
     /// The worker's queue from another worker was full.
     QueueFull,
+    /// Too much waited for its turn to leave towards a receiver already.
+    PacerFull,
 }
 
 impl DropCause {
     /// Every cause, in the order of its number.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::NotOurs,
         Self::BadStun,
         Self::UnknownAddress,
@@ -102,8 +147,10 @@ impl DropCause {
         Self::Unauthentic,
         Self::Replayed,
         Self::UnknownSsrc,
+        Self::TooMany,
         Self::SendBufferFull,
         Self::QueueFull,
+        Self::PacerFull,
     ];
 
     /// Its name in metrics.
@@ -118,8 +165,10 @@ impl DropCause {
             Self::Unauthentic => "unauthentic",
             Self::Replayed => "replayed",
             Self::UnknownSsrc => "unknown_ssrc",
+            Self::TooMany => "too_many",
             Self::SendBufferFull => "send_buffer_full",
             Self::QueueFull => "queue_full",
+            Self::PacerFull => "pacer_full",
         }
     }
 }

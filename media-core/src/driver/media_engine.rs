@@ -118,6 +118,8 @@ impl MediaEngine {
             | Command::AddCandidate { peer, .. }
             | Command::Fragment { peer, .. }
             | Command::Subscribe { peer, .. }
+            | Command::Prefer { peer, .. }
+            | Command::SetDownlink { peer, .. }
             | Command::SetMute { peer, .. } => directory.worker_of_peer(*peer),
         };
         let Some(worker) = worker.and_then(|worker| self.workers.get(worker)) else {
@@ -283,7 +285,7 @@ fn refuse(command: Command, why: Refusal) {
         Command::Join { reply, .. } => reply.send(Err(if busy { JoinError::Busy } else { JoinError::AlreadyJoined })),
         Command::Offer { reply, .. } => reply.send(Err(negotiate)),
         Command::Fragment { reply, .. } => reply.send(Err(negotiate)),
-        Command::Subscribe { reply, .. } => {
+        Command::Subscribe { reply, .. } | Command::Prefer { reply, .. } | Command::SetDownlink { reply, .. } => {
             reply.send(Err(if busy { SubscribeError::Busy } else { SubscribeError::NoSuchPeer }));
         }
         Command::SetMute { reply, .. } => {

@@ -11,6 +11,8 @@ mod config;
 mod crossing;
 mod directory;
 mod finding;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod media_engine;
 mod message;
 mod runs;

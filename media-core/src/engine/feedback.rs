@@ -1,9 +1,11 @@
 //! RTCP (RFC 3550, RFC 4585): what receivers and publishers tell us, and what we tell them.
 
 use super::Engine;
+use super::outflow::{Departure, Sent};
 use super::peer::{Peer, Stream};
 use super::ticks::NACK_INTERVAL;
 use crate::api::{DropCause, Event, TransportState};
+use crate::bandwidth::{Bandwidth, Urgency};
 use crate::forward::{Reception, SenderClock};
 use crate::keys::{ConsumerKey, PeerKey};
 use crate::transport::srtp::OpenError;
@@ -50,34 +52,54 @@ impl Engine {
             RtcpPacket::ReceiverReport(report) => {
                 report.reports().for_each(|block| self.report_block(now, key, &block));
             }
-            RtcpPacket::Nack(nack) => self.nack(key, nack, out),
+            RtcpPacket::Nack(nack) => self.nack(now, key, nack, out),
             RtcpPacket::PictureLoss { media_ssrc, .. } => self.keyframe_wanted(now, key, *media_ssrc),
             RtcpPacket::FullIntra(fir) => fir.entries().for_each(|(ssrc, _)| self.keyframe_wanted(now, key, ssrc)),
+            RtcpPacket::TransportFeedback(feedback) => {
+                self.heard_of_path(now, key, out, |b| b.on_feedback(now, feedback))
+            }
+            RtcpPacket::Remb(remb) => self.heard_of_path(now, key, out, |b| b.on_remb(now, remb.bitrate_bps)),
             _ => {}
         }
+    }
+
+    /// A receiver told something of his path.
+    fn heard_of_path(&mut self, now: Instant, key: PeerKey, out: &mut Outbox, take: impl FnOnce(&mut Bandwidth)) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let before = peer.outflow.target_bps();
+        take(&mut peer.outflow.bandwidth);
+        let after = peer.outflow.target_bps();
+        // Less must be sent at once; for more, the next regular time is soon enough.
+        if after < before / 10 * 9 && peer.timers.allocate_at.is_some() {
+            peer.timers.allocate_at = Some(now);
+        }
+        self.pace(now, key, out);
     }
 
     fn sender_report(&mut self, now: Instant, key: PeerKey, ssrc: u32, ntp: u64, rtp: u32) {
         let ours = ntp_since(self.started, now);
         let Some(peer) = self.peers.get_mut(key) else { return };
-        let Some(Stream::Media(producer)) = peer.streams.get(&ssrc).copied() else { return };
+        let Some(Stream::Media(producer, encoding)) = peer.streams.get(&ssrc).copied() else { return };
         // The difference of the clocks plus the way here; the shortest way seen is the nearest to the difference.
         let shift = ours.wrapping_sub(ntp);
         let best =
             peer.ntp_shift.map_or(shift, |known| if (shift.wrapping_sub(known) as i64) < 0 { shift } else { known });
         peer.ntp_shift = Some(best);
-        if let Some(producer) = self.producers.get_mut(producer) {
-            producer.last_sr = Some(SenderClock { ntp, rtp, at: now });
-            producer.reception.iter_mut().for_each(|r| r.on_sender_report(now, ntp));
+        let producer = self.producers.get_mut(producer);
+        if let Some(encoding) = producer.and_then(|p| p.encodings.get_mut(usize::from(encoding))) {
+            encoding.last_sr = Some(SenderClock { ntp, rtp, at: now });
+            encoding.reception.iter_mut().for_each(|r| r.on_sender_report(now, ntp));
         }
     }
 
     fn report_block(&mut self, now: Instant, key: PeerKey, block: &ReportBlock) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let Some(consumer) = peer.places.get(&block.ssrc).and_then(|c| self.consumers.get_mut(*c)) else { return };
-        if let Some(rtt) = consumer.on_report(now, block) {
+        let rtt = consumer.on_report(now, block);
+        if let Some(rtt) = rtt {
             peer.rtt = Some(peer.rtt.map_or(rtt, |smoothed| (smoothed * 7 + rtt) / 8));
         }
+        peer.outflow.bandwidth.on_receiver_report(now, consumer.fraction_lost(), rtt);
     }
 
     fn place(&self, key: PeerKey, ssrc: u32) -> Option<ConsumerKey> {
@@ -85,37 +107,43 @@ impl Engine {
     }
 
     fn keyframe_wanted(&mut self, now: Instant, key: PeerKey, ssrc: u32) {
-        let source = self.place(key, ssrc).and_then(|c| self.consumers.get(c)).and_then(|c| c.source);
-        if let Some((producer, _)) = source {
-            self.want_keyframe(now, producer);
+        let Some(consumer) = self.place(key, ssrc).and_then(|c| self.consumers.get(c)) else { return };
+        let (source, encoding) = (consumer.source, consumer.selector.current().map(|c| c.encoding));
+        if let Some(((producer, _), encoding)) = source.zip(encoding) {
+            self.want_keyframe(now, producer, encoding);
         }
     }
 
     /// Sends again what a receiver misses, out of the track's ring, as long as his budget lasts.
-    fn nack(&mut self, key: PeerKey, nack: &Nack<'_>, out: &mut Outbox) {
+    fn nack(&mut self, now: Instant, key: PeerKey, nack: &Nack<'_>, out: &mut Outbox) {
         let Some(place) = self.place(key, nack.media_ssrc) else { return };
         let (Some(peer), Some(consumer)) = (self.peers.get_mut(key), self.consumers.get_mut(place)) else { return };
         let Some(producer) = consumer.source.and_then(|(p, _)| self.producers.get(p)) else { return };
-        let (Some(ring), Some((path, sender))) =
-            (producer.ring.as_ref(), peer.transport.as_mut().and_then(|t| t.egress()))
-        else {
-            return;
-        };
+        let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress()) else { return };
         if producer.info.mute.is_muted() {
             return;
         }
         for sequence in nack.sequences() {
-            let Some(index) = consumer.source_index(sequence) else { continue };
-            let Some(kept) = ring.get(index) else { continue };
+            let Some((index, out_index, run)) = consumer.missed(sequence) else { continue };
+            let ring = producer.encodings.get(usize::from(run.encoding)).and_then(|e| e.ring.as_ref());
+            let Some(kept) = ring.and_then(|r| r.get(index)) else { continue };
             let Some(left) = peer.retransmissions_left.checked_sub(1) else { return };
             peer.retransmissions_left = left;
-            let pushed = out.push(key.flow(), path, |buffer| {
-                let start = buffer.len();
-                let new = consumer.write_rtx(index, kept, buffer)?;
-                sender.seal_rtp(buffer, start, new.header_len, new.ssrc, new.index).ok()
-            });
-            self.totals.retransmitted += u64::from(pushed.is_some());
+            let (flow, payload_len) = (key.flow(), kept.payload.len());
+            let departure = Departure { now, flow, path, sender: &mut *sender, urgency: Urgency::Soon, payload_len };
+            match peer
+                .outflow
+                .send(departure, out, |stamp, buffer| consumer.write_rtx((out_index, &run), kept, stamp, buffer))
+            {
+                Sent::Left => self.totals.retransmitted += 1,
+                Sent::Held => {
+                    self.totals.retransmitted += 1;
+                    self.holding.push(key);
+                }
+                Sent::Dropped => self.totals.dropped(DropCause::PacerFull),
+            }
         }
+        self.arm_holding();
     }
 
     /// NACKs, key-frame requests and transport feedback to a publisher.
@@ -129,22 +157,26 @@ impl Engine {
         let mut media_ssrc = 0;
         for producer in keys {
             let Some(producer) = self.producers.get_mut(producer) else { continue };
-            media_ssrc = producer.ssrc.unwrap_or(media_ssrc);
-            let mut missing = Vec::new();
-            if producer.nacker.due(now, rtt, &mut missing) {
-                producer.lost_for_good();
+            media_ssrc = producer.any_ssrc().unwrap_or(media_ssrc);
+            let kind = producer.kind();
+            for number in 0..producer.encodings.len() {
+                let encoding = &mut producer.encodings[number];
+                let mut missing = Vec::new();
+                if encoding.nacker.due(now, rtt, &mut missing) {
+                    encoding.lost_for_good(kind);
+                }
+                missing.truncate(MAX_NACKED);
+                if let Some(ssrc) = encoding.ssrc.filter(|_| !missing.is_empty()) {
+                    encoding.nacked += missing.len() as u64;
+                    batch.add(|buffer| rtcp::write_nack(buffer, 1, ssrc, &missing));
+                }
+                if encoding.keyframes.take_due(now) {
+                    self.totals.keyframe_requests += 1;
+                    batch.add(|buffer| producer.write_keyframe_request(number, buffer, 1));
+                }
             }
-            missing.truncate(MAX_NACKED);
-            if let Some(ssrc) = producer.ssrc.filter(|_| !missing.is_empty()) {
-                producer.nacked += missing.len() as u64;
-                batch.add(|buffer| rtcp::write_nack(buffer, 1, ssrc, &missing));
-            }
-            if producer.keyframes.take_due(now) {
-                self.totals.keyframe_requests += 1;
-                batch.add(|buffer| producer.write_keyframe_request(buffer, 1));
-            }
-            producer.keyframes.deadline(now).into_iter().for_each(&mut soon);
-            if !producer.nacker.is_idle() {
+            producer.keyframe_deadline(now).into_iter().for_each(&mut soon);
+            if producer.is_repairing() {
                 soon(now + NACK_INTERVAL);
             }
         }
@@ -172,9 +204,11 @@ impl Engine {
         for producer in producers {
             let Some(producer) = self.producers.get_mut(producer) else { continue };
             let muted = producer.info.mute.is_muted();
-            if let (Some(ssrc), Some(reception)) = (producer.ssrc, producer.reception.as_mut()) {
-                blocks.push(reception.report(now, ssrc));
-                loss = loss.max(Some(reception).filter(|_| !muted).map_or(0.0, |r| Reception::fraction_lost(r)));
+            for encoding in &mut producer.encodings {
+                if let (Some(ssrc), Some(reception)) = (encoding.ssrc, encoding.reception.as_mut()) {
+                    blocks.push(reception.report(now, ssrc));
+                    loss = loss.max(Some(reception).filter(|_| !muted).map_or(0.0, |r| Reception::fraction_lost(r)));
+                }
             }
         }
         for blocks in blocks.chunks(31) {
@@ -183,7 +217,9 @@ impl Engine {
         for (consumer, shift) in consumers.iter().zip(shifts) {
             let Some(consumer) = self.consumers.get_mut(*consumer) else { continue };
             loss = loss.max(consumer.fraction_lost());
-            let clock = consumer.source.and_then(|(p, _)| self.producers.get(p)).and_then(|p| p.last_sr);
+            let encoding = consumer.selector.current().map_or(0, |c| usize::from(c.encoding));
+            let producer = consumer.source.and_then(|(p, _)| self.producers.get(p));
+            let clock = producer.and_then(|p| p.encodings.get(encoding)?.last_sr);
             if let Some((clock, shift)) = clock.zip(shift) {
                 batch.add(|buffer| consumer.write_report(now, &clock, shift, CNAME, buffer));
             }

@@ -1,15 +1,18 @@
 //! A datagram's way in: whose it is, opened, understood, and sent on to everyone who may have it. The hot path.
 
 use super::Engine;
+use super::outflow::{Departure, Sent};
 use super::peer::Stream;
 use super::ticks::{FEEDBACK_INTERVAL, NACK_INTERVAL};
 use crate::api::{DropCause, MediaKind};
-use crate::forward::{Arrived, MediaPacket};
+use crate::bandwidth::Urgency;
+use crate::forward::{Arrived, Carried, MediaPacket};
 use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::Extension;
 use crate::transport::demux::{self, Protocol};
 use crate::transport::srtp::OpenError;
 use crate::wire::{Datagram, Outbox, Path};
+use colloquy_codecs::payload::Red;
 use colloquy_codecs::rtp::{RtpHeader, audio_level, strip_padding, transport_sequence};
 use is::stun::StunMessage;
 use std::time::Instant;
@@ -18,9 +21,10 @@ use std::time::Instant;
 #[derive(Default)]
 struct Told<'a> {
     mid: Option<&'a [u8]>,
-    /// The element of RFC 6464, as it came.
-    audio_level: Option<u8>,
+    rid: Option<&'a [u8]>,
+    repaired_rid: Option<&'a [u8]>,
     transport_sequence: Option<u16>,
+    carried: Carried<'a>,
 }
 
 impl Engine {
@@ -39,6 +43,9 @@ impl Engine {
         *whose = owner.filter(|_| protocol != Some(Protocol::Stun));
         match (protocol, owner) {
             (None, _) => self.totals.dropped(DropCause::NotOurs),
+            (Some(Protocol::Stun), None) if !self.gate.admits(now, path.remote.ip()) => {
+                self.totals.dropped(DropCause::TooMany);
+            }
             (Some(Protocol::Stun), _) => self.stun(now, path, bytes, whose, out),
             (Some(_), None) => self.totals.dropped(DropCause::UnknownAddress),
             (Some(Protocol::Dtls), Some(key)) => self.dtls_datagram(now, key, bytes, out),
@@ -104,12 +111,13 @@ impl Engine {
 
         let mut told = Told::default();
         for (id, element) in header.extensions(bytes) {
-            if Some(id) == peer.transport_sequence_id {
-                told.transport_sequence = transport_sequence(element);
-            } else if Some(id) == peer.extensions.get(Extension::AudioLevel) {
-                told.audio_level = element.first().copied();
-            } else if Some(id) == peer.extensions.get(Extension::Mid) {
-                told.mid = Some(element);
+            match peer.extension_table.get(id) {
+                Some(Extension::TransportSequence) => told.transport_sequence = transport_sequence(element),
+                Some(Extension::Mid) => told.mid = Some(element),
+                Some(Extension::Rid) => told.rid = Some(element),
+                Some(Extension::RepairedRid) => told.repaired_rid = Some(element),
+                Some(carried) => told.carried.take(carried, element),
+                None => {}
             }
         }
         if let Some(transport_sequence) = told.transport_sequence {
@@ -129,26 +137,68 @@ impl Engine {
             timestamp: header.timestamp,
             marker: header.marker,
             payload_type: header.payload_type,
-            audio_level: told.audio_level,
+            carried: told.carried,
             payload,
             len_bytes,
             repaired: false,
         };
         let producer = self.producers.get_mut(stream.producer()).ok_or(DropCause::UnknownSsrc)?;
-        if let Stream::Rtx(_) = stream {
+        if let Stream::Rtx(_, encoding) = stream {
             // RFC 4588 section 4: the original's sequence number goes before its payload. An empty one is a probe.
             let Some((original, payload)) = payload.split_first_chunk::<2>() else { return Ok(()) };
-            let Some(index) = producer.extend(u16::from_be_bytes(*original)) else { return Ok(()) };
+            let repaired = producer.encodings.get(usize::from(encoding));
+            let Some(index) = repaired.and_then(|e| e.extend(u16::from_be_bytes(*original))) else { return Ok(()) };
             arrived.payload_type = producer.original_of_rtx(header.payload_type).ok_or(DropCause::Malformed)?;
             (arrived.index, arrived.payload, arrived.repaired) = (index, payload, true);
         }
-        let Some(packet) = producer.take(&arrived) else { return Ok(()) };
-        if !producer.nacker.is_idle() || producer.keyframes.deadline(now).is_some() {
+        match producer.unwrapped_from_red(arrived.payload_type) {
+            Some(payload_type) => self.take_red(key, stream, &Arrived { payload_type, ..arrived }, out),
+            None => {
+                self.take_in(key, stream, &arrived, out);
+                Ok(())
+            }
+        }
+    }
+
+    /// A packet that repeats others (RFC 2198): those of them that were lost are taken as if they came by themselves, so they
+    /// are repaired for everyone.
+    fn take_red(
+        &mut self,
+        key: PeerKey,
+        stream: Stream,
+        arrived: &Arrived<'_>,
+        out: &mut Outbox,
+    ) -> Result<(), DropCause> {
+        let red = Red::parse(arrived.payload).map_err(|_| DropCause::Malformed)?;
+        let repeated = red.blocks().count() as u64 - 1;
+        for (block, ago) in red.blocks().zip((1..=repeated).rev()) {
+            let Some(index) = arrived.index.checked_sub(ago).filter(|_| !block.bytes.is_empty()) else { continue };
+            let timestamp = arrived.timestamp.wrapping_sub(u32::from(block.timestamp_offset));
+            let carried = Carried::NONE;
+            let earlier = Arrived { index, timestamp, carried, payload: block.bytes, repaired: true, ..*arrived };
+            let is_missing = self.producers.get(stream.producer()).is_some_and(|p| p.misses(stream.encoding(), index));
+            if is_missing {
+                self.take_in(key, stream, &earlier, out);
+            }
+        }
+        self.take_in(key, stream, &Arrived { payload: red.primary().bytes, ..*arrived }, out);
+        Ok(())
+    }
+
+    /// Takes a packet of a track, and sends it on.
+    fn take_in(&mut self, key: PeerKey, stream: Stream, arrived: &Arrived<'_>, out: &mut Outbox) {
+        let now = arrived.now;
+        let Some(producer) = self.producers.get_mut(stream.producer()) else { return };
+        let Some(packet) = producer.take(stream.encoding(), arrived) else { return };
+        let offers_more = packet.starts_picture && producer.take_news();
+        if producer.is_repairing() || producer.keyframe_deadline(now).is_some() {
             self.hasten(now + NACK_INTERVAL, key);
         }
-        self.note_level(now, stream.producer(), told.audio_level);
+        self.note_level(now, stream.producer(), arrived.carried.get(Extension::AudioLevel));
         self.forward(stream.producer(), &packet, out);
-        Ok(())
+        if offers_more {
+            self.show_viewers(now, stream.producer());
+        }
     }
 
     /// Makes sure that the fast tick comes by `at`.
@@ -162,7 +212,7 @@ impl Engine {
     }
 
     /// Finds the track of an SSRC that no description named: by its MID (RFC 9143), else by its payload type if only one track
-    /// has it.
+    /// has it; and of a track with simulcast the encoding, by its RID (RFC 8852).
     fn bind(&mut self, key: PeerKey, header: &RtpHeader, told: &Told<'_>) -> Option<Stream> {
         let peer = self.peers.get_mut(key)?;
         if peer.streams.len() >= self.config.limits.ssrcs_per_peer {
@@ -170,10 +220,15 @@ impl Engine {
         }
         let carries = |key: &ProducerKey| {
             let producer = self.producers.get(*key)?;
-            if producer.codecs.iter().any(|c| c.payload_type == header.payload_type) {
-                return Some(Stream::Media(*key));
+            let encoding = |rid: Option<&[u8]>| match &producer.encodings[..] {
+                [_] => Some(0),
+                _ => producer.encoding_of_rid(rid?),
+            };
+            if producer.takes(header.payload_type) {
+                return Some(Stream::Media(*key, encoding(told.rid)?));
             }
-            producer.original_of_rtx(header.payload_type).map(|_| Stream::Rtx(*key))
+            producer.original_of_rtx(header.payload_type)?;
+            Some(Stream::Rtx(*key, encoding(told.repaired_rid)?))
         };
         let by_mid = told.mid.and_then(|mid| peer.sections.iter().find(|s| s.mid.as_bytes() == mid));
         let stream = match by_mid {
@@ -189,48 +244,73 @@ impl Engine {
         };
         peer.streams.insert(header.ssrc, stream);
         let producer = self.producers.get_mut(stream.producer())?;
-        match stream {
-            Stream::Rtx(_) => producer.rtx_ssrc = Some(header.ssrc),
-            Stream::Media(_) => {
-                let before = producer.ssrc;
-                producer.restart(header.ssrc);
-                if let Some(before) = before {
-                    peer.streams.remove(&before);
-                    for consumer in &producer.consumers {
-                        if let Some(consumer) = self.consumers.get_mut(*consumer) {
-                            consumer.resplice();
-                        }
-                    }
+        let encoding = producer.encodings.get_mut(usize::from(stream.encoding()))?;
+        let before = match stream {
+            Stream::Rtx(..) => encoding.rtx_ssrc.replace(header.ssrc),
+            Stream::Media(..) => {
+                let before = encoding.ssrc;
+                encoding.restart(header.ssrc);
+                if before.is_some() {
+                    let consumers = producer.consumers.iter();
+                    consumers.for_each(|c| {
+                        self.consumers.get_mut(*c).into_iter().for_each(|c| c.encoding_restarted(stream.encoding()));
+                    });
                 }
+                before
             }
+        };
+        if let Some(before) = before.filter(|before| *before != header.ssrc) {
+            peer.streams.remove(&before);
         }
         Some(stream)
     }
 
-    fn note_level(&mut self, now: Instant, key: ProducerKey, element: Option<u8>) {
-        let Some((_, level)) = element.and_then(|e| audio_level(&[e])) else { return };
+    fn note_level(&mut self, now: Instant, key: ProducerKey, element: Option<&[u8]>) {
+        let Some((_, level)) = element.and_then(audio_level) else { return };
         let Some(producer) = self.producers.get_mut(key).filter(|p| p.info.kind == MediaKind::Audio) else { return };
         producer.meter.note(now, level);
         let room = producer.room;
         self.wake_room(now, room);
     }
 
-    /// Sends a packet to everyone who is subscribed: one plaintext payload, a header and a seal for each.
+    /// Sends a packet to everyone who is subscribed and whom it is for: one plaintext payload, a header and a seal for each.
     fn forward(&mut self, key: ProducerKey, packet: &MediaPacket<'_>, out: &mut Outbox) {
         let Some(producer) = self.producers.get(key) else { return };
+        let urgency = if producer.info.kind == MediaKind::Audio { Urgency::Immediate } else { Urgency::InTurn };
+        let before = producer.encodings.get(usize::from(packet.encoding)).and_then(|e| e.ring.as_ref());
         let mut sent = 0;
         for consumer_key in &producer.consumers {
             let Some(consumer) = self.consumers.get_mut(*consumer_key) else { continue };
             let owner = consumer.owner;
-            let egress = self.peers.get_mut(owner).and_then(|p| p.transport.as_mut()).and_then(|t| t.egress());
-            let Some((path, sender)) = egress else { continue };
-            let pushed = out.push(owner.flow(), path, |buffer| {
-                let start = buffer.len();
-                let new = consumer.write(packet, buffer)?;
-                sender.seal_rtp(buffer, start, new.header_len, new.ssrc, new.index).ok()
-            });
-            sent += u64::from(pushed.is_some());
+            let Some(peer) = self.peers.get_mut(owner) else { continue };
+            let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress()) else { continue };
+            let Some(prepared) = consumer.prepare(packet) else { continue };
+            let payload_len = packet.payload.len() * (1 + consumer.redundancy());
+            let departure = Departure { now: packet.now, flow: owner.flow(), path, sender, urgency, payload_len };
+            match peer
+                .outflow
+                .send(departure, out, |stamp, buffer| Some(consumer.write(&prepared, packet, before, stamp, buffer)))
+            {
+                Sent::Left => sent += 1,
+                Sent::Held => {
+                    sent += 1;
+                    self.holding.push(owner);
+                }
+                Sent::Dropped => self.totals.dropped(DropCause::PacerFull),
+            }
         }
         self.totals.forwarded += sent;
+        self.arm_holding();
+    }
+
+    /// Sees to it that what was held leaves when its turn comes.
+    pub(super) fn arm_holding(&mut self) {
+        while let Some(key) = self.holding.pop() {
+            if let Some(peer) = self.peers.get_mut(key) {
+                let next = peer.outflow.next_deadline();
+                peer.timers.pace_at = [peer.timers.pace_at, next].into_iter().flatten().min();
+                self.arm(key);
+            }
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! Who is in, what he shows, what he sees: joining, leaving, subscribing, muting, figures.
 
 use super::Engine;
+use super::outflow::Outflow;
 use super::peer::Peer;
 use crate::api::{
-    CloseCause, Event, JoinError, Mute, PeerId, PeerStats, Permissions, RoomId, RoomStats, SubscribeError, TrackError,
-    TrackId, TrackInfo, TransportState,
+    CloseCause, Downlink, Event, JoinError, Mute, PeerId, PeerStats, Permissions, Preference, RoomId, RoomStats,
+    SubscribeError, TrackError, TrackId, TrackInfo, TransportState,
 };
+use crate::bandwidth::BandwidthLimits;
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
 use crate::room::Room;
 use crate::transport::srtp::Profile;
@@ -31,7 +33,8 @@ impl Engine {
         let room_key = *self.room_ids.entry(room).or_insert_with(|| self.rooms.insert(Room::new(room)));
         // `o=` wants a number that fits 63 bits and is not used again (RFC 8829 section 5.2.1).
         let session_id = self.rng.next_u64() >> 2;
-        let key = self.peers.insert(Peer::new(peer, room_key, permissions, session_id, now));
+        let outflow = self.new_outflow(now);
+        let key = self.peers.insert(Peer::new(peer, room_key, permissions, session_id, outflow, now));
         self.peer_ids.insert(peer, key);
         if let Some(room) = self.rooms.get_mut(room_key) {
             room.peers.push(key);
@@ -167,7 +170,7 @@ impl Engine {
                 return Err(SubscribeError::WrongKind);
             }
         }
-        let before = consumer.source;
+        let (before, viewer) = (consumer.source, consumer.owner);
         if before == source {
             return Ok(());
         }
@@ -179,8 +182,43 @@ impl Engine {
             && let Some(producer) = self.producers.get_mut(key)
         {
             producer.consumers.push(place);
-            self.want_keyframe(now, key);
         }
+        self.look_again(now, viewer);
+        Ok(())
+    }
+
+    /// What a track offers changed: everyone who may see it looks again.
+    pub(super) fn show_viewers(&mut self, now: Instant, key: ProducerKey) {
+        let places = self.producers.get(key).map(|p| p.consumers.as_slice()).unwrap_or_default();
+        let viewers: Vec<_> = places.iter().filter_map(|c| Some(self.consumers.get(*c)?.owner)).collect();
+        viewers.into_iter().for_each(|viewer| self.look_again(now, viewer));
+    }
+
+    pub(super) fn prefer(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        mid: &str,
+        preference: Preference,
+    ) -> Result<(), SubscribeError> {
+        let key = *self.peer_ids.get(&peer).ok_or(SubscribeError::NoSuchPeer)?;
+        let viewer = self.peers.get(key).ok_or(SubscribeError::NoSuchPeer)?;
+        let place = viewer.section(mid).and_then(|s| s.consumer).ok_or(SubscribeError::NoSuchMid)?;
+        let consumer = self.consumers.get_mut(place).ok_or(SubscribeError::NoSuchMid)?;
+        consumer.preference = preference;
+        self.look_again(now, key);
+        Ok(())
+    }
+
+    pub(super) fn set_downlink(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        downlink: Downlink,
+    ) -> Result<(), SubscribeError> {
+        let key = *self.peer_ids.get(&peer).ok_or(SubscribeError::NoSuchPeer)?;
+        self.peers.get_mut(key).ok_or(SubscribeError::NoSuchPeer)?.downlink = downlink;
+        self.look_again(now, key);
         Ok(())
     }
 
@@ -202,27 +240,40 @@ impl Engine {
                     consumer.resplice();
                 }
             }
-            self.want_keyframe(now, key);
+            self.show_viewers(now, key);
         }
         Ok(info)
     }
 
-    pub(super) fn room_stats(&self, room: RoomId) -> Option<RoomStats> {
-        let room = self.rooms.get(*self.room_ids.get(&room)?)?;
-        let peers =
-            room.peers.iter().filter_map(|key| self.peers.get(*key)).map(|peer| self.peer_stats(peer)).collect();
+    /// An outflow of which nothing is known.
+    pub(super) fn new_outflow(&self, now: Instant) -> Outflow {
+        let limits = &self.config.limits;
+        let range = BandwidthLimits {
+            start_bps: limits.downlink_start_bps,
+            min_bps: limits.downlink_min_bps,
+            max_bps: limits.downlink_max_bps,
+        };
+        Outflow::new(range, now)
+    }
+
+    pub(super) fn room_stats(&mut self, now: Instant, room: RoomId) -> Option<RoomStats> {
+        let keys = self.rooms.get(*self.room_ids.get(&room)?)?.peers.clone();
+        let peers = keys.into_iter().filter_map(|key| self.peer_stats(now, key)).collect();
         Some(RoomStats { peers })
     }
 
-    fn peer_stats(&self, peer: &Peer) -> PeerStats {
+    fn peer_stats(&mut self, now: Instant, key: PeerKey) -> Option<PeerStats> {
+        let downlink = self.downlink_stats(now, key);
+        let peer = self.peers.get(key)?;
         let transport = peer.transport.as_ref();
-        PeerStats {
+        Some(PeerStats {
             peer: peer.id,
             state: transport.map_or(TransportState::Connecting, |t| t.state()),
             rtt_ms: peer.rtt.map(|rtt| rtt.as_secs_f32() * 1_000.0),
             srtp_profile: transport.and_then(|t| t.profile()).map(Profile::name),
-            receive: peer.producers().filter_map(|key| Some(self.producers.get(key)?.stats())).collect(),
+            downlink,
+            receive: peer.producers().filter_map(|key| Some(self.producers.get(key)?.stats(now))).collect(),
             send: peer.consumers().filter_map(|key| Some(self.consumers.get(key)?.stats())).collect(),
-        }
+        })
     }
 }

@@ -4,10 +4,13 @@
 //! One thing is taken in at a time and its consequences are drained before the next. A panic while a participant's input is
 //! handled ends his session, is counted, and leaves the room and the process alive.
 
+mod allocation;
 mod feedback;
+mod gate;
 mod ingress;
 mod membership;
 mod negotiation;
+mod outflow;
 mod peer;
 #[cfg(test)]
 mod tests;
@@ -46,6 +49,8 @@ pub struct Engine {
     paths: FxHashMap<Path, PeerKey>,
     /// Who asked on a path that is not validated yet: an answer names nobody. Of full agents only.
     asked: FxHashMap<Path, PeerKey>,
+    /// STUN on paths that are nobody's yet.
+    gate: gate::Gate,
     /// Whose ICE username fragment of ours it is.
     ufrags: FxHashMap<String, PeerKey>,
     timers: BinaryHeap<ticks::Due>,
@@ -55,6 +60,8 @@ pub struct Engine {
     totals: WorkerTotals,
     /// RTCP on its way out, before it is sealed.
     scratch: Vec<u8>,
+    /// Whose pacer began to hold packets while one was forwarded.
+    holding: Vec<PeerKey>,
 }
 
 /// A path that became, or ceased to be, this engine's.
@@ -74,6 +81,7 @@ impl Engine {
             fingerprint: certificate.fingerprint_sha256(),
             dtls: DtlsSettings::new(certificate, config.dtls),
             rng: StdRng::seed_from_u64(config.seed),
+            gate: gate::Gate::new(config.limits.stun_per_s_per_address, now),
             config,
             started: now,
             rooms: SlotMap::with_key(),
@@ -92,6 +100,7 @@ impl Engine {
             tracks_made: 0,
             totals: WorkerTotals::default(),
             scratch: Vec::new(),
+            holding: Vec::new(),
         }
     }
 
@@ -162,8 +171,10 @@ impl Engine {
             Command::AddCandidate { peer, candidate } => self.add_candidate(now, peer, &candidate, out),
             Command::Fragment { peer, sdpfrag, reply } => reply.send(self.fragment(now, peer, &sdpfrag, out)),
             Command::Subscribe { peer, mid, track, reply } => reply.send(self.subscribe(now, peer, &mid, track)),
+            Command::Prefer { peer, mid, preference, reply } => reply.send(self.prefer(now, peer, &mid, preference)),
+            Command::SetDownlink { peer, downlink, reply } => reply.send(self.set_downlink(now, peer, downlink)),
             Command::SetMute { peer, track, mute, reply } => reply.send(self.set_mute(now, peer, track, mute)),
-            Command::Stats { room, reply } => reply.send(self.room_stats(room)),
+            Command::Stats { room, reply } => reply.send(self.room_stats(now, room)),
         }
     }
 
@@ -175,6 +186,8 @@ impl Engine {
             | Command::AddCandidate { peer, .. }
             | Command::Fragment { peer, .. }
             | Command::Subscribe { peer, .. }
+            | Command::Prefer { peer, .. }
+            | Command::SetDownlink { peer, .. }
             | Command::SetMute { peer, .. } => peer,
             Command::CloseRoom { .. } | Command::Stats { .. } => return None,
         };

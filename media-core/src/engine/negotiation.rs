@@ -1,6 +1,7 @@
 //! Carrying out offers: what a description asks for becomes transports, tracks and places.
 
 use super::Engine;
+use super::outflow::Feedback;
 use super::peer::{Section, Stream};
 use crate::api::{
     Answer, Event, Fragment, IceMode, Mute, NegotiateError, Offer, PeerId, Source, Subscriptions, TrackId, TrackInfo,
@@ -8,8 +9,8 @@ use crate::api::{
 use crate::forward::{Arrivals, Consumer, Producer};
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
 use crate::negotiate::{
-    AnswerPlan, BadOffer, Direction, OfferedSection, ParsedOffer, PlaceLine, SectionPlan, read_fragment, write_answer,
-    write_fragment,
+    AnswerPlan, BadOffer, Direction, Extension, OfferedSection, ParsedOffer, PlaceLine, SectionPlan, read_fragment,
+    write_answer, write_fragment,
 };
 use crate::transport::Transport;
 use crate::wire::Outbox;
@@ -44,7 +45,7 @@ impl Engine {
         self.take_transport(now, key, &parsed, out);
         let room = self.peers.get(key).ok_or(NegotiateError::NoSuchPeer)?.room;
         let wanted = Wanted { peer: key, room, sources: &offer.sources, subscriptions: &offer.subscriptions };
-        self.take_sections(&wanted, &parsed);
+        self.take_sections(now, &wanted, &parsed);
         self.take_subscriptions(now, key, &offer.subscriptions);
         let answer = self.answer(key, &parsed).ok_or(NegotiateError::NoSuchPeer)?;
         self.settle(now, key, out);
@@ -109,11 +110,13 @@ impl Engine {
 
     /// Forgets an earlier transport of the participant and everything that went over it.
     fn start_over(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
+        let fresh = self.new_outflow(now);
         let Some(peer) = self.peers.get_mut(key) else { return };
         let sections = std::mem::take(&mut peer.sections);
         // Another connection, and perhaps another device: its numbers and its clock begin anew.
         peer.arrivals = Arrivals::new(now);
         (peer.ntp_shift, peer.rtt) = (None, None);
+        peer.outflow = fresh;
         self.forget_transport(key, out);
         for section in sections {
             section.consumer.into_iter().for_each(|c| self.remove_consumer(c));
@@ -121,7 +124,7 @@ impl Engine {
         }
     }
 
-    fn take_sections(&mut self, wanted: &Wanted<'_>, offer: &ParsedOffer) {
+    fn take_sections(&mut self, now: Instant, wanted: &Wanted<'_>, offer: &ParsedOffer) {
         let mut extensions = crate::negotiate::ExtensionIds::default();
         for (i, offered) in offer.sections.iter().enumerate() {
             let before = self.peers.get(wanted.peer).and_then(|p| p.sections.get(i).cloned()).unwrap_or_default();
@@ -135,6 +138,9 @@ impl Engine {
         }
         if let Some(peer) = self.peers.get_mut(wanted.peer) {
             peer.set_extensions(extensions);
+            let receiving = peer.consumers().filter_map(|c| self.consumers.get(c));
+            let feedback = receiving.map(feedback_of).max().unwrap_or_default();
+            peer.outflow.expect(now, feedback);
             peer.reduced_size_rtcp = offer.sections.iter().all(|s| s.kind.is_none() || s.reduced_size_rtcp);
         }
     }
@@ -188,7 +194,8 @@ impl Engine {
         if let Some(room) = self.rooms.get(wanted.room) {
             self.events.push_back(Event::Published { room: room.id, track: info.clone() });
         }
-        let key = self.producers.insert(Producer::new(wanted.peer, wanted.room, info, &self.config.limits));
+        let key =
+            self.producers.insert(Producer::new(wanted.peer, wanted.room, info, &offered.rids, &self.config.limits));
         self.tracks.insert(id, key);
         key
     }
@@ -197,20 +204,22 @@ impl Engine {
         let Some(producer) = self.producers.get_mut(key) else { return };
         producer.codecs.clone_from(&offered.codecs);
         let Some(peer) = self.peers.get_mut(owner) else { return };
-        if let Some(ssrc) = offered.ssrc.filter(|ssrc| producer.ssrc != Some(*ssrc)) {
-            if producer.ssrc.is_some() {
+        // The encodings of a simulcast are known by their RIDs; SSRCs of a description are those of a track without.
+        let [encoding] = &mut producer.encodings[..] else { return };
+        if let Some(ssrc) = offered.ssrc.filter(|ssrc| encoding.ssrc != Some(*ssrc)) {
+            if encoding.ssrc.is_some() {
                 for consumer in &producer.consumers {
-                    self.consumers.get_mut(*consumer).into_iter().for_each(Consumer::resplice);
+                    self.consumers.get_mut(*consumer).into_iter().for_each(|c| c.encoding_restarted(0));
                 }
             }
-            peer.streams.retain(|_, stream| *stream != Stream::Media(key));
-            peer.streams.insert(ssrc, Stream::Media(key));
-            producer.restart(ssrc);
+            peer.streams.retain(|_, stream| *stream != Stream::Media(key, 0));
+            peer.streams.insert(ssrc, Stream::Media(key, 0));
+            encoding.restart(ssrc);
         }
-        if let Some(rtx) = offered.rtx_ssrc.filter(|ssrc| producer.rtx_ssrc != Some(*ssrc)) {
-            peer.streams.retain(|_, stream| *stream != Stream::Rtx(key));
-            peer.streams.insert(rtx, Stream::Rtx(key));
-            producer.rtx_ssrc = Some(rtx);
+        if let Some(rtx) = offered.rtx_ssrc.filter(|ssrc| encoding.rtx_ssrc != Some(*ssrc)) {
+            peer.streams.retain(|_, stream| *stream != Stream::Rtx(key, 0));
+            peer.streams.insert(rtx, Stream::Rtx(key, 0));
+            encoding.rtx_ssrc = Some(rtx);
         }
     }
 
@@ -292,6 +301,7 @@ impl Engine {
             password: transport.ice.password(),
             fingerprint: &self.fingerprint,
             role: transport.role(),
+            mixed_extensions: offer.mixed_extensions,
             addresses: &self.config.addresses,
             sections: sections.collect(),
         });
@@ -344,5 +354,16 @@ impl Engine {
         };
         self.settle(now, key, out);
         Ok(answer)
+    }
+}
+
+/// How a receiver can tell us what his path carries, by one of his places.
+fn feedback_of(place: &Consumer) -> Feedback {
+    let offers = |wanted: fn(&crate::negotiate::CodecEntry) -> bool| place.codecs.iter().any(wanted);
+    let has = |extension| place.extensions.get(extension).is_some();
+    match () {
+        () if has(Extension::TransportSequence) && offers(|c| c.feedback.transport_cc) => Feedback::Transport,
+        () if has(Extension::AbsSendTime) && offers(|c| c.feedback.remb) => Feedback::Remb,
+        () => Feedback::None,
     }
 }

@@ -1,9 +1,10 @@
 //! One participant in the engine: his transport, what he publishes, where he receives.
 
-use crate::api::{PeerId, Permissions, Source};
+use super::outflow::Outflow;
+use crate::api::{Downlink, PeerId, Permissions, Source};
 use crate::forward::Arrivals;
 use crate::keys::{ConsumerKey, ProducerKey, RoomKey};
-use crate::negotiate::{Extension, ExtensionIds};
+use crate::negotiate::{ExtensionIds, ExtensionTable};
 use crate::transport::Transport;
 use crate::wire::Path;
 use rustc_hash::FxHashMap;
@@ -12,14 +13,22 @@ use std::time::{Duration, Instant};
 /// What an SSRC of a publisher carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stream {
-    Media(ProducerKey),
-    Rtx(ProducerKey),
+    /// Of a track's encoding of this number.
+    Media(ProducerKey, u8),
+    /// Retransmissions of it.
+    Rtx(ProducerKey, u8),
 }
 
 impl Stream {
+    pub(super) fn encoding(self) -> u8 {
+        match self {
+            Self::Media(_, encoding) | Self::Rtx(_, encoding) => encoding,
+        }
+    }
+
     pub(super) fn producer(self) -> ProducerKey {
         match self {
-            Self::Media(key) | Self::Rtx(key) => key,
+            Self::Media(key, _) | Self::Rtx(key, _) => key,
         }
     }
 }
@@ -38,12 +47,15 @@ pub(crate) struct Peer {
     pub(super) id: PeerId,
     pub(super) room: RoomKey,
     pub(super) permissions: Permissions,
+    /// What he wants to receive in all.
+    pub(super) downlink: Downlink,
+    pub(super) outflow: Outflow,
     pub(super) transport: Option<Transport>,
     pub(super) sections: Vec<Section>,
     pub(super) streams: FxHashMap<u32, Stream>,
     pub(super) places: FxHashMap<u32, ConsumerKey>,
     pub(super) extensions: ExtensionIds,
-    pub(super) transport_sequence_id: Option<u8>,
+    pub(super) extension_table: ExtensionTable,
     pub(super) reduced_size_rtcp: bool,
     pub(super) arrivals: Arrivals,
     /// Addresses that ICE validated for him, oldest first.
@@ -74,13 +86,20 @@ pub(super) struct Timers {
     pub(super) fast_at: Option<Instant>,
     /// ICE and DTLS.
     pub(super) transport_at: Option<Instant>,
+    /// What he gets is decided anew; `None` while he receives no video.
+    pub(super) allocate_at: Option<Instant>,
+    /// Packets that wait, and probes of his path.
+    pub(super) pace_at: Option<Instant>,
     /// What the engine's queue holds for him.
     pub(super) armed: Option<Instant>,
 }
 
 impl Timers {
     pub(super) fn next(&self) -> Instant {
-        [self.fast_at, self.transport_at].into_iter().flatten().fold(self.report_at, Instant::min)
+        [self.fast_at, self.transport_at, self.allocate_at, self.pace_at]
+            .into_iter()
+            .flatten()
+            .fold(self.report_at, Instant::min)
     }
 
     /// Wants the fast tick by `at`.
@@ -97,17 +116,26 @@ pub(super) const RETRANSMISSIONS_PER_S: u32 = 1_000;
 pub(super) const MAX_PATHS: usize = 16;
 
 impl Peer {
-    pub(super) fn new(id: PeerId, room: RoomKey, permissions: Permissions, session_id: u64, now: Instant) -> Self {
+    pub(super) fn new(
+        id: PeerId,
+        room: RoomKey,
+        permissions: Permissions,
+        session_id: u64,
+        outflow: Outflow,
+        now: Instant,
+    ) -> Self {
         Self {
             id,
             room,
             permissions,
+            downlink: Downlink::default(),
+            outflow,
             transport: None,
             sections: Vec::new(),
             streams: FxHashMap::default(),
             places: FxHashMap::default(),
             extensions: ExtensionIds::default(),
-            transport_sequence_id: None,
+            extension_table: ExtensionIds::default().by_id(),
             reduced_size_rtcp: false,
             arrivals: Arrivals::new(now),
             paths: Vec::new(),
@@ -120,13 +148,20 @@ impl Peer {
             retransmissions_left: RETRANSMISSIONS_PER_S,
             waiting_since: now,
             was_connected: false,
-            timers: Timers { report_at: now, fast_at: None, transport_at: None, armed: None },
+            timers: Timers {
+                report_at: now,
+                fast_at: None,
+                transport_at: None,
+                allocate_at: None,
+                pace_at: None,
+                armed: None,
+            },
         }
     }
 
     pub(super) fn set_extensions(&mut self, ids: ExtensionIds) {
         self.extensions = ids;
-        self.transport_sequence_id = ids.get(Extension::TransportSequence);
+        self.extension_table = ids.by_id();
     }
 
     pub(super) fn producers(&self) -> impl Iterator<Item = ProducerKey> + '_ {

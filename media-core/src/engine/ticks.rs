@@ -92,12 +92,18 @@ impl Engine {
             peer.timers.fast_at = None;
             self.write_fast_feedback(now, key, out);
         }
+        if timers.allocate_at.is_some_and(|at| at <= now) {
+            self.allocate(now, key, out);
+        } else if timers.pace_at.is_some_and(|at| at <= now) {
+            self.pace(now, key, out);
+        }
         if timers.report_at <= now {
             if let Some(peer) = self.peers.get_mut(key) {
                 peer.timers.report_at = now + REPORT_INTERVAL;
                 peer.retransmissions_left = RETRANSMISSIONS_PER_S;
             }
             self.write_reports(now, key, out);
+            self.pause_unwatched(now, key);
             if self.is_overdue(now, key) {
                 return self.close_peer(key, Some(CloseCause::TimedOut), out);
             }
@@ -158,28 +164,19 @@ impl Engine {
                     self.events.push_back(Event::Transport { room: room.id, peer: id, state });
                 }
                 if state == TransportState::Connected {
-                    self.refresh_places(now, key);
+                    self.look_again(now, key);
                 }
             }
         }
     }
 
-    /// A receiver that can be reached now wants to see everything he is subscribed to.
-    fn refresh_places(&mut self, now: Instant, key: PeerKey) {
-        let places: Vec<_> = self.peers.get(key).into_iter().flat_map(|p| p.consumers()).collect();
-        for place in places {
-            if let Some((producer, _)) = self.consumers.get(place).and_then(|c| c.source) {
-                self.want_keyframe(now, producer);
-            }
-        }
-    }
-
     /// Has a key frame asked of a track's publisher, as soon as it may be.
-    pub(super) fn want_keyframe(&mut self, now: Instant, key: ProducerKey) {
+    pub(super) fn want_keyframe(&mut self, now: Instant, key: ProducerKey, encoding: u8) {
         let Some(producer) = self.producers.get_mut(key).filter(|p| p.info.kind == MediaKind::Video) else { return };
-        producer.keyframes.want();
+        let Some(encoding) = producer.encodings.get_mut(usize::from(encoding)) else { return };
+        encoding.keyframes.want();
         let owner = producer.owner;
-        if let (Some(at), Some(peer)) = (producer.keyframes.deadline(now), self.peers.get_mut(owner)) {
+        if let (Some(at), Some(peer)) = (encoding.keyframes.deadline(now), self.peers.get_mut(owner)) {
             peer.timers.hasten(at);
             self.arm(owner);
         }

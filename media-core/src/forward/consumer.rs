@@ -1,11 +1,19 @@
 //! A receiving place: one continuous stream of packets towards one receiver, whatever it shows.
 
+use super::carried::{Carried, MAX_ELEMENT_LEN};
+use super::pictures::Pictures;
 use super::producer::{MediaPacket, SenderClock};
-use super::ring::Kept;
-use crate::api::{MediaKind, SendStats, TrackId};
+use super::redundancy::{MAX_REDUNDANCY, Redundancy};
+use super::ring::{Kept, Ring};
+use super::runs::{Offsets, Run, Runs};
+use super::selector::{Choice, Leaving, Selector};
+use super::timeline::Timeline;
+use crate::api::{Layer, MediaKind, Preference, SendStats, Shown, TrackId};
 use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::{CodecEntry, Extension, ExtensionIds, Format, matching};
+use colloquy_codecs::payload::{MAX_RED_BLOCK_LEN, MAX_RED_OFFSET, PictureId, Tl0PicIdx, write_red};
 use colloquy_codecs::rtcp::{ReportBlock, write_sdes_cname, write_sender_report};
+use colloquy_codecs::rtp::dependency::rewrite_frame_number;
 use colloquy_codecs::rtp::{HeaderFields, write_header};
 use std::time::{Duration, Instant};
 
@@ -20,42 +28,77 @@ pub(crate) struct Consumer {
     pub(crate) ssrc: u32,
     pub(crate) rtx_ssrc: u32,
     pub(crate) source: Option<(ProducerKey, TrackId)>,
-    /// How the source's numbers become ours; `None` until its first packet (for video: of a key frame) is sent.
-    splice: Option<Splice>,
-    last: Last,
+    /// How the receiver looks at it.
+    pub(crate) preference: Preference,
+    pub(crate) selector: Selector,
+    /// It is among the last N.
+    pub(crate) in_view: bool,
+    /// What its receiver was told last.
+    pub(crate) told: Option<Shown>,
+    /// What its target costs, in bits a second.
+    allocated_bps: u64,
+    /// What the receiver decodes now; `None` until something is sent.
+    sending: Option<Sending>,
+    runs: Runs,
+    offsets: Offsets,
+    pictures: Pictures,
+    timeline: Timeline,
     rtx_index: u64,
     /// MID goes into every packet until the receiver reports: then it knows whose SSRC it is (RFC 8843 section 15).
     announce: bool,
     packets: u64,
     bytes: u64,
     retransmitted: u64,
+    switches: u64,
     fraction_lost: f32,
+    redundancy: Redundancy,
     /// NTP times (middle 32 bits) of our last sender reports, and when they went.
     reports_sent: [Option<(u32, Instant)>; 4],
 }
 
-/// From the source's numbers to ours.
+/// The codec of what is sent, by the receiver's numbers.
 #[derive(Debug, Clone, Copy)]
-struct Splice {
+struct Sending {
     format: Format,
     payload_type: u8,
     rtx_payload_type: Option<u8>,
-    /// The source's first packet since the splice: what is older belongs to what was shown before.
-    first_index: u64,
-    index_offset: i64,
-    timestamp_offset: u32,
+    red_payload_type: Option<u8>,
 }
 
-/// The last packet sent: what the next splice continues.
+/// What a packet becomes for one receiver.
 #[derive(Debug, Clone, Copy)]
-struct Last {
+pub(crate) struct Prepared {
     index: u64,
-    timestamp: u32,
-    at: Option<Instant>,
+    offsets: Offsets,
+    payload_type: u8,
+    marker: bool,
+    /// Nothing but its number is sent, which was kept for a packet that this receiver does not get after all.
+    is_filler: bool,
 }
 
-/// Space between the numbers of two splices in clock units, at least: receivers take an equal timestamp for the same frame.
-const MIN_TIMESTAMP_STEP: u32 = 1;
+/// What is written into a packet at the moment it is sealed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Stamp {
+    /// For the receiver's transport feedback.
+    pub(crate) transport_sequence: Option<u16>,
+    /// For the receiver's own estimate, in 24 bits of 2^-18 s.
+    pub(crate) send_time: Option<[u8; 3]>,
+}
+
+/// What a place is to show from now on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Aim {
+    /// The quality; `None` pauses it.
+    pub(crate) layer: Option<Layer>,
+    /// What that costs, in bits a second.
+    pub(crate) bps: u64,
+    /// The path does not carry more.
+    pub(crate) is_urgent: bool,
+}
+
+/// A step down to less than this part, in percent, is no small correction: what is shown until the next key frame would fill
+/// a queue.
+const MUCH_LESS_PCT: u64 = 85;
 
 /// What a consumer makes of a packet.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +111,8 @@ pub(crate) struct Rewritten {
 impl Consumer {
     /// A place with nothing in it. `seed` gives its first numbers.
     pub(crate) fn new(owner: PeerKey, mid: &str, kind: MediaKind, (ssrc, rtx_ssrc): (u32, u32), seed: u64) -> Self {
+        let mut selector = Selector::default();
+        selector.aim((kind == MediaKind::Audio).then(Layer::default), Leaving::WhenReplaced);
         Self {
             owner,
             mid: mid.to_owned(),
@@ -77,15 +122,25 @@ impl Consumer {
             ssrc,
             rtx_ssrc,
             source: None,
-            splice: None,
+            preference: Preference::default(),
+            selector,
+            in_view: true,
+            told: None,
+            allocated_bps: 0,
+            sending: None,
             // RFC 3711 section 3.3.1: the first number is under 2^15, so that a lost first packet cannot hide a rollover.
-            last: Last { index: seed & 0x3fff, timestamp: (seed >> 32) as u32, at: None },
+            runs: Runs::new(seed & 0x3fff),
+            offsets: Offsets::default(),
+            pictures: Pictures::default(),
+            timeline: Timeline::new((seed >> 32) as u32),
             rtx_index: (seed >> 16) & 0x3fff,
             announce: true,
             packets: 0,
             bytes: 0,
             retransmitted: 0,
+            switches: 0,
             fraction_lost: 0.0,
+            redundancy: Redundancy::default(),
             reports_sent: [None; 4],
         }
     }
@@ -94,101 +149,243 @@ impl Consumer {
     pub(crate) fn show(&mut self, source: Option<(ProducerKey, TrackId)>) {
         if self.source != source {
             self.source = source;
-            self.splice = None;
+            self.told = None;
+            self.runs.forget_sources();
+            self.timeline.forget_publisher();
+            self.resplice();
         }
     }
 
-    /// Shows the same source afresh: it was muted, or its publisher started over.
+    /// Shows the same source afresh: it was muted.
     pub(crate) fn resplice(&mut self) {
-        self.splice = None;
+        self.selector.restart();
+        self.sending = None;
     }
 
-    /// Appends the packet as this receiver gets it; `None` when it does not get it.
-    #[inline]
-    pub(crate) fn write(&mut self, packet: &MediaPacket<'_>, out: &mut Vec<u8>) -> Option<Rewritten> {
-        let fresh = self.splice.is_none_or(|s| s.format != packet.format);
-        if fresh {
-            self.splice = Some(self.splice_at(packet)?);
+    /// The numbers of an encoding's packets mean others now: its publisher started over.
+    pub(crate) fn encoding_restarted(&mut self, encoding: u8) {
+        self.runs.forget_sources();
+        if self.selector.current().is_some_and(|current| current.encoding == encoding) {
+            self.resplice();
         }
-        let splice = self.splice.as_ref().filter(|s| packet.index >= s.first_index)?;
-        let index = packet.index.checked_add_signed(splice.index_offset)?;
-        let timestamp = packet.timestamp.wrapping_add(splice.timestamp_offset);
-        let fields = HeaderFields {
-            // The first packet after a pause in audio begins a talk spurt (RFC 3551 section 4.1).
-            marker: packet.marker || (fresh && self.kind == MediaKind::Audio),
-            payload_type: splice.payload_type,
-            sequence: index as u16,
-            timestamp,
-            ssrc: self.ssrc,
+    }
+
+    /// Goes for another quality.
+    pub(crate) fn aim(&mut self, aim: &Aim) {
+        let is_less = aim.bps.saturating_mul(100) < self.allocated_bps.saturating_mul(MUCH_LESS_PCT);
+        let leaving = match self.selector.target() {
+            // Nothing new: what was decided when it was new still holds.
+            target if target == aim.layer => return,
+            _ if aim.is_urgent && is_less => Leaving::AtOnce,
+            _ => Leaving::WhenReplaced,
         };
+        self.allocated_bps = aim.bps;
+        self.selector.aim(aim.layer, leaving);
+    }
+
+    /// The encodings that it gets or is about to get.
+    pub(crate) fn encodings_in_use(&self) -> impl Iterator<Item = u8> + use<> {
+        [self.selector.target(), self.selector.current()].into_iter().flatten().map(|layer| layer.encoding)
+    }
+
+    /// How many packets each audio packet repeats.
+    pub(crate) fn redundancy(&self) -> usize {
+        let negotiated = self.sending.is_some_and(|s| s.red_payload_type.is_some());
+        if negotiated { self.redundancy.level() } else { 0 }
+    }
+
+    /// Whether its receiver takes retransmissions.
+    pub(crate) fn repairs(&self) -> bool {
+        self.kind == MediaKind::Video && self.codecs.iter().any(|c| c.rtx_payload_type.is_some())
+    }
+
+    /// The newest packet that was sent.
+    pub(crate) fn newest(&self) -> Option<(u64, u64, Run)> {
+        self.sending?.rtx_payload_type?;
+        self.runs.newest()
+    }
+
+    /// Appends a packet of `len` bytes of padding (RFC 3550 section 5.1), as a retransmission of nothing.
+    pub(crate) fn write_padding(&mut self, len: u8, stamp: Stamp, out: &mut Vec<u8>) -> Option<Rewritten> {
+        let by_codec = || self.codecs.iter().find_map(|c| c.rtx_payload_type);
+        let payload_type = self.sending.and_then(|s| s.rtx_payload_type).or_else(by_codec)?;
+        let index = self.rtx_index;
+        self.rtx_index += 1;
+        let (sequence, timestamp) = (index as u16, self.timeline.newest());
+        let fields = HeaderFields { marker: false, payload_type, sequence, timestamp, ssrc: self.rtx_ssrc };
         let start = out.len();
-        let level = packet.audio_level.map(|level| [level]);
-        let level = self.extensions.get(Extension::AudioLevel).zip(level.as_ref().map(|l| &l[..]));
-        let mid = self.extensions.get(Extension::Mid).filter(|_| self.announce).map(|id| (id, self.mid.as_bytes()));
-        let header_len = write_header(out, &fields, [mid, level].into_iter().flatten());
-        out.extend_from_slice(packet.payload);
-        if index > self.last.index || self.last.at.is_none() {
-            self.last = Last { index, timestamp, at: Some(packet.now) };
-        }
-        self.packets += 1;
-        self.bytes += (out.len() - start) as u64;
-        Some(Rewritten { ssrc: self.ssrc, index, header_len })
+        let header_len = self.write_head(&fields, stamp, &Carried::NONE, 0, out);
+        *out.get_mut(start)? |= 0x20;
+        let end = out.len() + usize::from(len.max(1));
+        out.resize(end - 1, 0);
+        out.push(len.max(1));
+        Some(Rewritten { ssrc: self.rtx_ssrc, index, header_len })
     }
 
-    /// Continues our numbers with those of the source from this packet on; `None` when it cannot start with it.
-    fn splice_at(&self, packet: &MediaPacket<'_>) -> Option<Splice> {
-        if !packet.starts_keyframe {
-            return None;
-        }
-        let codec = matching(&self.codecs, packet.format)?;
-        let (index, timestamp) = match self.last.at {
-            None => (self.last.index, self.last.timestamp),
-            Some(at) => {
-                let elapsed = packet.now.saturating_duration_since(at).as_micros() as u64;
-                let step = elapsed * u64::from(packet.format.codec.clock_rate_hz()) / 1_000_000;
-                (self.last.index + 1, self.last.timestamp.wrapping_add((step as u32).max(MIN_TIMESTAMP_STEP)))
+    /// Decides on a packet; `None` when this receiver gets nothing of it.
+    #[inline]
+    pub(crate) fn prepare(&mut self, packet: &MediaPacket<'_>) -> Option<Prepared> {
+        let before = self.selector.current().filter(|_| self.sending.is_some());
+        if self.sending.is_none_or(|s| s.format != packet.format) {
+            matching(&self.codecs, packet.format)?;
+            if before.is_some_and(|current| current.encoding == packet.encoding) {
+                self.selector.restart();
             }
+        }
+        let is_current = self.selector.current().is_some_and(|current| current.encoding == packet.encoding);
+        let is_newest = !is_current || self.runs.is_newest(packet.index);
+        let choice = self.selector.choose(packet, is_newest);
+        let marker = match choice {
+            Choice::Drop if is_current => return self.leave_out(packet, is_newest),
+            Choice::Drop => return None,
+            Choice::Splice { marker } => {
+                self.begin(packet)?;
+                // The first packet after a pause in audio begins a talk spurt (RFC 3551 section 4.1).
+                marker || self.kind == MediaKind::Audio
+            }
+            Choice::Forward { marker } => marker,
         };
-        Some(Splice {
+        if before.is_some() && self.selector.current() != before {
+            self.switches += 1;
+        }
+        let (index, offsets) = self.runs.forward(packet.index, self.offsets)?;
+        if is_newest {
+            self.pictures.sent(&packet.frame, &offsets);
+            self.timeline.sent(packet.now, packet.timestamp.wrapping_add(offsets.timestamp));
+        }
+        let sending = self.sending?;
+        let payload_type = match sending.red_payload_type {
+            Some(red) if self.redundancy.level() > 0 => red,
+            _ => sending.payload_type,
+        };
+        Some(Prepared { index, offsets, payload_type, marker, is_filler: false })
+    }
+
+    fn leave_out(&mut self, packet: &MediaPacket<'_>, is_newest: bool) -> Option<Prepared> {
+        if is_newest {
+            self.pictures.left_out(&packet.frame, &mut self.offsets);
+        }
+        let (index, offsets) = self.runs.skip(packet.index, self.offsets)?;
+        let payload_type = self.sending?.payload_type;
+        Some(Prepared { index, offsets, payload_type, marker: false, is_filler: true })
+    }
+
+    /// Continues our numbers with those of the packet's encoding.
+    fn begin(&mut self, packet: &MediaPacket<'_>) -> Option<()> {
+        let codec = matching(&self.codecs, packet.format)?;
+        self.sending = Some(Sending {
             format: packet.format,
             payload_type: codec.payload_type,
             rtx_payload_type: codec.rtx_payload_type,
-            first_index: packet.index,
-            index_offset: index as i64 - packet.index as i64,
-            timestamp_offset: timestamp.wrapping_sub(packet.timestamp),
-        })
+            red_payload_type: codec.red_payload_type,
+        });
+        let rate_hz = packet.format.codec.clock_rate_hz();
+        self.offsets.timestamp = self.timeline.splice(packet.now, packet.timestamp, packet.clock.as_ref(), rate_hz);
+        self.pictures.splice(&packet.frame, &mut self.offsets);
+        if let Some(clock) = &packet.clock {
+            let captured = clock.capture_ntp(packet.timestamp, rate_hz);
+            self.timeline.anchor(captured, packet.timestamp.wrapping_add(self.offsets.timestamp));
+        }
+        self.runs.splice(packet.encoding, packet.index);
+        Some(())
     }
 
-    /// The source's number of a packet that the receiver misses, if it is of what is shown now.
-    pub(crate) fn source_index(&self, sequence: u16) -> Option<u64> {
-        let splice = self.splice.as_ref()?;
-        splice.rtx_payload_type?;
-        let ago = (self.last.index as u16).wrapping_sub(sequence);
-        if ago >= 0x8000 {
-            return None;
+    /// Appends a packet as it was prepared. `before` has those that came before it, for a receiver of audio who loses some.
+    #[inline]
+    pub(crate) fn write(
+        &mut self,
+        prepared: &Prepared,
+        packet: &MediaPacket<'_>,
+        before: Option<&Ring>,
+        stamp: Stamp,
+        out: &mut Vec<u8>,
+    ) -> Rewritten {
+        let fields = HeaderFields {
+            marker: prepared.marker,
+            payload_type: prepared.payload_type,
+            sequence: prepared.index as u16,
+            timestamp: packet.timestamp.wrapping_add(prepared.offsets.timestamp),
+            ssrc: self.ssrc,
+        };
+        let start = out.len();
+        let carried = if prepared.is_filler { &Carried::NONE } else { &packet.carried };
+        let header_len = self.write_head(&fields, stamp, carried, prepared.offsets.frame, out);
+        if !prepared.is_filler {
+            let payload = out.len();
+            match self.sending {
+                Some(s) if Some(prepared.payload_type) == s.red_payload_type => {
+                    let ring = before.into_iter();
+                    let kept = ring.flat_map(|ring| ring.before(packet.index).take(self.redundancy.level()));
+                    write_redundant(packet, s.payload_type, kept, out);
+                }
+                _ => out.extend_from_slice(packet.payload),
+            }
+            let (picture_id, tl0_pic_idx) = (packet.frame.picture_id, packet.frame.tl0_pic_idx);
+            rewrite_pictures(&prepared.offsets, picture_id, tl0_pic_idx, out.get_mut(payload..).unwrap_or_default());
         }
-        let index = self.last.index.checked_sub(u64::from(ago))?.checked_add_signed(-splice.index_offset)?;
-        (index >= splice.first_index).then_some(index)
+        self.packets += 1;
+        self.bytes += (out.len() - start) as u64;
+        Rewritten { ssrc: self.ssrc, index: prepared.index, header_len }
+    }
+
+    /// Appends a header with everything that goes into its extensions.
+    #[inline]
+    fn write_head(
+        &self,
+        fields: &HeaderFields,
+        stamp: Stamp,
+        carried: &Carried<'_>,
+        frame_offset: u16,
+        out: &mut Vec<u8>,
+    ) -> usize {
+        let ids = &self.extensions;
+        let mid = ids.get(Extension::Mid).filter(|_| self.announce).map(|id| (id, self.mid.as_bytes()));
+        let sequence = stamp.transport_sequence.map(u16::to_be_bytes);
+        let sequence = ids.get(Extension::TransportSequence).zip(sequence.as_ref().map(|s| &s[..]));
+        let send_time = ids.get(Extension::AbsSendTime).zip(stamp.send_time.as_ref().map(|t| &t[..]));
+        let mut descriptor = [0u8; MAX_ELEMENT_LEN];
+        let descriptor = carried
+            .get(Extension::DependencyDescriptor)
+            .and_then(|element| renumbered(element, frame_offset, &mut descriptor));
+        let carried = carried.iter().filter_map(move |(extension, element)| {
+            let element = if extension == Extension::DependencyDescriptor { descriptor? } else { element };
+            Some((ids.get(extension)?, element))
+        });
+        write_header(out, fields, [mid, sequence, send_time].into_iter().flatten().chain(carried))
+    }
+
+    /// The packet that the receiver misses: which encoding's, its number there, and what became of it.
+    pub(crate) fn missed(&self, sequence: u16) -> Option<(u64, u64, Run)> {
+        self.sending?.rtx_payload_type?;
+        self.runs.source_of(sequence)
     }
 
     /// Appends a packet that was sent before, as a retransmission (RFC 4588 section 4).
-    pub(crate) fn write_rtx(&mut self, index: u64, kept: &Kept, out: &mut Vec<u8>) -> Option<Rewritten> {
-        let splice = self.splice.as_ref()?;
-        let original = index.checked_add_signed(splice.index_offset)?;
-        let rtx_index = self.rtx_index;
+    pub(crate) fn write_rtx(
+        &mut self,
+        (out_index, run): (u64, &Run),
+        kept: &Kept,
+        stamp: Stamp,
+        out: &mut Vec<u8>,
+    ) -> Option<Rewritten> {
+        let payload_type = self.sending?.rtx_payload_type?;
+        let index = self.rtx_index;
         self.rtx_index += 1;
         let fields = HeaderFields {
             marker: kept.marker,
-            payload_type: splice.rtx_payload_type?,
-            sequence: rtx_index as u16,
-            timestamp: kept.timestamp.wrapping_add(splice.timestamp_offset),
+            payload_type,
+            sequence: index as u16,
+            timestamp: kept.timestamp.wrapping_add(run.offsets.timestamp),
             ssrc: self.rtx_ssrc,
         };
-        let header_len = write_header(out, &fields, std::iter::empty());
-        out.extend_from_slice(&(original as u16).to_be_bytes());
+        let header_len = self.write_head(&fields, stamp, &kept.carried(), run.offsets.frame, out);
+        out.extend_from_slice(&(out_index as u16).to_be_bytes());
+        let payload = out.len();
         out.extend_from_slice(&kept.payload);
+        let written = out.get_mut(payload..).unwrap_or_default();
+        rewrite_pictures(&run.offsets, kept.picture_id, kept.tl0_pic_idx, written);
         self.retransmitted += 1;
-        Some(Rewritten { ssrc: self.rtx_ssrc, index: rtx_index, header_len })
+        Some(Rewritten { ssrc: self.rtx_ssrc, index, header_len })
     }
 
     /// Appends a sender report with our clocks, from the publisher's (RFC 3550 section 6.4.1). `ntp_shift` moves his NTP time to
@@ -201,11 +398,11 @@ impl Consumer {
         cname: &str,
         out: &mut Vec<u8>,
     ) {
-        let Some(splice) = self.splice.as_ref() else { return };
+        let Some(sending) = self.sending.as_ref() else { return };
         let elapsed = now.saturating_duration_since(clock.at);
         let ntp = clock.ntp.wrapping_add(ntp_shift).wrapping_add(ntp_of(elapsed));
-        let units = elapsed.as_micros() as u64 * u64::from(splice.format.codec.clock_rate_hz()) / 1_000_000;
-        let timestamp = clock.rtp.wrapping_add(units as u32).wrapping_add(splice.timestamp_offset);
+        let units = elapsed.as_micros() as u64 * u64::from(sending.format.codec.clock_rate_hz()) / 1_000_000;
+        let timestamp = clock.rtp.wrapping_add(units as u32).wrapping_add(self.offsets.timestamp);
         write_sender_report(out, self.ssrc, ntp, timestamp, self.packets as u32, self.bytes as u32, &[]);
         write_sdes_cname(out, self.ssrc, cname);
         self.reports_sent.rotate_right(1);
@@ -216,6 +413,7 @@ impl Consumer {
     pub(crate) fn on_report(&mut self, now: Instant, block: &ReportBlock) -> Option<Duration> {
         self.announce = false;
         self.fraction_lost = f32::from(block.fraction_lost) / 256.0;
+        self.redundancy.on_report(now, self.fraction_lost);
         let (_, at) =
             self.reports_sent.iter().flatten().find(|(ntp, _)| *ntp == block.last_sr && block.last_sr != 0)?;
         let held = Duration::from_micros((u64::from(block.delay_since_last_sr) * 1_000_000) >> 16);
@@ -235,8 +433,55 @@ impl Consumer {
             bytes: self.bytes,
             retransmitted: self.retransmitted,
             fraction_lost: self.fraction_lost,
+            layer: self.selector.current().filter(|_| self.kind == MediaKind::Video),
+            switches: self.switches,
         }
     }
+}
+
+/// Appends a payload that repeats `kept`, the newest first, before its own.
+fn write_redundant<'a>(
+    packet: &MediaPacket<'_>,
+    payload_type: u8,
+    kept: impl Iterator<Item = &'a Kept>,
+    out: &mut Vec<u8>,
+) {
+    let mut blocks: [(u16, &[u8]); MAX_REDUNDANCY] = [(0, &[]); MAX_REDUNDANCY];
+    let mut free = MAX_REDUNDANCY;
+    for (place, kept) in (0..MAX_REDUNDANCY).rev().zip(kept) {
+        let Ok(age) = u16::try_from(packet.timestamp.wrapping_sub(kept.timestamp)) else { break };
+        if age > MAX_RED_OFFSET || kept.payload.len() > MAX_RED_BLOCK_LEN {
+            break;
+        }
+        (blocks[place], free) = ((age, kept.payload.as_slice()), place);
+    }
+    write_red(out, payload_type, packet.payload, &blocks[free..]);
+}
+
+/// Adds to the numbers that stand in a payload.
+#[inline]
+fn rewrite_pictures(
+    offsets: &Offsets,
+    picture_id: Option<PictureId>,
+    tl0_pic_idx: Option<Tl0PicIdx>,
+    payload: &mut [u8],
+) {
+    // Neither can fail: the payload is a copy of the one that they were read from.
+    if let Some(id) = picture_id.filter(|_| offsets.picture != 0) {
+        let _ = id.rewrite(payload, id.value.wrapping_add(offsets.picture));
+    }
+    if let Some(index) = tl0_pic_idx.filter(|_| offsets.tl0 != 0) {
+        let _ = index.rewrite(payload, index.value.wrapping_add(offsets.tl0));
+    }
+}
+
+/// A dependency descriptor whose frame number is `offset` higher.
+fn renumbered<'a>(element: &[u8], offset: u16, buffer: &'a mut [u8; MAX_ELEMENT_LEN]) -> Option<&'a [u8]> {
+    let copy = buffer.get_mut(..element.len())?;
+    copy.copy_from_slice(element);
+    let number = element.get(1..3).map(|n| u16::from_be_bytes([n[0], n[1]]))?;
+    rewrite_frame_number(copy, number.wrapping_add(offset)).ok()?;
+    Some(copy)
 }
 
 /// A duration in NTP units of 2^-32 s.

@@ -1,15 +1,25 @@
 //! Forwarding: one producer to many consumers, without transcoding. One algorithm a file; each is told the time.
 
 mod arrivals;
+mod carried;
 mod consumer;
+mod encoding;
+mod frame;
 mod keyframe;
 mod nack;
+mod pictures;
 mod producer;
 mod reception;
+mod redundancy;
 mod ring;
+mod runs;
 mod seen;
+mod selector;
+mod size;
+mod timeline;
 
 pub(crate) use arrivals::Arrivals;
-pub(crate) use consumer::Consumer;
+pub(crate) use carried::Carried;
+pub(crate) use consumer::{Aim, Consumer, Rewritten, Stamp};
 pub(crate) use producer::{Arrived, MediaPacket, Producer, SenderClock};
 pub(crate) use reception::Reception;

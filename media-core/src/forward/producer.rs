@@ -1,16 +1,16 @@
 //! A published track: what comes in once, for all its receivers.
 
-use super::keyframe::KeyframeRequests;
-use super::nack::{Gap, Nacker};
+use super::carried::Carried;
+use super::encoding::Encoding;
+use super::frame::Frame;
 use super::reception::Reception;
-use super::ring::Ring;
-use super::seen::Seen;
-use crate::api::{Limits, MediaKind, ReceiveStats, TrackInfo};
+use super::size::picture_sizes;
+use crate::allocate::{Ladder, LayerMeters, Prefer, Rung, Stacking};
+use crate::api::{EncodingUse, Layer, Limits, MediaKind, PixelSize, ReceiveStats, Source, TrackInfo};
 use crate::keys::{ConsumerKey, PeerKey, RoomKey};
 use crate::negotiate::{CodecEntry, Format};
 use crate::room::Meter;
-use colloquy_codecs::payload::starts_keyframe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A published track.
 #[derive(Debug)]
@@ -19,24 +19,30 @@ pub(crate) struct Producer {
     pub(crate) room: RoomKey,
     pub(crate) info: TrackInfo,
     pub(crate) codecs: Vec<CodecEntry>,
-    pub(crate) ssrc: Option<u32>,
-    pub(crate) rtx_ssrc: Option<u32>,
+    /// One, or those of the simulcast in the order of the description.
+    pub(crate) encodings: Vec<Encoding>,
     /// The codec of the packets that come now.
     pub(crate) format: Option<Format>,
     pub(crate) consumers: Vec<ConsumerKey>,
-    pub(crate) reception: Option<Reception>,
-    pub(crate) keyframes: KeyframeRequests,
-    pub(crate) nacker: Nacker,
-    seen: Seen,
-    pub(crate) ring: Option<Ring>,
-    pub(crate) nacked: u64,
     pub(crate) meter: Meter,
-    /// The last sender report: its NTP and RTP times, and when it came (RFC 3550 section 6.4.1).
-    pub(crate) last_sr: Option<SenderClock>,
-    fir_sequence: u8,
+    /// What can be had of it, and at what cost.
+    pub(crate) ladder: Ladder,
+    ladder_built: Option<Instant>,
+    layers: LayerMeters,
+    stacking: Stacking,
+    has_news: bool,
+    /// Since when nobody watched each encoding.
+    unwatched: Vec<Option<Instant>>,
 }
 
-/// A publisher's two clocks at one moment.
+/// IPv4 and UDP headers, in bytes.
+const UDP_OVERHEAD: usize = 28;
+/// A ladder is built anew at most this often.
+const LADDER_INTERVAL: Duration = Duration::from_millis(90);
+/// An encoding that nobody watched for this long is paused at the publisher: longer than a look elsewhere takes.
+const PAUSE_AFTER: Duration = Duration::from_secs(4);
+
+/// A publisher's two clocks at one moment, by a sender report (RFC 3550 section 6.4.1), and when it came.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SenderClock {
     pub(crate) ntp: u64,
@@ -44,17 +50,32 @@ pub(crate) struct SenderClock {
     pub(crate) at: Instant,
 }
 
+impl SenderClock {
+    /// When a sample of this timestamp was captured, in the publisher's NTP time.
+    pub(crate) fn capture_ntp(&self, timestamp: u32, rate_hz: u32) -> u64 {
+        let units = i64::from(timestamp.wrapping_sub(self.rtp) as i32);
+        self.ntp.wrapping_add(((units << 32) / i64::from(rate_hz.max(1))) as u64)
+    }
+}
+
 /// A packet of a producer, opened and understood.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MediaPacket<'a> {
     pub(crate) now: Instant,
+    /// Which of the track's encodings it is of.
+    pub(crate) encoding: u8,
     pub(crate) index: u64,
     pub(crate) timestamp: u32,
     pub(crate) marker: bool,
     pub(crate) format: Format,
-    pub(crate) starts_keyframe: bool,
-    /// The element of RFC 6464, as it came.
-    pub(crate) audio_level: Option<u8>,
+    pub(crate) frame: Frame,
+    /// It is the first that came of its picture.
+    pub(crate) starts_picture: bool,
+    /// Pictures may have several spatial layers.
+    pub(crate) is_layered: bool,
+    /// The clock of its encoding.
+    pub(crate) clock: Option<SenderClock>,
+    pub(crate) carried: Carried<'a>,
     pub(crate) payload: &'a [u8],
 }
 
@@ -66,7 +87,7 @@ pub(crate) struct Arrived<'a> {
     pub(crate) timestamp: u32,
     pub(crate) marker: bool,
     pub(crate) payload_type: u8,
-    pub(crate) audio_level: Option<u8>,
+    pub(crate) carried: Carried<'a>,
     pub(crate) payload: &'a [u8],
     pub(crate) len_bytes: usize,
     /// It is a retransmission, unwrapped.
@@ -75,92 +96,135 @@ pub(crate) struct Arrived<'a> {
 
 impl Producer {
     /// A track from which nothing came yet.
-    pub(crate) fn new(owner: PeerKey, room: RoomKey, info: TrackInfo, limits: &Limits) -> Self {
+    pub(crate) fn new(owner: PeerKey, room: RoomKey, info: TrackInfo, rids: &[String], limits: &Limits) -> Self {
         let kind = info.kind;
+        let encoding = |rid: &str| Encoding::new(rid, kind, limits);
+        let encodings =
+            if rids.is_empty() { vec![encoding("")] } else { rids.iter().map(|rid| encoding(rid)).collect() };
         Self {
             owner,
             room,
             info,
             codecs: Vec::new(),
-            ssrc: None,
-            rtx_ssrc: None,
+            encodings,
             format: None,
             consumers: Vec::new(),
-            reception: None,
-            keyframes: KeyframeRequests::new(limits.keyframe_interval),
-            nacker: Nacker::default(),
-            seen: Seen::default(),
-            ring: (kind == MediaKind::Video).then(|| Ring::new(limits.rtx_ring_packets)),
-            nacked: 0,
             meter: Meter::default(),
-            last_sr: None,
-            fir_sequence: 0,
+            ladder: Ladder::new(),
+            ladder_built: None,
+            layers: LayerMeters::new(),
+            stacking: Stacking::default(),
+            has_news: false,
+            unwatched: vec![None; rids.len().max(1)],
         }
     }
 
-    /// Takes a packet; `None` when its payload type is not one of the track's, when it came before, or when nobody may have it.
+    /// Takes a packet of one encoding; `None` when its payload type is not one of the track's, when it came before, or when nobody
+    /// may have it.
     #[inline]
-    pub(crate) fn take<'a>(&mut self, packet: &Arrived<'a>) -> Option<MediaPacket<'a>> {
+    pub(crate) fn take<'a>(&mut self, encoding: u8, packet: &Arrived<'a>) -> Option<MediaPacket<'a>> {
         let entry = self.codecs.iter().find(|c| c.payload_type == packet.payload_type)?;
-        let (format, nack) = (entry.format, entry.feedback.nack);
-        if !self.seen.insert(packet.index) {
-            return None;
-        }
-        let reception = self
-            .reception
-            .get_or_insert_with(|| Reception::new(format.codec.clock_rate_hz(), packet.index, packet.now));
-        if packet.repaired {
-            reception.count_repaired(packet.len_bytes);
-        } else {
-            reception.count(packet.now, packet.index, packet.timestamp, packet.len_bytes);
-        }
-        if nack && self.nacker.arrived(packet.now, packet.index) == Gap::TooLarge {
-            self.lost_for_good();
-        }
-        self.format = Some(format);
-        let is_keyframe = starts_keyframe(format.payload(), packet.payload);
-        if is_keyframe && self.info.kind == MediaKind::Video {
-            self.keyframes.arrived();
-        }
+        let stream = self.encodings.get_mut(usize::from(encoding))?;
+        let len_bytes = packet.len_bytes;
+        let packet = stream.take(encoding, packet, entry, self.info.kind)?;
+        self.format = Some(entry.format);
+        self.measure(&packet, len_bytes);
         if self.info.mute.is_muted() {
             return None;
         }
-        if let Some(ring) = &mut self.ring {
-            ring.keep(packet.index, packet.marker, packet.timestamp, packet.payload);
+        self.encodings.get_mut(usize::from(encoding))?.keep(&packet);
+        Some(packet)
+    }
+
+    /// Whether an encoding came to life since this was asked last.
+    #[inline]
+    pub(crate) fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.has_news)
+    }
+
+    /// Counts a packet where it costs.
+    #[inline]
+    fn measure(&mut self, packet: &MediaPacket<'_>, len_bytes: usize) {
+        let (encoding, frame) = (packet.encoding, &packet.frame);
+        self.has_news |= frame.is_keyframe && self.info.kind == MediaKind::Video;
+        let layer = Layer { encoding, spatial: frame.spatial, temporal: frame.temporal };
+        self.layers.add(packet.now, layer, len_bytes + UDP_OVERHEAD);
+        if packet.is_layered && packet.starts_picture && !frame.is_keyframe && frame.spatial == 0 {
+            let stacked = frame.needed.reach_above(0);
+            self.stacking = if stacked { Stacking::Every } else { Stacking::KeyFrames };
         }
-        Some(MediaPacket {
-            now: packet.now,
-            index: packet.index,
-            timestamp: packet.timestamp,
-            marker: packet.marker,
-            format,
-            starts_keyframe: is_keyframe,
-            audio_level: packet.audio_level,
-            payload: packet.payload,
-        })
-    }
-
-    /// Packets will never come: a decoder that needs them wants a key frame.
-    pub(crate) fn lost_for_good(&mut self) {
-        if self.info.kind == MediaKind::Video && !self.consumers.is_empty() {
-            self.keyframes.want();
+        if frame.is_keyframe && self.info.kind == MediaKind::Video {
+            self.note_sizes(packet);
         }
     }
 
-    /// Starts over with another SSRC: the publisher restarted, or replaced his encoder.
-    pub(crate) fn restart(&mut self, ssrc: u32) {
-        self.ssrc = Some(ssrc);
-        self.reception = None;
-        self.nacker = Nacker::default();
-        self.seen = Seen::default();
-        self.ring.iter_mut().for_each(Ring::clear);
-        self.last_sr = None;
+    /// The sizes that a key frame tells.
+    #[cold]
+    fn note_sizes(&mut self, packet: &MediaPacket<'_>) {
+        let encoding = packet.encoding;
+        let structure = self.encodings.get(usize::from(encoding)).and_then(Encoding::structure);
+        for (spatial, size) in picture_sizes(packet, structure).into_iter().enumerate() {
+            if let Some(size) = size {
+                self.layers.set_size(encoding, spatial as u8, size.width, size.height);
+            }
+        }
     }
 
-    /// The full number of a packet that was asked for, by nearness to the newest.
-    pub(crate) fn extend(&self, sequence: u16) -> Option<u64> {
-        let highest = self.reception.as_ref()?.highest();
-        highest.checked_add_signed(i64::from(sequence.wrapping_sub(highest as u16) as i16))
+    /// Brings the ladder up to date.
+    pub(crate) fn refresh_ladder(&mut self, now: Instant) {
+        let is_fresh = |at: Instant| now.saturating_duration_since(at) < LADDER_INTERVAL;
+        if !self.ladder_built.is_some_and(is_fresh) || self.ladder.rungs().is_empty() {
+            let prefer = if self.info.source == Source::Screen { Prefer::Sharpness } else { Prefer::Motion };
+            self.ladder.build(now, &mut self.layers, prefer, self.stacking);
+            self.ladder_built = Some(now);
+        }
+    }
+
+    /// The size of a layer's picture, where it is known.
+    pub(crate) fn size_of(&self, layer: Layer) -> Option<PixelSize> {
+        let same = |rung: &&Rung| (rung.layer.encoding, rung.layer.spatial) == (layer.encoding, layer.spatial);
+        let rung = self.ladder.rungs().iter().find(same)?;
+        (rung.width > 0 && rung.height > 0).then_some(PixelSize { width: rung.width, height: rung.height })
+    }
+
+    /// What a track of audio costs, in bits a second.
+    pub(crate) fn audio_bps(&mut self, now: Instant) -> u64 {
+        self.encodings.first_mut().map_or(0, |e| e.rate.cost_bps(now))
+    }
+
+    /// Somebody is to get this encoding. `true` when its publisher must be told.
+    pub(crate) fn want(&mut self, now: Instant, encoding: u8) -> bool {
+        let Some(stream) = self.encodings.get_mut(usize::from(encoding)) else { return false };
+        let was_wanted = std::mem::replace(&mut stream.is_wanted, true);
+        self.unwatched.get_mut(usize::from(encoding)).into_iter().for_each(|since| *since = None);
+        if !was_wanted {
+            self.layers.resume(now, encoding);
+        }
+        !was_wanted
+    }
+
+    /// Takes note of the encodings in use; `true` when there is one to pause that was not. The smallest goes on: who looks again
+    /// sees something at once.
+    pub(crate) fn pause_unwatched(&mut self, now: Instant, in_use: &[u8]) -> bool {
+        let smallest = self.ladder.rungs().first().map(|rung| rung.layer.encoding);
+        let mut changed = false;
+        for (number, since) in self.unwatched.iter_mut().enumerate() {
+            let Some(stream) = self.encodings.get_mut(number) else { continue };
+            let number = number as u8;
+            if in_use.contains(&number) || smallest.is_none_or(|smallest| smallest == number) {
+                *since = None;
+            } else if now.saturating_duration_since(*since.get_or_insert(now)) >= PAUSE_AFTER && stream.is_wanted {
+                stream.is_wanted = false;
+                self.layers.pause(now, number);
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// Which encodings are of use.
+    pub(crate) fn encodings_in_use(&self) -> Vec<EncodingUse> {
+        self.encodings.iter().map(|e| EncodingUse { rid: e.rid.clone(), wanted: e.is_wanted }).collect()
     }
 
     /// The payload type of the media that this retransmission type carries (RFC 4588 section 8.6).
@@ -168,30 +232,89 @@ impl Producer {
         self.codecs.iter().find(|c| c.rtx_payload_type == Some(rtx_payload_type)).map(|c| c.payload_type)
     }
 
-    /// Appends the request for a key frame that the publisher understands.
-    pub(crate) fn write_keyframe_request(&mut self, out: &mut Vec<u8>, sender_ssrc: u32) {
-        let Some(ssrc) = self.ssrc else { return };
+    /// The payload type of the media in packets of this type, if those repeat others (RFC 2198).
+    pub(crate) fn unwrapped_from_red(&self, payload_type: u8) -> Option<u8> {
+        self.codecs.iter().find(|c| c.red_payload_type == Some(payload_type)).map(|c| c.payload_type)
+    }
+
+    /// Whether a packet of an encoding is among those that are missing, and not too old.
+    pub(crate) fn misses(&self, encoding: u8, index: u64) -> bool {
+        self.encodings.get(usize::from(encoding)).is_some_and(|e| e.misses(index))
+    }
+
+    /// Whether it may come with this payload type.
+    pub(crate) fn takes(&self, payload_type: u8) -> bool {
+        self.codecs.iter().any(|c| c.payload_type == payload_type || c.red_payload_type == Some(payload_type))
+    }
+
+    /// Which encoding has this restriction identifier.
+    pub(crate) fn encoding_of_rid(&self, rid: &[u8]) -> Option<u8> {
+        self.encodings.iter().position(|e| e.rid.as_bytes() == rid).map(|i| i as u8)
+    }
+
+    /// Any SSRC that its publisher sends it with.
+    pub(crate) fn any_ssrc(&self) -> Option<u32> {
+        self.encodings.iter().find_map(|e| e.ssrc)
+    }
+
+    /// Appends the request for a key frame of an encoding that the publisher understands.
+    pub(crate) fn write_keyframe_request(&mut self, encoding: usize, out: &mut Vec<u8>, sender_ssrc: u32) {
         let feedback = self.codecs.iter().find(|c| Some(c.format) == self.format).or(self.codecs.first());
-        match feedback.map(|c| c.feedback) {
-            Some(f) if !f.pli && f.fir => {
-                colloquy_codecs::rtcp::write_fir(out, sender_ssrc, ssrc, self.fir_sequence);
-                self.fir_sequence = self.fir_sequence.wrapping_add(1);
-            }
-            _ => colloquy_codecs::rtcp::write_pli(out, sender_ssrc, ssrc),
+        if let Some(encoding) = self.encodings.get_mut(encoding) {
+            encoding.write_keyframe_request(feedback, out, sender_ssrc);
         }
     }
 
-    pub(crate) fn stats(&self) -> ReceiveStats {
-        let reception = self.reception.as_ref();
+    /// Whether anything needs the fast tick, and when.
+    pub(crate) fn keyframe_deadline(&self, now: Instant) -> Option<Instant> {
+        self.encodings.iter().filter_map(|e| e.keyframes.deadline(now)).min()
+    }
+
+    pub(crate) fn is_repairing(&self) -> bool {
+        self.encodings.iter().any(|e| !e.nacker.is_idle())
+    }
+
+    pub(crate) fn stats(&self, now: Instant) -> ReceiveStats {
+        let receptions = || self.encodings.iter().filter_map(|e| e.reception.as_ref());
         ReceiveStats {
             track: self.info.id,
             codec: self.format.map(|f| f.codec),
-            packets: reception.map_or(0, |r| r.packets),
-            bytes: reception.map_or(0, |r| r.bytes),
-            lost: reception.map_or(0, Reception::lost),
-            jitter_ms: reception.map_or(0.0, Reception::jitter_ms),
-            nacked: self.nacked,
-            keyframe_requests: self.keyframes.count,
+            packets: receptions().map(|r| r.packets).sum(),
+            bytes: receptions().map(|r| r.bytes).sum(),
+            lost: receptions().map(Reception::lost).sum(),
+            jitter_ms: receptions().map(Reception::jitter_ms).fold(0.0, f32::max),
+            nacked: self.encodings.iter().map(|e| e.nacked).sum(),
+            keyframe_requests: self.encodings.iter().map(|e| e.keyframes.count).sum(),
+            encodings: self.encodings.iter().map(|e| e.stats(now)).collect(),
+        }
+    }
+
+    /// Audio or video.
+    pub(crate) fn kind(&self) -> MediaKind {
+        self.info.kind
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A packet of VP8 that starts a key frame.
+    pub(crate) fn sample() -> MediaPacket<'static> {
+        let entry = CodecEntry::read(96, MediaKind::Video, "VP8/90000", "").expect("VP8");
+        MediaPacket {
+            now: Instant::now(),
+            encoding: 0,
+            index: 1,
+            timestamp: 0,
+            marker: false,
+            format: entry.format,
+            frame: Frame::WHOLE,
+            starts_picture: true,
+            is_layered: false,
+            clock: None,
+            carried: Carried::NONE,
+            payload: &[0x10, 0, 0, 0],
         }
     }
 }

@@ -35,6 +35,12 @@ impl Seen {
         true
     }
 
+    /// Whether a packet was noted, or is too old to tell.
+    pub(crate) fn contains(&self, index: u64) -> bool {
+        let Some(highest) = self.highest else { return false };
+        index <= highest && (highest - index >= WINDOW || self.is_set(index))
+    }
+
     fn word(index: u64) -> (usize, u64) {
         ((index % WINDOW / 64) as usize, 1 << (index % 64))
     }

@@ -17,6 +17,7 @@ pub(crate) struct AnswerPlan<'a> {
     pub(crate) password: &'a str,
     pub(crate) fingerprint: &'a str,
     pub(crate) role: DtlsRole,
+    pub(crate) mixed_extensions: bool,
     pub(crate) addresses: &'a [AdvertisedAddress],
     pub(crate) sections: Vec<SectionPlan<'a>>,
 }
@@ -43,9 +44,32 @@ pub(crate) struct PlaceLine {
 }
 
 /// Extensions that we take from publishers.
-const FROM_PUBLISHERS: [Extension; 3] = [Extension::Mid, Extension::AudioLevel, Extension::TransportSequence];
+const FROM_PUBLISHERS: [Extension; 11] = [
+    Extension::Mid,
+    Extension::Rid,
+    Extension::RepairedRid,
+    Extension::AudioLevel,
+    Extension::TransportSequence,
+    Extension::AbsCaptureTime,
+    Extension::PlayoutDelay,
+    Extension::Orientation,
+    Extension::ColorSpace,
+    Extension::LayersAllocation,
+    Extension::DependencyDescriptor,
+];
 /// Extensions that we send to receivers.
-const TO_RECEIVERS: [Extension; 2] = [Extension::Mid, Extension::AudioLevel];
+const TO_RECEIVERS: [Extension; 10] = [
+    Extension::Mid,
+    Extension::AudioLevel,
+    Extension::TransportSequence,
+    Extension::AbsSendTime,
+    Extension::AbsCaptureTime,
+    Extension::PlayoutDelay,
+    Extension::Orientation,
+    Extension::ColorSpace,
+    Extension::LayersAllocation,
+    Extension::DependencyDescriptor,
+];
 
 /// The answer's SDP.
 pub(crate) fn write(plan: &AnswerPlan<'_>) -> String {
@@ -58,6 +82,9 @@ pub(crate) fn write(plan: &AnswerPlan<'_>) -> String {
     line(&mut sdp, format_args!("t=0 0"));
     if !mids.is_empty() {
         line(&mut sdp, format_args!("a=group:BUNDLE {}", mids.join(" ")));
+    }
+    if plan.mixed_extensions {
+        line(&mut sdp, format_args!("a=extmap-allow-mixed"));
     }
     line(&mut sdp, format_args!("a=msid-semantic: WMS *"));
     if plan.ice_lite {
@@ -86,13 +113,15 @@ fn refuse(sdp: &mut String, offered: &OfferedSection) {
 
 fn accept(sdp: &mut String, plan: &AnswerPlan<'_>, section: &SectionPlan<'_>, direction: Direction) {
     let offered = section.offered;
-    let formats: Vec<String> = section
+    let mut formats: Vec<String> = section
         .codecs
         .iter()
-        .flat_map(|c| [Some(c.payload_type), c.rtx_payload_type])
+        .flat_map(|c| [Some(c.payload_type), c.rtx_payload_type, c.red_payload_type])
         .flatten()
         .map(|pt| pt.to_string())
         .collect();
+    // In the order of the offer (RFC 3264 section 6.1): who offers RED before Opus sends it, who does not, does not.
+    formats.sort_by_key(|format| offered.formats.split_ascii_whitespace().position(|pt| pt == format));
     line(sdp, format_args!("m={} 9 {} {}", offered.media, offered.proto, formats.join(" ")));
     line(sdp, format_args!("c=IN IP4 0.0.0.0"));
     transport(sdp, plan);
@@ -110,7 +139,13 @@ fn accept(sdp: &mut String, plan: &AnswerPlan<'_>, section: &SectionPlan<'_>, di
         line(sdp, format_args!("a=rtcp-rsize"));
     }
     for codec in section.codecs {
-        codec_lines(sdp, codec, direction);
+        codec_lines(sdp, codec);
+    }
+    if direction.receives() && !offered.rids.is_empty() {
+        for rid in &offered.rids {
+            line(sdp, format_args!("a=rid:{rid} recv"));
+        }
+        line(sdp, format_args!("a=simulcast:recv {}", offered.rids.join(";")));
     }
     if let Some(place) = section.place.as_ref().filter(|_| direction.sends()) {
         place_lines(sdp, place, offered.kind);
@@ -149,17 +184,18 @@ fn extmaps(sdp: &mut String, ids: ExtensionIds, wanted: &[Extension]) {
     }
 }
 
-fn codec_lines(sdp: &mut String, codec: &CodecEntry, direction: Direction) {
+fn codec_lines(sdp: &mut String, codec: &CodecEntry) {
     let pt = codec.payload_type;
     line(sdp, format_args!("a=rtpmap:{pt} {}", codec.rtpmap));
     if !codec.fmtp.is_empty() {
         line(sdp, format_args!("a=fmtp:{pt} {}", codec.fmtp));
     }
     for feedback in codec.feedback.lines() {
-        // We estimate nobody's downlink by it: only publishers are given transport feedback.
-        if feedback != "transport-cc" || direction.receives() {
-            line(sdp, format_args!("a=rtcp-fb:{pt} {feedback}"));
-        }
+        line(sdp, format_args!("a=rtcp-fb:{pt} {feedback}"));
+    }
+    if let Some(red) = codec.red_payload_type {
+        line(sdp, format_args!("a=rtpmap:{red} red/{}/2", codec.format.codec.clock_rate_hz()));
+        line(sdp, format_args!("a=fmtp:{red} {pt}/{pt}"));
     }
     if let Some(rtx) = codec.rtx_payload_type {
         line(sdp, format_args!("a=rtpmap:{rtx} rtx/{}", codec.format.codec.clock_rate_hz()));

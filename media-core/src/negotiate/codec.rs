@@ -23,6 +23,11 @@ impl Format {
         }
     }
 
+    /// Whether a picture may have several spatial layers in one stream.
+    pub(crate) fn is_layered(self) -> bool {
+        matches!(self.codec, Codec::Vp9 | Codec::Av1)
+    }
+
     fn read(name: &str, clock_rate_hz: u32, fmtp: &str) -> Option<Self> {
         let codec = [Codec::Opus, Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1]
             .into_iter()
@@ -61,6 +66,8 @@ pub(crate) struct Feedback {
     pub(crate) pli: bool,
     pub(crate) fir: bool,
     pub(crate) transport_cc: bool,
+    /// The receiver estimates his downlink himself (draft-alvestrand-rmcat-remb-03).
+    pub(crate) remb: bool,
 }
 
 impl Feedback {
@@ -70,15 +77,23 @@ impl Feedback {
             "nack pli" => self.pli = true,
             "ccm fir" => self.fir = true,
             "transport-cc" => self.transport_cc = true,
+            "goog-remb" => self.remb = true,
             _ => {}
         }
     }
 
     /// What of it is put into an answer.
     pub(crate) fn lines(self) -> impl Iterator<Item = &'static str> {
-        [(self.nack, "nack"), (self.pli, "nack pli"), (self.fir, "ccm fir"), (self.transport_cc, "transport-cc")]
-            .into_iter()
-            .filter_map(|(on, line)| on.then_some(line))
+        [
+            (self.nack, "nack"),
+            (self.pli, "nack pli"),
+            (self.fir, "ccm fir"),
+            (self.transport_cc, "transport-cc"),
+            // A client that is offered both uses transport feedback; one that has it does not need the other.
+            (self.remb && !self.transport_cc, "goog-remb"),
+        ]
+        .into_iter()
+        .filter_map(|(on, line)| on.then_some(line))
     }
 }
 
@@ -87,6 +102,8 @@ impl Feedback {
 pub(crate) struct CodecEntry {
     pub(crate) payload_type: u8,
     pub(crate) rtx_payload_type: Option<u8>,
+    /// Of packets that repeat the ones before them (RFC 2198); of audio only.
+    pub(crate) red_payload_type: Option<u8>,
     pub(crate) format: Format,
     /// `a=rtpmap`, after the payload type.
     pub(crate) rtpmap: String,
@@ -104,6 +121,7 @@ impl CodecEntry {
         Some(Self {
             payload_type,
             rtx_payload_type: None,
+            red_payload_type: None,
             format,
             rtpmap: rtpmap.to_owned(),
             fmtp: fmtp.to_owned(),

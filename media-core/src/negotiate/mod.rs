@@ -6,11 +6,12 @@ mod codec;
 mod extension;
 mod fragment;
 mod offer;
+mod simulcast;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use answer::{AnswerPlan, PlaceLine, SectionPlan, write as write_answer};
 pub(crate) use codec::{CodecEntry, Format, matching};
-pub(crate) use extension::{Extension, ExtensionIds};
+pub(crate) use extension::{Extension, ExtensionIds, ExtensionTable};
 pub(crate) use fragment::{read as read_fragment, write as write_fragment};
 pub(crate) use offer::{BadOffer, Direction, DtlsRole, Fingerprint, OfferedSection, ParsedOffer, SetupRole};

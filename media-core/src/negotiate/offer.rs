@@ -3,6 +3,7 @@
 
 use super::codec::CodecEntry;
 use super::extension::ExtensionIds;
+use super::simulcast;
 use crate::api::{Limits, MediaKind};
 use is::IceCreds;
 use sdp_types::{Attribute, Media, Session};
@@ -16,6 +17,8 @@ pub(crate) struct ParsedOffer {
     /// The client is lite too: then we control (RFC 8445 section 6.1.1).
     pub(crate) ice_lite: bool,
     pub(crate) candidates: Vec<String>,
+    /// Both forms of header extensions may come in one stream (RFC 8285 section 4.1.2).
+    pub(crate) mixed_extensions: bool,
     pub(crate) sections: Vec<OfferedSection>,
 }
 
@@ -35,6 +38,8 @@ pub(crate) struct OfferedSection {
     /// The SSRC of its media, and that of its retransmissions (RFC 5576, RFC 4588).
     pub(crate) ssrc: Option<u32>,
     pub(crate) rtx_ssrc: Option<u32>,
+    /// The simulcast encodings that the client would send (RFC 8853); none without simulcast.
+    pub(crate) rids: Vec<String>,
     pub(crate) reduced_size_rtcp: bool,
 }
 
@@ -158,7 +163,17 @@ impl ParsedOffer {
                 limits.media_sections
             ));
         }
-        let sections: Vec<_> = session.medias.iter().map(OfferedSection::read).collect::<Result<_, _>>()?;
+        let extensions = |media: &Media| media.attributes.iter().filter(|a| a.attribute == "extmap").count();
+        if let Some(most) = session.medias.iter().map(extensions).max().filter(|most| *most > limits.header_extensions)
+        {
+            return bad(format!(
+                "a media section has {most} a=extmap lines; at most {} are taken",
+                limits.header_extensions
+            ));
+        }
+        let mixed_extensions = session.attributes.iter().any(|a| a.attribute == "extmap-allow-mixed");
+        let read = |media| OfferedSection::read(media, mixed_extensions);
+        let sections: Vec<_> = session.medias.iter().map(read).collect::<Result<_, _>>()?;
         check_mids(&session, &sections)?;
         let lines = transport_lines(&session);
         let value = |name| lines.iter().find_map(|a| value_of(a, name));
@@ -195,7 +210,7 @@ impl ParsedOffer {
             .collect();
         let ice = IceCreds { ufrag: ufrag.to_owned(), pass: pass.to_owned() };
         let ice_lite = session.attributes.iter().any(|a| a.attribute == "ice-lite");
-        Ok(Self { ice, fingerprints, setup, ice_lite, candidates, sections })
+        Ok(Self { ice, fingerprints, setup, ice_lite, candidates, mixed_extensions, sections })
     }
 }
 
@@ -238,7 +253,7 @@ fn check_mids(session: &Session, sections: &[OfferedSection]) -> Result<(), BadO
 }
 
 impl OfferedSection {
-    fn read(media: &Media) -> Result<Self, BadOffer> {
+    fn read(media: &Media, mixed_extensions: bool) -> Result<Self, BadOffer> {
         let value = |name| media.attributes.iter().find_map(|a| value_of(a, name));
         let flag = |name: &str| media.attributes.iter().any(|a| a.attribute == name);
         let Some(mid) = value("mid") else {
@@ -263,12 +278,13 @@ impl OfferedSection {
         if kind.is_some() && !flag("rtcp-mux") {
             return bad(format!("a=mid:{mid} has no a=rtcp-mux: RTP and RTCP share one port (RFC 8834)"));
         }
+        let mixed = mixed_extensions || flag("extmap-allow-mixed");
         let mut extensions = ExtensionIds::default();
         for attribute in &media.attributes {
             if let Some((id, uri)) = value_of(attribute, "extmap").and_then(|v| v.split_once(' '))
                 && let Ok(id) = id.split('/').next().unwrap_or_default().parse()
             {
-                extensions.add(id, uri.split(' ').next().unwrap_or_default());
+                extensions.add(id, uri.split(' ').next().unwrap_or_default(), mixed);
             }
         }
         let (ssrc, rtx_ssrc) = ssrcs(media);
@@ -283,6 +299,7 @@ impl OfferedSection {
             extensions,
             ssrc,
             rtx_ssrc,
+            rids: kind.filter(|kind| *kind == MediaKind::Video).map(|_| simulcast::offered(media)).unwrap_or_default(),
             reduced_size_rtcp: flag("rtcp-rsize"),
         })
     }
@@ -309,6 +326,14 @@ fn codecs(media: &Media, kind: MediaKind) -> Vec<CodecEntry> {
                     entry.feedback.add(feedback);
                 }
             }
+            entry.red_payload_type = of("fmtp")
+                .find(|(pt, fmtp)| {
+                    // RFC 2198 section 5: the payload types of its blocks; ours if all of them are this codec.
+                    fmtp.split('/').all(|block| block.trim() == text)
+                        && line("rtpmap", pt).is_some_and(|map| map.to_ascii_lowercase().starts_with("red/48000"))
+                })
+                .and_then(|(pt, _)| pt.parse().ok())
+                .filter(|pt| *pt < 128u8 && kind == MediaKind::Audio);
             entry.rtx_payload_type = of("fmtp")
                 .find(|(pt, fmtp)| {
                     fmtp.split(';').any(|p| p.trim() == format!("apt={text}"))

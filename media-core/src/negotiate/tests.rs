@@ -65,6 +65,7 @@ fn an_answer_repeats_what_was_taken_and_refuses_the_rest() {
         password: "a password of ours, long enough",
         fingerprint: "AA:BB",
         role: DtlsRole::Passive,
+        mixed_extensions: offer.mixed_extensions,
         addresses: &addresses,
         sections,
     });
@@ -75,10 +76,11 @@ fn an_answer_repeats_what_was_taken_and_refuses_the_rest() {
     assert!(sdp.contains("a=ice-lite\r\n") && sdp.contains("a=setup:passive\r\n"));
     assert!(sdp.contains(" udp ") && sdp.contains("tcptype passive"));
     let [audio, video, _, place, _] = &session.medias[..] else { panic!("five sections") };
-    assert_eq!(audio.fmt, "111", "only Opus is taken");
+    assert_eq!(audio.fmt, "111 63", "only Opus is taken, and its repetition");
     assert!(audio.has_attribute("recvonly") && place.has_attribute("sendonly"));
     assert!(video.get_attribute_values("rtcp-fb").flatten().any(|v| v.ends_with("transport-cc")));
-    assert!(!place.get_attribute_values("rtcp-fb").flatten().any(|v| v.ends_with("transport-cc")));
+    assert!(place.get_attribute_values("rtcp-fb").flatten().any(|v| v.ends_with("transport-cc")));
+    assert!(session.attributes.iter().any(|a| a.attribute == "extmap-allow-mixed"));
     assert!(place.get_attribute_values("ssrc-group").flatten().any(|v| v == "FID 11 12"));
 }
 

@@ -46,6 +46,11 @@ impl Meter {
         self.heard.is_some_and(|at| now.saturating_duration_since(at) < STALE)
     }
 
+    /// When he was last loud enough to speak.
+    pub(crate) fn last_loud(&self) -> Option<Instant> {
+        self.loud
+    }
+
     /// Closes a tick; gives the smoothed level, in -dBov, of a person who speaks.
     pub(crate) fn tick(&mut self, now: Instant) -> Option<f32> {
         let level = if self.is_alive(now) { f32::from(self.loudest_dbov) } else { 127.0 };
@@ -87,6 +92,11 @@ impl Speakers {
             self.told = (speakers, self.dominant);
             self.told.clone()
         })
+    }
+
+    /// Who holds the floor.
+    pub(crate) fn dominant(&self) -> Option<PeerId> {
+        self.dominant
     }
 
     /// Forgets a person who left.

@@ -1,6 +1,7 @@
 //! `colloquy room`: the HTTP API of a running server, from a terminal.
 
 mod client;
+mod layers;
 mod table;
 
 use crate::config::Config;
@@ -54,7 +55,7 @@ pub(crate) struct Args {
 enum Action {
     /// Lists the rooms.
     Ls,
-    /// Shows who is in a room, and what he publishes.
+    /// Shows who is in a room, what he publishes in which encodings, and what he is sent.
     Show {
         /// The room.
         room: String,
@@ -118,7 +119,11 @@ pub(crate) fn run(args: &Args, config: &Config) -> Result<Exit> {
             print(args, &rooms, list_rooms)
         }
         Action::Show { room } => {
-            let participants = client.get(&format!("{}/participants", room_path(room)?))?;
+            let path = room_path(room)?;
+            let mut participants = client.get(&format!("{path}/participants"))?;
+            if !args.json {
+                layers::add(&mut participants, &client.get(&format!("{path}/stats"))?);
+            }
             print(args, &participants, list_participants)
         }
         Action::Kick { room, participant } => {
@@ -194,7 +199,8 @@ fn list_rooms(rooms: &[Value]) -> Table {
 }
 
 fn list_participants(participants: &[Value]) -> Table {
-    let mut table = Table::new(["ID", "NAME", "STATE", "MODERATOR", "TRACKS"], "Nobody is in the room.");
+    let mut table =
+        Table::new(["ID", "NAME", "STATE", "MODERATOR", "TRACKS", "IS SENT", "DOWNLINK"], "Nobody is in the room.");
     for one in participants {
         let tracks = one["tracks"].as_array().map(Vec::as_slice).unwrap_or_default();
         let tracks: Vec<String> = tracks.iter().map(describe_track).collect();
@@ -204,6 +210,8 @@ fn list_participants(participants: &[Value]) -> Table {
             text(&one["state"]),
             text(&one["moderator"]),
             tracks.join(", "),
+            text(&one["sent"]),
+            text(&one["downlink"]),
         ]);
     }
     table
@@ -219,7 +227,8 @@ fn list_tracks(tracks: &[Value]) -> Table {
 
 fn describe_track(track: &Value) -> String {
     let muted = if track["muted"] == true { " (muted)" } else { "" };
-    format!("{} {}{muted}", text(&track["id"]), text(&track["source"]))
+    let encodings = track["encodings"].as_str().map(|encodings| format!(" [{encodings}]")).unwrap_or_default();
+    format!("{} {}{encodings}{muted}", text(&track["id"]), text(&track["source"]))
 }
 
 fn text(value: &Value) -> String {

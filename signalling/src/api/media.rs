@@ -3,7 +3,7 @@
 use super::Signalling;
 use crate::authz::{Action, Role, allowed};
 use crate::error::{ErrorCode, Refusal};
-use colloquy_media_core::api::{Answer, Command, Offer, PeerId, Source, Subscriptions, TrackId};
+use colloquy_media_core::api::{Answer, Command, Downlink, Offer, PeerId, Preference, Source, Subscriptions, TrackId};
 
 /// An offer, as it was written.
 pub(crate) struct OfferAsk {
@@ -52,6 +52,26 @@ impl Signalling {
         permit(role, Action::Subscribe)?;
         let track = track.map(track_id).transpose()?;
         self.engine.ask(|reply| Command::Subscribe { peer, mid, track, reply }).await??;
+        Ok(())
+    }
+
+    /// Says how a receiving place is looked at.
+    pub(crate) async fn prefer(
+        &self,
+        peer: PeerId,
+        role: Role,
+        mid: String,
+        preference: Preference,
+    ) -> Result<(), Refusal> {
+        permit(role, Action::Subscribe)?;
+        self.engine.ask(|reply| Command::Prefer { peer, mid, preference, reply }).await??;
+        Ok(())
+    }
+
+    /// Says what a participant wants to receive in all.
+    pub(crate) async fn downlink(&self, peer: PeerId, role: Role, downlink: Downlink) -> Result<(), Refusal> {
+        permit(role, Action::Subscribe)?;
+        self.engine.ask(|reply| Command::SetDownlink { peer, downlink, reply }).await??;
         Ok(())
     }
 }

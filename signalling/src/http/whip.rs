@@ -1,6 +1,6 @@
 //! WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep): a session by one HTTP request each to start, to change and to end it.
 
-use super::origin::{caller, text};
+use super::origin::{caller, origin, text};
 use super::{AppState, Problem};
 use crate::api::{IfMatch, Patched, Started, WatchTarget};
 use crate::config::IceServer;
@@ -45,6 +45,7 @@ pub(super) async fn publish(
         let caller = caller(&state, &headers, from)?;
         let sdp = offer(&headers, body)?;
         let room = RoomName::parse(&room)?;
+        state.may_join(Some(&caller), origin(from, &headers).address)?;
         state.publish(&caller, &room, sdp).await.map_err(negotiation)
     };
     let response = started.await.map_or_else(Problem::into_response, |s| created("whip-sessions", &s));
@@ -111,6 +112,7 @@ async fn watch(
         let caller = caller(&state, &headers, from)?;
         let sdp = offer(&headers, body)?;
         let target = WatchTarget { room: RoomName::parse(&room)?, participant, track };
+        state.may_join(Some(&caller), origin(from, &headers).address)?;
         state.watch(&caller, &target, sdp).await.map_err(negotiation)
     };
     let response = started.await.map_or_else(Problem::into_response, |s| created("whep-sessions", &s));

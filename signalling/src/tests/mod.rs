@@ -5,6 +5,8 @@ mod abuse;
 mod access;
 mod http;
 mod moderate;
+mod quality;
+mod rates;
 mod relay;
 mod resume;
 mod talk;

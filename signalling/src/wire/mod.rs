@@ -1,9 +1,12 @@
 //! The words of the WebSocket protocol (`docs/src/api/websocket.md`), shared with the HTTP API where both say the same.
 
+mod quality;
 mod request;
 mod response;
 mod views;
 
+pub use quality::{DownlinkView, EncodingUseView, EncodingView, LayerView, PauseName, SizeView};
+pub(crate) use quality::{encodings, shown};
 pub use request::SourceName;
 pub(crate) use request::{Hello, OfferMedia, ReceivedFrame, Request};
 pub(crate) use response::{

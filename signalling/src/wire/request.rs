@@ -3,7 +3,7 @@
 
 use super::SDP_BYTES;
 use crate::error::{ErrorCode, Refusal};
-use colloquy_media_core::api::Source;
+use colloquy_media_core::api::{Downlink, PixelSize, Preference, Source};
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
@@ -19,6 +19,14 @@ const CANDIDATE_BYTES: usize = 1_024;
 const UFRAG_BYTES: usize = 256;
 /// Longest free text (`client`, `reason`), in characters.
 const FREE_TEXT_CHARS: usize = 200;
+/// Largest width and height of a place: what the VP8 and H.264 formats can hold, and more than any screen has.
+const SIZE_PX: u64 = 16_384;
+/// Largest weight of a place.
+const WEIGHT: u64 = 8;
+/// Least `max_bps`: below it not even one voice comes through.
+const DOWNLINK_BPS_MIN: u64 = 16_000;
+/// Largest `max_bps`: more than any network card has.
+const DOWNLINK_BPS: u64 = 100_000_000_000;
 /// Longest resume token or id; ours have at most 64 bytes.
 const TOKEN_BYTES: usize = 128;
 /// Longest access token that is looked at further; see [`crate::authn::TOKEN_BYTES`].
@@ -45,6 +53,8 @@ pub(crate) enum Request {
     Offer(OfferMedia),
     Candidate(Candidate),
     Subscribe(SubscribeTo),
+    Prefer(PreferPlace),
+    Downlink(SetDownlink),
     Mute(MuteTrack),
     Kick(Kick),
     Leave,
@@ -102,6 +112,17 @@ request!(Candidate {
     #[serde(default, rename = "ufrag")] _ufrag: Option<Bytes<{ UFRAG_BYTES }>>,
 });
 request!(SubscribeTo { mid: Bytes<{ MID_BYTES }>, #[serde(deserialize_with = "present")] track: Option<Bytes<{ TOKEN_BYTES }>>, });
+request!(PreferPlace {
+    mid: Bytes<{ MID_BYTES }>,
+    #[serde(default)] width: Option<Within<0, SIZE_PX>>,
+    #[serde(default)] height: Option<Within<0, SIZE_PX>>,
+    #[serde(default)] pinned: bool,
+    #[serde(default)] weight: Option<Within<1, WEIGHT>>,
+});
+request!(SetDownlink {
+    #[serde(default)] last_n: Option<u16>,
+    #[serde(default)] max_bps: Option<Within<DOWNLINK_BPS_MIN, DOWNLINK_BPS>>,
+});
 request!(MuteTrack { track: Bytes<{ TOKEN_BYTES }>, muted: bool, });
 request!(Kick { participant: Bytes<{ TOKEN_BYTES }>, #[serde(default)] reason: Option<Text<{ FREE_TEXT_CHARS }>>, });
 request!(Bare {});
@@ -122,6 +143,20 @@ impl<'de, const N: usize> Deserialize<'de> for Bytes<N> {
             return Err(D::Error::custom(format_args!("longer than {N} bytes")));
         }
         Ok(Self(text))
+    }
+}
+
+/// A whole number from `LEAST` to `MOST`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Within<const LEAST: u64, const MOST: u64>(pub(crate) u64);
+
+impl<'de, const LEAST: u64, const MOST: u64> Deserialize<'de> for Within<LEAST, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u64::deserialize(deserializer)?;
+        if !(LEAST..=MOST).contains(&number) {
+            return Err(D::Error::custom(format_args!("not within {LEAST} to {MOST}")));
+        }
+        Ok(Self(number))
     }
 }
 
@@ -244,6 +279,8 @@ fn read_as(kind: &str, text: &str) -> Parsed {
         "offer" => Request::Offer(offer(body(text)?)?),
         "candidate" => Request::Candidate(body(text)?),
         "subscribe" => Request::Subscribe(body(text)?),
+        "prefer" => Request::Prefer(prefer(body(text)?)?),
+        "downlink" => Request::Downlink(body(text)?),
         "mute" => Request::Mute(body(text)?),
         "kick" => Request::Kick(body(text)?),
         "leave" => body::<Bare>(text).map(|_| Request::Leave)?,
@@ -267,6 +304,33 @@ fn malformed(path: &str, error: &serde_json::Error) -> Refusal {
     let what: String = what.chars().take(FREE_TEXT_CHARS).collect();
     Refusal::malformed(if path.is_empty() { what } else { format!("{path}: {what}") })
         .remedy("Correct the request; see the WebSocket API, version 1.")
+}
+
+fn prefer(prefer: PreferPlace) -> Result<PreferPlace, Refusal> {
+    if prefer.width.is_some() != prefer.height.is_some() {
+        return Err(Refusal::malformed("width and height come together or not at all."));
+    }
+    Ok(prefer)
+}
+
+impl PreferPlace {
+    /// As the engine takes it.
+    pub(crate) fn preference(&self) -> Preference {
+        // What does not fit was refused: sizes and weights are small.
+        let px = |n: Within<0, SIZE_PX>| u16::try_from(n.0).unwrap_or(u16::MAX);
+        Preference {
+            size: self.width.zip(self.height).map(|(w, h)| PixelSize { width: px(w), height: px(h) }),
+            pinned: self.pinned,
+            weight: self.weight.map_or(1, |w| u8::try_from(w.0).unwrap_or(u8::MAX)),
+        }
+    }
+}
+
+impl SetDownlink {
+    /// As the engine takes it.
+    pub(crate) fn downlink(&self) -> Downlink {
+        Downlink { last_n: self.last_n, max_bps: self.max_bps.map(|bps| bps.0) }
+    }
 }
 
 fn offer(offer: OfferMedia) -> Result<OfferMedia, Refusal> {
@@ -300,6 +364,10 @@ mod tests {
             r#"{"type":"offer","id":1,"sdp":"v=0","sources":{"0":"screen_audio"},"subscriptions":{"1":"t1"}}"#,
             r#"{"type":"candidate","id":1,"candidate":"","mid":"0","mline_index":0,"ufrag":"x"}"#,
             r#"{"type":"subscribe","id":1,"mid":"0","track":null}"#,
+            r#"{"type":"prefer","id":1,"mid":"3"}"#,
+            r#"{"type":"prefer","id":1,"mid":"3","width":0,"height":16384,"pinned":true,"weight":8}"#,
+            r#"{"type":"downlink","id":1}"#,
+            r#"{"type":"downlink","id":1,"last_n":0,"max_bps":300000}"#,
             r#"{"type":"leave","id":0}"#,
         ] {
             assert!(matches!(ReceivedFrame::read(good), ReceivedFrame::Request { request: Ok(_), .. }), "{good}");
@@ -320,6 +388,14 @@ mod tests {
             (r#"{"type":"offer","id":1,"sdp":"v=0","sources":{"0":"camera","0":"screen"}}"#, "twice"),
             (r#"{"type":"offer","id":1,"sdp":"v=0","sources":{"0":"telescope"}}"#, "sources.0"),
             (r#"{"type":"offer","id":1,"sdp":{}}"#, "sdp"),
+            (r#"{"type":"prefer","id":1}"#, "mid"),
+            (r#"{"type":"prefer","id":1,"mid":"3","width":16385,"height":9}"#, "width"),
+            (r#"{"type":"prefer","id":1,"mid":"3","width":1.5,"height":9}"#, "width"),
+            (r#"{"type":"prefer","id":1,"mid":"3","width":640}"#, "together"),
+            (r#"{"type":"prefer","id":1,"mid":"3","weight":0}"#, "weight"),
+            (r#"{"type":"prefer","id":1,"mid":"3","weight":9}"#, "weight"),
+            (r#"{"type":"downlink","id":1,"last_n":-1}"#, "last_n"),
+            (r#"{"type":"downlink","id":1,"max_bps":0}"#, "max_bps"),
             (r#"{"type":"leave","id":1,"now":true}"#, "now"),
         ] {
             let refusal = refused(bad);
@@ -370,7 +446,7 @@ mod tests {
     proptest::proptest! {
         /// Whatever a client sends is read without a panic, also when it is nearly right.
         #[test]
-        fn nothing_makes_it_panic(text in ".{0,200}", at in 0_usize..90, kind in "(hello|join|offer|candidate|subscribe|mute|kick|leave)") {
+        fn nothing_makes_it_panic(text in ".{0,200}", at in 0_usize..90, kind in "(hello|join|offer|candidate|subscribe|prefer|downlink|mute|kick|leave)") {
             ReceivedFrame::read(&text);
             let good = format!(r#"{{"type":"{kind}","id":7,"sdp":"v=0","sources":{{"0":"camera"}},"mid":"0","track":null,"muted":true}}"#);
             let mut nearly: String = good.chars().take(at).collect();

@@ -1,8 +1,8 @@
 //! What the server says.
 
 use super::{
-    FRAME_BYTES, ParticipantState, ParticipantView, PermissionsView, ReceiveView, SDP_BYTES, SendView, TrackView,
-    TransportName, VERSION,
+    DownlinkView, EncodingUseView, FRAME_BYTES, LayerView, ParticipantState, ParticipantView, PauseName,
+    PermissionsView, ReceiveView, SDP_BYTES, SendView, SizeView, TrackView, TransportName, VERSION,
 };
 use crate::config::IceServer;
 use crate::error::Refusal;
@@ -15,17 +15,62 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum ServerEvent {
-    ParticipantJoined { participant: ParticipantView },
-    ParticipantLeft { participant: String, reason: LeaveReason },
-    ParticipantState { participant: String, state: ParticipantState },
-    TrackPublished { track: TrackView },
-    TrackUnpublished { track: String, participant: String },
-    TrackMuted { track: TrackView },
-    Speakers { speakers: Vec<SpeakerView>, dominant: Option<String> },
-    Transport { state: TransportName },
-    Quality { participant: String, score: u8 },
-    Removed { reason: RemoveReason, message: String },
-    Draining { seconds: u64, message: String },
+    ParticipantJoined {
+        participant: ParticipantView,
+    },
+    ParticipantLeft {
+        participant: String,
+        reason: LeaveReason,
+    },
+    ParticipantState {
+        participant: String,
+        state: ParticipantState,
+    },
+    TrackPublished {
+        track: TrackView,
+    },
+    TrackUnpublished {
+        track: String,
+        participant: String,
+    },
+    TrackMuted {
+        track: TrackView,
+    },
+    Speakers {
+        speakers: Vec<SpeakerView>,
+        dominant: Option<String>,
+    },
+    Transport {
+        state: TransportName,
+    },
+    Quality {
+        participant: String,
+        score: u8,
+    },
+    /// To the one who receives: what a place of his shows. Either `layer` or `paused` is there.
+    Shown {
+        mid: String,
+        track: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        layer: Option<LayerView>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        size: Option<SizeView>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        paused: Option<PauseName>,
+    },
+    /// To the one who publishes: which encodings of his track are of use.
+    Encodings {
+        track: String,
+        encodings: Vec<EncodingUseView>,
+    },
+    Removed {
+        reason: RemoveReason,
+        message: String,
+    },
+    Draining {
+        seconds: u64,
+        message: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -73,6 +118,7 @@ pub(crate) enum ServerResult {
     Ok,
     Stats {
         rtt_ms: Option<f32>,
+        downlink: Option<DownlinkView>,
         receive: Vec<ReceiveView>,
         send: Vec<SendView>,
     },

@@ -1,6 +1,6 @@
 //! Participants, tracks and figures as clients see them.
 
-use super::SourceName;
+use super::{DownlinkView, EncodingView, LayerView, SourceName};
 use colloquy_media_core::api::{
     MediaKind, Mute, PeerStats, Permissions, ReceiveStats, SendStats, TrackInfo, TransportState,
 };
@@ -105,6 +105,8 @@ pub struct ParticipantStats {
     pub rtt_ms: Option<f32>,
     /// The SRTP protection profile, when known.
     pub srtp_profile: Option<&'static str>,
+    /// How much is sent to him, and how much his path carries; null while nothing is known.
+    pub downlink: Option<DownlinkView>,
     /// What the server receives of him.
     pub receive: Vec<ReceiveView>,
     /// What the server sends him.
@@ -130,6 +132,8 @@ pub struct ReceiveView {
     pub nacked: u64,
     /// Key frames asked for.
     pub keyframe_requests: u64,
+    /// Each simulcast encoding, in the order of the description; one for a track without simulcast.
+    pub encodings: Vec<EncodingView>,
 }
 
 /// What the server sends into one receiving place.
@@ -147,6 +151,10 @@ pub struct SendView {
     pub retransmitted: u64,
     /// Loss that the receiver reported last, 0 to 1.
     pub fraction_lost: f32,
+    /// The quality that is sent; null for audio, and while nothing is.
+    pub layer: Option<LayerView>,
+    /// Times that the quality changed.
+    pub switches: u64,
 }
 
 impl From<&TrackInfo> for TrackView {
@@ -194,6 +202,7 @@ impl From<&PeerStats> for ParticipantStats {
             transport: stats.state.into(),
             rtt_ms: stats.rtt_ms,
             srtp_profile: stats.srtp_profile,
+            downlink: stats.downlink.map(DownlinkView::from),
             receive: stats.receive.iter().map(ReceiveView::from).collect(),
             send: stats.send.iter().map(SendView::from).collect(),
         }
@@ -211,6 +220,7 @@ impl From<&ReceiveStats> for ReceiveView {
             jitter_ms: stats.jitter_ms,
             nacked: stats.nacked,
             keyframe_requests: stats.keyframe_requests,
+            encodings: stats.encodings.iter().map(EncodingView::from).collect(),
         }
     }
 }
@@ -224,6 +234,8 @@ impl From<&SendStats> for SendView {
             bytes: stats.bytes,
             retransmitted: stats.retransmitted,
             fraction_lost: stats.fraction_lost,
+            layer: stats.layer.map(LayerView::from),
+            switches: stats.switches,
         }
     }
 }

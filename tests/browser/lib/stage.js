@@ -68,6 +68,11 @@ export class Stage {
     return router;
   }
 
+  /** Something else that ends with the scene. */
+  onClose(close) {
+    this.#closing.push(close);
+  }
+
   /** A server for this scene alone, to be mistreated. */
   async ownServer(settings) {
     const server = await Server.start(this.room, settings);

@@ -3,8 +3,9 @@
  * proxy's error page, must end as one clear error here and not as `undefined` deep in the call.
  * Unknown fields and unknown events are ignored, so that a newer server may add some.
  */
+import type { EncodingUse } from './active.js';
 import type {
-  ErrorFrame, Kind, ParticipantInfo, Request, Result, ServerEvent, Source, SpeakerLevel, TrackInfo,
+  DownlinkStats, ErrorFrame, Kind, ParticipantInfo, PauseCause, Request, Result, ServerEvent, Shown, Source, SpeakerLevel, TrackInfo,
 } from './protocol.js';
 
 /** A frame with an `id` answers a request; one without is an event; `null` is an event that we do not know. */
@@ -60,7 +61,7 @@ function decodeResult(type: string, f: Fields): Result {
       return { type };
     case 'stats':
       return {
-        type, rtt_ms: typeof f['rtt_ms'] === 'number' ? f['rtt_ms'] : null,
+        type, rtt_ms: typeof f['rtt_ms'] === 'number' ? f['rtt_ms'] : null, downlink: f['downlink'] ? downlink(f['downlink']) : null,
         receive: array(f, 'receive', (x) => x), send: array(f, 'send', (x) => x),
       };
     default:
@@ -87,6 +88,10 @@ function decodeEvent(type: string, f: Fields): ServerEvent | null {
       return { type, state: oneOf(f, 'state', ['connecting', 'connected', 'disconnected'], 'connecting') };
     case 'quality':
       return { type, participant: string(f, 'participant'), score: number(f, 'score') };
+    case 'shown':
+      return { type, mid: string(f, 'mid'), track: string(f, 'track'), shown: shown(f) };
+    case 'encodings':
+      return { type, track: string(f, 'track'), encodings: array(f, 'encodings', encodingUse) };
     case 'removed':
       return { type, reason: oneOf(f, 'reason', ['kicked', 'room_closed', 'failed', 'expired'], 'failed'), message: text(f, 'message') };
     case 'draining':
@@ -127,6 +132,31 @@ function track(value: unknown): TrackInfo {
 function speaker(value: unknown): SpeakerLevel {
   const f = asObject(value, 'speaker');
   return { participant: string(f, 'participant'), level: number(f, 'level') };
+}
+
+function shown(f: Fields): Shown {
+  if (f['layer'] === undefined) {
+    return { layer: null, size: null, paused: oneOf<PauseCause>(f, 'paused', ['bandwidth', 'last_n', 'hidden'], 'bandwidth') };
+  }
+  const layer = object(f, 'layer');
+  const size = f['size'] === undefined ? null : object(f, 'size');
+  return {
+    layer: { encoding: number(layer, 'encoding'), spatial: number(layer, 'spatial'), temporal: number(layer, 'temporal') },
+    size: size === null ? null : { width: number(size, 'width'), height: number(size, 'height') }, paused: null,
+  };
+}
+
+function encodingUse(value: unknown): EncodingUse {
+  const f = asObject(value, 'encoding');
+  return { rid: string(f, 'rid'), wanted: bool(f, 'wanted') };
+}
+
+function downlink(value: unknown): DownlinkStats {
+  const f = asObject(value, 'downlink');
+  return {
+    target_bps: number(f, 'target_bps'), sent_bps: number(f, 'sent_bps'), acknowledged_bps: number(f, 'acknowledged_bps'),
+    allocated_bps: number(f, 'allocated_bps'), needed_bps: number(f, 'needed_bps'),
+  };
 }
 
 function iceServer(value: unknown): RTCIceServer {

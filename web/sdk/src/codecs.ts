@@ -1,4 +1,5 @@
 /** Codec preferences: an order by name, applied to the browser's own list of what it can do. */
+import type { VideoCodec } from './profiles.js';
 import type { Kind } from './protocol.js';
 
 export interface CodecPreferences {
@@ -6,6 +7,15 @@ export interface CodecPreferences {
   readonly video?: readonly string[];
   /** Names such as `opus`. */
   readonly audio?: readonly string[];
+}
+
+/** What the short options come to; what is said at length comes first. */
+export function preferencesFrom({ codecs = {}, codec, red = false }: { codecs?: CodecPreferences; codec?: VideoCodec; red?: boolean }): CodecPreferences {
+  return {
+    video: codecs.video ?? (codec === undefined ? [] : [codec]),
+    // The browser then sends each piece of sound twice and more (RFC 2198): little next to video, and much under loss.
+    audio: codecs.audio ?? (red ? ['red', 'opus'] : []),
+  };
 }
 
 /** The same codecs, those named in `order` first; RTX and the like keep their place behind. */

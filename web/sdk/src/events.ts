@@ -1,6 +1,7 @@
+import type { RemoteData } from './channels.js';
 import type { ConnectionState } from './connection.js';
 import type { ColloquyError } from './errors.js';
-import type { Joined, RemovedReason, Source, SpeakerLevel, TrackInfo } from './protocol.js';
+import type { Joined, RemovedReason, Shown, Source, SpeakerLevel, TrackInfo } from './protocol.js';
 import type { Change } from './state.js';
 import type { TransportState } from './ice.js';
 
@@ -25,6 +26,10 @@ export interface RoomEvents extends ChangeEvents {
   trackUnsubscribed: { readonly track: string };
   speakers: { readonly speakers: readonly SpeakerLevel[]; readonly dominant: string | null };
   quality: { readonly participant: string; readonly score: number };
+  /** What a video that we receive (its id) shows now: a layer, or nothing and why. */
+  shown: { readonly track: string; readonly shown: Shown };
+  /** Somebody opened a data channel to us. */
+  data: RemoteData;
   /** One of our devices stopped by itself. */
   deviceEnded: { readonly source: Source };
   /** Anything about our own tracks. */

@@ -10,10 +10,15 @@ export type { LocalTrack } from './local.js';
 export type { CodecPreferences } from './codecs.js';
 export type { CallStats } from './stats.js';
 export { captureBoth, captureCamera, captureMicrophone, captureScreen, listDevices, type Captured } from './capture.js';
+export type { DataOptions, RemoteData } from './channels.js';
+export type { Downlink, ViewPreference } from './preferences.js';
+export type { VideoCodec } from './profiles.js';
+export { watchView, type Size } from './view.js';
 export { LevelMeter } from './level.js';
 export { Playback, canChooseOutput } from './playback.js';
 export { PROTOCOL_VERSION } from './protocol.js';
 export type {
-  Kind, LeaveReason, MuteState, ParticipantInfo, ParticipantState, Permissions, RemovedReason, ServerStats, Source,
+  DownlinkStats, Kind, Layer, LeaveReason, MuteState, ParticipantInfo, ParticipantState, PauseCause, Permissions, RemovedReason, ServerStats,
+  Shown, Source,
   SpeakerLevel, TrackInfo,
 } from './protocol.js';

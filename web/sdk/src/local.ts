@@ -1,6 +1,7 @@
 /** What we publish: capturing, muting, device changes, and doing it all again on a new transport. */
 import { captureCamera, captureMicrophone, captureScreen } from './capture.js';
 import { ColloquyError, isConnectionLoss } from './errors.js';
+import { cameraEncodings, screenEncodings, sizeOf, type VideoCodec } from './profiles.js';
 import type { Request, Source, TrackInfo } from './protocol.js';
 import type { Send, Transport } from './transport.js';
 
@@ -16,10 +17,6 @@ export interface LocalTrack {
   /** A moderator muted it; only a moderator can lift that. */
   readonly mutedByModerator: boolean;
 }
-
-/** Upper limits for the encoder: a grid tile, and a sharp screen. */
-const CAMERA_ENCODING: RTCRtpEncodingParameters = { maxBitrate: 1_500_000 };
-const SCREEN_ENCODING: RTCRtpEncodingParameters = { maxBitrate: 2_500_000, maxFramerate: 30 };
 
 interface Entry {
   source: Source;
@@ -41,7 +38,8 @@ export class LocalMedia {
   readonly #entries = new Map<Source, Entry>();
   #transport: Transport | null = null;
 
-  constructor(private readonly host: LocalHost) {}
+  /** @param codec what pictures are to be sent in, if not what the browser likes best. */
+  constructor(private readonly host: LocalHost, private readonly codec?: VideoCodec) {}
 
   get(source: Source): LocalTrack | null {
     return this.#entries.get(source) ?? null;
@@ -192,7 +190,8 @@ export class LocalMedia {
 
   async #send(entry: Entry, media: MediaStreamTrack): Promise<void> {
     if (this.#transport === null) throw new ColloquyError('client.state', 'Join a room before publishing.');
-    const encodings = entry.source === 'camera' ? [CAMERA_ENCODING] : entry.source === 'screen' ? [SCREEN_ENCODING] : [];
+    const encodings = entry.source === 'camera' ? cameraEncodings(sizeOf(media), this.codec)
+      : entry.source === 'screen' ? screenEncodings(this.codec) : [];
     const { send, done } = this.#transport.publish(entry.source, media, encodings);
     entry.send = send;
     await done;

@@ -1,4 +1,5 @@
 import type { CodecPreferences } from './codecs.js';
+import type { VideoCodec } from './profiles.js';
 import type { Kind } from './protocol.js';
 
 export interface RoomOptions {
@@ -10,6 +11,17 @@ export interface RoomOptions {
   readonly autoSubscribe?: boolean | Kind;
   /** The order in which codecs are offered. */
   readonly codecs?: CodecPreferences;
+  /**
+   * What our pictures are sent in, where browser and server can. VP8 and H.264 go as simulcast, VP9 and AV1 as one encoding with
+   * spatial layers. Default: what the browser likes best.
+   */
+  readonly codec?: VideoCodec;
+  /** Sends sound with redundancy (RED, RFC 2198). Default: as the browser likes. */
+  readonly red?: boolean;
+  /** Takes part in data channels: needed to be reached by those of others before one was opened. Default: no. */
+  readonly data?: boolean;
+  /** More for the peer connection, such as `iceTransportPolicy`. ICE servers given here come beside those of the server. */
+  readonly rtc?: RTCConfiguration;
   /** Free text for the server's log. */
   readonly client?: string;
   /** For how long to try to reconnect before giving up. Default: two minutes. */

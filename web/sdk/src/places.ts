@@ -3,6 +3,7 @@
  * `subscribe`, without an offer; only when no place of the right kind is idle is a new one made.
  */
 import { ColloquyError, isConnectionLoss } from './errors.js';
+import { NO_PREFERENCE, same, type ViewPreference } from './preferences.js';
 import type { Kind, Request } from './protocol.js';
 
 export interface Place {
@@ -12,6 +13,8 @@ export interface Place {
   wanted: string | null;
   /** What the server was last known to send here; `undefined` when a lost socket left it open. */
   pointed: string | null | undefined;
+  /** What the server was last known to be told of how it is looked at; `undefined` when a lost socket left it open. */
+  told: ViewPreference | undefined;
   negotiated: boolean;
   busy: boolean;
 }
@@ -20,7 +23,9 @@ export interface PlacesHost {
   addTransceiver(kind: Kind): RTCRtpTransceiver;
   /** An offer is needed because there is a new place. */
   negotiate(): Promise<void>;
-  request(request: Extract<Request, { type: 'subscribe' }>): Promise<unknown>;
+  request(request: Extract<Request, { type: 'subscribe' | 'prefer' }>): Promise<unknown>;
+  /** How this track is looked at. */
+  preference(track: string): ViewPreference;
   attached(track: string, media: MediaStreamTrack): void;
   detached(track: string): void;
   failed(track: string, error: ColloquyError): void;
@@ -37,6 +42,17 @@ export class Places {
     return place?.transceiver.receiver.track ?? null;
   }
 
+  /** Whether this track is what the place of this mid is for now. */
+  shows(mid: string, track: string): boolean {
+    return this.#places.some((p) => p.wanted === track && p.transceiver.mid === mid);
+  }
+
+  /** The preference of a track changed. */
+  prefer(track: string): void {
+    const place = this.#places.find((p) => p.wanted === track);
+    if (place !== undefined) void this.#reconcile(place);
+  }
+
   has(track: string): boolean {
     return this.#places.some((p) => p.wanted === track);
   }
@@ -50,7 +66,7 @@ export class Places {
       return;
     }
     const transceiver = this.host.addTransceiver(kind);
-    this.#places.push({ transceiver, kind, wanted: track, pointed: null, negotiated: false, busy: false });
+    this.#places.push({ transceiver, kind, wanted: track, pointed: null, told: NO_PREFERENCE, negotiated: false, busy: false });
     this.host.negotiate().catch((error: unknown) => this.#report(track, error));
   }
 
@@ -117,24 +133,55 @@ export class Places {
   async #reconcile(place: Place): Promise<void> {
     if (place.busy || !place.negotiated) return;
     place.busy = true;
-    while (place.wanted !== place.pointed && place.transceiver.mid !== null) {
-      const target = place.wanted;
-      try {
-        await this.host.request({ type: 'subscribe', mid: place.transceiver.mid, track: target });
-        place.pointed = target;
-        this.#settle(place);
-      } catch (error) {
-        if (isConnectionLoss(error)) {
-          place.pointed = undefined;
-          break;
-        }
-        // Refused, mostly because the track ended meanwhile: the place is idle again.
-        if (place.wanted === target) place.wanted = null;
-        place.pointed = null;
-        if (target !== null) this.#report(target, error);
-      }
+    // What is to be said is looked up without a pause between the look and the end: a wish that comes during one would be lost.
+    for (let step = this.#next(place); step !== null; step = this.#next(place)) {
+      if (!(await step())) break;
     }
     place.busy = false;
+  }
+
+  /** The next thing to say about a place; it tells whether the socket holds. `null`: all is said. */
+  #next(place: Place): (() => Promise<boolean>) | null {
+    const { wanted, pointed, told, transceiver: { mid } } = place;
+    if (mid === null) return null;
+    // How it is looked at before what it shows: nothing larger is sent even for a moment, and nothing is held back. Of an
+    // empty place nothing is said: nobody looks at it.
+    const preference = wanted === null ? told : this.host.preference(wanted);
+    if (preference !== undefined && (told === undefined || !same(told, preference))) return () => this.#prefer(place, mid, preference);
+    return wanted === pointed ? null : () => this.#point(place, mid, wanted);
+  }
+
+  async #prefer(place: Place, mid: string, preference: ViewPreference): Promise<boolean> {
+    const { size, pinned, weight } = preference;
+    try {
+      await this.host.request({ type: 'prefer', mid, pinned, weight, ...(size === null ? {} : { width: size.width, height: size.height }) });
+    } catch (error) {
+      if (isConnectionLoss(error)) {
+        place.told = undefined;
+        return false;
+      }
+      // A server that does not take it sends what it likes.
+    }
+    place.told = preference;
+    return true;
+  }
+
+  async #point(place: Place, mid: string, target: string | null): Promise<boolean> {
+    try {
+      await this.host.request({ type: 'subscribe', mid, track: target });
+      place.pointed = target;
+      this.#settle(place);
+    } catch (error) {
+      if (isConnectionLoss(error)) {
+        place.pointed = undefined;
+        return false;
+      }
+      // Refused, mostly because the track ended meanwhile: the place is idle again.
+      if (place.wanted === target) place.wanted = null;
+      place.pointed = null;
+      if (target !== null) this.#report(target, error);
+    }
+    return true;
   }
 
   #settle(place: Place): void {

@@ -3,6 +3,8 @@
  * The words are those of `docs/src/api/websocket.md`; anything that is not there is not here.
  */
 
+import type { EncodingUse } from './active.js';
+
 /** The version of the API that this SDK speaks. */
 export const PROTOCOL_VERSION = 1;
 
@@ -60,6 +62,8 @@ export type Request =
   | { type: 'offer'; sdp: string; sources?: Record<string, Source>; subscriptions?: Record<string, string> }
   | { type: 'candidate'; candidate: string; mid?: string; mline_index?: number; ufrag?: string }
   | { type: 'subscribe'; mid: string; track: string | null }
+  | { type: 'prefer'; mid: string; width?: number; height?: number; pinned?: boolean; weight?: number }
+  | { type: 'downlink'; last_n?: number; max_bps?: number }
   | { type: 'mute'; track: string; muted: boolean }
   | { type: 'kick'; participant: string; reason?: string }
   | { type: 'leave' }
@@ -96,10 +100,38 @@ export interface Ok {
   readonly type: 'ok';
 }
 
+/** How much the server sends us, and how much it believes that our path carries, in bits a second. */
+export interface DownlinkStats {
+  readonly target_bps: number;
+  readonly sent_bps: number;
+  readonly acknowledged_bps: number;
+  readonly allocated_bps: number;
+  /** At which target we would get more; 0 when we have all that we want. */
+  readonly needed_bps: number;
+}
+
+/** Which of a track's qualities; each counts from 0, the smallest. */
+export interface Layer {
+  readonly encoding: number;
+  readonly spatial: number;
+  readonly temporal: number;
+}
+
+export type PauseCause = 'bandwidth' | 'last_n' | 'hidden';
+
+/** What a video that we receive shows: pictures of a layer, or nothing for a reason. */
+export interface Shown {
+  readonly layer: Layer | null;
+  /** Of the pictures, where the server knows. */
+  readonly size: { readonly width: number; readonly height: number } | null;
+  readonly paused: PauseCause | null;
+}
+
 /** The server's own counters for this participant; the entries are for display and differ by server version. */
 export interface ServerStats {
   readonly type: 'stats';
   readonly rtt_ms: number | null;
+  readonly downlink: DownlinkStats | null;
   readonly receive: readonly unknown[];
   readonly send: readonly unknown[];
 }
@@ -112,6 +144,8 @@ export interface ResultOf {
   offer: Answer;
   candidate: Ok;
   subscribe: Ok;
+  prefer: Ok;
+  downlink: Ok;
   mute: Ok;
   kick: Ok;
   leave: Ok;
@@ -137,6 +171,8 @@ export type ServerEvent =
   | { readonly type: 'speakers'; readonly speakers: readonly SpeakerLevel[]; readonly dominant: string | null }
   | { readonly type: 'transport'; readonly state: ServerTransportState }
   | { readonly type: 'quality'; readonly participant: string; readonly score: number }
+  | { readonly type: 'shown'; readonly mid: string; readonly track: string; readonly shown: Shown }
+  | { readonly type: 'encodings'; readonly track: string; readonly encodings: readonly EncodingUse[] }
   | { readonly type: 'removed'; readonly reason: RemovedReason; readonly message: string }
   | { readonly type: 'draining'; readonly seconds: number; readonly message: string };
 

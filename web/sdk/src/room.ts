@@ -1,11 +1,15 @@
 /** The public face of the SDK: one room, its people, what we send and what we receive. */
+import type { DataOptions } from './channels.js';
+import { preferencesFrom } from './codecs.js';
 import { Connection, type ConnectionState } from './connection.js';
 import { Emitter } from './emitter.js';
+import { ColloquyError, isConnectionLoss } from './errors.js';
 import type { RoomEvents } from './events.js';
 import { LocalMedia, type LocalTrack } from './local.js';
 import { watchNetwork } from './network.js';
 import type { RoomOptions } from './options.js';
-import type { Joined, LeaveReason, ParticipantInfo, Permissions, ServerEvent, ServerStats, Source, SpeakerLevel, TrackInfo } from './protocol.js';
+import { change, NO_PREFERENCE, same, type Downlink, type ViewPreference } from './preferences.js';
+import type { Joined, LeaveReason, ParticipantInfo, Permissions, ServerEvent, ServerStats, Shown, Source, SpeakerLevel, TrackInfo } from './protocol.js';
 import { diff, findTrack, reduce, stateOf, withTrack, type RoomState } from './state.js';
 import { StatsReader, type CallStats } from './stats.js';
 import type { TransportState } from './ice.js';
@@ -32,6 +36,9 @@ export class Room extends Emitter<RoomEvents> {
   readonly #wishes: Wishes;
   readonly #stats = new StatsReader();
   readonly #scores = new Map<string, number>();
+  readonly #preferences = new Map<string, ViewPreference>();
+  readonly #shown = new Map<string, Shown>();
+  #downlink: Downlink | null = null;
   #transport: Transport | null = null;
   #people: RoomState = new Map();
   #me: Joined | null = null;
@@ -51,7 +58,7 @@ export class Room extends Emitter<RoomEvents> {
       request: (request) => this.#connection.request(request),
       changed: () => this.emit('localChanged', undefined),
       ended: (source) => this.#deviceEnded(source),
-    });
+    }, options.codec);
     this.#connection.on('state', (state) => {
       if (state === 'reconnecting') this.#transport?.pause();
       this.emit('state', state);
@@ -156,6 +163,34 @@ export class Room extends Emitter<RoomEvents> {
   /** The media of a subscribed track; `null` until the server sends it. */
   media(track: string): MediaStreamTrack | null { return this.#transport?.places.media(track) ?? null; }
 
+  /** Says how a track is looked at; what is left out stays as it was. The server sends what fits best. */
+  prefer(track: string, wish: Partial<ViewPreference>): void {
+    const before = this.#preferences.get(track) ?? NO_PREFERENCE;
+    const after = change(before, wish);
+    if (same(before, after)) return;
+    this.#preferences.set(track, after);
+    this.#transport?.places.prefer(track);
+  }
+
+  /** Says what we want to receive in all; what is left out is without limit. Holds for as long as this room is. */
+  setDownlink(downlink: Downlink): void {
+    this.#downlink = downlink;
+    this.#tellDownlink();
+  }
+
+  /** What a video that we receive shows; `null` until the server has told. */
+  shown(track: string): Shown | null { return this.#shown.get(track) ?? null; }
+
+  /**
+   * Opens a data channel to everybody in the room, or to some. It ends with our connection: when `state` was `closed` or a rebuilt
+   * transport took its place, open another.
+   * @throws ColloquyError outside of a room
+   */
+  openData(label: string, options: DataOptions = {}): RTCDataChannel {
+    if (this.#transport === null) throw new ColloquyError('client.state', 'Join a room before opening a data channel.');
+    return this.#transport.openData(label, options);
+  }
+
   /** Network quality of a participant, 0 (unusable) to 5 (perfect); `null` while unknown. */
   quality(participant: string): number | null { return this.#scores.get(participant) ?? null; }
 
@@ -172,6 +207,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#newTransport();
     this.#setPeople(stateOf(snapshot.participants));
     this.#subscribeAll();
+    this.#tellDownlink();
     this.emit('joined', snapshot);
   }
 
@@ -182,13 +218,17 @@ export class Room extends Emitter<RoomEvents> {
     this.#setPeople(stateOf(snapshot.participants));
     if (resumed) this.#local.resync(this.#people.get(snapshot.participant)?.tracks ?? []);
     this.#subscribeAll();
+    this.#tellDownlink();
     this.emit('restored', { resumed });
   }
 
   #newTransport(): void {
     this.#closeTransport();
     const transport: Transport = new Transport(
-      { iceServers: this.#connection.welcome?.ice_servers ?? [], codecs: this.options.codecs ?? {} },
+      {
+        iceServers: this.#connection.welcome?.ice_servers ?? [], rtc: this.options.rtc ?? {},
+        codecs: preferencesFrom(this.options), codec: this.options.codec, data: this.options.data ?? false,
+      },
       {
         request: (request) => this.#connection.request(request),
         published: (send, id) => this.#published(send, id),
@@ -196,7 +236,12 @@ export class Room extends Emitter<RoomEvents> {
           const track = findTrack(this.#people, id);
           if (track !== undefined) this.emit('trackSubscribed', { track, media });
         },
-        detached: (track) => this.emit('trackUnsubscribed', { track }),
+        detached: (track) => {
+          this.#shown.delete(track);
+          this.emit('trackUnsubscribed', { track });
+        },
+        preference: (track) => this.#preferences.get(track) ?? NO_PREFERENCE,
+        data: (data) => this.emit('data', data),
         failed: (_track, error) => this.emit('error', error),
         state: (state) => this.#setTransportState(state),
         broken: () => this.#rebuild(transport),
@@ -217,6 +262,7 @@ export class Room extends Emitter<RoomEvents> {
     const old = this.#transport;
     if (old === null) return;
     this.#transport = null;
+    this.#shown.clear();
     for (const track of this.#remoteTracks()) {
       if (old.places.media(track.id) !== null) this.emit('trackUnsubscribed', { track: track.id });
     }
@@ -242,6 +288,13 @@ export class Room extends Emitter<RoomEvents> {
         return this.emit('speakers', { speakers: event.speakers, dominant: event.dominant });
       case 'quality':
         return this.#score(event.participant, event.score);
+      case 'shown':
+        // A place that was pointed elsewhere meanwhile has nothing to do with this track any more.
+        if (this.#transport?.places.shows(event.mid, event.track) !== true) return;
+        this.#shown.set(event.track, event.shown);
+        return this.emit('shown', { track: event.track, shown: event.shown });
+      case 'encodings':
+        return this.#transport?.setEncodings(event.track, event.encodings);
       case 'removed':
         this.#teardown();
         this.#connection.forgetRoom();
@@ -266,6 +319,7 @@ export class Room extends Emitter<RoomEvents> {
       if (change.type === 'trackUnpublished') {
         this.#transport?.places.forget(change.track.id);
         this.#wishes.forget(change.track.id);
+        this.#preferences.delete(change.track.id);
       } else if (change.type === 'trackMuted' && change.track.participant === this.participantId) {
         this.#local.sync(change.track);
       } else if (change.type === 'participantLeft') {
@@ -283,6 +337,16 @@ export class Room extends Emitter<RoomEvents> {
   #score(participant: string, score: number): void {
     this.#scores.set(participant, score);
     this.emit('quality', { participant, score });
+  }
+
+  #tellDownlink(): void {
+    if (this.#downlink === null || this.state !== 'joined') return;
+    const { lastN, maxBps } = this.#downlink;
+    const request = { type: 'downlink', ...(lastN === undefined ? {} : { last_n: lastN }), ...(maxBps === undefined ? {} : { max_bps: maxBps }) } as const;
+    this.#connection.request(request).catch((error: unknown) => {
+      // A lost socket: said again when we are back.
+      if (error instanceof ColloquyError && !isConnectionLoss(error)) this.emit('error', error);
+    });
   }
 
   #remoteTracks(): TrackInfo[] {
@@ -321,6 +385,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#speakers = [];
     this.#dominant = null;
     this.#scores.clear();
+    this.#preferences.clear();
     this.#me = null;
     this.emit('changed', undefined);
   }

@@ -1,12 +1,19 @@
 /** One RTCPeerConnection: sends and places, offers one after another, candidates, restarts. Knows tracks, not people. */
+import { ActiveEncodings, type EncodingUse } from './active.js';
+import { openChannel, remoteData, reserveData, type DataOptions, type RemoteData } from './channels.js';
 import { preferCodecs, type CodecPreferences } from './codecs.js';
 import { ColloquyError, isConnectionLoss } from './errors.js';
+import { extensionsFor, offerExtensions } from './extensions.js';
 import { IceGuard } from './ice.js';
 import type { TransportState } from './ice.js';
 import { NegotiationQueue } from './negotiation.js';
 import { Places } from './places.js';
+import type { ViewPreference } from './preferences.js';
+import type { Encoding, VideoCodec } from './profiles.js';
 import type { Kind, Request, RequestType, ResultOf, Source } from './protocol.js';
 
+/** Encodings that were told of tracks whose answer has not come yet: ours are four. */
+const EARLY_ENCODINGS = 8;
 
 export interface TransportHost {
   request<T extends RequestType>(request: Extract<Request, { type: T }>): Promise<ResultOf[T]>;
@@ -15,6 +22,10 @@ export interface TransportHost {
   attached(track: string, media: MediaStreamTrack): void;
   detached(track: string): void;
   failed(track: string, error: ColloquyError): void;
+  /** How this track is looked at. */
+  preference(track: string): ViewPreference;
+  /** Somebody opened a data channel to us. */
+  data(data: RemoteData): void;
   state(state: TransportState): void;
   /** Nothing short of a new transport helps. */
   broken(): void;
@@ -23,12 +34,20 @@ export interface TransportHost {
 export interface TransportOptions {
   readonly iceServers: readonly RTCIceServer[];
   readonly codecs: CodecPreferences;
+  readonly codec: VideoCodec | undefined;
+  readonly rtc: RTCConfiguration;
+  readonly data: boolean;
 }
 
-/** A sendonly transceiver. After an unpublish it is idle, and the next publish of the same kind takes it again. */
+/**
+ * A sendonly transceiver. After an unpublish it is idle, and the next publish of the same source takes it again: cameras and screens
+ * differ in their encodings, which cannot be changed.
+ */
 export interface Send {
   readonly transceiver: RTCRtpTransceiver;
   readonly kind: Kind;
+  readonly madeFor: Source;
+  readonly active: ActiveEncodings;
   source: Source | null;
   track: string | null;
 }
@@ -43,38 +62,54 @@ export class Transport {
   readonly #guard: IceGuard;
   #unanswered: Offer | null = null;
   #candidates: RTCIceCandidate[] = [];
+  readonly #early = new Map<string, readonly EncodingUse[]>();
+  #reserved: (() => void) | null = null;
   #closed = false;
 
   constructor(private readonly options: TransportOptions, private readonly host: TransportHost) {
     this.pc = new RTCPeerConnection({
-      bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require', iceServers: [...options.iceServers],
+      bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require', ...options.rtc,
+      iceServers: [...options.iceServers, ...(options.rtc.iceServers ?? [])],
     });
     this.places = new Places({
-      addTransceiver: (kind) => this.pc.addTransceiver(kind, { direction: 'recvonly' }),
+      addTransceiver: (kind) => {
+        const transceiver = this.pc.addTransceiver(kind, { direction: 'recvonly' });
+        offerExtensions(transceiver, extensionsFor(kind, 'receive'));
+        return transceiver;
+      },
       negotiate: () => this.#queue.request(),
       request: (request) => host.request(request),
       attached: host.attached,
       detached: host.detached,
       failed: host.failed,
+      preference: host.preference,
     });
     this.#guard = new IceGuard(this.pc, { restart: () => this.restartIce(), state: host.state, broken: host.broken });
     this.pc.onicecandidate = (event) => this.#candidate(event.candidate);
+    this.pc.ondatachannel = ({ channel }) => {
+      const data = remoteData(channel);
+      if (data === null) channel.close();
+      else host.data(data);
+    };
+    if (options.data) this.#reserved = reserveData(this.pc);
   }
 
   /** Sends `media` as `source`; the promise is that of the answered offer. */
-  publish(source: Source, media: MediaStreamTrack, encodings: RTCRtpEncodingParameters[]): { send: Send; done: Promise<void> } {
+  publish(source: Source, media: MediaStreamTrack, encodings: Encoding[]): { send: Send; done: Promise<void> } {
     const kind: Kind = media.kind === 'audio' ? 'audio' : 'video';
-    const send = this.#idleSend(kind) ?? this.#newSend(kind, media, encodings);
+    const send = this.#idleSend(source) ?? this.#newSend(source, kind, media, encodings);
     send.source = source;
     send.transceiver.direction = 'sendonly';
     void send.transceiver.sender.replaceTrack(media);
     preferCodecs(send.transceiver, kind, this.options.codecs);
+    offerExtensions(send.transceiver, extensionsFor(kind, 'send', this.options.codec));
     return { send, done: this.#queue.request() };
   }
 
   unpublish(send: Send): Promise<void> {
     send.source = null;
     send.track = null;
+    send.active.reset();
     void send.transceiver.sender.replaceTrack(null);
     if (send.transceiver.mid === null) {
       // Never offered: gone without a word.
@@ -84,6 +119,20 @@ export class Transport {
     }
     send.transceiver.direction = 'inactive';
     return this.#queue.request();
+  }
+
+  /** Which encodings of a track of ours are of use. */
+  setEncodings(track: string, uses: readonly EncodingUse[]): void {
+    const send = this.#sends.find((one) => one.track === track);
+    if (send !== undefined) send.active.set(uses);
+    else if (this.#early.size < EARLY_ENCODINGS) this.#early.set(track, uses);
+  }
+
+  /** Opens a data channel; the first one takes an offer. */
+  openData(label: string, options: DataOptions): RTCDataChannel {
+    const channel = openChannel(this.pc, label, options);
+    if (this.pc.sctp === null) this.#queue.request().catch(() => undefined);
+    return channel;
   }
 
   restartIce(): void {
@@ -118,16 +167,17 @@ export class Transport {
     this.#guard.close();
     this.#queue.close();
     this.pc.onicecandidate = null;
+    this.pc.ondatachannel = null;
     this.pc.close();
   }
 
-  #idleSend(kind: Kind): Send | undefined {
-    return this.#sends.find((s) => s.kind === kind && s.source === null);
+  #idleSend(source: Source): Send | undefined {
+    return this.#sends.find((s) => s.madeFor === source && s.source === null);
   }
 
-  #newSend(kind: Kind, media: MediaStreamTrack, sendEncodings: RTCRtpEncodingParameters[]): Send {
-    const transceiver = this.pc.addTransceiver(media, { direction: 'sendonly', sendEncodings });
-    const send: Send = { transceiver, kind, source: null, track: null };
+  #newSend(source: Source, kind: Kind, media: MediaStreamTrack, encodings: Encoding[]): Send {
+    const transceiver = addSend(this.pc, media, encodings);
+    const send: Send = { transceiver, kind, madeFor: source, active: new ActiveEncodings(transceiver.sender), source: null, track: null };
     this.#sends.push(send);
     return send;
   }
@@ -139,6 +189,9 @@ export class Transport {
 
   async #offer(): Promise<Offer> {
     await this.pc.setLocalDescription(await this.pc.createOffer());
+    // From here on the description has the section for data.
+    this.#reserved?.();
+    this.#reserved = null;
     const sources: Record<string, Source> = {};
     for (const { transceiver, source } of this.#sends) {
       if (source !== null && transceiver.mid !== null) sources[transceiver.mid] = source;
@@ -175,6 +228,9 @@ export class Transport {
     const id = send.transceiver.mid === null ? undefined : tracks[send.transceiver.mid];
     if (id === undefined || send.source === null || send.track === id) return;
     send.track = id;
+    const uses = this.#early.get(id);
+    if (uses !== undefined) send.active.set(uses);
+    this.#early.delete(id);
     this.host.published(send, id);
   }
 
@@ -212,5 +268,15 @@ export class Transport {
       }).catch(() => undefined);
       // A refused candidate costs one path; the server's own candidates give others.
     }
+  }
+}
+
+/** Engines refuse a whole transceiver for one word that they do not take in `scalabilityMode`: then it goes without. */
+function addSend(pc: RTCPeerConnection, media: MediaStreamTrack, encodings: Encoding[]): RTCRtpTransceiver {
+  try {
+    return pc.addTransceiver(media, { direction: 'sendonly', sendEncodings: encodings });
+  } catch {
+    const plain = encodings.map(({ scalabilityMode: _mode, ...rest }) => rest);
+    return pc.addTransceiver(media, { direction: 'sendonly', sendEncodings: plain });
   }
 }

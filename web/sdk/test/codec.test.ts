@@ -35,7 +35,22 @@ describe('frames of the server', () => {
     expect(decode({ type: 'participant_left', participant: 'p1', reason: 'abducted' })).toMatchObject({ event: { reason: 'left' } });
   });
 
+  it('tell of layers and of encodings', () => {
+    const layer = { encoding: 1, spatial: 0, temporal: 2 };
+    expect(decode({ type: 'shown', mid: '3', track: 't1', layer, size: { width: 640, height: 360 } }))
+      .toMatchObject({ event: { mid: '3', track: 't1', shown: { layer, size: { width: 640, height: 360 }, paused: null } } });
+    expect(decode({ type: 'shown', mid: '3', track: 't1', paused: 'last_n' })).toMatchObject({ event: { shown: { layer: null, size: null, paused: 'last_n' } } });
+    expect(decode({ type: 'shown', mid: '3', track: 't1', paused: 'boredom' })).toMatchObject({ event: { shown: { paused: 'bandwidth' } } });
+    expect(decode({ type: 'encodings', track: 't1', encodings: [{ rid: 'q', wanted: true }] }))
+      .toMatchObject({ event: { track: 't1', encodings: [{ rid: 'q', wanted: true }] } });
+    const downlink = { target_bps: 1, sent_bps: 2, acknowledged_bps: 3, allocated_bps: 4, needed_bps: 5 };
+    expect(decode({ type: 'stats', id: 1, rtt_ms: null, downlink: { ...downlink, queued_bytes: 6 }, receive: [], send: [] })).toMatchObject({ result: { downlink } });
+    expect(decode({ type: 'stats', id: 1, rtt_ms: null, receive: [], send: [] })).toMatchObject({ result: { downlink: null } });
+  });
+
   it.each([
+    ['an encoding without rid', '{"type":"encodings","track":"t","encodings":[{"wanted":true}]}'],
+    ['a layer that is none', '{"type":"shown","mid":"1","track":"t","layer":{"encoding":1}}'],
     ['no JSON', '<html>'], ['no object', '[]'], ['no type', '{}'], ['null', 'null'],
     ['a result nobody knows', '{"type":"pudding","id":1}'],
     ['a track without mute', '{"type":"track_published","track":{"id":"t","participant":"p","kind":"audio","source":"microphone","muted":false}}'],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ColloquyError } from '../src/errors.js';
 import { Places, type PlacesHost } from '../src/places.js';
+import { change, NO_PREFERENCE, type ViewPreference } from '../src/preferences.js';
 import type { Kind, Request } from '../src/protocol.js';
 
 /** A peer connection of three lines, and a server that says yes until told otherwise. */
@@ -8,6 +9,7 @@ function stage() {
   const made: { mid: string | null; currentDirection: string | null; stopped: boolean; receiver: { track: { kind: Kind } } }[] = [];
   const said: string[] = [];
   const told: string[] = [];
+  const preferences = new Map<string, ViewPreference>();
   let refuse: ColloquyError | null = null;
   const host: PlacesHost = {
     addTransceiver(kind) {
@@ -16,10 +18,11 @@ function stage() {
       return transceiver as unknown as RTCRtpTransceiver;
     },
     negotiate: () => Promise.resolve(),
-    request({ mid, track }: Extract<Request, { type: 'subscribe' }>) {
-      said.push(`${mid}=${track}`);
+    request(request: Extract<Request, { type: 'subscribe' | 'prefer' }>) {
+      said.push(request.type === 'subscribe' ? `${request.mid}=${request.track}` : `${request.mid}~${request.width ?? '*'}x${request.height ?? '*'}${request.pinned ? ' pinned' : ''}`);
       return refuse === null ? Promise.resolve() : Promise.reject(refuse);
     },
+    preference: (track) => preferences.get(track) ?? NO_PREFERENCE,
     attached: (track) => told.push(`+${track}`),
     detached: (track) => told.push(`-${track}`),
     failed: (track, error) => told.push(`!${track} ${error.code}`),
@@ -31,7 +34,11 @@ function stage() {
     places.answered(subscriptions);
   };
   const settle = (): Promise<void> => new Promise((resolve) => { setTimeout(resolve); });
-  return { places, made, said, told, answer, settle, refuse: (error: ColloquyError | null) => { refuse = error; } };
+  const look = (track: string, wish: Partial<ViewPreference>): void => {
+    preferences.set(track, change(preferences.get(track) ?? NO_PREFERENCE, wish));
+    places.prefer(track);
+  };
+  return { look, places, made, said, told, answer, settle, refuse: (error: ColloquyError | null) => { refuse = error; } };
 }
 
 describe('places', () => {
@@ -104,5 +111,54 @@ describe('places', () => {
     expect(places.refused()).toEqual(['t1']);
     expect(made[0]?.stopped).toBe(true);
     expect(places.has('t1')).toBe(false);
+  });
+
+  it('say how they are looked at, and say it once', async () => {
+    const { places, said, answer, settle, look } = stage();
+    places.want('t1', 'video');
+    look('t1', { size: { width: 640, height: 360 } });
+    expect(said).toEqual([]);
+    answer();
+    await settle();
+    look('t1', { size: { width: 640, height: 355 } });
+    look('t1', { pinned: true });
+    look('t2', { size: { width: 1, height: 1 } });
+    await settle();
+    expect(said).toEqual(['0~640x368', '0~640x368 pinned']);
+  });
+
+  it('that are used again are told of the new track before it comes', async () => {
+    const { places, said, answer, settle, look } = stage();
+    places.want('t1', 'video');
+    look('t1', { size: { width: 0, height: 0 } });
+    answer();
+    await settle();
+    places.forget('t1');
+    places.want('t2', 'video');
+    await settle();
+    expect(said).toEqual(['0~0x0', '0~*x*', '0=t2']);
+  });
+
+  it('say the last of many sizes, and say it again after a lost socket', async () => {
+    const { places, said, answer, settle, look, refuse } = stage();
+    places.want('t1', 'video');
+    answer();
+    for (const width of [160, 320, 480, 640]) look('t1', { size: { width, height: 16 } });
+    await settle();
+    expect(said).toEqual(['0~160x16', '0~640x16']);
+    refuse(new ColloquyError('client.connection_lost', ''));
+    look('t1', { size: { width: 800, height: 16 } });
+    await settle();
+    refuse(null);
+    places.resume();
+    await settle();
+    expect(said.slice(2)).toEqual(['0~800x16', '0~800x16']);
+  });
+
+  it('know whether a word about a place is still about the track', () => {
+    const { places, answer } = stage();
+    places.want('t1', 'video');
+    answer();
+    expect([places.shows('0', 't1'), places.shows('1', 't1'), places.shows('0', 't2')]).toEqual([true, false, false]);
   });
 });

@@ -23,6 +23,12 @@ impl House {
                 let event = ServerEvent::Quality { participant: peer.to_string(), score: *score };
                 self.announce(*room, None, &event, Weight::Lossy, fx);
             }
+            Event::Shown { room, peer, mid, track, shown } => {
+                self.shown(*room, *peer, (mid.as_str(), *track, *shown), fx);
+            }
+            Event::Encodings { room, peer, track, encodings } => {
+                self.encodings(*room, *peer, (*track, encodings.as_slice()), fx);
+            }
             Event::Closed { room, peer, cause } => self.closed(*room, *peer, *cause, fx),
         }
     }

@@ -71,6 +71,7 @@ impl House {
             link: admission.link,
             expires_unix_s: admission.expires_unix_s,
             tracks: BTreeMap::new(),
+            places: BTreeMap::new(),
         };
         self.participants.insert(id, participant);
         Ok((id, room_id))
@@ -123,6 +124,7 @@ impl House {
         }
         self.change(peer, fx, |p| p.link = Link::Socket { socket, resume: next });
         let joined = self.joined(peer).ok_or_else(unknown)?;
+        self.retell_quality(peer, fx);
         Ok(Resumed { peer, joined })
     }
 

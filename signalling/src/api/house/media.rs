@@ -89,7 +89,7 @@ impl House {
     pub(crate) fn negotiated(&mut self, peer: PeerId, published: &[TrackInfo]) {
         if let Some(participant) = self.participants.get_mut(&peer) {
             for info in published {
-                participant.tracks.entry(info.id).or_insert_with(|| Track { info: info.clone(), announced: false });
+                participant.tracks.entry(info.id).or_insert_with(|| Track::new(info));
             }
         }
     }
@@ -103,7 +103,7 @@ impl House {
 
     pub(super) fn published(&mut self, room: RoomId, info: &TrackInfo, fx: &mut Effects) {
         let Some(participant) = self.participants.get_mut(&info.peer).filter(|p| p.room == room) else { return };
-        let track = participant.tracks.entry(info.id).or_insert_with(|| Track { info: info.clone(), announced: false });
+        let track = participant.tracks.entry(info.id).or_insert_with(|| Track::new(info));
         // Of one who is not in yet, the others hear with his coming.
         if !std::mem::replace(&mut track.announced, true) && participant.present {
             let event = ServerEvent::TrackPublished { track: TrackView::from(&track.info) };
@@ -112,6 +112,7 @@ impl House {
     }
 
     pub(super) fn unpublished(&mut self, room: RoomId, peer: PeerId, track: TrackId, fx: &mut Effects) {
+        self.forget_shown(room, track);
         let Some(participant) = self.participants.get_mut(&peer).filter(|p| p.room == room) else { return };
         if participant.tracks.remove(&track).is_some_and(|track| track.announced) {
             let event = ServerEvent::TrackUnpublished { track: track.to_string(), participant: peer.to_string() };

@@ -5,6 +5,7 @@ mod events;
 mod join;
 mod leave;
 mod media;
+mod quality;
 mod rooms;
 mod views;
 
@@ -18,7 +19,9 @@ use crate::error::{ErrorCode, Refusal};
 use crate::names::{DisplayName, RoomName};
 use crate::session::{CloseCode, Secret, SocketId, Weight};
 use crate::wire::{ParticipantState, ServerEvent, encode};
-use colloquy_media_core::api::{Command, PeerId, Permissions, RoomId, TrackId, TrackInfo, TransportState};
+use colloquy_media_core::api::{
+    Command, EncodingUse, PeerId, Permissions, RoomId, Shown, TrackId, TrackInfo, TransportState,
+};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,6 +51,8 @@ pub(crate) enum Counted {
     Lost,
     /// The engine ended a session.
     Failed,
+    /// A receiver is shown something else.
+    Shown(Shown),
 }
 
 /// All rooms.
@@ -94,6 +99,8 @@ pub(crate) struct Participant {
     pub(crate) link: Link,
     expires_unix_s: Option<u64>,
     tracks: BTreeMap<TrackId, Track>,
+    /// What his receiving places show, by mid.
+    places: BTreeMap<String, (TrackId, Shown)>,
 }
 
 /// How a participant is connected to the signalling.
@@ -111,6 +118,14 @@ struct Track {
     info: TrackInfo,
     /// The engine has said that it can be subscribed to, and so has everyone been told.
     announced: bool,
+    /// Which of its encodings are of use; empty until the engine says so.
+    encodings: Vec<EncodingUse>,
+}
+
+impl Track {
+    fn new(info: &TrackInfo) -> Self {
+        Self { info: info.clone(), announced: false, encodings: Vec::new() }
+    }
 }
 
 impl House {

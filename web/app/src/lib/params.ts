@@ -1,14 +1,28 @@
 /** What the page's address asks for. */
-import { sameOriginUrl } from '@colloquy/sdk';
+import { sameOriginUrl, type RoomOptions, type VideoCodec } from '@colloquy/sdk';
 import { isRoom, roomFrom } from './rooms.js';
 
-export interface Params {
+/** What a call is made with. */
+export interface Wanted {
+  readonly token: string | null;
+  readonly server: string;
+  /** `?codec=`: what our pictures are sent in. */
+  readonly codec: VideoCodec | null;
+  /** `?relay=1`: media goes through TURN only. */
+  readonly relayOnly: boolean;
+  /** `?red=1`: sound is sent with redundancy. */
+  readonly red: boolean;
+  /** `?data=1`: takes part in data channels, for whoever opens some by `window.colloquy.room`. */
+  readonly data: boolean;
+}
+
+export interface Params extends Wanted {
   readonly room: string | null;
   readonly name: string | null;
   readonly autojoin: boolean;
-  readonly token: string | null;
-  readonly server: string;
 }
+
+const CODECS: readonly VideoCodec[] = ['vp8', 'h264', 'vp9', 'av1'];
 
 export function readParams(location: Location): Params {
   const query = new URLSearchParams(location.search);
@@ -19,6 +33,18 @@ export function readParams(location: Location): Params {
     autojoin: query.get('autojoin') === '1',
     token: query.get('token'),
     server: query.get('server') ?? sameOriginUrl(location),
+    codec: CODECS.find((codec) => codec === query.get('codec')) ?? null,
+    relayOnly: query.get('relay') === '1',
+    red: query.get('red') === '1',
+    data: query.get('data') === '1',
+  };
+}
+
+/** The same for the SDK. */
+export function roomOptions({ server, token, codec, relayOnly, red, data }: Wanted): RoomOptions {
+  return {
+    url: server, red, data,
+    ...(token === null ? {} : { token }), ...(codec === null ? {} : { codec }), ...(relayOnly ? { rtc: { iceTransportPolicy: 'relay' } } : {}),
   };
 }
 

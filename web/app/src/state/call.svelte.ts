@@ -1,6 +1,7 @@
 /** The call as the page shows it: the SDK's room, made reactive. */
-import { Playback, Room, type CallStats, type ColloquyError, type ConnectionState, type LocalTrack, type ParticipantInfo, type Source, type TrackInfo, type TransportState } from '@colloquy/sdk';
+import { Playback, Room, type CallStats, type ColloquyError, type ConnectionState, type LocalTrack, type ParticipantInfo, type ServerStats, type Shown, type Source, type TrackInfo, type TransportState } from '@colloquy/sdk';
 import { t } from '../i18n/index.js';
+import { roomOptions, type Wanted } from '../lib/params.js';
 import { announce } from './announce.js';
 import { notices } from './notices.svelte.js';
 import { prefs } from './prefs.svelte.js';
@@ -36,12 +37,15 @@ export class Call {
   drainingAt = $state<number | null>(null);
   stats = $state.raw<CallStats | null>(null);
   pinned = $state<string | null>(null);
+  /** What the server shows us of each video, and the largest that it ever did. */
+  shown = $state.raw<ReadonlyMap<string, Shown>>(new Map());
+  readonly #largest = new Map<string, number>();
   busy = $state.raw<ReadonlySet<Source>>(new Set());
   ended = $state.raw<EndInfo | null>(null);
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(readonly roomName: string, readonly userName: string, server: string, token: string | null) {
-    this.room = new Room({ url: server, client: 'colloquy-page/0.1', autoSubscribe: 'audio', ...(token === null ? {} : { token }) });
+  constructor(readonly roomName: string, readonly userName: string, wanted: Wanted) {
+    this.room = new Room({ client: 'colloquy-page/0.1', autoSubscribe: 'audio', ...roomOptions(wanted) });
     this.wishes = new VideoWishes(this.room);
     window.colloquy = { room: this.room };
     this.#listen();
@@ -64,6 +68,7 @@ export class Call {
   async join(microphone: MediaStreamTrack | null, camera: MediaStreamTrack | null): Promise<void> {
     await this.room.join(this.roomName, this.userName);
     if (prefs.speakerId !== '') void this.playback.setOutput(prefs.speakerId);
+    this.limitFaces();
     this.#timer = setInterval(() => void this.#measure(), STATS_MS);
     if (!this.room.permissions.publish) {
       microphone?.stop();
@@ -109,6 +114,22 @@ export class Call {
 
   kick(id: string): void {
     this.#background(this.room.kick(id));
+  }
+
+  /** Asks for as many faces as the person chose. */
+  limitFaces(): void {
+    this.room.setDownlink(prefs.lastN > 0 ? { lastN: prefs.lastN } : {});
+  }
+
+  /** Whether a video comes smaller than it did before and than `height` pixels could show. */
+  isLow(track: string, height: number): boolean {
+    const lines = this.shown.get(track)?.size?.height;
+    return lines !== undefined && lines < (this.#largest.get(track) ?? 0) && lines * 1.5 < height;
+  }
+
+  /** What the server has counted; `null` when it does not say. */
+  serverStats(): Promise<ServerStats | null> {
+    return this.room.serverStats().catch(() => null);
   }
 
   async leave(end: End = 'left'): Promise<void> {
@@ -161,7 +182,15 @@ export class Call {
       const media = new Map(this.media);
       media.delete(track);
       this.media = media;
+      const shown = new Map(this.shown);
+      shown.delete(track);
+      this.shown = shown;
     });
+    room.on('shown', ({ track, shown }) => {
+      this.#largest.set(track, Math.max(this.#largest.get(track) ?? 0, shown.size?.height ?? 0));
+      this.shown = new Map(this.shown).set(track, shown);
+    });
+    room.on('trackUnpublished', ({ track }) => { this.#largest.delete(track.id); });
     room.on('speakers', ({ speakers, dominant }) => {
       this.speaking = new Set(speakers.map((s) => s.participant));
       this.dominant = dominant;

@@ -9,10 +9,12 @@ interface Stored {
   microphoneId: string;
   cameraId: string;
   speakerId: string;
+  /** Faces at most, those who spoke last; 0 for all. */
+  lastN: number;
 }
 
 const KEY = 'colloquy.prefs';
-const DEFAULTS: Stored = { name: '', theme: 'auto', mirror: true, microphoneId: '', cameraId: '', speakerId: '' };
+const DEFAULTS: Stored = { name: '', theme: 'auto', mirror: true, microphoneId: '', cameraId: '', speakerId: '', lastN: 0 };
 
 function load(): Stored {
   try {

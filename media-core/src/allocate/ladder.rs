@@ -1,0 +1,238 @@
+//! From the rates of a source's layers to the ladder of what can be had of it.
+
+use super::measure::RateMeter;
+use super::rung::{Prefer, Rung};
+use crate::api::Layer;
+use std::time::{Duration, Instant};
+
+/// Simulcast encodings that are told apart: browsers send three. More count as the last.
+pub(crate) const ENCODINGS_MAX: usize = 4;
+/// Spatial layers that are told apart in one encoding: browsers send three. More count as the last.
+pub(crate) const SPATIAL_MAX: usize = 4;
+/// Temporal layers that are told apart in one spatial layer: browsers send three. More count as the last.
+pub(crate) const TEMPORAL_MAX: usize = 4;
+/// A picture of which nothing came for this long is muted or paused at the publisher.
+const SILENT_MOTION: Duration = Duration::from_millis(1_500);
+/// The same of a screen: one that rests is sent once a second or less.
+const SILENT_SHARP: Duration = Duration::from_secs(5);
+/// A temporal layer of a picture that is sent is gone after this long: at one frame a second its turn comes every 4 s.
+const SILENT_TEMPORAL: Duration = Duration::from_secs(10);
+
+/// What a spatial layer above another needs of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Stacking {
+    /// All of its frames (L3T3): layers are paid for together.
+    #[default]
+    Every,
+    /// Its key frames only (L3T3_KEY), or nothing (S3T3): each layer is paid for alone.
+    KeyFrames,
+}
+
+/// One picture: a spatial layer of an encoding.
+#[derive(Debug, Clone)]
+struct Picture {
+    meters: [RateMeter; TEMPORAL_MAX],
+    width: u16,
+    height: u16,
+    /// What each temporal layer cost when we had the publisher stop it.
+    paused_bps: Option<[u64; TEMPORAL_MAX]>,
+    /// When we let it start again: it is given time to.
+    resumed: Option<Instant>,
+}
+
+impl Picture {
+    const NEW: Self = Self {
+        meters: [const { RateMeter::new() }; TEMPORAL_MAX],
+        width: 0,
+        height: 0,
+        paused_bps: None,
+        resumed: None,
+    };
+
+    fn last(&self) -> Option<Instant> {
+        self.meters.iter().filter_map(RateMeter::last).max()
+    }
+
+    /// Temporal layers with what each adds, bits/s; none when it is not to be had.
+    fn costs(&mut self, now: Instant, silent: Duration) -> ([u64; TEMPORAL_MAX], usize) {
+        let within = |at: Option<Instant>, time| at.is_some_and(|at| now.saturating_duration_since(at) <= time);
+        let last = self.last();
+        if let Some(costs) = self.paused_bps {
+            let stopped = self.resumed.is_none();
+            let starting = within(self.resumed, silent) && last < self.resumed;
+            if stopped || starting {
+                return (costs, costs.iter().rposition(|bps| *bps > 0).map_or(0, |at| at + 1));
+            }
+            self.paused_bps = None;
+        }
+        if !within(last, silent) {
+            return ([0; TEMPORAL_MAX], 0);
+        }
+        let mut costs = [0; TEMPORAL_MAX];
+        let mut count = 0;
+        for (temporal, meter) in self.meters.iter_mut().enumerate() {
+            if within(meter.last(), SILENT_TEMPORAL) {
+                costs[temporal] = meter.cost_bps(now);
+                count = temporal + 1;
+            }
+        }
+        (costs, count)
+    }
+}
+
+/// The rates of all layers of one source.
+#[derive(Debug, Default)]
+pub(crate) struct LayerMeters {
+    /// By encoding, then spatial layer; grows to [`ENCODINGS_MAX`] times [`SPATIAL_MAX`] at most.
+    encodings: Vec<Vec<Picture>>,
+}
+
+impl LayerMeters {
+    /// Of a source that has sent nothing.
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Counts a packet of a layer. Allocates for the first packet of a picture only.
+    #[inline]
+    pub(crate) fn add(&mut self, now: Instant, layer: Layer, bytes: usize) {
+        let temporal = usize::from(layer.temporal).min(TEMPORAL_MAX - 1);
+        self.picture(layer.encoding, layer.spatial).meters[temporal].add(now, bytes);
+    }
+
+    /// Notes the size of a picture, from a key frame or from what the publisher says.
+    pub(crate) fn set_size(&mut self, encoding: u8, spatial: u8, width: u16, height: u16) {
+        let picture = self.picture(encoding, spatial);
+        (picture.width, picture.height) = (width, height);
+    }
+
+    /// The publisher is told to stop an encoding that nobody watches: it can still be had, at what it cost.
+    pub(crate) fn pause(&mut self, now: Instant, encoding: u8) {
+        for picture in self.encoding(encoding) {
+            let (costs, count) = picture.costs(now, SILENT_SHARP);
+            if count > 0 {
+                picture.paused_bps = Some(costs);
+            }
+            picture.resumed = None;
+        }
+    }
+
+    /// The publisher is told to start an encoding again.
+    pub(crate) fn resume(&mut self, now: Instant, encoding: u8) {
+        for picture in self.encoding(encoding).iter_mut().filter(|p| p.paused_bps.is_some()) {
+            picture.resumed.get_or_insert(now);
+        }
+    }
+
+    fn encoding(&mut self, encoding: u8) -> &mut [Picture] {
+        self.encodings.get_mut(usize::from(encoding).min(ENCODINGS_MAX - 1)).map_or(&mut [], Vec::as_mut_slice)
+    }
+
+    #[inline]
+    fn picture(&mut self, encoding: u8, spatial: u8) -> &mut Picture {
+        let encoding = usize::from(encoding).min(ENCODINGS_MAX - 1);
+        let spatial = usize::from(spatial).min(SPATIAL_MAX - 1);
+        if self.encodings.len() <= encoding {
+            self.encodings.resize_with(encoding + 1, Vec::new);
+        }
+        let pictures = &mut self.encodings[encoding];
+        if pictures.len() <= spatial {
+            pictures.resize(spatial + 1, Picture::NEW);
+        }
+        &mut pictures[spatial]
+    }
+}
+
+/// What can be had of one source, from the worst to the best. The same for all of its viewers.
+#[derive(Debug, Default)]
+pub(crate) struct Ladder {
+    rungs: Vec<Rung>,
+    steps: Vec<Step>,
+}
+
+/// A picture on its way into the ladder.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    encoding: u8,
+    spatial: u8,
+    width: u16,
+    height: u16,
+    costs: [u64; TEMPORAL_MAX],
+    count: usize,
+}
+
+impl Ladder {
+    /// With no rung.
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Its rungs.
+    pub(crate) fn rungs(&self) -> &[Rung] {
+        &self.rungs
+    }
+
+    /// Builds it anew from what was measured.
+    ///
+    /// Pictures go by size where all sizes are known, else by number, encodings before spatial layers. For motion the smallest
+    /// comes with every frame rate and the larger ones with at least half of the frames: nobody trades a fluid face for a larger
+    /// slide show. For sharpness all but the largest come with the lowest frame rate alone: frames are given up before pixels.
+    /// Costs never fall on the way up, so that a rung does not come and go with the noise of its neighbour.
+    pub(crate) fn build(&mut self, now: Instant, meters: &mut LayerMeters, prefer: Prefer, stacking: Stacking) {
+        self.collect(now, meters, prefer, stacking);
+        self.rungs.clear();
+        let last = self.steps.len().saturating_sub(1);
+        let mut floor_bps = 0;
+        for (number, step) in self.steps.iter().enumerate() {
+            let mut sum_bps = 0_u64;
+            for temporal in 0..step.count {
+                sum_bps = sum_bps.saturating_add(step.costs[temporal]);
+                let halvings = (step.count - 1 - temporal) as u8;
+                let taken = match prefer {
+                    Prefer::Motion => number == 0 || halvings <= 1,
+                    Prefer::Sharpness => number == last || temporal == 0,
+                };
+                if !taken {
+                    continue;
+                }
+                floor_bps = sum_bps.max(floor_bps);
+                self.rungs.push(Rung {
+                    layer: Layer { encoding: step.encoding, spatial: step.spatial, temporal: temporal as u8 },
+                    bps: floor_bps,
+                    width: step.width,
+                    height: step.height,
+                    halvings,
+                });
+            }
+        }
+    }
+
+    /// The pictures that can be had, in order.
+    fn collect(&mut self, now: Instant, meters: &mut LayerMeters, prefer: Prefer, stacking: Stacking) {
+        let silent = match prefer {
+            Prefer::Motion => SILENT_MOTION,
+            Prefer::Sharpness => SILENT_SHARP,
+        };
+        self.steps.clear();
+        for (encoding, pictures) in meters.encodings.iter_mut().enumerate() {
+            let mut below = [0_u64; TEMPORAL_MAX];
+            for (spatial, picture) in pictures.iter_mut().enumerate() {
+                let (mut costs, count) = picture.costs(now, silent);
+                if count == 0 {
+                    continue;
+                }
+                if stacking == Stacking::Every {
+                    for (cost, below) in costs.iter_mut().zip(&mut below) {
+                        *cost = cost.saturating_add(*below);
+                        *below = *cost;
+                    }
+                }
+                let (encoding, spatial) = (encoding as u8, spatial as u8);
+                self.steps.push(Step { encoding, spatial, width: picture.width, height: picture.height, costs, count });
+            }
+        }
+        if self.steps.iter().all(|s| s.width > 0 && s.height > 0) {
+            self.steps.sort_by_key(|s| u32::from(s.width) * u32::from(s.height));
+        }
+    }
+}

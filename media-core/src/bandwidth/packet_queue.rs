@@ -1,0 +1,128 @@
+//! Sealed datagrams that wait for their turn, in buffers that are used again.
+
+use super::probe::ProbeId;
+use std::collections::VecDeque;
+
+/// Bytes held at most, whatever the rate: 5 Mb/s for 400 ms is half of it. At the limit the newest is refused.
+pub(super) const MAX_BYTES: usize = 512 * 1024;
+/// Empty buffers kept for use again; more are freed.
+const MAX_SPARE: usize = 64;
+
+/// How soon a packet must leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// At once, whatever waits: audio. It is charged to the budget, and never waits.
+    Immediate,
+    /// Before all that waits: a retransmission, which the receiver's jitter buffer waits for.
+    Soon,
+    /// In its turn: video.
+    InTurn,
+}
+
+/// A datagram whose turn has come.
+#[derive(Debug)]
+pub(crate) struct Queued<'a> {
+    /// As it goes on the wire.
+    pub(crate) bytes: &'a [u8],
+    /// Its transport-wide number.
+    pub(crate) sequence: u64,
+    /// With IP and UDP headers.
+    pub(crate) wire_bytes: usize,
+    /// The cluster it belongs to now.
+    pub(crate) probe: Option<ProbeId>,
+}
+
+#[derive(Debug)]
+struct Held {
+    buffer: Vec<u8>,
+    sequence: u64,
+    wire_bytes: usize,
+}
+
+/// Two lines, one before the other.
+#[derive(Debug, Default)]
+pub(super) struct PacketQueue {
+    soon: VecDeque<Held>,
+    in_turn: VecDeque<Held>,
+    bytes: usize,
+    spare: Vec<Vec<u8>>,
+    leaving: Vec<u8>,
+}
+
+impl PacketQueue {
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn packets(&self) -> usize {
+        self.soon.len() + self.in_turn.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.soon.is_empty() && self.in_turn.is_empty()
+    }
+
+    /// Whether a packet of this urgency would be the next to leave.
+    pub(super) fn is_first(&self, urgency: Urgency) -> bool {
+        match urgency {
+            Urgency::Immediate => true,
+            Urgency::Soon => self.soon.is_empty(),
+            Urgency::InTurn => self.is_empty(),
+        }
+    }
+
+    /// Has `write` append a datagram to an empty buffer, and keeps it; `None`, and nothing kept, where it gives up.
+    pub(super) fn push<T>(
+        &mut self,
+        urgency: Urgency,
+        sequence: u64,
+        wire_bytes: usize,
+        write: impl FnOnce(&mut Vec<u8>) -> Option<T>,
+    ) -> Option<T> {
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        buffer.clear();
+        let Some(written) = write(&mut buffer) else {
+            self.put_back(buffer);
+            return None;
+        };
+        self.bytes += wire_bytes;
+        let held = Held { buffer, sequence, wire_bytes };
+        match urgency {
+            Urgency::Immediate | Urgency::Soon => self.soon.push_back(held),
+            Urgency::InTurn => self.in_turn.push_back(held),
+        }
+        Some(written)
+    }
+
+    /// The size of the next to leave.
+    pub(super) fn next_wire_bytes(&self) -> Option<usize> {
+        self.soon.front().or(self.in_turn.front()).map(|held| held.wire_bytes)
+    }
+
+    /// The next to leave.
+    pub(super) fn pop(&mut self, probe: Option<ProbeId>) -> Option<Queued<'_>> {
+        let held = self.soon.pop_front().or_else(|| self.in_turn.pop_front())?;
+        self.bytes = self.bytes.saturating_sub(held.wire_bytes);
+        let before = std::mem::replace(&mut self.leaving, held.buffer);
+        self.put_back(before);
+        Some(Queued { bytes: &self.leaving, sequence: held.sequence, wire_bytes: held.wire_bytes, probe })
+    }
+
+    /// Drops the newest of the last line until what is held fits; how many were dropped.
+    pub(super) fn shorten(&mut self, max_bytes: usize) -> u64 {
+        let mut dropped = 0;
+        while self.bytes > max_bytes {
+            let Some(held) = self.in_turn.pop_back().or_else(|| self.soon.pop_back()) else { break };
+            self.bytes = self.bytes.saturating_sub(held.wire_bytes);
+            self.put_back(held.buffer);
+            dropped += 1;
+        }
+        dropped
+    }
+
+    fn put_back(&mut self, buffer: Vec<u8>) {
+        if self.spare.len() < MAX_SPARE && buffer.capacity() > 0 {
+            self.spare.push(buffer);
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! What each receiver is to get: his places, what their sources offer, and what his path carries.
+
+use super::Engine;
+use super::outflow::Departure;
+use crate::allocate::{Candidate, Class, Plan, Prefer, Wish, last_n};
+use crate::api::{DownlinkStats, Event, Layer, MediaKind, PauseCause, PixelSize, Shown, Source, TransportState};
+use crate::bandwidth::Urgency;
+use crate::forward::{Aim, Consumer, Producer};
+use crate::keys::{ConsumerKey, PeerKey, ProducerKey};
+use crate::wire::Outbox;
+use std::time::{Duration, Instant};
+
+/// How often a receiver's bandwidth is shared anew while nothing happens.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// After packets had to be dropped, it is shared anew this soon.
+const OVERFLOW_PAUSE: Duration = Duration::from_millis(5);
+/// Datagrams of filler in one go.
+const MAX_FILLER: usize = 16;
+/// Payload of the filler that only asks whether the receiver reports.
+const GREETING_BYTES: usize = 200;
+/// What is asked of a source of which nothing was measured yet: all of its first encoding.
+const EVERYTHING: Layer = Layer { encoding: 0, spatial: 7, temporal: 7 };
+
+/// What one place could be given, gathered for the plan.
+struct Looked {
+    place: ConsumerKey,
+    producer: ProducerKey,
+    class: Class,
+    prefer: Prefer,
+    in_view: bool,
+}
+
+impl Engine {
+    /// Decides anew what a participant gets, at the next occasion.
+    pub(super) fn look_again(&mut self, now: Instant, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.timers.allocate_at = Some(now);
+            self.arm(key);
+        }
+    }
+
+    /// Decides what a participant gets.
+    pub(super) fn allocate(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
+        let looked = self.places_of(now, key);
+        for look in &looked {
+            self.refresh_ladder(now, look.producer);
+        }
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        if looked.is_empty() || peer.transport.as_ref().is_none_or(|t| t.state() != TransportState::Connected) {
+            peer.timers.allocate_at = None;
+            return;
+        }
+        peer.timers.allocate_at = Some(now + INTERVAL);
+        let target = peer.outflow.target_bps().min(peer.downlink.max_bps.unwrap_or(u64::MAX));
+        let audio = self.audio_bps(now, key);
+        let plan = self.plan(now, key, &looked, target, audio);
+        for (look, given) in looked.iter().zip(&plan.allocations) {
+            let layer = if look.in_view { given.layer } else { None };
+            self.give(now, key, look, layer, given.bps, given.short_of);
+        }
+        self.greet(now, key, out);
+        self.pace(now, key, out);
+    }
+
+    /// A participant's places for video that are pointed at something.
+    fn places_of(&mut self, now: Instant, key: PeerKey) -> Vec<Looked> {
+        let Some(peer) = self.peers.get(key) else { return Vec::new() };
+        let dominant = self.rooms.get(peer.room).and_then(|r| r.speakers.dominant());
+        let (mut looked, mut candidates) = (Vec::new(), Vec::new());
+        for (place, consumer) in peer.consumers().filter_map(|c| Some((c, self.consumers.get(c)?))) {
+            let Some((producer_key, track)) = consumer.source.filter(|_| consumer.kind == MediaKind::Video) else {
+                continue;
+            };
+            let Some(producer) = self.producers.get(producer_key) else { continue };
+            let is_screen = producer.info.source == Source::Screen;
+            let is_dominant = dominant == Some(producer.info.peer);
+            let class = match () {
+                () if consumer.preference.pinned => Class::Pinned,
+                () if is_screen => Class::Screen,
+                () if is_dominant => Class::Speaker,
+                () => Class::Face,
+            };
+            candidates.push(Candidate {
+                key: place,
+                pinned: consumer.preference.pinned,
+                is_screen,
+                dominant: is_dominant,
+                weight: consumer.preference.weight,
+                last_spoke: self.last_spoke(producer),
+                joined: track.0,
+                in_view: consumer.in_view,
+            });
+            let prefer = if is_screen { Prefer::Sharpness } else { Prefer::Motion };
+            looked.push(Looked { place, producer: producer_key, class, prefer, in_view: true });
+        }
+        if let Some(n) = peer.downlink.last_n {
+            let mut in_view = Vec::new();
+            last_n(now, &candidates, usize::from(n), &mut in_view);
+            looked.iter_mut().for_each(|look| look.in_view = in_view.contains(&look.place));
+        }
+        for look in &looked {
+            self.consumers.get_mut(look.place).into_iter().for_each(|c| c.in_view = look.in_view);
+        }
+        looked
+    }
+
+    /// When a track's publisher was last heard to speak.
+    fn last_spoke(&self, producer: &Producer) -> Option<Instant> {
+        let owner = self.peers.get(producer.owner)?;
+        owner.producers().filter_map(|p| self.producers.get(p)?.meter.last_loud()).max()
+    }
+
+    fn refresh_ladder(&mut self, now: Instant, key: ProducerKey) {
+        if let Some(producer) = self.producers.get_mut(key) {
+            producer.refresh_ladder(now);
+        }
+    }
+
+    /// What a participant's audio costs, in bits a second.
+    fn audio_bps(&mut self, now: Instant, key: PeerKey) -> u64 {
+        let Some(peer) = self.peers.get(key) else { return 0 };
+        let sources = peer
+            .consumers()
+            .filter_map(|c| self.consumers.get(c))
+            .filter(|c| c.kind == MediaKind::Audio)
+            .filter_map(|c| Some((c.source?.0, c.redundancy())));
+        let sources: Vec<_> = sources.collect();
+        sources
+            .into_iter()
+            .filter_map(|(p, redundancy)| Some(self.producers.get_mut(p)?.audio_bps(now) * (1 + redundancy as u64)))
+            .sum()
+    }
+
+    fn plan(&mut self, now: Instant, key: PeerKey, looked: &[Looked], target: u64, audio: u64) -> Plan<ConsumerKey> {
+        let wishes: Vec<_> = looked
+            .iter()
+            .filter_map(|look| {
+                let (consumer, producer) = (self.consumers.get(look.place)?, self.producers.get(look.producer)?);
+                let size = consumer.preference.size.map(|s| (s.width, s.height));
+                Some(Wish {
+                    key: look.place,
+                    class: look.class,
+                    weight: consumer.preference.weight,
+                    prefer: look.prefer,
+                    shown: if look.in_view { size } else { Some((0, 0)) },
+                    ladder: producer.ladder.rungs(),
+                    current: consumer.selector.target(),
+                })
+            })
+            .collect();
+        let Some(peer) = self.peers.get_mut(key) else { return Plan::default() };
+        let plan = peer.outflow.allocator.plan(now, target, audio, &wishes).clone();
+        peer.outflow.allocated_bps = plan.allocated_bps;
+        peer.outflow.needed_bps = plan.needed_bps.min(peer.downlink.max_bps.unwrap_or(u64::MAX));
+        peer.outflow.bandwidth.set_demand(now, plan.allocated_bps, peer.outflow.needed_bps);
+        plan
+    }
+
+    /// Points a place's selector at what the plan gives it, asks for the key frame that it takes, and tells what changed.
+    fn give(&mut self, now: Instant, key: PeerKey, look: &Looked, layer: Option<Layer>, bps: u64, short_of: bool) {
+        let Some(producer) = self.producers.get_mut(look.producer) else { return };
+        let Some(consumer) = self.consumers.get_mut(look.place) else { return };
+        let is_hidden = consumer.preference.size.is_some_and(PixelSize::is_hidden);
+        let unmeasured = producer.ladder.rungs().is_empty() && !is_hidden && look.in_view;
+        let layer = layer.or((unmeasured && consumer.selector.target().is_none()).then_some(EVERYTHING));
+        consumer.aim(&Aim { layer, bps, is_urgent: short_of });
+        if let Some(encoding) = consumer.selector.target().map(|t| t.encoding)
+            && producer.want(now, encoding)
+        {
+            self.tell_encodings(look.producer);
+        }
+        let wanted = self.consumers.get(look.place).and_then(|c| c.selector.awaits_keyframe());
+        if let Some(encoding) = wanted {
+            self.want_keyframe(now, look.producer, encoding);
+        }
+        let cause = match () {
+            () if is_hidden => PauseCause::Hidden,
+            () if !look.in_view => PauseCause::LastN,
+            () => PauseCause::Bandwidth,
+        };
+        self.tell_shown(key, look, cause);
+    }
+
+    fn tell_shown(&mut self, key: PeerKey, look: &Looked, cause: PauseCause) {
+        let (Some(producer), Some(consumer)) = (self.producers.get(look.producer), self.consumers.get_mut(look.place))
+        else {
+            return;
+        };
+        let shown = match (consumer.selector.target(), consumer.selector.current()) {
+            (None, _) => Shown::Paused(cause),
+            (Some(_), Some(current)) => Shown::Layer(current, producer.size_of(current)),
+            // What comes next is not there yet.
+            (Some(_), None) => return,
+        };
+        if consumer.told.replace(shown) == Some(shown) {
+            return;
+        }
+        let Some(peer) = self.peers.get(key) else { return };
+        if let Some(room) = self.rooms.get(peer.room) {
+            let (mid, track) = (consumer.mid.clone(), producer.info.id);
+            self.events.push_back(Event::Shown { room: room.id, peer: peer.id, mid, track, shown });
+        }
+    }
+
+    /// Tells a track's publisher which of its encodings are of use.
+    pub(super) fn tell_encodings(&mut self, key: ProducerKey) {
+        let Some(producer) = self.producers.get(key) else { return };
+        if let Some(room) = self.rooms.get(producer.room) {
+            let (peer, track) = (producer.info.peer, producer.info.id);
+            self.events.push_back(Event::Encodings {
+                room: room.id,
+                peer,
+                track,
+                encodings: producer.encodings_in_use(),
+            });
+        }
+    }
+
+    /// Has publishers pause what nobody has watched for a while.
+    pub(super) fn pause_unwatched(&mut self, now: Instant, key: PeerKey) {
+        let producers: Vec<_> = self.peers.get(key).into_iter().flat_map(|p| p.producers()).collect();
+        for key in producers {
+            let Some(producer) = self.producers.get(key).filter(|p| p.encodings.len() > 1) else { continue };
+            let places = producer.consumers.iter().filter_map(|c| self.consumers.get(*c));
+            let in_use: Vec<u8> = places.flat_map(Consumer::encodings_in_use).collect();
+            let Some(producer) = self.producers.get_mut(key) else { continue };
+            producer.refresh_ladder(now);
+            if producer.pause_unwatched(now, &in_use) {
+                self.tell_encodings(key);
+            }
+        }
+    }
+
+    /// While a receiver has not reported anything, sends a little that he can report: what he is shown may all be too much for what
+    /// is assumed of his path.
+    fn greet(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
+        if self.peers.get_mut(key).is_some_and(|p| p.outflow.is_unheard(now) && p.outflow.sent_bps(now) == 0) {
+            for _ in 0..2 {
+                self.send_filler(now, key, GREETING_BYTES, out);
+            }
+        }
+    }
+
+    /// Sends what waited, and what probes want, and sees to the next time.
+    pub(super) fn pace(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.outflow.tick(now);
+        if peer.outflow.pacer.take_overflow() && peer.timers.allocate_at.is_some() {
+            peer.timers.allocate_at = Some(now + OVERFLOW_PAUSE);
+        }
+        if let Some((path, _)) = peer.transport.as_mut().and_then(|t| t.egress()) {
+            peer.outflow.release(now, key.flow(), path, out);
+        }
+        for _ in 0..MAX_FILLER {
+            let Some(bytes) = self.peers.get_mut(key).and_then(|p| p.outflow.filler_due(now)) else { break };
+            if !self.send_filler(now, key, bytes, out) {
+                break;
+            }
+        }
+        if let Some(peer) = self.peers.get_mut(key) {
+            // A probe for which there is no filler ends by itself; it must not be asked after without end.
+            let soonest = now + Duration::from_millis(1);
+            peer.timers.pace_at = peer.outflow.next_deadline().map(|at| at.max(soonest));
+            self.arm(key);
+        }
+    }
+
+    /// Sends up to `bytes` that say nothing new: a packet once more as a retransmission, or padding. `false` when there is no place
+    /// to send it in.
+    fn send_filler(&mut self, now: Instant, key: PeerKey, bytes: usize, out: &mut Outbox) -> bool {
+        let Some(peer) = self.peers.get_mut(key) else { return false };
+        let places: Vec<_> = peer.consumers().collect();
+        let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress()) else { return false };
+        let repairs = |c: &ConsumerKey| self.consumers.get(*c).is_some_and(Consumer::repairs);
+        let Some(place) = places.into_iter().find(repairs) else { return false };
+        let Some(consumer) = self.consumers.get_mut(place) else { return false };
+        let rings = consumer.source.and_then(|(p, _)| self.producers.get(p)).filter(|p| !p.info.mute.is_muted());
+        let newest = consumer.newest().and_then(|(index, out_index, run)| {
+            let ring = rings?.encodings.get(usize::from(run.encoding))?.ring.as_ref()?;
+            Some((ring.get(index)?, out_index, run))
+        });
+        let payload_len = newest.map_or(bytes.min(255), |(kept, ..)| kept.payload.len());
+        let departure = Departure { now, flow: key.flow(), path, sender, urgency: Urgency::Soon, payload_len };
+        peer.outflow.send_filler(departure, out, |stamp, buffer| match newest {
+            Some((kept, out_index, run)) => consumer.write_rtx((out_index, &run), kept, stamp, buffer),
+            None => consumer.write_padding(payload_len as u8, stamp, buffer),
+        })
+    }
+
+    /// How much a participant is sent.
+    pub(super) fn downlink_stats(&mut self, now: Instant, key: PeerKey) -> Option<DownlinkStats> {
+        let outflow = &mut self.peers.get_mut(key)?.outflow;
+        let sent_bps = outflow.sent_bps(now);
+        let (bandwidth, pacer) = (outflow.bandwidth.stats(), outflow.pacer.stats());
+        (sent_bps > 0 || bandwidth.acknowledged_bps > 0).then_some(DownlinkStats {
+            target_bps: outflow.target_bps(),
+            sent_bps,
+            acknowledged_bps: bandwidth.acknowledged_bps,
+            allocated_bps: outflow.allocated_bps,
+            needed_bps: outflow.needed_bps,
+            queued_bytes: pacer.held_bytes as u64,
+        })
+    }
+}

@@ -1,0 +1,226 @@
+//! What goes out to one participant: numbered for his feedback, paced, and as much as his path carries.
+
+use crate::allocate::{Allocator, RateMeter};
+use crate::bandwidth::{Admission, Bandwidth, BandwidthLimits, Pacer, ProbeId, Urgency};
+use crate::forward::{Rewritten, Stamp};
+use crate::keys::ConsumerKey;
+use crate::transport::srtp::SrtpSender;
+use crate::wire::{Outbox, Path};
+use std::time::{Duration, Instant};
+
+/// How a receiver lets us know what his path carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) enum Feedback {
+    /// Not at all: nothing is held back but what he says himself.
+    #[default]
+    None,
+    /// He estimates (draft-alvestrand-rmcat-remb-03), from our send times.
+    Remb,
+    /// He reports arrivals, and we estimate (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+    Transport,
+}
+
+/// Bytes around an RTP payload on the wire, reckoned: IPv4 or IPv6 with UDP (28, 48), RTP (12), extensions (about 16), and SRTP's
+/// tag (16).
+const OVERHEAD: usize = 80;
+
+/// One participant's outflow.
+#[derive(Debug)]
+pub(super) struct Outflow {
+    feedback: Feedback,
+    pub(super) bandwidth: Bandwidth,
+    pub(super) pacer: Pacer,
+    pub(super) allocator: Allocator<ConsumerKey>,
+    limits: BandwidthLimits,
+    started: Instant,
+    sent: RateMeter,
+    /// What the last plan costs, and at which target it gets better, in bits a second.
+    pub(super) allocated_bps: u64,
+    pub(super) needed_bps: u64,
+}
+
+/// A datagram for one participant.
+#[derive(Debug)]
+pub(super) struct Departure<'a> {
+    pub(super) now: Instant,
+    pub(super) flow: u32,
+    pub(super) path: Path,
+    pub(super) sender: &'a mut SrtpSender,
+    pub(super) urgency: Urgency,
+    pub(super) payload_len: usize,
+}
+
+/// What became of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// It is on its way.
+    Left,
+    /// It waits for its turn: see to it that [`Outflow::next_deadline`] is kept.
+    Held,
+    /// The queue is full, or it could not be written.
+    Dropped,
+}
+
+impl Outflow {
+    pub(super) fn new(limits: BandwidthLimits, now: Instant) -> Self {
+        let bandwidth = Bandwidth::new(limits, now);
+        Self {
+            feedback: Feedback::None,
+            pacer: Pacer::new(bandwidth.pacing_bps(), now),
+            bandwidth,
+            allocator: Allocator::new(),
+            limits,
+            started: now,
+            sent: RateMeter::new(),
+            allocated_bps: 0,
+            needed_bps: 0,
+        }
+    }
+
+    /// Takes note of how the receiver gives feedback. Another way begins another estimate.
+    pub(super) fn expect(&mut self, now: Instant, feedback: Feedback) {
+        if self.feedback != feedback {
+            let allocator = std::mem::replace(&mut self.allocator, Allocator::new());
+            *self = Self { feedback, allocator, ..Self::new(self.limits, now) };
+        }
+    }
+
+    /// What may be sent, in bits a second.
+    pub(super) fn target_bps(&self) -> u64 {
+        match self.feedback {
+            Feedback::None => self.limits.max_bps,
+            Feedback::Remb | Feedback::Transport => self.bandwidth.target_bps(),
+        }
+    }
+
+    pub(super) fn sent_bps(&mut self, now: Instant) -> u64 {
+        self.sent.bps(now)
+    }
+
+    /// Sends a packet that `write` appends, or holds it until its turn comes.
+    #[inline]
+    pub(super) fn send(
+        &mut self,
+        departure: Departure<'_>,
+        out: &mut Outbox,
+        write: impl FnOnce(Stamp, &mut Vec<u8>) -> Option<Rewritten>,
+    ) -> Sent {
+        let Departure { now, flow, path, sender, urgency, payload_len } = departure;
+        let wire_bytes = payload_len + OVERHEAD;
+        let admission = match self.feedback {
+            Feedback::None => Admission::Now(None),
+            Feedback::Remb | Feedback::Transport => self.pacer.admit(now, urgency, wire_bytes),
+        };
+        if admission == Admission::Full {
+            return Sent::Dropped;
+        }
+        let sequence = (self.feedback == Feedback::Transport).then(|| self.bandwidth.next_sequence());
+        let stamp = Stamp {
+            transport_sequence: sequence.map(|s| s as u16),
+            send_time: (self.feedback == Feedback::Remb).then(|| self.send_time(now)),
+        };
+        let seal = |buffer: &mut Vec<u8>| {
+            let start = buffer.len();
+            let new = write(stamp, buffer)?;
+            sender.seal_rtp(buffer, start, new.header_len, new.ssrc, new.index).ok()
+        };
+        match admission {
+            Admission::Now(probe) => {
+                if out.push(flow, path, seal).is_none() {
+                    return Sent::Dropped;
+                }
+                self.left(now, sequence, wire_bytes, probe);
+                Sent::Left
+            }
+            Admission::Wait => {
+                let held = self.pacer.hold(urgency, sequence.unwrap_or(0), wire_bytes, seal);
+                if held.is_some() { Sent::Held } else { Sent::Dropped }
+            }
+            Admission::Full => Sent::Dropped,
+        }
+    }
+
+    fn left(&mut self, now: Instant, sequence: Option<u64>, wire_bytes: usize, probe: Option<ProbeId>) {
+        self.sent.add(now, wire_bytes);
+        if let Some(sequence) = sequence {
+            self.bandwidth.on_sent(now, sequence, wire_bytes, probe);
+        }
+    }
+
+    /// 24 bits of 2^-18 s since we began.
+    fn send_time(&self, now: Instant) -> [u8; 3] {
+        let micros = now.saturating_duration_since(self.started).as_micros() as u64;
+        let [.., a, b, c] = ((micros << 18) / 1_000_000).to_be_bytes();
+        [a, b, c]
+    }
+
+    /// Sends what waited and may leave now.
+    pub(super) fn release(&mut self, now: Instant, flow: u32, path: Path, out: &mut Outbox) {
+        while let Some(queued) = self.pacer.poll(now) {
+            let (sequence, wire_bytes, probe) = (queued.sequence, queued.wire_bytes, queued.probe);
+            out.push(flow, path, |buffer| {
+                buffer.extend_from_slice(queued.bytes);
+                Some(())
+            });
+            let sequence = (self.feedback == Feedback::Transport).then_some(sequence);
+            self.left(now, sequence, wire_bytes, probe);
+        }
+    }
+
+    /// How large a payload of filler is due, in bytes: to find out what the path carries, or that it reports at all.
+    pub(super) fn filler_due(&mut self, now: Instant) -> Option<usize> {
+        match self.pacer.padding_due(now) {
+            0 => None,
+            bytes => Some(bytes.saturating_sub(OVERHEAD).max(1)),
+        }
+    }
+
+    /// Sends filler that `write` appends. `false` when there was nothing to write.
+    pub(super) fn send_filler(
+        &mut self,
+        departure: Departure<'_>,
+        out: &mut Outbox,
+        write: impl FnOnce(Stamp, &mut Vec<u8>) -> Option<Rewritten>,
+    ) -> bool {
+        let Departure { now, flow, path, sender, payload_len, .. } = departure;
+        let sequence = self.bandwidth.next_sequence();
+        let stamp = Stamp { transport_sequence: Some(sequence as u16), send_time: None };
+        let pushed = out.push(flow, path, |buffer: &mut Vec<u8>| {
+            let start = buffer.len();
+            let new = write(stamp, buffer)?;
+            sender.seal_rtp(buffer, start, new.header_len, new.ssrc, new.index).ok()
+        });
+        if pushed.is_some() {
+            let wire_bytes = payload_len + OVERHEAD;
+            let probe = self.pacer.on_padding(now, wire_bytes);
+            self.left(now, Some(sequence), wire_bytes, probe);
+        }
+        pushed.is_some()
+    }
+
+    /// Does what is due, and begins a probe if one is.
+    pub(super) fn tick(&mut self, now: Instant) {
+        self.bandwidth.handle_timeout(now);
+        if self.feedback == Feedback::Transport
+            && let Some(probe) = self.bandwidth.poll_probe(now)
+        {
+            self.pacer.start_probe(now, probe);
+        }
+        self.pacer.set_rate(now, self.bandwidth.pacing_bps());
+    }
+
+    /// When this wants attention next.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let bandwidth = self.bandwidth.next_deadline().filter(|_| self.feedback == Feedback::Transport);
+        [self.pacer.next_deadline(), bandwidth].into_iter().flatten().min()
+    }
+
+    /// For how long nothing was learnt of the path since the beginning: the receiver may have nothing to report yet.
+    pub(super) fn is_unheard(&self, now: Instant) -> bool {
+        /// A receiver who says nothing for this long will not.
+        const PATIENCE: Duration = Duration::from_secs(5);
+        self.feedback == Feedback::Transport
+            && self.bandwidth.stats().acknowledged_bps == 0
+            && now.saturating_duration_since(self.started) < PATIENCE
+    }
+}

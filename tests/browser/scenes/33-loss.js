@@ -1,0 +1,51 @@
+/** One packet of ten is lost both ways, at random, and the call goes on as if it were not so. */
+import { Impairment } from '../lib/impair.js';
+import { gaps, received, sound, watchGaps } from '../lib/video.js';
+import { expectCall } from '../lib/matrix.js';
+import { sleep } from '../lib/until.js';
+
+export const name = 'A lossy path';
+
+const LOSS = 0.1;
+/** A home line's way to a server near by. */
+const DELAY_MS = 20;
+const WATCHED_MS = 20_000;
+/** What issue 3 asks for. */
+const FREEZE_MS = 500;
+const CONCEALED = 0.02;
+
+export async function scene(stage) {
+  for (const kind of ['chromium', 'firefox']) {
+    const anne = await stage.person({ busy: true });
+    const path = await Impairment.start(stage);
+    const ben = await stage.person({ kind, busy: true, script: path.script });
+
+    await stage.step(`${kind} behind ${LOSS * 100} % of loss: no picture stands still, and no word is lost`, async () => {
+      stage.say(await expectCall([anne, ben]));
+      await path.set({ up: { loss: LOSS, delay_ms: DELAY_MS }, down: { loss: LOSS, delay_ms: DELAY_MS } });
+      // Who retransmits and how deep the buffers are is learnt from the first losses.
+      await sleep(5_000);
+      const before = [await sound(anne), await sound(ben), await received(ben, anne)];
+      await watchGaps(ben, anne);
+      await watchGaps(anne, ben);
+      await sleep(WATCHED_MS);
+      const after = [await sound(anne), await sound(ben), await received(ben, anne)];
+      const faults = [];
+      for (const [i, listener] of [anne, ben].entries()) {
+        const share = (after[i].concealed - before[i].concealed) / Math.max(1, after[i].total - before[i].total);
+        stage.say(`${listener.name}: ${(share * 100).toFixed(2)} % of the sound was made up`);
+        if (share >= CONCEALED) faults.push(`${(share * 100).toFixed(1)} % of what ${listener.name} hears is made up`);
+      }
+      for (const [watcher, shown] of [[ben, anne], [anne, ben]]) {
+        const { longestMs, frames, stalledMs } = await gaps(watcher, shown);
+        stage.say(`${watcher.name} sees ${shown.name}: ${frames} pictures, the longest wait ${longestMs.toFixed(0)} ms (the page itself stood for up to ${stalledMs.toFixed(0)} ms)`);
+        // What this machine lost for want of time is not the network's.
+        if (longestMs - stalledMs > FREEZE_MS) faults.push(`${watcher.name} saw ${shown.name} stand still for ${longestMs.toFixed(0)} ms`);
+      }
+      stage.say(`freezes by W3C's measure: ${after[2].freezes - before[2].freezes}, ${((after[2].frozenS - before[2].frozenS) * 1000).toFixed(0)} ms in all`);
+      if (faults.length > 0) throw new Error(faults.join('\n'));
+    });
+
+    for (const person of [anne, ben]) await stage.gone(person);
+  }
+}

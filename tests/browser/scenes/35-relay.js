@@ -1,0 +1,25 @@
+/** Media through the TURN server inside, and through nothing else. */
+import { expectCall } from '../lib/matrix.js';
+
+export const name = 'Relay only';
+
+export async function scene(stage) {
+  await stage.step('both engines in one call through the relay alone', async () => {
+    const people = [await stage.person({ query: '?relay=1' }), await stage.person({ kind: 'firefox', query: '?relay=1' })];
+    stage.say(await expectCall(people));
+    for (const person of people) {
+      const { candidateType, relayProtocol } = await person.page.evaluate(ownCandidate);
+      stage.say(`${person.name}: ${candidateType} by ${relayProtocol ?? 'a protocol that is not told'}`);
+      if (candidateType !== 'relay') throw new Error(`${person.name} was to use the relay, and uses ${candidateType}`);
+    }
+  });
+}
+
+/** Runs in the page: its own end of the path in use. */
+async function ownCandidate() {
+  const stats = await window.lab.stats();
+  const transport = stats.find((entry) => entry.type === 'transport');
+  // Firefox names the pair in use by a mark on it.
+  const pair = stats.find((entry) => entry.id === transport?.selectedCandidatePairId) ?? stats.find((entry) => entry.type === 'candidate-pair' && entry.selected);
+  return stats.find((entry) => entry.id === pair.localCandidateId);
+}
