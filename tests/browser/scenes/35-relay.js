@@ -1,9 +1,12 @@
 /** Media through the TURN server inside, and through nothing else. */
 import { expectCall } from '../lib/matrix.js';
+import { freePort } from '../lib/ports.js';
 
 export const name = 'Relay only';
 
 export async function scene(stage) {
+  // A page on loopback has no relay unless it is asked for.
+  await stage.ownServer({ TURN__ENABLED: 'always', TURN__PORT: String(await freePort()) });
   await stage.step('both engines in one call through the relay alone', async () => {
     const people = [await stage.person({ query: '?relay=1' }), await stage.person({ kind: 'firefox', query: '?relay=1' })];
     stage.say(await expectCall(people));
