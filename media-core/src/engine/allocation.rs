@@ -18,6 +18,12 @@ const OVERFLOW_PAUSE: Duration = Duration::from_millis(5);
 const MAX_FILLER: usize = 16;
 /// Filler of at least so many bytes is a packet that was sent before; less is padding.
 const LEAST_REPEATED: usize = 600;
+/// Of what a packet of audio costs, what it costs to repeat it in another.
+const REPEATED_PCT: u64 = 65;
+/// The lowest quality is given up when it costs more than so many times the target.
+const IN_REACH: u64 = 2;
+/// The allocator wants some room above what it gives.
+const LEAST_HEADROOM_PCT: u64 = 120;
 /// Payload of the filler that only asks whether the receiver reports.
 const GREETING_BYTES: usize = 200;
 /// What is asked of a source of which nothing was measured yet: all of its first encoding.
@@ -55,7 +61,8 @@ impl Engine {
         peer.timers.allocate_at = Some(now + INTERVAL);
         let target = peer.outflow.target_bps().min(peer.downlink.max_bps.unwrap_or(u64::MAX));
         let audio = self.audio_bps(now, key);
-        let plan = self.plan(now, key, &looked, target, audio);
+        let budget = self.budget(&looked, target, audio);
+        let plan = self.plan(now, key, &looked, budget, audio);
         for (look, given) in looked.iter().zip(&plan.allocations) {
             let layer = if look.in_view { given.layer } else { None };
             self.give(now, key, look, layer, given.bps, given.short_of);
@@ -121,16 +128,29 @@ impl Engine {
     /// What a participant's audio costs, in bits a second.
     fn audio_bps(&mut self, now: Instant, key: PeerKey) -> u64 {
         let Some(peer) = self.peers.get(key) else { return 0 };
-        let sources = peer
-            .consumers()
-            .filter_map(|c| self.consumers.get(c))
-            .filter(|c| c.kind == MediaKind::Audio)
-            .filter_map(|c| Some((c.source?.0, c.redundancy())));
-        let sources: Vec<_> = sources.collect();
-        sources
-            .into_iter()
-            .filter_map(|(p, redundancy)| Some(self.producers.get_mut(p)?.audio_bps(now) * (1 + redundancy as u64)))
-            .sum()
+        let places: Vec<_> = peer.consumers().collect();
+        let mut sum = 0;
+        for place in places {
+            let Some(consumer) = self.consumers.get(place).filter(|c| c.kind == MediaKind::Audio) else { continue };
+            let redundancy = consumer.redundancy() as u64;
+            let Some(producer) = consumer.source.and_then(|(p, _)| self.producers.get_mut(p)) else { continue };
+            sum += producer.audio_bps(now) * (100 + REPEATED_PCT * redundancy) / 100;
+        }
+        sum
+    }
+
+    /// What is shared: the target, but for the lowest quality of what comes first, which is not given up while it is in reach. Without it
+    /// there would be nothing to see, and nothing to learn of the path from.
+    fn budget(&self, looked: &[Looked], target: u64, audio: u64) -> u64 {
+        let first =
+            looked.iter().filter(|look| look.in_view && !self.is_hidden(look.place)).min_by_key(|look| look.class);
+        let lowest = first.and_then(|look| self.producers.get(look.producer)?.ladder.rungs().first());
+        let least = lowest.map_or(0, |rung| (audio + rung.bps) * LEAST_HEADROOM_PCT / 100);
+        if target < least && target.saturating_mul(IN_REACH) >= least { least } else { target }
+    }
+
+    fn is_hidden(&self, place: ConsumerKey) -> bool {
+        self.consumers.get(place).is_some_and(|c| c.preference.size.is_some_and(PixelSize::is_hidden))
     }
 
     fn plan(&mut self, now: Instant, key: PeerKey, looked: &[Looked], target: u64, audio: u64) -> Plan<ConsumerKey> {

@@ -20,9 +20,11 @@ pub(super) enum Feedback {
     Transport,
 }
 
-/// Bytes around an RTP payload on the wire, reckoned: IPv4 or IPv6 with UDP (28, 48), RTP (12), extensions (about 16), and SRTP's
-/// tag (16).
-const OVERHEAD: usize = 80;
+/// Bytes around an RTP payload on the wire, reckoned: IPv4 with UDP (28), RTP (12), extensions (8), and SRTP's tag (16).
+const OVERHEAD: usize = 64;
+
+/// What was given leaves at this pace at least, in percent: frames are not all of a size.
+const LEAST_PACE_PCT: u64 = 150;
 
 /// One participant's outflow.
 #[derive(Debug)]
@@ -206,7 +208,8 @@ impl Outflow {
         {
             self.pacer.start_probe(now, probe);
         }
-        self.pacer.set_rate(now, self.bandwidth.pacing_bps());
+        // What was given leaves, even where it is more than the target: a queue here would only make it late.
+        self.pacer.set_rate(now, self.bandwidth.pacing_bps().max(self.allocated_bps / 100 * LEAST_PACE_PCT));
     }
 
     /// When this wants attention next.

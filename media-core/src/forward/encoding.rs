@@ -3,7 +3,7 @@
 use super::frame::{Frame, Qualities};
 use super::keyframe::KeyframeRequests;
 use super::nack::{Gap, Nacker};
-use super::producer::{Arrived, MediaPacket, SenderClock};
+use super::producer::{Arrived, MediaPacket, SenderClock, UDP_OVERHEAD};
 use super::reception::Reception;
 use super::ring::Ring;
 use super::seen::Seen;
@@ -78,7 +78,7 @@ impl Encoding {
             return None;
         }
         let format = entry.format;
-        self.rate.add(packet.now, packet.len_bytes);
+        self.rate.add(packet.now, packet.len_bytes + UDP_OVERHEAD);
         let reception = self
             .reception
             .get_or_insert_with(|| Reception::new(format.codec.clock_rate_hz(), packet.index, packet.now));

@@ -36,7 +36,7 @@ pub(crate) struct Producer {
 }
 
 /// IPv4 and UDP headers, in bytes.
-const UDP_OVERHEAD: usize = 28;
+pub(super) const UDP_OVERHEAD: usize = 28;
 /// A ladder is built anew at most this often.
 const LADDER_INTERVAL: Duration = Duration::from_millis(90);
 /// An encoding that nobody watched for this long is paused at the publisher: longer than a look elsewhere takes.
