@@ -89,11 +89,15 @@ pub enum DropCause {
     SendBufferFull,
     /// The worker's queue from another worker was full.
     QueueFull,
+    /// It is no SCTP packet, or not of the client's association, or of a stream whose number is out of bounds.
+    BadSctp,
+    /// The client has more SCTP chunks held for him than may be: what is new waits until older ones are complete and read.
+    SctpBacklog,
 }
 
 impl DropCause {
     /// Every cause, in the order of its number.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::NotOurs,
         Self::BadStun,
         Self::UnknownAddress,
@@ -104,6 +108,8 @@ impl DropCause {
         Self::UnknownSsrc,
         Self::SendBufferFull,
         Self::QueueFull,
+        Self::BadSctp,
+        Self::SctpBacklog,
     ];
 
     /// Its name in metrics.
@@ -120,6 +126,8 @@ impl DropCause {
             Self::UnknownSsrc => "unknown_ssrc",
             Self::SendBufferFull => "send_buffer_full",
             Self::QueueFull => "queue_full",
+            Self::BadSctp => "bad_sctp",
+            Self::SctpBacklog => "sctp_backlog",
         }
     }
 }

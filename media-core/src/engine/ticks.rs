@@ -141,6 +141,7 @@ impl Engine {
     pub(super) fn transport_changed(&mut self, now: Instant, key: PeerKey, change: Change, out: &mut Outbox) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         match change {
+            Change::Dropped(cause) => self.totals.dropped(cause),
             Change::ClosedByClient => self.close_peer(key, Some(CloseCause::ClosedByClient), out),
             Change::Failed(why) => {
                 tracing::info!(peer = %peer.id, why, "the DTLS handshake failed");
