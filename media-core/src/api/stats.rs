@@ -1,6 +1,6 @@
 //! Figures: of a room on request, of a worker at any time.
 
-use super::{Codec, PeerId, TrackId, TransportState};
+use super::{Codec, DataDrop, PeerId, TrackId, TransportState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Figures of one room.
@@ -144,6 +144,8 @@ macro_rules! totals {
             $($(#[$doc])* pub $field: u64,)*
             /// Datagrams that went no further, by [`DropCause`].
             pub drops: [u64; DropCause::ALL.len()],
+            /// What of data channels went no further, by [`DataDrop`].
+            pub data_drops: [u64; DataDrop::ALL.len()],
             /// Packets forwarded, by transit time; see [`TRANSIT_BUCKETS_US`].
             pub transit: [u64; TRANSIT_BUCKETS_US.len() + 1],
         }
@@ -153,6 +155,7 @@ macro_rules! totals {
         pub struct WorkerStats {
             $($field: AtomicU64,)*
             drops: [AtomicU64; DropCause::ALL.len()],
+            data_drops: [AtomicU64; DataDrop::ALL.len()],
             transit: [AtomicU64; TRANSIT_BUCKETS_US.len() + 1],
         }
 
@@ -161,6 +164,9 @@ macro_rules! totals {
             pub fn publish(&self, totals: &WorkerTotals) {
                 $(self.$field.store(totals.$field, Ordering::Relaxed);)*
                 for (shared, own) in self.drops.iter().zip(&totals.drops) {
+                    shared.store(*own, Ordering::Relaxed);
+                }
+                for (shared, own) in self.data_drops.iter().zip(&totals.data_drops) {
                     shared.store(*own, Ordering::Relaxed);
                 }
                 for (shared, own) in self.transit.iter().zip(&totals.transit) {
@@ -174,6 +180,7 @@ macro_rules! totals {
                 WorkerTotals {
                     $($field: self.$field.load(Ordering::Relaxed),)*
                     drops: std::array::from_fn(|i| self.drops[i].load(Ordering::Relaxed)),
+                    data_drops: std::array::from_fn(|i| self.data_drops[i].load(Ordering::Relaxed)),
                     transit: std::array::from_fn(|i| self.transit[i].load(Ordering::Relaxed)),
                 }
             }
@@ -206,6 +213,14 @@ totals! {
     peers,
     /// Tracks published now.
     tracks,
+    /// Data channels open now, without their mirrors.
+    data_channels,
+    /// Messages taken from participants' data channels.
+    data_messages_in,
+    /// Messages forwarded: one for each receiver.
+    data_messages_out,
+    /// Their bytes.
+    data_bytes_out,
     /// ICE and DTLS set-ups completed.
     connected,
     /// Time from a participant's first offer to his transport's being up, summed, in ms.
@@ -216,6 +231,11 @@ impl WorkerTotals {
     /// Counts a datagram that goes no further.
     pub fn dropped(&mut self, cause: DropCause) {
         self.drops[cause as usize] += 1;
+    }
+
+    /// Counts what of data channels goes no further.
+    pub fn data_dropped(&mut self, cause: DataDrop) {
+        self.data_drops[cause as usize] += 1;
     }
 
     /// Counts `packets` whose copies were all sent `transit_us` after they arrived.

@@ -4,6 +4,7 @@
 //! One thing is taken in at a time and its consequences are drained before the next. A panic while a participant's input is
 //! handled ends his session, is counted, and leaves the room and the process alive.
 
+mod data;
 mod feedback;
 mod ingress;
 mod membership;
@@ -39,6 +40,7 @@ pub struct Engine {
     peers: SlotMap<PeerKey, Peer>,
     producers: SlotMap<ProducerKey, Producer>,
     consumers: SlotMap<ConsumerKey, Consumer>,
+    data: data::Data,
     room_ids: FxHashMap<RoomId, RoomKey>,
     peer_ids: FxHashMap<PeerId, PeerKey>,
     tracks: FxHashMap<TrackId, ProducerKey>,
@@ -80,6 +82,7 @@ impl Engine {
             peers: SlotMap::with_key(),
             producers: SlotMap::with_key(),
             consumers: SlotMap::with_key(),
+            data: data::Data::default(),
             room_ids: FxHashMap::default(),
             peer_ids: FxHashMap::default(),
             tracks: FxHashMap::default(),
@@ -104,6 +107,7 @@ impl Engine {
         if taken.is_err() {
             self.panicked(whose, out);
         }
+        self.flush_data(now, out);
     }
 
     /// Carries out a command.
@@ -113,6 +117,7 @@ impl Engine {
         if done.is_err() {
             self.panicked(whose, out);
         }
+        self.flush_data(now, out);
     }
 
     /// Does what is due at `now`.
@@ -126,6 +131,7 @@ impl Engine {
             if done.is_err() {
                 self.panicked(whose, out);
             }
+            self.flush_data(now, out);
         }
     }
 
@@ -150,6 +156,7 @@ impl Engine {
         self.totals.rooms = self.rooms.len() as u64;
         self.totals.peers = self.peers.len() as u64;
         self.totals.tracks = self.tracks.len() as u64;
+        self.totals.data_channels = self.data.channels.len() as u64;
         &mut self.totals
     }
 

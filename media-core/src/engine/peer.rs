@@ -1,5 +1,6 @@
 //! One participant in the engine: his transport, what he publishes, where he receives.
 
+use super::data::PeerData;
 use crate::api::{PeerId, Permissions, Source};
 use crate::forward::Arrivals;
 use crate::keys::{ConsumerKey, ProducerKey, RoomKey};
@@ -62,6 +63,7 @@ pub(crate) struct Peer {
     /// His first offer, or when his transport was last up: what time-outs count from.
     pub(super) waiting_since: Instant,
     pub(super) was_connected: bool,
+    pub(super) data: PeerData,
     pub(super) timers: Timers,
 }
 
@@ -120,6 +122,7 @@ impl Peer {
             retransmissions_left: RETRANSMISSIONS_PER_S,
             waiting_since: now,
             was_connected: false,
+            data: PeerData::default(),
             timers: Timers { report_at: now, fast_at: None, transport_at: None, armed: None },
         }
     }

@@ -97,6 +97,7 @@ impl Engine {
                 peer.timers.report_at = now + REPORT_INTERVAL;
                 peer.retransmissions_left = RETRANSMISSIONS_PER_S;
             }
+            self.tick_data(now, key);
             self.write_reports(now, key, out);
             if self.is_overdue(now, key) {
                 return self.close_peer(key, Some(CloseCause::TimedOut), out);
@@ -136,6 +137,7 @@ impl Engine {
             }
         }
         self.arm(key);
+        self.touch_data(key);
     }
 
     pub(super) fn transport_changed(&mut self, now: Instant, key: PeerKey, change: Change, out: &mut Outbox) {

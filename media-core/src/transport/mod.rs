@@ -13,6 +13,7 @@ pub use certificate::{Certificate, CertificateError};
 pub(crate) use dtls::Settings as DtlsSettings;
 
 use crate::api::{DropCause, EngineConfig, TransportState};
+pub(crate) use crate::negotiate::DtlsRole;
 use crate::negotiate::{DtlsRole as Role, ParsedOffer, SetupRole};
 use crate::wire::{Outbox, Path};
 use dtls::{DtlsEvent, DtlsSession};

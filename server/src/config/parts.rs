@@ -19,6 +19,7 @@ impl Config {
             keyframe_interval: Duration::from_millis(limits.keyframe_interval_ms),
             disconnected_ms: limits.disconnected_ms,
             connect_timeout: Duration::from_millis(limits.connect_timeout_ms),
+            data: api::DataLimits::default(),
         }
     }
 

@@ -210,6 +210,10 @@ impl Sctp {
         self.events.pop_front()
     }
 
+    pub(crate) fn has_event(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     pub(crate) fn is_up(&self) -> bool {
         self.state == State::Up
     }
