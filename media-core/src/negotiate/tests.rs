@@ -94,7 +94,8 @@ fn one_association_is_taken_and_only_as_rfc_8841_writes_it() {
     let data = |sdp: &str| read(sdp).unwrap().sections[4].data;
     let (sctp_port, max_message_bytes) = (5_000, 262_144);
     assert_eq!(data(CHROMIUM), Some(DataSection { sctp_port, max_message_bytes }));
-    assert_eq!(data(FIREFOX), None, "Firefox stopped it");
+    // It has port 0 and is bundle-only (RFC 8843 section 6).
+    assert_eq!(data(FIREFOX), Some(DataSection { sctp_port, max_message_bytes: 1_073_741_823 }));
     let without_size = CHROMIUM.replace("a=max-message-size", "a=x");
     assert_eq!(data(&without_size), Some(DataSection { sctp_port, max_message_bytes: 65_536 }));
     let any_size = CHROMIUM.replace("a=max-message-size:262144", "a=max-message-size:99999999999");

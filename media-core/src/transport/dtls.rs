@@ -239,6 +239,7 @@ mod tests {
         versions: DtlsVersions,
         client: impl Fn(Arc<Config>, dimpl::DtlsCertificate, Instant) -> Dtls,
     ) -> Result<Profile, &'static str> {
+        let mut profile = None;
         let now = Instant::now();
         let certificate = dimpl::certificate::generate_self_signed_certificate().unwrap();
         let hex = fingerprint(&aws_lc_rs::digest::SHA256, &certificate.certificate);
@@ -253,6 +254,10 @@ mod tests {
             loop {
                 match client.poll_output(&mut buffer) {
                     Output::Packet(p) => to_server.push(p.to_vec()),
+                    Output::ApplicationData(bytes) => {
+                        let back = [bytes, b", and back"].concat();
+                        client.send_application_data(&back).unwrap();
+                    }
                     Output::Timeout(_) => break,
                     _ => {}
                 }
@@ -265,10 +270,17 @@ mod tests {
             }
             for event in server.poll(|p| to_client.push(p.to_vec())) {
                 match event {
-                    DtlsEvent::Keys(_, profile) => return Ok(profile),
+                    DtlsEvent::Keys(_, agreed) => profile = Some(agreed),
                     DtlsEvent::Failed(why) => return Err(why),
                     DtlsEvent::Closed => return Err("closed"),
-                    DtlsEvent::Up | DtlsEvent::Data(_) => {}
+                    DtlsEvent::Up => {
+                        // Application data goes at once, both ways.
+                        server.send_data(b"from us", |p| to_client.push(p.to_vec()));
+                    }
+                    DtlsEvent::Data(bytes) if bytes == b"from us, and back" => {
+                        return profile.ok_or("data before keys");
+                    }
+                    DtlsEvent::Data(_) => return Err("other data"),
                 }
             }
             for packet in to_client {
