@@ -8,6 +8,8 @@ slotmap::new_key_type! {
     pub(crate) struct PeerKey;
     /// A published track.
     pub(crate) struct ProducerKey;
+    /// A data channel.
+    pub(crate) struct ChannelKey;
     /// A receiving place.
     pub(crate) struct ConsumerKey;
 }

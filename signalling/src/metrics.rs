@@ -3,7 +3,7 @@
 use crate::engine_port::Engine;
 use crate::error::ErrorCode;
 use crate::events::EventIntake;
-use colloquy_media_core::api::{DropCause, PauseCause, Shown, TRANSIT_BUCKETS_US, WorkerTotals};
+use colloquy_media_core::api::{DataDrop, DropCause, PauseCause, Shown, TRANSIT_BUCKETS_US, WorkerTotals};
 use colloquy_media_core::turn::{Refused, TurnCounters};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
@@ -203,12 +203,15 @@ impl fmt::Debug for FromEngine {
 /// Name, help, and the field.
 type Field = (&'static str, &'static str, fn(&WorkerTotals) -> u64);
 
-const COUNTERS: [Field; 11] = [
+const COUNTERS: [Field; 14] = [
     ("worker_packets_in", "Datagrams received", |t| t.packets_in),
     ("worker_bytes_in", "Bytes received", |t| t.bytes_in),
     ("worker_packets_out", "Datagrams sent", |t| t.packets_out),
     ("worker_bytes_out", "Bytes sent", |t| t.bytes_out),
     ("worker_forwarded", "RTP packets forwarded, one for each receiver", |t| t.forwarded),
+    ("worker_data_messages_in", "Messages taken from data channels", |t| t.data_messages_in),
+    ("worker_data_messages_out", "Messages of data channels forwarded, one for each receiver", |t| t.data_messages_out),
+    ("worker_data_bytes_out", "Bytes of data channels forwarded", |t| t.data_bytes_out),
     ("worker_retransmitted", "RTP packets sent again for a NACK", |t| t.retransmitted),
     ("worker_keyframe_requests", "Key frames asked of publishers", |t| t.keyframe_requests),
     ("worker_send_calls", "Calls that sent datagrams", |t| t.send_calls),
@@ -217,10 +220,11 @@ const COUNTERS: [Field; 11] = [
     ("worker_connect_milliseconds", "Time from first offer to connected, summed", |t| t.connect_ms),
 ];
 
-const GAUGES: [Field; 3] = [
+const GAUGES: [Field; 4] = [
     ("worker_rooms", "Rooms of the worker", |t| t.rooms),
     ("worker_participants", "Participants of the worker", |t| t.peers),
     ("worker_tracks", "Tracks published", |t| t.tracks),
+    ("worker_data_channels", "Data channels open, without their mirrors", |t| t.data_channels),
 ];
 
 impl Collector for FromEngine {
@@ -248,6 +252,14 @@ impl Collector for FromEngine {
         )?;
         for (worker, totals) in &workers {
             for (cause, count) in DropCause::ALL.iter().zip(totals.drops) {
+                let labels = [("worker", worker.as_str()), ("cause", cause.name())];
+                ConstCounter::new(count).encode(drops.encode_family(&labels)?)?;
+            }
+        }
+        let help = "What of data channels went no further, by cause";
+        let mut drops = encoder.encode_descriptor("worker_data_drops", help, None, MetricType::Counter)?;
+        for (worker, totals) in &workers {
+            for (cause, count) in DataDrop::ALL.iter().zip(totals.data_drops) {
                 let labels = [("worker", worker.as_str()), ("cause", cause.name())];
                 ConstCounter::new(count).encode(drops.encode_family(&labels)?)?;
             }

@@ -1,5 +1,6 @@
 //! How an engine is set up.
 
+use super::DataLimits;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -101,6 +102,8 @@ pub struct Limits {
     pub disconnected_ms: u64,
     /// A session whose ICE and DTLS are not done after this long is closed.
     pub connect_timeout: Duration,
+    /// Those of data channels.
+    pub data: DataLimits,
 }
 
 impl Default for Limits {
@@ -122,6 +125,7 @@ impl Default for Limits {
             keyframe_interval: Duration::from_millis(500),
             disconnected_ms: 45_000,
             connect_timeout: Duration::from_secs(30),
+            data: DataLimits::default(),
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod command;
 mod config;
+mod data;
 mod event;
 mod ids;
 mod quality;
@@ -17,6 +18,7 @@ pub use command::{
     Answer, Command, Fragment, JoinError, NegotiateError, Offer, Reply, SubscribeError, Subscriptions, TrackError,
 };
 pub use config::{AdvertisedAddress, DtlsVersions, EngineConfig, IceMode, Limits};
+pub use data::{DataDrop, DataLimits};
 pub use event::{CloseCause, Event, Speaker, TransportState};
 pub use ids::{BadId, PeerId, RoomId, TrackId};
 pub use quality::{Downlink, EncodingUse, Layer, PauseCause, PixelSize, Preference, Shown};

@@ -1,6 +1,6 @@
 //! Figures: of a room on request, of a worker at any time.
 
-use super::{Codec, Layer, PeerId, TrackId, TransportState};
+use super::{Codec, DataDrop, Layer, PeerId, TrackId, TransportState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Figures of one room.
@@ -134,11 +134,15 @@ pub enum DropCause {
     QueueFull,
     /// Too much waited for its turn to leave towards a receiver already.
     PacerFull,
+    /// It is no SCTP packet, or not of the client's association, or of a stream whose number is out of bounds.
+    BadSctp,
+    /// The client has more SCTP chunks held for him than may be: what is new waits until older ones are complete and read.
+    SctpBacklog,
 }
 
 impl DropCause {
     /// Every cause, in the order of its number.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::NotOurs,
         Self::BadStun,
         Self::UnknownAddress,
@@ -151,6 +155,8 @@ impl DropCause {
         Self::SendBufferFull,
         Self::QueueFull,
         Self::PacerFull,
+        Self::BadSctp,
+        Self::SctpBacklog,
     ];
 
     /// Its name in metrics.
@@ -169,6 +175,8 @@ impl DropCause {
             Self::SendBufferFull => "send_buffer_full",
             Self::QueueFull => "queue_full",
             Self::PacerFull => "pacer_full",
+            Self::BadSctp => "bad_sctp",
+            Self::SctpBacklog => "sctp_backlog",
         }
     }
 }
@@ -185,6 +193,8 @@ macro_rules! totals {
             $($(#[$doc])* pub $field: u64,)*
             /// Datagrams that went no further, by [`DropCause`].
             pub drops: [u64; DropCause::ALL.len()],
+            /// What of data channels went no further, by [`DataDrop`].
+            pub data_drops: [u64; DataDrop::ALL.len()],
             /// Packets forwarded, by transit time; see [`TRANSIT_BUCKETS_US`].
             pub transit: [u64; TRANSIT_BUCKETS_US.len() + 1],
         }
@@ -194,6 +204,7 @@ macro_rules! totals {
         pub struct WorkerStats {
             $($field: AtomicU64,)*
             drops: [AtomicU64; DropCause::ALL.len()],
+            data_drops: [AtomicU64; DataDrop::ALL.len()],
             transit: [AtomicU64; TRANSIT_BUCKETS_US.len() + 1],
         }
 
@@ -202,6 +213,9 @@ macro_rules! totals {
             pub fn publish(&self, totals: &WorkerTotals) {
                 $(self.$field.store(totals.$field, Ordering::Relaxed);)*
                 for (shared, own) in self.drops.iter().zip(&totals.drops) {
+                    shared.store(*own, Ordering::Relaxed);
+                }
+                for (shared, own) in self.data_drops.iter().zip(&totals.data_drops) {
                     shared.store(*own, Ordering::Relaxed);
                 }
                 for (shared, own) in self.transit.iter().zip(&totals.transit) {
@@ -215,6 +229,7 @@ macro_rules! totals {
                 WorkerTotals {
                     $($field: self.$field.load(Ordering::Relaxed),)*
                     drops: std::array::from_fn(|i| self.drops[i].load(Ordering::Relaxed)),
+                    data_drops: std::array::from_fn(|i| self.data_drops[i].load(Ordering::Relaxed)),
                     transit: std::array::from_fn(|i| self.transit[i].load(Ordering::Relaxed)),
                 }
             }
@@ -247,6 +262,14 @@ totals! {
     peers,
     /// Tracks published now.
     tracks,
+    /// Data channels open now, without their mirrors.
+    data_channels,
+    /// Messages taken from participants' data channels.
+    data_messages_in,
+    /// Messages forwarded: one for each receiver.
+    data_messages_out,
+    /// Their bytes.
+    data_bytes_out,
     /// ICE and DTLS set-ups completed.
     connected,
     /// Time from a participant's first offer to his transport's being up, summed, in ms.
@@ -257,6 +280,11 @@ impl WorkerTotals {
     /// Counts a datagram that goes no further.
     pub fn dropped(&mut self, cause: DropCause) {
         self.drops[cause as usize] += 1;
+    }
+
+    /// Counts what of data channels goes no further.
+    pub fn data_dropped(&mut self, cause: DataDrop) {
+        self.data_drops[cause as usize] += 1;
     }
 
     /// Counts `packets` whose copies were all sent `transit_us` after they arrived.

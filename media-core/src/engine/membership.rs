@@ -88,6 +88,7 @@ impl Engine {
 
     /// Closes a participant's transport and forgets every way that led to it.
     pub(super) fn forget_transport(&mut self, key: PeerKey, out: &mut Outbox) {
+        self.forget_data(key);
         let Some(peer) = self.peers.get_mut(key) else { return };
         let paths = std::mem::take(&mut peer.paths);
         if let Some(mut transport) = peer.transport.take() {

@@ -5,6 +5,7 @@
 //! handled ends his session, is counted, and leaves the room and the process alive.
 
 mod allocation;
+mod data;
 mod feedback;
 mod gate;
 mod ingress;
@@ -42,6 +43,7 @@ pub struct Engine {
     peers: SlotMap<PeerKey, Peer>,
     producers: SlotMap<ProducerKey, Producer>,
     consumers: SlotMap<ConsumerKey, Consumer>,
+    data: data::Data,
     room_ids: FxHashMap<RoomId, RoomKey>,
     peer_ids: FxHashMap<PeerId, PeerKey>,
     tracks: FxHashMap<TrackId, ProducerKey>,
@@ -88,6 +90,7 @@ impl Engine {
             peers: SlotMap::with_key(),
             producers: SlotMap::with_key(),
             consumers: SlotMap::with_key(),
+            data: data::Data::default(),
             room_ids: FxHashMap::default(),
             peer_ids: FxHashMap::default(),
             tracks: FxHashMap::default(),
@@ -113,6 +116,7 @@ impl Engine {
         if taken.is_err() {
             self.panicked(whose, out);
         }
+        self.flush_data(now, out);
     }
 
     /// Carries out a command.
@@ -122,6 +126,7 @@ impl Engine {
         if done.is_err() {
             self.panicked(whose, out);
         }
+        self.flush_data(now, out);
     }
 
     /// Does what is due at `now`.
@@ -135,6 +140,7 @@ impl Engine {
             if done.is_err() {
                 self.panicked(whose, out);
             }
+            self.flush_data(now, out);
         }
     }
 
@@ -159,6 +165,7 @@ impl Engine {
         self.totals.rooms = self.rooms.len() as u64;
         self.totals.peers = self.peers.len() as u64;
         self.totals.tracks = self.tracks.len() as u64;
+        self.totals.data_channels = self.data.channels.len() as u64;
         &mut self.totals
     }
 

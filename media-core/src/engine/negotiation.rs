@@ -43,6 +43,7 @@ impl Engine {
         let parsed = ParsedOffer::read(&offer.sdp, &self.config.limits)?;
         self.check_offer(key, &parsed)?;
         self.take_transport(now, key, &parsed, out);
+        self.take_data(key, &parsed);
         let room = self.peers.get(key).ok_or(NegotiateError::NoSuchPeer)?.room;
         let wanted = Wanted { peer: key, room, sources: &offer.sources, subscriptions: &offer.subscriptions };
         self.take_sections(now, &wanted, &parsed);
@@ -278,7 +279,7 @@ impl Engine {
         let peer = self.peers.get(key)?;
         let transport = peer.transport.as_ref()?;
         let sections = offer.sections.iter().zip(&peer.sections).map(|(offered, section)| {
-            let usable = offered.kind.is_some() && !offered.codecs.is_empty();
+            let usable = (offered.kind.is_some() && !offered.codecs.is_empty()) || offered.data.is_some();
             let direction = match (section.producer.is_some(), section.consumer.is_some()) {
                 (true, true) => Direction::SendRecv,
                 (true, false) => Direction::RecvOnly,
@@ -303,6 +304,7 @@ impl Engine {
             role: transport.role(),
             mixed_extensions: offer.mixed_extensions,
             addresses: &self.config.addresses,
+            max_message_bytes: self.config.limits.data.message_bytes,
             sections: sections.collect(),
         });
         let published = peer.producers().filter_map(|p| Some(self.producers.get(p)?.info.clone())).collect();

@@ -1,5 +1,6 @@
 //! One participant in the engine: his transport, what he publishes, where he receives.
 
+use super::data::PeerData;
 use super::outflow::Outflow;
 use crate::api::{Downlink, PeerId, Permissions, Source};
 use crate::forward::Arrivals;
@@ -74,6 +75,7 @@ pub(crate) struct Peer {
     /// His first offer, or when his transport was last up: what time-outs count from.
     pub(super) waiting_since: Instant,
     pub(super) was_connected: bool,
+    pub(super) data: PeerData,
     pub(super) timers: Timers,
 }
 
@@ -156,6 +158,7 @@ impl Peer {
                 pace_at: None,
                 armed: None,
             },
+            data: PeerData::default(),
         }
     }
 

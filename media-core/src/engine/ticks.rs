@@ -102,6 +102,7 @@ impl Engine {
                 peer.timers.report_at = now + REPORT_INTERVAL;
                 peer.retransmissions_left = RETRANSMISSIONS_PER_S;
             }
+            self.tick_data(now, key);
             self.write_reports(now, key, out);
             self.pause_unwatched(now, key);
             if self.is_overdue(now, key) {
@@ -142,11 +143,13 @@ impl Engine {
             }
         }
         self.arm(key);
+        self.touch_data(key);
     }
 
     pub(super) fn transport_changed(&mut self, now: Instant, key: PeerKey, change: Change, out: &mut Outbox) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         match change {
+            Change::Dropped(cause) => self.totals.dropped(cause),
             Change::ClosedByClient => self.close_peer(key, Some(CloseCause::ClosedByClient), out),
             Change::Failed(why) => {
                 tracing::info!(peer = %peer.id, why, "the DTLS handshake failed");

@@ -19,6 +19,8 @@ pub(crate) struct AnswerPlan<'a> {
     pub(crate) role: DtlsRole,
     pub(crate) mixed_extensions: bool,
     pub(crate) addresses: &'a [AdvertisedAddress],
+    /// Longest message that we take on a data channel.
+    pub(crate) max_message_bytes: u32,
     pub(crate) sections: Vec<SectionPlan<'a>>,
 }
 
@@ -93,13 +95,14 @@ pub(crate) fn write(plan: &AnswerPlan<'_>) -> String {
     for section in &plan.sections {
         match section.direction {
             None => refuse(&mut sdp, section.offered),
+            Some(_) if section.offered.data.is_some() => accept_data(&mut sdp, plan, section.offered),
             Some(direction) => accept(&mut sdp, plan, section, direction),
         }
     }
     sdp
 }
 
-fn line(sdp: &mut String, text: std::fmt::Arguments<'_>) {
+pub(super) fn line(sdp: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     let _ = write!(sdp, "{text}\r\n");
 }
@@ -150,6 +153,14 @@ fn accept(sdp: &mut String, plan: &AnswerPlan<'_>, section: &SectionPlan<'_>, di
     if let Some(place) = section.place.as_ref().filter(|_| direction.sends()) {
         place_lines(sdp, place, offered.kind);
     }
+}
+
+fn accept_data(sdp: &mut String, plan: &AnswerPlan<'_>, offered: &OfferedSection) {
+    line(sdp, format_args!("m={} 9 {} {}", offered.media, offered.proto, offered.formats));
+    line(sdp, format_args!("c=IN IP4 0.0.0.0"));
+    transport(sdp, plan);
+    line(sdp, format_args!("a=mid:{}", offered.mid));
+    super::data::lines(sdp, plan.max_message_bytes);
 }
 
 fn transport(sdp: &mut String, plan: &AnswerPlan<'_>) {

@@ -3,6 +3,7 @@
 
 mod answer;
 mod codec;
+mod data;
 mod extension;
 mod fragment;
 mod offer;
@@ -12,6 +13,8 @@ mod tests;
 
 pub(crate) use answer::{AnswerPlan, PlaceLine, SectionPlan, write as write_answer};
 pub(crate) use codec::{CodecEntry, Format, matching};
+#[cfg(test)]
+use data::DataSection;
 pub(crate) use extension::{Extension, ExtensionIds, ExtensionTable};
 pub(crate) use fragment::{read as read_fragment, write as write_fragment};
 pub(crate) use offer::{BadOffer, Direction, DtlsRole, Fingerprint, OfferedSection, ParsedOffer, SetupRole};

@@ -2,6 +2,7 @@
 //! missing is refused with the reason and the remedy.
 
 use super::codec::CodecEntry;
+use super::data::DataSection;
 use super::extension::ExtensionIds;
 use super::simulcast;
 use crate::api::{Limits, MediaKind};
@@ -32,6 +33,8 @@ pub(crate) struct OfferedSection {
     pub(crate) mid: String,
     /// `None` for what we do not carry, and for sections that the client ended.
     pub(crate) kind: Option<MediaKind>,
+    /// It is that of the data channels.
+    pub(crate) data: Option<DataSection>,
     pub(crate) direction: Direction,
     pub(crate) codecs: Vec<CodecEntry>,
     pub(crate) extensions: ExtensionIds,
@@ -173,7 +176,8 @@ impl ParsedOffer {
         }
         let mixed_extensions = session.attributes.iter().any(|a| a.attribute == "extmap-allow-mixed");
         let read = |media| OfferedSection::read(media, mixed_extensions);
-        let sections: Vec<_> = session.medias.iter().map(read).collect::<Result<_, _>>()?;
+        let mut sections: Vec<_> = session.medias.iter().map(read).collect::<Result<_, _>>()?;
+        DataSection::keep_first(&mut sections);
         check_mids(&session, &sections)?;
         let lines = transport_lines(&session);
         let value = |name| lines.iter().find_map(|a| value_of(a, name));
@@ -237,7 +241,7 @@ fn check_mids(session: &Session, sections: &[OfferedSection]) -> Result<(), BadO
         .filter_map(|a| value_of(a, "group")?.strip_prefix("BUNDLE"))
         .flat_map(str::split_whitespace)
         .collect();
-    let living: Vec<_> = sections.iter().filter(|s| s.kind.is_some()).collect();
+    let living: Vec<_> = sections.iter().filter(|s| s.kind.is_some() || s.data.is_some()).collect();
     if let Some(apart) = living.iter().find(|s| !bundled.contains(&s.mid.as_str()))
         && living.len() > 1
     {
@@ -294,6 +298,7 @@ impl OfferedSection {
             formats: media.fmt.clone(),
             mid: mid.to_owned(),
             kind,
+            data: DataSection::read(media),
             direction,
             codecs: kind.map(|kind| codecs(media, kind)).unwrap_or_default(),
             extensions,

@@ -5,6 +5,10 @@ use proptest::prelude::*;
 const CHROMIUM: &str = include_str!("fixtures/chromium-156.sdp");
 const FIREFOX: &str = include_str!("fixtures/firefox-153.sdp");
 
+/// RFC 8841 has one association for each DTLS association.
+const A_SECOND_ASSOCIATION: &str =
+    "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:second\r\na=sctp-port:5000\r\n";
+
 fn read(sdp: &str) -> Result<ParsedOffer, BadOffer> {
     ParsedOffer::read(sdp, &Limits::default())
 }
@@ -35,7 +39,7 @@ fn offers_of_browsers_are_read() {
 
 #[test]
 fn an_answer_repeats_what_was_taken_and_refuses_the_rest() {
-    let offer = read(CHROMIUM).unwrap();
+    let offer = read(&format!("{CHROMIUM}{A_SECOND_ASSOCIATION}")).unwrap();
     let addresses = [
         AdvertisedAddress::udp("192.0.2.1:40000".parse().unwrap()),
         AdvertisedAddress { tcp: true, ..AdvertisedAddress::udp("[2001:db8::1]:40000".parse().unwrap()) },
@@ -45,9 +49,8 @@ fn an_answer_repeats_what_was_taken_and_refuses_the_rest() {
         .iter()
         .map(|offered| SectionPlan {
             offered,
-            direction: offered
-                .kind
-                .map(|_| if offered.direction.sends() { Direction::RecvOnly } else { Direction::SendOnly }),
+            direction: (offered.kind.is_some() || offered.data.is_some())
+                .then(|| if offered.direction.sends() { Direction::RecvOnly } else { Direction::SendOnly }),
             codecs: &offered.codecs,
             place: (offered.direction == Direction::RecvOnly).then(|| PlaceLine {
                 ssrc: 11,
@@ -67,21 +70,53 @@ fn an_answer_repeats_what_was_taken_and_refuses_the_rest() {
         role: DtlsRole::Passive,
         mixed_extensions: offer.mixed_extensions,
         addresses: &addresses,
+        max_message_bytes: 65_536,
         sections,
     });
     let session = sdp_types::Session::parse(sdp.as_bytes()).expect("our own answer parses");
     let ports: Vec<_> = session.medias.iter().map(|m| m.port).collect();
-    assert_eq!(ports, [9, 9, 9, 9, 0]);
-    assert!(sdp.contains("a=group:BUNDLE 0 1 2 3\r\n"));
+    assert_eq!(ports, [9, 9, 9, 9, 9, 0]);
+    assert!(sdp.contains("a=group:BUNDLE 0 1 2 3 4\r\n"));
+    assert!(sdp.contains("a=sctp-port:5000\r\na=max-message-size:65536\r\n"));
     assert!(sdp.contains("a=ice-lite\r\n") && sdp.contains("a=setup:passive\r\n"));
     assert!(sdp.contains(" udp ") && sdp.contains("tcptype passive"));
-    let [audio, video, _, place, _] = &session.medias[..] else { panic!("five sections") };
+    let [audio, video, _, place, data, _] = &session.medias[..] else { panic!("five sections") };
     assert_eq!(audio.fmt, "111 63", "only Opus is taken, and its repetition");
+    assert_eq!((data.proto.as_str(), data.fmt.as_str()), ("UDP/DTLS/SCTP", "webrtc-datachannel"));
+    assert!(data.has_attribute("fingerprint") && !data.has_attribute("rtcp-mux"));
     assert!(audio.has_attribute("recvonly") && place.has_attribute("sendonly"));
     assert!(video.get_attribute_values("rtcp-fb").flatten().any(|v| v.ends_with("transport-cc")));
     assert!(place.get_attribute_values("rtcp-fb").flatten().any(|v| v.ends_with("transport-cc")));
     assert!(session.attributes.iter().any(|a| a.attribute == "extmap-allow-mixed"));
     assert!(place.get_attribute_values("ssrc-group").flatten().any(|v| v == "FID 11 12"));
+}
+
+#[test]
+fn one_association_is_taken_and_only_as_rfc_8841_writes_it() {
+    let data = |sdp: &str| read(sdp).unwrap().sections[4].data;
+    let (sctp_port, max_message_bytes) = (5_000, 262_144);
+    assert_eq!(data(CHROMIUM), Some(DataSection { sctp_port, max_message_bytes }));
+    // It has port 0 and is bundle-only (RFC 8843 section 6).
+    assert_eq!(data(FIREFOX), Some(DataSection { sctp_port, max_message_bytes: 1_073_741_823 }));
+    let without_size = CHROMIUM.replace("a=max-message-size", "a=x");
+    assert_eq!(data(&without_size), Some(DataSection { sctp_port, max_message_bytes: 65_536 }));
+    let any_size = CHROMIUM.replace("a=max-message-size:262144", "a=max-message-size:99999999999");
+    assert_eq!(data(&any_size), Some(DataSection { sctp_port, max_message_bytes: 0 }));
+    for (from, to) in [
+        ("UDP/DTLS/SCTP", "DTLS/SCTP"),
+        ("UDP/DTLS/SCTP", "UDP/TLS/RTP/SAVPF"),
+        ("webrtc-datachannel", "bfcp"),
+        ("m=application 9", "m=application 0"),
+        ("a=sctp-port:5000", "a=sctp-port:0"),
+        ("a=sctp-port:5000", "a=sctp-port:65536"),
+        ("a=sctp-port:5000", "a=sctpmap:5000 webrtc-datachannel 1024"),
+        ("a=max-message-size:262144", "a=max-message-size:-1"),
+    ] {
+        assert!(CHROMIUM.contains(from), "{from}");
+        assert_eq!(data(&CHROMIUM.replace(from, to)), None, "{to}");
+    }
+    let two = read(&format!("{CHROMIUM}{A_SECOND_ASSOCIATION}")).unwrap();
+    assert_eq!(two.sections.iter().filter(|s| s.data.is_some()).count(), 1);
 }
 
 #[test]

@@ -1,7 +1,9 @@
-//! Who is in a room, and who speaks in it.
+//! Who is in a room, who speaks in it, and what channels are open.
 
+mod channel;
 mod speakers;
 
+pub(crate) use channel::{Channel, Mirror};
 pub(crate) use speakers::{Meter, Speakers, TICK as SPEAKERS_TICK};
 
 use crate::api::RoomId;

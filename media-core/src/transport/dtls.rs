@@ -1,4 +1,4 @@
-//! DTLS (RFC 6347, RFC 9147) for SRTP keys (RFC 5764), by `dimpl`.
+//! DTLS (RFC 6347, RFC 9147) for SRTP keys (RFC 5764) and for SCTP (RFC 8261), by `dimpl`.
 
 use super::certificate::{Certificate, fingerprint};
 use super::srtp::{self, Profile, SrtpReceiver, SrtpSender};
@@ -11,6 +11,10 @@ use std::time::Instant;
 /// What came of a handshake.
 #[derive(Debug)]
 pub(crate) enum DtlsEvent {
+    /// The handshake is done: application data can go.
+    Up,
+    /// What came as application data.
+    Data(Vec<u8>),
     /// The client is who the offer said, and these are the keys.
     Keys(Box<(SrtpSender, SrtpReceiver)>, Profile),
     /// The client ended the association.
@@ -179,10 +183,20 @@ impl DtlsSession {
                     self.dead = true;
                     events.push(DtlsEvent::Closed);
                 }
+                Output::Connected if self.verified => events.push(DtlsEvent::Up),
+                Output::ApplicationData(bytes) if self.verified => events.push(DtlsEvent::Data(bytes.to_vec())),
                 _ => {}
             }
         }
         sent
+    }
+
+    /// Sends application data, one datagram of it. What cannot go now is lost, as any datagram may be.
+    pub(crate) fn send_data(&mut self, bytes: &[u8], send: impl FnMut(&[u8])) -> Vec<DtlsEvent> {
+        if self.dead || !self.verified || self.dtls.send_application_data(bytes).is_err() {
+            return Vec::new();
+        }
+        self.poll(send)
     }
 
     /// Tells the client that the association ends (RFC 9147 section 5.11).
@@ -225,6 +239,7 @@ mod tests {
         versions: DtlsVersions,
         client: impl Fn(Arc<Config>, dimpl::DtlsCertificate, Instant) -> Dtls,
     ) -> Result<Profile, &'static str> {
+        let mut profile = None;
         let now = Instant::now();
         let certificate = dimpl::certificate::generate_self_signed_certificate().unwrap();
         let hex = fingerprint(&aws_lc_rs::digest::SHA256, &certificate.certificate);
@@ -239,6 +254,10 @@ mod tests {
             loop {
                 match client.poll_output(&mut buffer) {
                     Output::Packet(p) => to_server.push(p.to_vec()),
+                    Output::ApplicationData(bytes) => {
+                        let back = [bytes, b", and back"].concat();
+                        client.send_application_data(&back).unwrap();
+                    }
                     Output::Timeout(_) => break,
                     _ => {}
                 }
@@ -249,11 +268,20 @@ mod tests {
                     return Err(why);
                 }
             }
-            match server.poll(|p| to_client.push(p.to_vec())).pop() {
-                Some(DtlsEvent::Keys(_, profile)) => return Ok(profile),
-                Some(DtlsEvent::Failed(why)) => return Err(why),
-                Some(DtlsEvent::Closed) => return Err("closed"),
-                None => {}
+            for event in server.poll(|p| to_client.push(p.to_vec())) {
+                match event {
+                    DtlsEvent::Keys(_, agreed) => profile = Some(agreed),
+                    DtlsEvent::Failed(why) => return Err(why),
+                    DtlsEvent::Closed => return Err("closed"),
+                    DtlsEvent::Up => {
+                        // Application data goes at once, both ways.
+                        server.send_data(b"from us", |p| to_client.push(p.to_vec()));
+                    }
+                    DtlsEvent::Data(bytes) if bytes == b"from us, and back" => {
+                        return profile.ok_or("data before keys");
+                    }
+                    DtlsEvent::Data(_) => return Err("other data"),
+                }
             }
             for packet in to_client {
                 client.handle_packet(&packet).unwrap();

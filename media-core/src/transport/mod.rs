@@ -1,16 +1,19 @@
-//! A client's transport, composed: ICE, DTLS and SRTP over one path, and the demultiplexer below them. The media path is ours;
-//! ICE and DTLS come from sans-IO crates.
+//! A client's transport, composed: ICE, DTLS, SRTP and SCTP over one path, and the demultiplexer below them. The media path is
+//! ours; ICE, DTLS and SCTP come from sans-IO crates.
 
 mod certificate;
+pub(crate) mod dcep;
 pub(crate) mod demux;
 mod dtls;
 mod ice;
+pub(crate) mod sctp;
 pub mod srtp;
 
 pub use certificate::{Certificate, CertificateError};
 pub(crate) use dtls::Settings as DtlsSettings;
 
-use crate::api::{EngineConfig, TransportState};
+use crate::api::{DropCause, EngineConfig, TransportState};
+pub(crate) use crate::negotiate::DtlsRole;
 use crate::negotiate::{DtlsRole as Role, ParsedOffer, SetupRole};
 use crate::wire::{Outbox, Path};
 use dtls::{DtlsEvent, DtlsSession};
@@ -18,6 +21,7 @@ use ice::{Ice, IceEvent};
 use is::IceCreds;
 use is::stun::StunMessage;
 use rand::Rng;
+use sctp::{Sctp, SctpSettings};
 use srtp::{Profile, SrtpReceiver, SrtpSender};
 use std::time::{Duration, Instant};
 
@@ -35,6 +39,10 @@ pub(crate) struct Transport {
     pub(crate) sender: Option<SrtpSender>,
     pub(crate) receiver: Option<SrtpReceiver>,
     profile: Option<Profile>,
+    /// The DTLS handshake is done.
+    is_secured: bool,
+    /// The association of the data channels, once one was negotiated.
+    pub(crate) sctp: Option<Sctp>,
     state: TransportState,
     has_consent: bool,
     /// The last authentic check, or answer to one of ours.
@@ -59,6 +67,8 @@ pub(crate) enum Change {
     ClosedByClient,
     /// The handshake failed; the text is for the log.
     Failed(&'static str),
+    /// A packet of the data channels' association went no further.
+    Dropped(DropCause),
 }
 
 impl Transport {
@@ -80,6 +90,8 @@ impl Transport {
             sender: None,
             receiver: None,
             profile: None,
+            is_secured: false,
+            sctp: None,
             state: TransportState::Connecting,
             has_consent: false,
             consented_at: now,
@@ -163,7 +175,16 @@ impl Transport {
 
     /// Takes a DTLS datagram from a path that ICE validated.
     pub(crate) fn handle_dtls(&mut self, now: Instant, packet: &[u8]) -> Option<Change> {
-        self.dtls.handle_packet(now, packet).err().and_then(|event| self.take(event))
+        self.dtls.handle_packet(now, packet).err().and_then(|event| self.take(now, event))
+    }
+
+    /// Begins the association of the data channels: RFC 8841 has one for each DTLS association.
+    pub(crate) fn start_sctp(&mut self, settings: SctpSettings) {
+        let mut sctp = Sctp::new(settings);
+        if self.is_secured {
+            sctp.start();
+        }
+        self.sctp = Some(sctp);
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<Change> {
@@ -173,14 +194,18 @@ impl Transport {
         if self.ice.next_deadline().is_none_or(|at| at <= now) {
             self.ice.handle_timeout(now);
         }
-        self.dtls.handle_timeout(now).err().and_then(|event| self.take(event))
+        if let Some(sctp) = &mut self.sctp {
+            sctp.handle_timeout(now);
+        }
+        self.dtls.handle_timeout(now).err().and_then(|event| self.take(now, event))
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called.
     pub(crate) fn next_deadline(&mut self, now: Instant) -> Option<Instant> {
         // An agent that never ran has no deadline yet and wants one run at once.
         let ice = self.ice.next_deadline().unwrap_or(now);
-        Some(self.dtls.next_deadline().map_or(ice, |dtls| dtls.min(ice)))
+        let sctp = self.sctp.as_ref().and_then(Sctp::next_deadline);
+        Some([self.dtls.next_deadline(), sctp].into_iter().flatten().fold(ice, Instant::min))
     }
 
     /// Sends what is due and gives what changed. Call it after every `handle_*`.
@@ -202,10 +227,24 @@ impl Transport {
         }
         if let Some(path) = self.path.or(self.provisional) {
             let events = self.dtls.poll(|packet| queue(out, flow, path, packet));
-            changes.extend(events.into_iter().filter_map(|event| self.take(event)));
+            changes.extend(events.into_iter().filter_map(|event| self.take(now, event)));
         }
         changes.extend(self.changed_state().map(Change::State));
         changes
+    }
+
+    /// Sends what is due of the data channels, if the client consents. Call it after [`drain`](Self::drain), and after whatever
+    /// touched the association.
+    pub(crate) fn drain_sctp(&mut self, now: Instant, flow: u32, out: &mut Outbox) -> Vec<Change> {
+        let (Some(sctp), Some(path)) = (&mut self.sctp, self.path) else { return Vec::new() };
+        if !self.is_secured || !self.has_consent {
+            return Vec::new();
+        }
+        let mut events = Vec::new();
+        sctp.poll_transmit(now, |packet| {
+            events.extend(self.dtls.send_data(packet, |record| queue(out, flow, path, record)));
+        });
+        events.into_iter().filter_map(|event| self.take(now, event)).collect()
     }
 
     /// Tells the client that we end the association.
@@ -224,8 +263,17 @@ impl Transport {
         }
     }
 
-    fn take(&mut self, event: DtlsEvent) -> Option<Change> {
+    fn take(&mut self, now: Instant, event: DtlsEvent) -> Option<Change> {
         match event {
+            DtlsEvent::Up => {
+                self.is_secured = true;
+                self.sctp.iter_mut().for_each(Sctp::start);
+                None
+            }
+            DtlsEvent::Data(packet) => match &mut self.sctp {
+                Some(sctp) => sctp.handle_packet(now, &packet).err().map(Change::Dropped),
+                None => Some(Change::Dropped(DropCause::NotOurs)),
+            },
             DtlsEvent::Keys(contexts, profile) => {
                 let (sender, receiver) = *contexts;
                 self.sender = Some(sender);
@@ -240,7 +288,9 @@ impl Transport {
 
     fn changed_state(&mut self) -> Option<TransportState> {
         let was_up = self.state != TransportState::Connecting;
-        let state = match (self.has_consent && self.path.is_some(), self.sender.is_some()) {
+        // A session of data channels alone may do without keys for SRTP.
+        let secured = self.sender.is_some() || (self.is_secured && self.sctp.is_some());
+        let state = match (self.has_consent && self.path.is_some(), secured) {
             (true, true) => TransportState::Connected,
             (false, _) if was_up => TransportState::Disconnected,
             _ => TransportState::Connecting,

@@ -124,6 +124,17 @@ pub struct Limits {
     pub keyframe_interval_ms: u64,
     pub disconnected_ms: u64,
     pub connect_timeout_ms: u64,
+    pub data_channels_per_peer: usize,
+    pub data_mirrors_per_peer: usize,
+    pub data_label_bytes: usize,
+    pub data_protocol_bytes: usize,
+    pub data_message_bytes: u32,
+    pub data_window_bytes: u32,
+    pub data_backlog_bytes_per_channel: usize,
+    pub data_backlog_bytes_per_peer: usize,
+    pub data_messages_per_s: u32,
+    pub data_bytes_per_s: u32,
+    pub data_stall_ms: u64,
 }
 
 /// `[log]`

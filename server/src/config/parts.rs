@@ -25,6 +25,19 @@ impl Config {
             keyframe_interval: Duration::from_millis(limits.keyframe_interval_ms),
             disconnected_ms: limits.disconnected_ms,
             connect_timeout: Duration::from_millis(limits.connect_timeout_ms),
+            data: api::DataLimits {
+                channels_per_peer: limits.data_channels_per_peer,
+                mirrors_per_peer: limits.data_mirrors_per_peer,
+                label_bytes: limits.data_label_bytes,
+                protocol_bytes: limits.data_protocol_bytes,
+                message_bytes: limits.data_message_bytes,
+                window_bytes: limits.data_window_bytes,
+                backlog_bytes_per_channel: limits.data_backlog_bytes_per_channel,
+                backlog_bytes_per_peer: limits.data_backlog_bytes_per_peer,
+                messages_per_s: limits.data_messages_per_s,
+                bytes_per_s: limits.data_bytes_per_s,
+                stall: Duration::from_millis(limits.data_stall_ms),
+            },
         }
     }
 

@@ -1,0 +1,172 @@
+//! Channels come and go: opened in band, mirrored, closed at every end when they are closed at the first.
+
+use super::super::Engine;
+use super::Stream;
+use crate::api::DataDrop;
+use crate::keys::{ChannelKey, PeerKey};
+use crate::room::{Channel, Mirror};
+use crate::transport::dcep::{ACK_MESSAGE, Message, Open};
+use crate::transport::sctp::{Kind, Sctp};
+use bytes::Bytes;
+
+impl Engine {
+    /// Takes a message of the establishment protocol.
+    pub(super) fn dcep(&mut self, key: PeerKey, stream: u16, bytes: &[u8]) {
+        let limits = &self.config.limits.data;
+        let is_what = self.peers.get(key).and_then(|peer| peer.data.streams.get(&stream)).copied();
+        match (Message::read(bytes, limits.label_bytes, limits.protocol_bytes), is_what) {
+            (Ok(Message::Open(open)), None) => {
+                if let Err(cause) = self.open_channel(key, stream, open) {
+                    self.refuse_stream(key, stream, cause);
+                }
+            }
+            (Ok(Message::Ack), Some(Stream::Mirror(channel))) => {
+                // RFC 8832 section 6: from now on messages may overtake each other.
+                let delivery = self.data.channels.get(channel).map(|channel| channel.open.delivery);
+                if let (Some(delivery), Some(sctp)) = (delivery, self.sctp(key)) {
+                    sctp.set_delivery(stream, delivery);
+                }
+            }
+            (Ok(Message::Ack), _) => self.totals.data_dropped(DataDrop::UnknownStream),
+            (Ok(Message::Open(_)) | Err(_), Some(Stream::Own(channel))) => {
+                self.close_channel(channel);
+                self.refuse_stream(key, stream, DataDrop::BadOpen);
+            }
+            (Ok(Message::Open(_)) | Err(_), Some(Stream::Mirror(_))) => self.totals.data_dropped(DataDrop::BadOpen),
+            (Err(_), None) => self.refuse_stream(key, stream, DataDrop::BadOpen),
+        }
+    }
+
+    fn refuse_stream(&mut self, key: PeerKey, stream: u16, cause: DataDrop) {
+        self.totals.data_dropped(cause);
+        if let Some(sctp) = self.sctp(key) {
+            sctp.close(stream);
+        }
+    }
+
+    fn open_channel(&mut self, key: PeerKey, stream: u16, open: Open) -> Result<(), DataDrop> {
+        let limit = self.config.limits.data.channels_per_peer;
+        let peer = self.peers.get_mut(key).ok_or(DataDrop::BadOpen)?;
+        let sctp = peer.transport.as_mut().and_then(|t| t.sctp.as_mut()).ok_or(DataDrop::BadOpen)?;
+        if !peer.permissions.publish {
+            return Err(DataDrop::MayNotPublish);
+        }
+        if sctp.is_ours(stream) {
+            return Err(DataDrop::BadOpen);
+        }
+        if peer.data.own() >= limit {
+            return Err(DataDrop::TooManyChannels);
+        }
+        sctp.write(stream, Kind::Dcep, &Bytes::from_static(&ACK_MESSAGE), true).map_err(|_| DataDrop::BadOpen)?;
+        let channel = self.data.channels.insert(Channel::new(key, peer.id, stream, open));
+        peer.data.streams.insert(stream, Stream::Own(channel));
+        let room = peer.room;
+        for other in self.rooms.get(room).map(|room| room.peers.clone()).unwrap_or_default() {
+            self.mirror(channel, other);
+        }
+        Ok(())
+    }
+
+    /// Gives one who has just come every channel that is open in his room.
+    pub(super) fn mirror_all_to(&mut self, key: PeerKey) {
+        let Some(room) = self.peers.get(key).and_then(|peer| self.rooms.get(peer.room)) else { return };
+        let owners = room.peers.iter().filter_map(|peer| self.peers.get(*peer));
+        let mut channels: Vec<(ChannelKey, u16)> = Vec::new();
+        for owner in owners {
+            let before = channels.len();
+            channels.extend(owner.data.streams.iter().filter_map(|(number, stream)| match stream {
+                Stream::Own(channel) => Some((*channel, *number)),
+                Stream::Mirror(_) => None,
+            }));
+            channels[before..].sort_unstable_by_key(|(_, number)| *number);
+        }
+        for (channel, _) in channels {
+            self.mirror(channel, key);
+        }
+    }
+
+    /// Opens a channel at one receiver, if he is to have it.
+    fn mirror(&mut self, key: ChannelKey, at: PeerKey) {
+        let limit = self.config.limits.data.mirrors_per_peer;
+        let (Some(channel), Some(peer)) = (self.data.channels.get_mut(key), self.peers.get_mut(at)) else { return };
+        if channel.owner == at || !peer.permissions.subscribe || !channel.audience.includes(peer.id) {
+            return;
+        }
+        let Some(sctp) = peer.transport.as_mut().and_then(|t| t.sctp.as_mut()).filter(|sctp| sctp.is_up()) else {
+            return;
+        };
+        let mirrors = peer.data.streams.len() - peer.data.own();
+        let Some(stream) = (mirrors < limit).then(|| sctp.open(&channel.open)).flatten() else {
+            return self.totals.data_dropped(DataDrop::TooManyMirrors);
+        };
+        channel.mirrors.push(Mirror { peer: at, stream });
+        peer.data.streams.insert(stream, Stream::Mirror(key));
+        self.touch_data(at);
+    }
+
+    /// A client reset one of his streams, or what we reset is done.
+    pub(super) fn stream_finished(&mut self, key: PeerKey, stream: u16) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        match peer.data.streams.get(&stream).copied() {
+            Some(Stream::Own(channel)) => self.close_channel(channel),
+            Some(Stream::Mirror(channel)) => self.forget_mirror(channel, key),
+            None => {}
+        }
+    }
+
+    /// Closes a channel at everyone who has a mirror of it, and forgets it. Its owner's stream is his to close.
+    pub(super) fn close_channel(&mut self, key: ChannelKey) {
+        let Some(channel) = self.data.channels.remove(key) else { return };
+        if let Some(owner) = self.peers.get_mut(channel.owner) {
+            owner.data.streams.remove(&channel.stream);
+            owner.data.unread.retain(|stream| *stream != channel.stream);
+        }
+        for Mirror { peer, stream } in channel.mirrors {
+            if let Some(peer) = self.peers.get_mut(peer) {
+                peer.data.streams.remove(&stream);
+                peer.data.holding.retain(|(held, _)| *held != key);
+            }
+            self.sctp(peer).into_iter().for_each(|sctp| sctp.close(stream));
+            self.touch_data(peer);
+        }
+    }
+
+    /// Forgets one mirror of a channel; a sender who waits for it goes on.
+    pub(super) fn forget_mirror(&mut self, key: ChannelKey, at: PeerKey) {
+        let Some(channel) = self.data.channels.get_mut(key) else { return };
+        let stream = channel.stream_at(at);
+        channel.mirrors.retain(|mirror| mirror.peer != at);
+        let owner = channel.owner;
+        if let Some(peer) = self.peers.get_mut(at) {
+            peer.data.streams.retain(|number, _| Some(*number) != stream);
+            peer.data.holding.retain(|(held, _)| *held != key);
+        }
+        self.touch_data(owner);
+    }
+
+    /// Forgets everything that a participant has of data channels, and closes his own at the others.
+    pub(in super::super) fn forget_data(&mut self, key: PeerKey) {
+        let Some(peer) = self.peers.get(key) else { return };
+        let streams: Vec<Stream> = peer.data.streams.values().copied().collect();
+        for stream in streams {
+            match stream {
+                Stream::Own(channel) => self.close_channel(channel),
+                Stream::Mirror(channel) => self.forget_mirror(channel, key),
+            }
+        }
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.data.unread.clear();
+        }
+    }
+
+    /// Closes a receiver's mirror because he is too slow for it.
+    pub(super) fn drop_mirror(&mut self, key: ChannelKey, at: PeerKey) {
+        self.totals.data_dropped(DataDrop::SlowReceiver);
+        let stream = self.data.channels.get(key).and_then(|channel| channel.stream_at(at));
+        self.forget_mirror(key, at);
+        if let (Some(stream), Some(sctp)) = (stream, self.sctp(at)) {
+            Sctp::close(sctp, stream);
+        }
+        self.touch_data(at);
+    }
+}
