@@ -15,7 +15,7 @@ WEB_LOCK := web/package-lock.json
 WEB_MODULES := web/node_modules/.package-lock.json
 WEB_DIST := web/app/dist/index.html
 
-.PHONY: help run test web server setup bench-call docs fmt
+.PHONY: help run test web server setup bench-call sim-long fuzz docs fmt
 
 help: ## List the commands
 	@printf 'Colloquy. The two that matter first are run and test.\n\n'
@@ -59,6 +59,15 @@ bench-call: ## 1 publisher, 50 viewers, 1,000 packets/s (about a minute); the la
 	@cargo build --release --locked -p colloquy-bench -p colloquy-server
 	$(say) 'Running the call (about a minute)'
 	@$(TARGET)/release/colloquy-bench call $(ARGS)
+
+sim-long: ## 10,000 made-up calls in the simulator (some minutes); SEEDS=10000..20000 plays others
+	$(say) 'Building the simulator (the first time about 5 minutes on 2 cores)'
+	@cargo test --release --locked -p colloquy-tests --test it --no-run
+	$(say) 'Playing; a seed that fails prints how to play it again'
+	@COLLOQUY_SEEDS=$(or $(SEEDS),0..10000) cargo test --release --locked -p colloquy-tests --test it made_up_scenarios -- --nocapture
+
+fuzz: ## Fuzz every parser and the state machines for TIME seconds in all (TIME=600); TARGETS="stun dtls" for some
+	@tests/fuzz/run.sh $(or $(TIME),600) $(TARGETS)
 
 docs: ## Build the book into docs/book (needs mdbook: cargo install mdbook)
 	@if command -v mdbook >/dev/null; then mdbook build docs && printf 'The book: docs/book/index.html\n'; \
