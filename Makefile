@@ -15,7 +15,7 @@ WEB_LOCK := web/package-lock.json
 WEB_MODULES := web/node_modules/.package-lock.json
 WEB_DIST := web/app/dist/index.html
 
-.PHONY: help run test web server setup bench-call bench-quality docs fmt
+.PHONY: help run test web server setup bench-call bench-quality sim-long fuzz docs fmt
 
 help: ## List the commands
 	@printf 'Colloquy. The two that matter first are run and test.\n\n'
@@ -65,6 +65,15 @@ bench-quality: ## Bandwidth, loss and fairness as viewers see and hear them (a m
 	$(say) 'Building the bench (the first time about 5 minutes on 2 cores)'
 	@cargo build --release --locked -p colloquy-bench
 	@$(TARGET)/release/colloquy-bench quality $(ARGS)
+
+sim-long: ## 10,000 made-up calls in the simulator (some minutes); SEEDS=10000..20000 plays others
+	$(say) 'Building the simulator (the first time about 5 minutes on 2 cores)'
+	@cargo test --release --locked -p colloquy-tests --test it --no-run
+	$(say) 'Playing; a seed that fails prints how to play it again'
+	@COLLOQUY_SEEDS=$(or $(SEEDS),0..10000) cargo test --release --locked -p colloquy-tests --test it made_up_scenarios -- --nocapture
+
+fuzz: ## Fuzz every parser and the state machines for TIME seconds in all (TIME=600); TARGETS="stun dtls" for some
+	@tests/fuzz/run.sh $(or $(TIME),600) $(TARGETS)
 
 docs: ## Build the book into docs/book (needs mdbook: cargo install mdbook)
 	@if command -v mdbook >/dev/null; then mdbook build docs && printf 'The book: docs/book/index.html\n'; \

@@ -1,6 +1,6 @@
 //! Datagrams on their way in and out of the engine, without a socket in sight.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The two ends of a path, and what carries it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,6 +11,14 @@ pub struct Path {
     pub remote: SocketAddr,
     /// A TCP connection framed by RFC 4571, rather than UDP.
     pub tcp: bool,
+}
+
+/// Whom a limit by address is for: an IPv4 address, or the /64 of an IPv6 one, of which one host may have all (RFC 6177).
+pub(crate) fn household(host: IpAddr) -> IpAddr {
+    match host.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
+        v4 @ IpAddr::V4(_) => v4,
+    }
 }
 
 /// A datagram that arrived. Its bytes are decrypted in place.

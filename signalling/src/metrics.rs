@@ -203,7 +203,7 @@ impl fmt::Debug for FromEngine {
 /// Name, help, and the field.
 type Field = (&'static str, &'static str, fn(&WorkerTotals) -> u64);
 
-const COUNTERS: [Field; 14] = [
+const COUNTERS: [Field; 15] = [
     ("worker_packets_in", "Datagrams received", |t| t.packets_in),
     ("worker_bytes_in", "Bytes received", |t| t.bytes_in),
     ("worker_packets_out", "Datagrams sent", |t| t.packets_out),
@@ -216,6 +216,7 @@ const COUNTERS: [Field; 14] = [
     ("worker_keyframe_requests", "Key frames asked of publishers", |t| t.keyframe_requests),
     ("worker_send_calls", "Calls that sent datagrams", |t| t.send_calls),
     ("worker_panics", "Sessions ended by a panic", |t| t.panics),
+    ("worker_tcp_refused", "TCP connections closed as they came, for a limit", |t| t.tcp_refused),
     ("worker_connected", "ICE and DTLS set-ups completed", |t| t.connected),
     ("worker_connect_milliseconds", "Time from first offer to connected, summed", |t| t.connect_ms),
 ];

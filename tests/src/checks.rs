@@ -60,6 +60,8 @@ pub struct Checks {
     full_ice: bool,
     /// Addresses from which a client's own STUN came, and whose they are.
     validated: HashMap<SocketAddr, PeerId>,
+    /// Bytes of STUN that came from an address, and that went to it.
+    stun: HashMap<SocketAddr, (usize, usize)>,
     gone: HashMap<PeerId, Instant>,
     sequences: HashMap<(PeerId, u32), SequenceUnwrapper>,
     sealed: HashSet<(PeerId, u32, u64)>,
@@ -86,6 +88,7 @@ impl Checks {
             start,
             full_ice: ice == IceMode::Full,
             validated: HashMap::new(),
+            stun: HashMap::new(),
             gone: HashMap::new(),
             sequences: HashMap::new(),
             sealed: HashSet::new(),
@@ -120,6 +123,13 @@ impl Checks {
         }
     }
 
+    /// A datagram of whomever reaches the engine.
+    pub(crate) fn note_arrived(&mut self, from: SocketAddr, bytes: &[u8]) {
+        if let [0..=3, ..] = bytes {
+            self.stun.entry(from).or_default().0 += bytes.len();
+        }
+    }
+
     /// The client begins a new DTLS association, with new keys.
     pub fn note_new_keys(&mut self, peer: PeerId) {
         *self.generation.entry(peer).or_default() += 1;
@@ -145,6 +155,14 @@ impl Checks {
             );
             return;
         };
+        // Whoever asks in another's name must not send him more than he says himself.
+        if let [0..=3, ..] = bytes
+            && !self.full_ice
+            && let Some((heard, said)) = self.stun.get_mut(&path.remote)
+        {
+            *said += bytes.len();
+            assert!(*said <= *heard, "{said} bytes of STUN went to {} for {heard} that came", path.remote);
+        }
         if let Some(gone) = self.gone.get(&peer) {
             assert!(now <= *gone, "the engine sent {} bytes to {peer} after he was gone", bytes.len());
         }

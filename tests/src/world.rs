@@ -287,6 +287,7 @@ impl World {
 
     /// The same, on a path that may be none of ours.
     pub fn inject_on(&mut self, path: Path, bytes: &[u8]) {
+        self.checks.note_arrived(path.remote, bytes);
         let mut bytes = bytes.to_vec();
         self.engine.handle_datagram(self.now, Datagram { path, bytes: &mut bytes }, &mut self.outbox);
         self.after_engine();

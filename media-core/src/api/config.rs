@@ -86,6 +86,9 @@ pub struct Limits {
     pub ice_paths: u16,
     /// STUN messages taken a second from one address (of IPv6: one /64) on paths that are not validated; 0 is no limit.
     pub stun_per_s_per_address: u32,
+    /// ICE-TCP connections of one address (of IPv6: one /64) that no check has validated; one more is closed as it comes. 0 is no
+    /// limit.
+    pub tcp_unproven_per_address: usize,
     /// `a=extmap` lines of one media section. Chromium has some 15.
     pub header_extensions: usize,
     /// Packets kept of each video track for retransmission (RFC 4588). At 1 Mb/s and 1,200 bytes, 512 are 5 s.
@@ -117,6 +120,7 @@ impl Default for Limits {
             remote_candidates: 32,
             ice_paths: 256,
             stun_per_s_per_address: 1_000,
+            tcp_unproven_per_address: 64,
             header_extensions: 64,
             rtx_ring_packets: 512,
             downlink_start_bps: 300_000,

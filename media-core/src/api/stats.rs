@@ -256,6 +256,8 @@ totals! {
     send_calls,
     /// Sessions ended by a panic of ours.
     panics,
+    /// TCP connections closed as they came: there were as many as may be, of all or of one address.
+    tcp_refused,
     /// Rooms open now.
     rooms,
     /// Participants now.

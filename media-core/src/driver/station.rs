@@ -94,6 +94,10 @@ impl Station {
         self.engine.totals_mut().dropped(cause);
     }
 
+    pub(super) fn tcp_refused(&mut self, connections: u64) {
+        self.engine.totals_mut().tcp_refused += connections;
+    }
+
     pub(super) fn panicked(&mut self) {
         self.engine.totals_mut().panics += 1;
     }

@@ -6,7 +6,7 @@ pub(super) mod framing;
 pub(super) use egress::TcpEgress;
 
 use super::stun;
-use crate::wire::Path;
+use crate::wire::{Path, household};
 use framing::Frames;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
@@ -14,6 +14,7 @@ use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -75,6 +76,10 @@ pub(super) struct TcpIngress {
     next_token: usize,
     registry: Registry,
     egress: Rc<RefCell<TcpEgress>>,
+    /// As [`Limits::tcp_unproven_per_address`](crate::api::Limits::tcp_unproven_per_address).
+    unproven_per_address: usize,
+    /// Closed as they came.
+    refused: u64,
 }
 
 impl TcpIngress {
@@ -84,6 +89,7 @@ impl TcpIngress {
         listener_token: Token,
         registry: Registry,
         egress: Rc<RefCell<TcpEgress>>,
+        unproven_per_address: usize,
     ) -> io::Result<Self> {
         for listener in &mut listeners {
             registry.register(listener, listener_token, Interest::READABLE)?;
@@ -97,6 +103,8 @@ impl TcpIngress {
             next_token: FIRST_CONNECTION,
             registry,
             egress,
+            unproven_per_address,
+            refused: 0,
         })
     }
 
@@ -125,7 +133,10 @@ impl TcpIngress {
         for i in 0..self.listeners.len() {
             loop {
                 match self.listeners[i].accept() {
-                    Ok((stream, _)) if self.connections.len() >= MAX_CONNECTIONS => drop(stream),
+                    Ok((stream, remote)) if !self.has_room_for(remote) => {
+                        self.refused += 1;
+                        drop(stream);
+                    }
                     Ok((stream, remote)) => {
                         let Ok(local) = stream.local_addr() else { continue };
                         // Media must not wait for the acknowledgement of media.
@@ -144,6 +155,20 @@ impl TcpIngress {
                 }
             }
         }
+    }
+
+    /// Whether one more of this address may come. There are few connections, and new ones are rare.
+    fn has_room_for(&self, remote: SocketAddr) -> bool {
+        let host = household(remote.ip());
+        let of_his = |c: &&Connection| !c.proven && household(c.path.remote.ip()) == host;
+        self.connections.len() < MAX_CONNECTIONS
+            && (self.unproven_per_address == 0
+                || self.connections.values().filter(of_his).count() < self.unproven_per_address)
+    }
+
+    /// How many were refused since this was asked last.
+    pub(super) fn take_refused(&mut self) -> u64 {
+        std::mem::take(&mut self.refused)
     }
 
     /// Takes in a connection, from a listener or from another worker.

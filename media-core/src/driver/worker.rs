@@ -127,7 +127,9 @@ impl Worker {
             senders.push(sender);
         }
         let egress = Rc::new(RefCell::new(TcpEgress::default()));
-        let tcp = TcpIngress::new(setup.sockets.listeners, LISTENER, registry.try_clone()?, Rc::clone(&egress))?;
+        let unproven = setup.config.limits.tcp_unproven_per_address;
+        let registry = registry.try_clone()?;
+        let tcp = TcpIngress::new(setup.sockets.listeners, LISTENER, registry, Rc::clone(&egress), unproven)?;
         let engine = Engine::new(setup.config, setup.certificate, now);
         Ok(Self {
             station: Station::new(engine, senders, egress, setup.events),
@@ -288,6 +290,11 @@ impl Worker {
 
     fn receive_tcp(&mut self, now: Instant) {
         self.tcp.accept(now);
+        let refused = self.tcp.take_refused();
+        if refused > 0 {
+            self.station.tcp_refused(refused);
+            self.unpublished = true;
+        }
         for _ in 0..READS_PER_TURN {
             if !self.tcp.is_ready() {
                 break;

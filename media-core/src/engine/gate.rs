@@ -2,6 +2,7 @@
 //! this is no matter of amplification; it bounds the work of looking at it, and how fast a participant who sends in the names of
 //! others can have them answered.
 
+use crate::wire::household;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -59,14 +60,6 @@ fn take(whole_at: &mut Instant, each: Duration, now: Instant) -> bool {
         *whole_at = then;
     }
     admitted
-}
-
-/// An IPv4 address, or the /64 of an IPv6 one, of which one host may have all (RFC 6177).
-fn household(host: IpAddr) -> IpAddr {
-    match host.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
-        v4 @ IpAddr::V4(_) => v4,
-    }
 }
 
 #[cfg(test)]

@@ -116,6 +116,7 @@ pub struct Limits {
     pub remote_candidates: usize,
     pub ice_paths: u16,
     pub stun_per_s_per_address: u32,
+    pub tcp_unproven_per_address: usize,
     pub header_extensions: usize,
     pub rtx_ring_packets: usize,
     pub downlink_start_bps: u64,

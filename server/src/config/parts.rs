@@ -17,6 +17,7 @@ impl Config {
             remote_candidates: limits.remote_candidates,
             ice_paths: limits.ice_paths,
             stun_per_s_per_address: limits.stun_per_s_per_address,
+            tcp_unproven_per_address: limits.tcp_unproven_per_address,
             header_extensions: limits.header_extensions,
             rtx_ring_packets: limits.rtx_ring_packets,
             downlink_start_bps: limits.downlink_start_bps,

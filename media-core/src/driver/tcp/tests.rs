@@ -6,9 +6,11 @@ use crate::driver::stun::tests::request;
 use crate::driver::testing::{batch_of, wait_for};
 use mio::{Events, Poll};
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream as Client};
+use std::net::TcpStream as Client;
 
 const LISTENER: Token = Token(1);
+/// Connections of one address on which no check came.
+const UNPROVEN_LIMIT: usize = 3;
 
 struct Server {
     poll: Poll,
@@ -27,7 +29,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let egress = Rc::new(RefCell::new(TcpEgress::default()));
         let registry = poll.registry().try_clone().unwrap();
-        let ingress = TcpIngress::new(vec![listener], LISTENER, registry, Rc::clone(&egress)).unwrap();
+        let ingress = TcpIngress::new(vec![listener], LISTENER, registry, Rc::clone(&egress), UNPROVEN_LIMIT).unwrap();
         Self { poll, ingress, egress, address, got: Vec::new(), strays: Vec::new(), admission: Admission::Here }
     }
 
@@ -186,4 +188,23 @@ fn a_connection_moves_to_its_owner_with_what_was_read() {
     let mut answer = [0; 4];
     client.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"\0\x02hi");
+}
+
+#[test]
+fn an_address_has_so_many_connections_without_a_check() {
+    let mut server = Server::new();
+    let mut clients: Vec<Client> = (0..UNPROVEN_LIMIT).map(|_| server.client()).collect();
+    let mut late = Client::connect(server.address).unwrap();
+    server.run_until("a refusal", |server| server.ingress.refused == 1);
+    late.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    assert!(is_closed(&mut late));
+    // One that is proven makes room, and so does one that goes.
+    let path = Path { local: server.address, remote: clients[0].local_addr().unwrap(), tcp: true };
+    server.ingress.prove(&path, true, Instant::now());
+    clients.push(server.client());
+    drop(clients.remove(1));
+    server.run_until("an end", |server| server.ingress.connections.len() == UNPROVEN_LIMIT);
+    server.client();
+    assert_eq!(server.ingress.take_refused(), 1);
+    assert_eq!(server.ingress.take_refused(), 0);
 }

@@ -83,8 +83,8 @@ impl Live {
             client.publish(*codec, if *codec == Codec::Opus { QUICK } else { Pace::SMALL_VIDEO });
         }
         let mut web = Socket::open(self.host.address())?;
-        web.ask(json!({"type":"hello","id":1,"version":1}))?;
-        let joined = web.ask(json!({"type":"join","id":2,"room":ROOM,"name":format!("seat {index}")}))?;
+        web.ask(&json!({"type":"hello","id":1,"version":1}))?;
+        let joined = web.ask(&json!({"type":"join","id":2,"room":ROOM,"name":format!("seat {index}")}))?;
         ensure!(joined["type"] == "joined", "{joined}");
         let seat = Seat {
             web,
@@ -110,7 +110,7 @@ impl Live {
     fn offer(&mut self, index: usize, subscriptions: &Value) -> Result<()> {
         let seat = &mut self.seats[index];
         let sdp = seat.client.offer();
-        let answer = seat.web.ask(json!({"type":"offer","id":3,"sdp":sdp,"subscriptions":subscriptions}))?;
+        let answer = seat.web.ask(&json!({"type":"offer","id":3,"sdp":sdp,"subscriptions":subscriptions}))?;
         ensure!(answer["type"] == "answer", "{answer}");
         let sdp = answer["sdp"].as_str().context("an answer has an SDP")?;
         seat.client.accept(Instant::now(), sdp)?;
@@ -170,7 +170,7 @@ impl Live {
     pub(crate) fn leave_the_healthy(&mut self) {
         for mut seat in self.seats.drain(HEALTHY.len()..) {
             // Closed already, as some are: then he is gone as well.
-            let _ = seat.web.ask(json!({"type":"leave","id":9}));
+            let _ = seat.web.ask(&json!({"type":"leave","id":9}));
         }
     }
 

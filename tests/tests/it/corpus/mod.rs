@@ -3,6 +3,7 @@
 mod case;
 mod live;
 mod live_datagrams;
+mod scenarios;
 mod socket;
 mod stage;
 mod web;

@@ -32,7 +32,7 @@ impl Socket {
     }
 
     /// Sends a request and gives its result; events on the way are passed over.
-    pub(crate) fn ask(&mut self, request: Value) -> Result<Value> {
+    pub(crate) fn ask(&mut self, request: &Value) -> Result<Value> {
         let id = request["id"].clone();
         self.0.send(Message::text(request.to_string()))?;
         loop {

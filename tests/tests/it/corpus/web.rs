@@ -53,10 +53,10 @@ pub(crate) fn offer(case: &Case) -> String {
 fn at_stage(stage: &str, server: SocketAddr) -> Result<Socket> {
     let mut socket = Socket::open(server)?;
     if stage != "silent" {
-        socket.ask(json!({"type":"hello","id":4_000_000,"version":1}))?;
+        socket.ask(&json!({"type":"hello","id":4_000_000,"version":1}))?;
     }
     if stage == "joined" {
-        let joined = socket.ask(json!({"type":"join","id":4_000_001,"room":ROOM,"name":"Mallory"}))?;
+        let joined = socket.ask(&json!({"type":"join","id":4_000_001,"room":ROOM,"name":"Mallory"}))?;
         ensure!(joined["type"] == "joined", "{joined}");
     }
     Ok(socket)
