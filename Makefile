@@ -15,7 +15,7 @@ WEB_LOCK := web/package-lock.json
 WEB_MODULES := web/node_modules/.package-lock.json
 WEB_DIST := web/app/dist/index.html
 
-.PHONY: help run test web server setup bench-call docs fmt
+.PHONY: help run test web server setup bench-call bench-quality docs fmt
 
 help: ## List the commands
 	@printf 'Colloquy. The two that matter first are run and test.\n\n'
@@ -59,6 +59,12 @@ bench-call: ## 1 publisher, 50 viewers, 1,000 packets/s (about a minute); the la
 	@cargo build --release --locked -p colloquy-bench -p colloquy-server
 	$(say) 'Running the call (about a minute)'
 	@$(TARGET)/release/colloquy-bench call $(ARGS)
+
+bench-quality: ## Bandwidth, loss and fairness as viewers see and hear them (a minute or two); the last lines are RESULT
+	@scripts/setup.sh build
+	$(say) 'Building the bench (the first time about 5 minutes on 2 cores)'
+	@cargo build --release --locked -p colloquy-bench
+	@$(TARGET)/release/colloquy-bench quality $(ARGS)
 
 docs: ## Build the book into docs/book (needs mdbook: cargo install mdbook)
 	@if command -v mdbook >/dev/null; then mdbook build docs && printf 'The book: docs/book/index.html\n'; \

@@ -4,5 +4,8 @@ pub mod call;
 pub mod client;
 pub mod floor;
 pub mod host;
+pub mod impair;
 mod os;
+pub mod quality;
 mod sys;
+pub mod tap;

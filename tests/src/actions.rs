@@ -299,9 +299,8 @@ impl World {
     pub fn set_links(&mut self, peer: PeerId, up: Link, down: Link) {
         self.checks.orderly_uplinks &= up.is_orderly();
         if let Some(person) = self.people.get_mut(&peer) {
-            (person.up.link, person.down.link) = (up, down);
-            // Until now it may have been orderly; what was in flight then still is.
-            person.down.mishaps += u64::from(!down.is_orderly());
+            person.up.set_link(up);
+            person.down.set_link(down);
         }
     }
 

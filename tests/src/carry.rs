@@ -84,7 +84,7 @@ impl World {
                 heard.last = packet.at;
             }
             let mid = person.client.place_mids().nth(packet.place).unwrap_or_default();
-            let orderly = person.down.link.is_orderly() && person.down.mishaps == 0;
+            let orderly = person.down.link().is_orderly() && person.down.mishaps() == 0;
             self.checks.note_received(&Delivery { listener: peer, room: person.room, mid, orderly, packet: &packet });
         }
     }

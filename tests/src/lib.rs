@@ -9,7 +9,6 @@ pub mod chaos;
 pub mod checks;
 pub mod net;
 pub mod scenario;
-pub mod tap;
 pub mod world;
 
 pub use actions::Muter;

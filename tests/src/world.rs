@@ -2,8 +2,8 @@
 
 use crate::checks::Checks;
 use crate::net::{Air, Lane, Link};
-use crate::tap::Tap;
 use colloquy_bench::client::{Client, ClientCertificate, ClientConfig};
+use colloquy_bench::tap::Tap;
 use colloquy_media_core::api::{
     AdvertisedAddress, Command, DtlsVersions, EngineConfig, Event, IceMode, Limits, PeerId, Reply, RoomId, TrackId,
     TrackInfo, WorkerTotals,

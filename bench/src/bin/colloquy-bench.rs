@@ -5,6 +5,8 @@ use clap::{Parser, Subcommand};
 use colloquy_bench::call::{self, CallArgs};
 use colloquy_bench::floor::{self, FloorArgs};
 use colloquy_bench::host::{Host, HostOptions};
+use colloquy_bench::impair::{self, ImpairArgs};
+use colloquy_bench::quality::{self, QualityArgs};
 use std::net::SocketAddr;
 
 /// Puts load on a Colloquy server, and measures what it costs.
@@ -19,6 +21,10 @@ struct Cli {
 enum Command {
     /// One publisher to many viewers: CPU a packet beside its floor, added latency, loss, time to join. About a minute.
     Call(CallArgs),
+    /// Bandwidth, loss and fairness: what viewers see and hear over bad links, in virtual time. Some seconds each.
+    Quality(QualityArgs),
+    /// A bad network between clients and a server, in user space: loss, delay, jitter, rate; changed while it runs.
+    Impair(ImpairArgs),
     /// A child of `call`.
     #[command(hide = true)]
     Floor(FloorArgs),
@@ -34,6 +40,8 @@ enum Command {
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Call(args) => call::run(&args),
+        Command::Quality(args) => quality::run(&args),
+        Command::Impair(args) => impair::run(&args),
         Command::Floor(args) => floor::child(args),
         Command::Host { listen } => host(listen),
     }

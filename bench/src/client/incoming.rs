@@ -1,7 +1,9 @@
 //! Media on its way into a client: opened, told apart by place, unwrapped from its retransmission.
 
 use super::receive::Incoming;
+use super::watch::Glimpse;
 use super::{Client, MAX_RECEIVED, Place, Received, Stamp};
+use colloquy_codecs::payload::{PayloadFormat, Red, layer_info};
 use colloquy_codecs::rtp::{RtpHeader, strip_padding, transport_sequence};
 use std::time::Instant;
 
@@ -36,6 +38,14 @@ impl Client {
         } else {
             place.ssrc = Some(header.ssrc);
         }
+        let is_red = place.red == Some(payload_type);
+        if is_red {
+            let Ok(red) = Red::parse(payload) else { return };
+            if let Some(listen) = &mut place.listen {
+                red.blocks().for_each(|block| listen.take(now, header.timestamp, block.timestamp_offset));
+            }
+            (payload, payload_type) = (red.primary().bytes, red.primary().payload_type);
+        }
         let stamp = Stamp::read(payload);
         let incoming = Incoming {
             sequence,
@@ -47,6 +57,27 @@ impl Client {
             epoch: self.config.epoch,
         };
         let Some(sequence) = place.take(incoming, now) else { return };
+        if let Some(listen) = place.listen.as_mut().filter(|_| !is_red) {
+            listen.take(now, header.timestamp, 0);
+        }
+        if let (Some(watch), Some(stamp)) = (&mut place.watch, stamp) {
+            let format = place.payloads.iter().find(|(number, _)| *number == payload_type);
+            let layered = format.filter(|(_, format)| matches!(format, PayloadFormat::Vp8 | PayloadFormat::Vp9));
+            let info = layered.and_then(|(_, format)| layer_info(*format, payload));
+            watch.take(
+                now,
+                Glimpse {
+                    sequence: sequence.0,
+                    timestamp: header.timestamp,
+                    marker: header.marker,
+                    first: stamp.first,
+                    key: stamp.key,
+                    frame: stamp.frame,
+                    lineage: stamp.lineage,
+                    info: info.filter(|info| info.tl0_pic_idx.is_some()),
+                },
+            );
+        }
         if self.received.len() >= MAX_RECEIVED {
             self.dropped += 1;
             return;

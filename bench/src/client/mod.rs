@@ -5,10 +5,13 @@
 //! behaviour rather than interoperability; `webrtc` and webrtcbin do that.
 
 mod arrivals;
+mod coder;
 mod dtls;
 mod forge;
 mod ice;
 mod incoming;
+mod layers;
+mod listen;
 mod payload;
 mod receive;
 mod rtcp;
@@ -17,14 +20,18 @@ mod send;
 mod session;
 mod srtp_out;
 mod transmit;
+mod watch;
 
+pub use coder::{Encoding, Lineage, Video};
 pub use dtls::{ClientCertificate, DtlsRole, DtlsVersion};
 pub use ice::Route;
+pub use listen::ListenStats;
 pub use payload::{Position, Stamp, write as write_payload};
 pub use receive::{PlaceStats, Received};
 pub use sdp::{Answered, AnsweredSection, BadAnswer};
 pub use send::{Pace, SendStats};
 pub use transmit::Transmit;
+pub use watch::{Seen, WatchStats};
 
 use arrivals::Arrivals;
 use colloquy_media_core::api::{Codec, MediaKind};
@@ -61,6 +68,10 @@ pub struct ClientConfig {
     pub epoch: Instant,
     /// Asks for lost video packets again.
     pub recovers: bool,
+    /// Offers redundant audio (RFC 2198) where it receives audio.
+    pub red: bool,
+    /// Reckons what would be seen and heard, and asks for key frames as a decoder would.
+    pub plays: bool,
 }
 
 impl ClientConfig {
@@ -77,6 +88,8 @@ impl ClientConfig {
             dtls_mtu: 1200,
             epoch,
             recovers: true,
+            red: false,
+            plays: false,
         }
     }
 }
@@ -101,9 +114,10 @@ pub(crate) struct Section {
 }
 
 /// What a section is for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum SectionUse {
     Publish { codec: Codec, ssrc: u32, rtx_ssrc: Option<u32> },
+    Simulcast { codec: Codec, rids: Vec<String> },
     Receive,
 }
 
@@ -184,15 +198,19 @@ impl Client {
         self.sections.len().to_string()
     }
 
-    /// Publishes one more track with the next offer. Gives its mid.
-    pub fn publish(&mut self, codec: Codec, pace: Pace) -> String {
-        let mid = self.next_mid();
-        let start = Start {
+    fn start(&mut self) -> Start {
+        Start {
             ssrc: self.rng.random_range(1..u32::MAX),
             rtx_ssrc: self.rng.random_range(1..u32::MAX),
             sequence: self.rng.random(),
             timestamp: self.rng.random(),
-        };
+        }
+    }
+
+    /// Publishes one more track with the next offer. Gives its mid.
+    pub fn publish(&mut self, codec: Codec, pace: Pace) -> String {
+        let mid = self.next_mid();
+        let start = self.start();
         let track = SendTrack::new(mid.clone(), codec, pace, start);
         let usage = SectionUse::Publish { codec, ssrc: track.ssrc, rtx_ssrc: track.rtx_ssrc };
         self.sections.push(Section { mid: mid.clone(), kind: codec.kind(), usage });
@@ -204,7 +222,9 @@ impl Client {
     pub fn receive(&mut self, kind: MediaKind) -> String {
         let mid = self.next_mid();
         self.sections.push(Section { mid: mid.clone(), kind, usage: SectionUse::Receive });
-        self.places.push(Place::new(mid.clone(), kind, self.config.recovers));
+        let mut place = Place::new(mid.clone(), kind, self.config.recovers);
+        place.play(self.config.plays);
+        self.places.push(place);
         mid
     }
 
@@ -219,6 +239,7 @@ impl Client {
             password: self.ice.password(),
             fingerprint: &fingerprint,
             role: if self.offers == 1 { self.config.dtls_role } else { DtlsRole::ActPass },
+            red: self.config.red,
             candidate: Some(self.ice.candidate()),
         };
         sdp::offer(&head, &self.sections)
@@ -232,7 +253,7 @@ impl Client {
         let answered = Answered::parse(answer)?;
         self.ice.set_remote(&answered.ufrag, &answered.password, &answered.candidates);
         for section in &answered.sections {
-            if let Some(track) = self.tracks.iter_mut().find(|track| track.mid == section.mid) {
+            for track in self.tracks.iter_mut().filter(|track| track.mid == section.mid) {
                 track.negotiate(section);
                 if self.state == ClientState::Connected {
                     track.start(now);

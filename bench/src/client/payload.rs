@@ -1,6 +1,7 @@
 //! Synthetic frames with the shape of real ones: what a forwarder reads of a payload is true, the rest carries a stamp
 //! that tells a receiver whose packet it is, which one, and when it left.
 
+use super::coder::Lineage;
 use colloquy_media_core::api::Codec;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub struct Stamp {
     pub key: bool,
     /// First packet of its frame.
     pub first: bool,
+    /// Which layer its frame is of, and what it needs.
+    pub lineage: Lineage,
     /// When it left, since the epoch that the clients share.
     pub sent: Duration,
 }
@@ -27,15 +30,18 @@ const MAGIC: [u8; 4] = *b"clqy";
 
 impl Stamp {
     /// Length on the wire, in bytes.
-    pub const LEN: usize = 4 + 8 + 1 + 4 + 4 + 1 + 8;
+    pub const LEN: usize = 4 + 8 + 1 + 4 + 4 + 1 + 3 + 4 + 8;
 
-    fn write(&self, payload: &mut Vec<u8>) {
+    pub(super) fn write(&self, payload: &mut Vec<u8>) {
         payload.extend_from_slice(&MAGIC);
         payload.extend_from_slice(&self.source.to_be_bytes());
         payload.push(self.track);
         payload.extend_from_slice(&self.counter.to_be_bytes());
         payload.extend_from_slice(&self.frame.to_be_bytes());
-        payload.push(u8::from(self.key) | u8::from(self.first) << 1);
+        let Lineage { encoding, spatial, temporal, needs } = self.lineage;
+        payload.push(u8::from(self.key) | u8::from(self.first) << 1 | u8::from(needs.is_some()) << 2);
+        payload.extend_from_slice(&[encoding, spatial, temporal]);
+        payload.extend_from_slice(&needs.unwrap_or(0).to_be_bytes());
         payload.extend_from_slice(&u64::try_from(self.sent.as_nanos()).unwrap_or(u64::MAX).to_be_bytes());
     }
 
@@ -51,7 +57,9 @@ impl Stamp {
         let (track, rest) = rest.split_first()?;
         let (counter, rest) = rest.split_first_chunk::<4>()?;
         let (frame, rest) = rest.split_first_chunk::<4>()?;
-        let (flags, rest) = rest.split_first()?;
+        let ([flags, encoding, spatial, temporal], rest) = rest.split_first_chunk::<4>()?;
+        let (needs, rest) = rest.split_first_chunk::<4>()?;
+        let needs = (flags & 4 != 0).then(|| u32::from_be_bytes(*needs));
         let (sent, _) = rest.split_first_chunk::<8>()?;
         Some(Self {
             source: u64::from_be_bytes(*source),
@@ -60,6 +68,7 @@ impl Stamp {
             frame: u32::from_be_bytes(*frame),
             key: flags & 1 != 0,
             first: flags & 2 != 0,
+            lineage: Lineage { encoding: *encoding, spatial: *spatial, temporal: *temporal, needs },
             sent: Duration::from_nanos(u64::from_be_bytes(*sent)),
         })
     }
@@ -85,7 +94,12 @@ pub fn write(payload: &mut Vec<u8>, codec: Codec, len: usize, stamp: &Stamp, pos
         Codec::H264 => h264(payload, len, stamp, position),
         Codec::Av1 => av1(payload, stamp),
     }
-    let filled = (start + len).saturating_sub(Stamp::LEN);
+    fill(payload, start + len, stamp);
+}
+
+/// Fills a payload up to where it ends, stamp included.
+pub(super) fn fill(payload: &mut Vec<u8>, end: usize, stamp: &Stamp) {
+    let filled = end.saturating_sub(Stamp::LEN);
     // Not zeros: three of them in a row are a start code to an H.264 parser.
     if payload.len() < filled {
         payload.resize(filled, 0xa5);
@@ -155,8 +169,9 @@ mod tests {
 
     #[test]
     fn a_stamp_comes_back_from_every_codec() {
-        let stamp =
-            Stamp { source: 7, track: 1, counter: 9, frame: 2, key: true, first: true, sent: Duration::from_micros(5) };
+        let lineage = Lineage { encoding: 2, spatial: 1, temporal: 2, needs: Some(1) };
+        let (sent, key) = (Duration::from_micros(5), true);
+        let stamp = Stamp { source: 7, track: 1, counter: 9, frame: 2, key, first: true, lineage, sent };
         for codec in [Codec::Opus, Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1] {
             let mut payload = Vec::new();
             write(&mut payload, codec, 200, &stamp, Position { last: false, picture_id: 3 });

@@ -1,7 +1,10 @@
 //! A receiving place: what came into it, what is missing, and what is asked for again.
 
+use super::listen::Listen;
 use super::payload::Stamp;
 use super::sdp::AnsweredSection;
+use super::watch::Watch;
+use colloquy_codecs::payload::PayloadFormat;
 use colloquy_codecs::rtcp::{ReportBlock, write_nack};
 use colloquy_codecs::seq::{ExtSeq, SequenceUnwrapper};
 use colloquy_media_core::api::MediaKind;
@@ -75,10 +78,18 @@ struct Missing {
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) mid: String,
+    kind: MediaKind,
     pub(super) ssrc: Option<u32>,
     pub(super) rtx_ssrc: Option<u32>,
     /// Payload types of retransmissions and what they repeat.
     pub(super) rtx: Vec<(u8, u8)>,
+    /// Payload types and what they carry.
+    pub(super) payloads: Vec<(u8, PayloadFormat)>,
+    /// The payload type of redundant audio.
+    pub(super) red: Option<u8>,
+    /// What would be seen and heard, where that is asked for.
+    pub(super) watch: Option<Watch>,
+    pub(super) listen: Option<Listen>,
     /// Payload types and their clocks.
     clocks: Vec<(u8, u32)>,
     stats: PlaceStats,
@@ -99,9 +110,14 @@ impl Place {
     pub(super) fn new(mid: String, kind: MediaKind, recovers: bool) -> Self {
         Self {
             mid,
+            kind,
             ssrc: None,
             rtx_ssrc: None,
             rtx: Vec::new(),
+            payloads: Vec::new(),
+            red: None,
+            watch: None,
+            listen: None,
             clocks: Vec::new(),
             stats: PlaceStats::default(),
             sequences: SequenceUnwrapper::new(),
@@ -118,10 +134,29 @@ impl Place {
         }
     }
 
+    /// Reckons what would be seen or heard.
+    pub(super) fn play(&mut self, plays: bool) {
+        self.watch = (plays && self.kind == MediaKind::Video).then(Watch::default);
+        self.listen = (plays && self.kind == MediaKind::Audio).then(Listen::default);
+    }
+
     pub(super) fn negotiate(&mut self, section: &AnsweredSection) {
         self.rtx.clone_from(&section.rtx);
-        let clock = |name: &str| if name.eq_ignore_ascii_case("opus") { 48_000 } else { 90_000 };
+        let clock = |name: &str| {
+            if ["opus", "red"].iter().any(|audio| name.eq_ignore_ascii_case(audio)) { 48_000 } else { 90_000 }
+        };
         self.clocks = section.formats.iter().map(|(number, name)| (*number, clock(name))).collect();
+        let named =
+            |name: &str| section.formats.iter().find(|(_, of)| of.eq_ignore_ascii_case(name)).map(|(pt, _)| *pt);
+        self.red = named("red");
+        let known = [
+            ("opus", PayloadFormat::Opus),
+            ("vp8", PayloadFormat::Vp8),
+            ("vp9", PayloadFormat::Vp9),
+            ("h264", PayloadFormat::H264),
+            ("av1", PayloadFormat::Av1),
+        ];
+        self.payloads = known.iter().filter_map(|(name, format)| Some((named(name)?, *format))).collect();
         let announced = section.fid.map(|(primary, _)| primary).or(section.ssrcs.first().copied());
         if let Some(ssrc) = announced {
             self.ssrc = Some(ssrc);
@@ -203,7 +238,9 @@ impl Place {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.missing.values().map(|missing| missing.next).min()
+        let missing = self.missing.values().map(|missing| missing.next).min();
+        let watch = self.watch.as_ref().and_then(Watch::next_deadline);
+        [missing, watch].into_iter().flatten().min()
     }
 
     /// Appends the NACKs that are due. `true` when packets were given up: only a key frame helps then.
@@ -211,6 +248,7 @@ impl Place {
         let before = self.missing.len();
         self.missing.retain(|_, missing| missing.asked < NACKS || missing.next > now);
         let gave_up = self.missing.len() < before;
+        let gave_up = self.watch.as_mut().map_or(gave_up, |watch| watch.asks(now));
         let Some(ssrc) = self.ssrc else { return gave_up };
         let mut due = Vec::new();
         for (sequence, missing) in self.missing.iter_mut().filter(|(_, missing)| missing.next <= now) {
@@ -219,7 +257,9 @@ impl Place {
             due.push(ExtSeq(*sequence).low());
         }
         self.stats.nacked += due.len() as u64;
-        write_nack(out, own_ssrc, ssrc, &due);
+        if !due.is_empty() {
+            write_nack(out, own_ssrc, ssrc, &due);
+        }
         gave_up
     }
 

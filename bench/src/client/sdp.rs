@@ -11,6 +11,10 @@ pub(super) mod extension {
     pub(crate) const TRANSPORT_CC: (u8, &str) =
         (3, "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01");
     pub(crate) const MID: (u8, &str) = (4, "urn:ietf:params:rtp-hdrext:sdes:mid");
+    pub(crate) const RID: (u8, &str) = (10, "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id");
+    pub(crate) const REPAIRED_RID: (u8, &str) = (11, "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id");
+    pub(crate) const DEPENDENCY: (u8, &str) =
+        (13, "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension");
 }
 
 /// A codec as it is offered: payload type, that of its retransmissions, parameters.
@@ -36,6 +40,9 @@ const FORMATS: [Format; 5] = [
     Format { codec: Codec::Av1, payload_type: 45, rtx: Some(46), parameters: "level-idx=5;profile=0;tier=0" },
 ];
 
+/// The payload type of redundant audio (RFC 2198) in Chromium's offers.
+const RED: u8 = 63;
+
 /// How a codec is offered.
 pub(super) fn format(codec: Codec) -> Format {
     *FORMATS.iter().find(|format| format.codec == codec).expect("every codec has a line in the table")
@@ -50,6 +57,8 @@ pub(super) struct Head<'a> {
     pub(super) password: &'a str,
     pub(super) fingerprint: &'a str,
     pub(super) role: DtlsRole,
+    /// Offers redundant audio where audio is received.
+    pub(super) red: bool,
     /// The value of `a=candidate`.
     pub(super) candidate: Option<String>,
 }
@@ -72,17 +81,20 @@ pub(super) fn offer(head: &Head<'_>, sections: &[Section]) -> String {
 
 fn write_section(sdp: &mut String, head: &Head<'_>, section: &Section, first: bool) -> std::fmt::Result {
     let formats: Vec<Format> = match &section.usage {
-        SectionUse::Publish { codec, .. } => vec![format(*codec)],
+        SectionUse::Publish { codec, .. } | SectionUse::Simulcast { codec, .. } => vec![format(*codec)],
         SectionUse::Receive => FORMATS.iter().copied().filter(|format| format.codec.kind() == section.kind).collect(),
     };
     let kind = match section.kind {
         MediaKind::Audio => "audio",
         MediaKind::Video => "video",
     };
+    // Receiving, as browsers offer it: whether it is sent is the server's to decide.
+    let red = head.red && section.kind == MediaKind::Audio && matches!(section.usage, SectionUse::Receive);
     let numbers: Vec<_> = formats
         .iter()
         .flat_map(|format| [Some(format.payload_type), format.rtx])
         .flatten()
+        .chain(red.then_some(RED))
         .map(|number| number.to_string())
         .collect();
     write!(
@@ -104,18 +116,40 @@ fn write_section(sdp: &mut String, head: &Head<'_>, section: &Section, first: bo
     )?;
     let extensions = match section.kind {
         MediaKind::Audio => vec![extension::AUDIO_LEVEL, extension::TRANSPORT_CC, extension::MID],
-        MediaKind::Video => vec![extension::TRANSPORT_CC, extension::MID],
+        MediaKind::Video => match section.usage {
+            SectionUse::Simulcast { .. } => vec![
+                extension::TRANSPORT_CC,
+                extension::MID,
+                extension::RID,
+                extension::REPAIRED_RID,
+                extension::DEPENDENCY,
+            ],
+            SectionUse::Publish { codec: Codec::Av1, .. } | SectionUse::Receive => {
+                vec![extension::TRANSPORT_CC, extension::MID, extension::DEPENDENCY]
+            }
+            SectionUse::Publish { .. } => vec![extension::TRANSPORT_CC, extension::MID],
+        },
     };
     for (id, uri) in extensions {
         write!(sdp, "a=extmap:{id} {uri}\r\n")?;
     }
     let direction = match section.usage {
-        SectionUse::Publish { .. } => "sendonly",
+        SectionUse::Publish { .. } | SectionUse::Simulcast { .. } => "sendonly",
         SectionUse::Receive => "recvonly",
     };
     write!(sdp, "a={direction}\r\na=rtcp-mux\r\na=rtcp-rsize\r\n")?;
     for format in &formats {
         write_format(sdp, *format)?;
+    }
+    if red {
+        write!(sdp, "a=rtpmap:{RED} red/48000/2\r\na=fmtp:{RED} 111/111\r\n")?;
+    }
+    if let SectionUse::Simulcast { rids, .. } = &section.usage {
+        write!(sdp, "a=msid:stream track{}\r\n", section.mid)?;
+        for rid in rids {
+            write!(sdp, "a=rid:{rid} send\r\n")?;
+        }
+        write!(sdp, "a=simulcast:send {}\r\n", rids.join(";"))?;
     }
     if let SectionUse::Publish { ssrc, rtx_ssrc, .. } = section.usage {
         let mid = &section.mid;

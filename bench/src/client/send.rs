@@ -1,5 +1,6 @@
 //! A published track: frames on time, with the headers that the answer asked for, and retransmissions of them.
 
+use super::coder::{Coder, Lineage, Picture};
 use super::payload::{self, Position, Stamp};
 use super::sdp::{AnsweredSection, extension, format};
 use super::srtp_out::SrtpOut;
@@ -50,8 +51,11 @@ pub struct SendStats {
     pub skipped: u64,
 }
 
-/// Sent packets that are kept to be sent again.
-const RING_PACKETS: usize = 256;
+/// Sent packets that are kept to be sent again: a second and a half of 2 Mb/s.
+const RING_PACKETS: usize = 384;
+
+/// Bytes of payload that a packet of a picture has at most, as libwebrtc has it.
+const MAX_PAYLOAD: usize = 1_150;
 
 /// Frames sent in one go after a late call, before the rest are skipped.
 const MAX_CATCH_UP: usize = 8;
@@ -68,6 +72,10 @@ pub(super) struct SendTrack {
     pub(super) level_dbov: u8,
     pub(super) stats: SendStats,
     pub(super) rtx_ssrc: Option<u32>,
+    /// Makes its pictures; without it they are all of a size.
+    pub(super) coder: Option<Coder>,
+    /// One of several encodings of a section.
+    pub(super) is_simulcast: bool,
     negotiated: Option<Negotiated>,
     key_frame_wanted: bool,
     index: u64,
@@ -89,6 +97,9 @@ struct Negotiated {
     mid: Option<u8>,
     level: Option<u8>,
     transport_cc: Option<u8>,
+    rid: Option<u8>,
+    repaired_rid: Option<u8>,
+    dependency: Option<u8>,
 }
 
 /// What all tracks of a client share while they send.
@@ -97,6 +108,24 @@ pub(super) struct Shared<'a> {
     pub(super) transport_sequence: &'a mut u16,
     pub(super) source: u64,
     pub(super) epoch: Instant,
+}
+
+impl Shared<'_> {
+    fn next_transport_sequence(&mut self) -> [u8; 2] {
+        let sequence = self.transport_sequence.to_be_bytes();
+        *self.transport_sequence = self.transport_sequence.wrapping_add(1);
+        sequence
+    }
+}
+
+/// A packet's share of a frame.
+#[derive(Debug, Clone, Copy)]
+struct FramePart {
+    picture: Picture,
+    spatial: u8,
+    bytes: usize,
+    first: bool,
+    last: bool,
 }
 
 /// What a track begins with.
@@ -120,6 +149,8 @@ impl SendTrack {
             level_dbov: 30,
             stats: SendStats::default(),
             rtx_ssrc: format(codec).rtx.map(|_| start.rtx_ssrc),
+            coder: None,
+            is_simulcast: false,
             negotiated: None,
             key_frame_wanted: true,
             index: u64::from(start.sequence & 0x7fff),
@@ -147,6 +178,9 @@ impl SendTrack {
             mid: id(extension::MID),
             level: id(extension::AUDIO_LEVEL),
             transport_cc: id(extension::TRANSPORT_CC),
+            rid: id(extension::RID).filter(|_| self.is_simulcast),
+            repaired_rid: id(extension::REPAIRED_RID).filter(|_| self.is_simulcast),
+            dependency: id(extension::DEPENDENCY),
         });
         if self.negotiated.is_none() {
             self.next_frame = None;
@@ -179,7 +213,7 @@ impl SendTrack {
         for _ in 0..MAX_CATCH_UP {
             let Some(at) = self.next_frame.filter(|at| *at <= now) else { return };
             self.next_frame = Some(at + self.pace.interval);
-            if !self.muted {
+            if !self.muted && self.coder.as_ref().is_none_or(|coder| coder.active) {
                 self.send_frame(now, at, shared);
             }
         }
@@ -194,6 +228,9 @@ impl SendTrack {
         let elapsed = at.duration_since(self.started.unwrap_or(at));
         let ticks = elapsed.as_nanos() * u128::from(self.codec.clock_rate_hz()) / 1_000_000_000;
         self.last_timestamp = self.timestamp_base.wrapping_add(ticks as u32);
+        if self.coder.is_some() {
+            return self.send_picture(now, negotiated, shared);
+        }
         let audio = self.codec.kind() == MediaKind::Audio;
         let key = audio || std::mem::take(&mut self.key_frame_wanted);
         let packets = if key && self.pace.large_key_frames { 2 * self.pace.packets } else { self.pace.packets };
@@ -206,6 +243,7 @@ impl SendTrack {
                 frame: self.frame,
                 key,
                 first: i == 0,
+                lineage: Lineage::default(),
                 sent: now.saturating_duration_since(shared.epoch),
             };
             self.counter = self.counter.wrapping_add(1);
@@ -216,28 +254,100 @@ impl SendTrack {
         self.stats.key_frames += u64::from(key);
     }
 
+    /// Sends the coder's next picture, all its spatial layers in one go.
+    fn send_picture(&mut self, now: Instant, negotiated: Negotiated, shared: &mut Shared<'_>) {
+        let Some(mut coder) = self.coder.take() else { return };
+        let key = std::mem::take(&mut self.key_frame_wanted);
+        let picture = coder.next(key);
+        let sizes = coder.sizes(&picture);
+        for (spatial, bytes) in sizes.iter().enumerate() {
+            let packets = bytes.div_ceil(MAX_PAYLOAD).max(1);
+            let top = spatial + 1 == sizes.len();
+            for i in 0..packets {
+                let frame = FramePart {
+                    picture,
+                    spatial: spatial as u8,
+                    bytes: bytes / packets,
+                    first: i == 0,
+                    last: i + 1 == packets,
+                };
+                self.send_part(now, &mut coder, frame, top && frame.last, negotiated, shared);
+            }
+        }
+        self.stats.frames += 1;
+        self.stats.key_frames += u64::from(key);
+        self.coder = Some(coder);
+    }
+
+    fn send_part(
+        &mut self,
+        now: Instant,
+        coder: &mut Coder,
+        part: FramePart,
+        marker: bool,
+        negotiated: Negotiated,
+        shared: &mut Shared<'_>,
+    ) {
+        let FramePart { picture, spatial, bytes, first, last } = part;
+        let stamp = Stamp {
+            source: shared.source,
+            track: self.mid.parse().unwrap_or(u8::MAX),
+            counter: self.counter,
+            frame: picture.number,
+            key: picture.key,
+            first,
+            lineage: Lineage { encoding: coder.index, spatial, temporal: picture.temporal, needs: picture.needs },
+            sent: now.saturating_duration_since(shared.epoch),
+        };
+        self.counter = self.counter.wrapping_add(1);
+        let dependency = coder.dependency(&picture, spatial, first, last);
+        self.send(negotiated, marker, dependency.as_deref(), &coder.encoding.rid, shared, |packet| {
+            let end = packet.len() + bytes;
+            coder.write_descriptor(packet, &picture, spatial, first, last);
+            payload::fill(packet, end, &stamp);
+        });
+    }
+
     fn send_packet(&mut self, negotiated: Negotiated, stamp: Stamp, last: bool, shared: &mut Shared<'_>) {
         let audio = self.codec.kind() == MediaKind::Audio;
+        // The first packet of a talk spurt (RFC 3551 section 4.1); the last of a picture.
+        let marker = if audio { stamp.counter == 0 } else { last };
+        let position = Position { last, picture_id: (self.frame & 0x7fff) as u16 };
+        let (codec, len) = (self.codec, self.pace.payload_bytes);
+        self.send(negotiated, marker, None, "", shared, |packet| {
+            payload::write(packet, codec, len, &stamp, position);
+        });
+    }
+
+    fn send(
+        &mut self,
+        negotiated: Negotiated,
+        marker: bool,
+        dependency: Option<&[u8]>,
+        rid: &str,
+        shared: &mut Shared<'_>,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let audio = self.codec.kind() == MediaKind::Audio;
         let fields = HeaderFields {
-            // The first packet of a talk spurt (RFC 3551 section 4.1); the last of a picture.
-            marker: if audio { stamp.counter == 0 } else { last },
+            marker,
             payload_type: negotiated.payload_type,
             sequence: self.index as u16,
             timestamp: self.last_timestamp,
             ssrc: self.ssrc,
         };
-        let transport = shared.transport_sequence.to_be_bytes();
-        *shared.transport_sequence = shared.transport_sequence.wrapping_add(1);
+        let transport = shared.next_transport_sequence();
         let level = [0x80 | self.level_dbov];
         let extensions = [
             negotiated.level.filter(|_| audio).map(|id| (id, level.as_slice())),
             negotiated.transport_cc.map(|id| (id, transport.as_slice())),
             negotiated.mid.map(|id| (id, self.mid.as_bytes())),
+            negotiated.rid.map(|id| (id, rid.as_bytes())),
+            negotiated.dependency.zip(dependency),
         ];
-        let position = Position { last, picture_id: (self.frame & 0x7fff) as u16 };
         let mut packet = shared.out.buffer();
         let header_len = write_header(&mut packet, &fields, extensions.into_iter().flatten());
-        payload::write(&mut packet, self.codec, self.pace.payload_bytes, &stamp, position);
+        write(&mut packet);
         self.octets = self.octets.wrapping_add((packet.len() - header_len) as u32);
         if negotiated.rtx.is_some() {
             self.keep(&packet);
@@ -258,7 +368,8 @@ impl SendTrack {
     /// Sends a packet again, on the retransmission stream (RFC 4588 section 4).
     pub(super) fn retransmit(&mut self, sequence: u16, shared: &mut Shared<'_>) {
         self.stats.nacked += 1;
-        let Some((rtx, rtx_ssrc)) = self.negotiated.and_then(|n| n.rtx).zip(self.rtx_ssrc) else { return };
+        let Some(negotiated) = self.negotiated else { return };
+        let Some((rtx, rtx_ssrc)) = negotiated.rtx.zip(self.rtx_ssrc) else { return };
         let Some(original) = self.kept.iter().find(|packet| packet.get(2..4) == Some(&sequence.to_be_bytes())) else {
             return;
         };
@@ -270,8 +381,15 @@ impl SendTrack {
             timestamp: header.timestamp,
             ssrc: rtx_ssrc,
         };
+        let transport = shared.next_transport_sequence();
+        // Its own number on the transport, and of the encoding that it repairs rather than is (RFC 8852 section 3.2).
+        let extensions = header.extensions(original).map(|(id, element)| match Some(id) {
+            of if of == negotiated.transport_cc => (id, transport.as_slice()),
+            of if of == negotiated.rid => (negotiated.repaired_rid.unwrap_or(0), element),
+            _ => (id, element),
+        });
         let mut packet = shared.out.buffer();
-        let header_len = write_header(&mut packet, &fields, header.extensions(original));
+        let header_len = write_header(&mut packet, &fields, extensions);
         packet.extend_from_slice(&sequence.to_be_bytes());
         packet.extend_from_slice(original.get(header.header_len..).unwrap_or_default());
         shared.out.send_rtp(packet, header_len, rtx_ssrc, self.rtx_index);

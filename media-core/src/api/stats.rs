@@ -138,7 +138,7 @@ pub enum DropCause {
 
 impl DropCause {
     /// Every cause, in the order of its number.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NotOurs,
         Self::BadStun,
         Self::UnknownAddress,

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use bytes::Bytes;
-use colloquy_bench::client::{Position, Stamp, write_payload};
+use colloquy_bench::client::{Lineage, Position, Stamp, write_payload};
 use colloquy_bench::host::{Host, HostOptions};
 use colloquy_media_core::api::Codec;
 use rtc::media_stream::MediaStreamTrack;
@@ -174,7 +174,16 @@ async fn send(track: Arc<TrackLocalStaticRTP>, codec: Codec, source: u64, number
     for counter in 0..u32::MAX {
         ticks.tick().await;
         let key = codec == Codec::Opus || counter % 10 == 0;
-        let stamp = Stamp { source, track: number, counter, frame: counter, key, first: true, sent: Duration::ZERO };
+        let stamp = Stamp {
+            source,
+            track: number,
+            counter,
+            frame: counter,
+            key,
+            first: true,
+            lineage: Lineage::default(),
+            sent: Duration::ZERO,
+        };
         let mut payload = Vec::new();
         write_payload(&mut payload, codec, 120, &stamp, Position { last: true, picture_id: (counter & 0x7fff) as u16 });
         let packet = rtc::rtp::Packet {

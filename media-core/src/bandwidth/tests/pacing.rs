@@ -1,6 +1,6 @@
 //! The pacer by itself.
 
-use crate::bandwidth::{Admission, Bandwidth, BandwidthLimits, Pacer, Probe, Urgency};
+use crate::bandwidth::{Admission, Bandwidth, BandwidthLimits, Pacer, Urgency, probe::Probe};
 use std::time::{Duration, Instant};
 
 const MS: Duration = Duration::from_millis(1);

@@ -6,17 +6,21 @@ use std::rc::Rc;
 
 /// One datagram that the engine sent.
 #[derive(Debug, Clone)]
-pub(crate) struct Sent {
-    pub(crate) path: Path,
-    pub(crate) bytes: Vec<u8>,
+pub struct Sent {
+    /// Its two ends.
+    pub path: Path,
+    /// What it says, sealed.
+    pub bytes: Vec<u8>,
 }
 
 /// A list that the engine's outbox flushes into.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tap(Rc<RefCell<Vec<Sent>>>);
+pub struct Tap(Rc<RefCell<Vec<Sent>>>);
 
 impl Tap {
-    pub(crate) fn take(&self) -> Vec<Sent> {
+    /// What was sent since this was asked last.
+    #[must_use]
+    pub fn take(&self) -> Vec<Sent> {
         std::mem::take(&mut self.0.borrow_mut())
     }
 }

@@ -1,0 +1,160 @@
+//! What is played: who watches whom over which links, for how long.
+
+use crate::client::{Encoding, Video};
+use crate::impair::{Link, Queue, RateStep};
+use colloquy_media_core::api::{Codec, Source};
+use std::time::{Duration, Instant};
+
+/// Everything that can be played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Scenario {
+    /// 5 Mb/s that nobody else uses: how long until the best layer.
+    Ramp,
+    /// 3 Mb/s, 500 kb/s for 15 s, 3 Mb/s again: how long until all is as it was.
+    DropRecover,
+    /// 1 Mb/s for two minutes: how often the layer changes.
+    Steady,
+    /// Four viewers on one bottleneck of 4 Mb/s.
+    Fair4,
+    /// One viewer and one TCP flow (CUBIC) on a bottleneck of 3 Mb/s.
+    Tcp,
+    /// 10 % of all datagrams are lost, both ways.
+    Loss10,
+    /// 30 % of all datagrams are lost, both ways.
+    Loss30,
+    /// Nine viewers with good links beside one with 300 kb/s: figures of the nine.
+    OneSlow,
+    /// A shared screen over 700 kb/s: stays sharp, and moves less.
+    Screen,
+}
+
+/// A viewer's access.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Access {
+    pub(super) up: Link,
+    pub(super) down: Link,
+}
+
+/// How long a datagram takes, each way: a viewer in the same country.
+const DELAY: Duration = Duration::from_millis(20);
+/// What waits before a bottleneck at most, as in a home router of today.
+const QUEUE: Duration = Duration::from_millis(300);
+const PLAIN: Link = Link { delay: DELAY, queue: Queue::Time(QUEUE), ..Link::GOOD };
+
+impl Scenario {
+    /// All of them, in the order in which they are played.
+    pub const ALL: [Self; 9] = [
+        Self::Ramp,
+        Self::DropRecover,
+        Self::Steady,
+        Self::Fair4,
+        Self::Tcp,
+        Self::Loss10,
+        Self::Loss30,
+        Self::OneSlow,
+        Self::Screen,
+    ];
+
+    /// As in the result.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ramp => "ramp",
+            Self::DropRecover => "drop_recover",
+            Self::Steady => "steady",
+            Self::Fair4 => "fair4",
+            Self::Tcp => "tcp",
+            Self::Loss10 => "loss10",
+            Self::Loss30 => "loss30",
+            Self::OneSlow => "one_slow",
+            Self::Screen => "screen",
+        }
+    }
+
+    /// For how long it is played.
+    #[must_use]
+    pub fn length(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Ramp => 20,
+            Self::DropRecover => 60,
+            Self::Steady => 120,
+            Self::Fair4 | Self::Tcp => 90,
+            Self::Loss10 | Self::Loss30 | Self::OneSlow | Self::Screen => 60,
+        })
+    }
+
+    /// Everyone's access; the last viewer of [`Scenario::OneSlow`] is the slow one.
+    pub(super) fn viewers(self) -> Vec<Access> {
+        let with = |change: fn(&mut Link)| {
+            let mut link = PLAIN;
+            change(&mut link);
+            link
+        };
+        let plain = Access { up: PLAIN, down: PLAIN };
+        let limited = |rate_bps| Access { up: PLAIN, down: Link { rate_bps: Some(rate_bps), ..PLAIN } };
+        match self {
+            Self::Ramp => vec![limited(5_000_000)],
+            Self::DropRecover => vec![limited(DROP_FROM)],
+            Self::Steady => vec![limited(1_000_000)],
+            Self::Fair4 => vec![plain; 4],
+            Self::Tcp => vec![plain],
+            Self::Loss10 => vec![Access { up: with(|l| l.loss = 0.1), down: with(|l| l.loss = 0.1) }],
+            Self::Loss30 => vec![Access { up: with(|l| l.loss = 0.3), down: with(|l| l.loss = 0.3) }],
+            Self::OneSlow => {
+                let mut viewers = vec![plain; 9];
+                viewers.push(limited(300_000));
+                viewers
+            }
+            Self::Screen => vec![limited(700_000)],
+        }
+    }
+
+    /// The bottleneck of all viewers together, in bits a second.
+    pub(super) fn shared_bps(self) -> Option<u64> {
+        match self {
+            Self::Fair4 => Some(4_000_000),
+            Self::Tcp => Some(3_000_000),
+            _ => None,
+        }
+    }
+
+    /// What waits before that at most.
+    pub(super) fn queue() -> Queue {
+        Queue::Time(QUEUE)
+    }
+
+    /// How long a datagram takes there and back.
+    pub(super) fn rtt() -> Duration {
+        2 * DELAY
+    }
+
+    /// What the first viewer's rate does, counted from `start`.
+    pub(super) fn schedule(self, start: Instant) -> Vec<RateStep> {
+        match self {
+            Self::DropRecover => vec![
+                RateStep { at: start + DROP_AT, rate_bps: Some(500_000) },
+                RateStep { at: start + RECOVER_AT, rate_bps: Some(DROP_FROM) },
+            ],
+            _ => Vec::new(),
+        }
+    }
+
+    /// What is published, and as what.
+    pub(super) fn video(self) -> (Video, Source) {
+        if self != Self::Screen {
+            return (Video::simulcast(), Source::Camera);
+        }
+        let mut video = Video::svc(Codec::Vp9);
+        let sharp: &mut Encoding = &mut video.encodings[0];
+        (sharp.width, sharp.height, sharp.bitrate_bps) = (1920, 1080, 1_200_000);
+        video.frames_per_s = 15;
+        (video, Source::Screen)
+    }
+}
+
+/// The rate of [`Scenario::DropRecover`] before and after the drop, in bits a second: just what the best layer takes.
+const DROP_FROM: u64 = 3_000_000;
+/// When it drops.
+pub(super) const DROP_AT: Duration = Duration::from_secs(20);
+/// When it comes back.
+pub(super) const RECOVER_AT: Duration = Duration::from_secs(35);
