@@ -102,6 +102,7 @@ export async function watchPictures(watcher, sender) {
   })));
   await watcher.page.evaluate((id) => {
     const video = document.querySelector(`video[data-participant="${id}"][data-source=camera]`);
+    if (video === null) throw new Error(`no picture of ${id} is shown: ${document.querySelector(`[data-testid="tile-${id}"]`)?.dataset.paused ?? 'and the tile does not say why'}`);
     const pictures = { last: null, longest: 0, frames: 0 };
     (window.labPictures ??= {})[id] = pictures;
     const onFrame = (now) => {
