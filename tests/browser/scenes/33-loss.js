@@ -18,7 +18,10 @@ export async function scene(stage) {
   for (const kind of ['chromium', 'firefox']) {
     const anne = await stage.person({ busy: true });
     const path = await Impairment.start(stage);
-    const ben = await stage.person({ kind, busy: true, script: path.script });
+    // Chromium can tell its words twice. Firefox cannot, and the lab's tones are no speech, for which Opus would have its own means: of what
+    // Firefox sends only the picture is looked at.
+    const tellsTwice = kind === 'chromium';
+    const ben = await stage.person({ kind, busy: true, script: path.script, query: tellsTwice ? '?red=1' : '' });
 
     await stage.step(`${kind} behind ${LOSS * 100} % of loss: no picture stands still, and no word is lost`, async () => {
       stage.say(await expectCall([anne, ben]));
@@ -34,7 +37,7 @@ export async function scene(stage) {
       for (const [i, listener] of [anne, ben].entries()) {
         const share = (after[i].concealed - before[i].concealed) / Math.max(1, after[i].total - before[i].total);
         stage.say(`${listener.name}: ${(share * 100).toFixed(2)} % of the sound was made up`);
-        if (share >= CONCEALED) faults.push(`${(share * 100).toFixed(1)} % of what ${listener.name} hears is made up`);
+        if (share >= CONCEALED && (listener === ben || tellsTwice)) faults.push(`${(share * 100).toFixed(1)} % of what ${listener.name} hears is made up`);
       }
       for (const [watcher, seen] of [[ben, anne], [anne, ben]]) {
         const { ms, text } = await stoodStill(watcher, seen);
