@@ -12,6 +12,8 @@ const RISEN: f64 = 0.8;
 /// What the allocator sends is kept while it is less than this part of what arrives: the layers have steps, and one that fits is not
 /// given up for a cut's sake.
 const KEEP: f64 = 0.97;
+/// And for so long, in which a key frame's queue drains, microseconds.
+const KEEP_US: u64 = 1_000_000;
 /// Multiplicative increase a second, while the capacity is not known (section 5.5).
 const GROWTH: f64 = 0.08;
 /// A queue shorter than this never means overuse, however its delay grows, microseconds: a frame's burst makes as much.
@@ -28,6 +30,8 @@ const PROBED_QUEUE_US: u64 = 150_000;
 /// and the slope's window would see it too late.
 const STEEP_QUEUE_US: u64 = 25_000;
 const STEEP_GROWTH: f64 = 0.4;
+/// And less arrives than this part of what arrived before.
+const STEEP_LESS: f64 = 0.9;
 /// The rate does not rise while the queue is longer than this, microseconds.
 const QUIET_US: u64 = 30_000;
 /// A queue as long as this stops all that a drain may stop, microseconds.
@@ -132,7 +136,7 @@ impl DelayControl {
             Some(rival) => rival.bps(),
             None if self.standing_us > QUIET_US && self.cut.is_some() => {
                 let drain = 1.0 - self.standing_us as f64 / FULL_DRAIN_US;
-                let kept_bps = if self.standing_us < PROBED_QUEUE_US { self.kept_bps() } else { 0.0 };
+                let kept_bps = if self.is_kept() { self.allocated_bps } else { 0.0 };
                 (self.rate_bps * drain.max(DRAIN_RATE / CUT)).max(kept_bps)
             }
             None => self.rate_bps,
@@ -182,14 +186,15 @@ impl DelayControl {
         self.allocated_bps = allocated_bps as f64;
     }
 
-    /// What is sent, if the rate allows it: a queue drains by itself while the link carries more.
-    fn kept_bps(&self) -> f64 {
-        if self.allocated_bps <= self.rate_bps { self.allocated_bps } else { 0.0 }
+    /// Whether what is sent stays as it is while a queue drains by itself: the link carries more, and it does not take long.
+    fn is_kept(&self) -> bool {
+        let since_us = self.cut.map_or(0, |cut| self.updated_us.saturating_sub(cut.at_us));
+        self.allocated_bps <= self.rate_bps && self.standing_us < PROBED_QUEUE_US && since_us < KEEP_US
     }
 
-    /// What to send on a link that carries this much: a part, but not less than what is sent while it carries that.
-    fn cut_to(&self, arriving_bps: f64) -> f64 {
-        let is_carried = self.allocated_bps < KEEP * arriving_bps;
+    /// What to send where this much arrives: a part, but not less than what is sent if the link carries that.
+    fn cut_to(&self, arriving_bps: f64, carried_bps: f64) -> f64 {
+        let is_carried = self.allocated_bps < KEEP * carried_bps;
         let kept_bps = if is_carried { self.allocated_bps } else { 0.0 };
         self.rate_bps.min((CUT * arriving_bps).max(kept_bps))
     }
@@ -254,7 +259,11 @@ impl DelayControl {
 
     fn is_steep(&self, signals: &Signals, elapsed_s: f64) -> bool {
         let growth_us = signals.recent_us.saturating_sub(self.recent_us) as f64;
-        signals.recent_us > STEEP_QUEUE_US + 3 * signals.noise_us && growth_us > STEEP_GROWTH * elapsed_s * 1e6
+        let (long, short) = (signals.acked_bps.unwrap_or(0.0), signals.acked_short_bps.unwrap_or(f64::MAX));
+        // A key frame's burst makes a queue as well, but then more arrives than before.
+        short < STEEP_LESS * long
+            && signals.recent_us > STEEP_QUEUE_US + 3 * signals.noise_us
+            && growth_us > STEEP_GROWTH * elapsed_s * 1e6
     }
 
     fn follow_drain(&mut self, signals: &Signals) {
@@ -282,13 +291,16 @@ impl DelayControl {
         }
         let is_steep = self.is_steep || self.cut.is_some_and(|cut| cut.is_steep);
         let arriving_bps = signals.arriving_bps(is_steep).unwrap_or(self.rate_bps);
+        // While a queue stands, whatever arrived in some time is no more than the link carries; unless that fell just now.
+        let seen_bps = signals.acked_bps.unwrap_or(0.0).max(signals.acked_short_bps.unwrap_or(0.0));
+        let carried_bps = if is_steep { arriving_bps } else { arriving_bps.max(seen_bps) };
         let now_us = signals.now_us;
         match &mut self.cut {
             // What arrives left before the cut: it tells of the link, not of the cut.
             Some(cut) if signals.newest_sent_us <= cut.at_us => {
                 cut.is_steep = is_steep;
                 cut.test.refine(arriving_bps);
-                self.rate_bps = self.cut_to(arriving_bps);
+                self.rate_bps = self.cut_to(arriving_bps, carried_bps);
                 return;
             }
             // It drains as it should.
@@ -296,7 +308,7 @@ impl DelayControl {
             _ => {}
         }
         self.capacity.learn(arriving_bps);
-        self.rate_bps = self.cut_to(arriving_bps);
+        self.rate_bps = self.cut_to(arriving_bps, carried_bps);
         let queue_us = signals.recent_us.max(signals.standing_us);
         let test = DrainTest::new(now_us, arriving_bps, queue_us);
         self.cut = Some(Cut { at_us: now_us, test, verdict: Verdict::Pending, is_steep });
@@ -320,7 +332,7 @@ impl DelayControl {
 /// The trend, believed only where there is a queue.
 fn state(signals: &Signals) -> PathState {
     let least_us = MIN_QUEUE_US.max(3 * signals.noise_us);
-    if signals.recent_us > MAX_QUEUE_US + 3 * signals.noise_us {
+    if signals.recent_us > MAX_QUEUE_US + 3 * signals.noise_us && signals.standing_us > QUIET_US {
         return PathState::Overuse;
     }
     let is_frame = signals.standing_us < EMPTIED_US && signals.recent_us < FRAME_QUEUE_US;

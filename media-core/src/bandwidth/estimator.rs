@@ -216,7 +216,7 @@ impl Bandwidth {
         self.queue.is_held = self.delay.is_pressed(now_us);
         self.loss.update(now_us, self.sent.bps(RATE_US).unwrap_or(self.target_bps), standing_us);
         if self.delay.last_cut_us() != cut_before {
-            self.probes.on_cut(now_us);
+            self.probes.on_cut(now_us, self.delay.bps());
         }
         self.conclude_probe(now_us);
         self.retarget();
@@ -295,7 +295,10 @@ impl Bandwidth {
             || self.delay.is_draining()
             || self.delay.state() != PathState::Normal
             || self.queue.standing_us() > PROBE_QUEUE_US;
-        self.probes.poll(now_us, self.target_bps, self.limits.max_bps as f64, is_blocked)
+        if is_blocked {
+            return None;
+        }
+        self.probes.poll(now_us, self.target_bps, self.limits.max_bps as f64, self.queue.noise_us())
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) and [`poll_probe`](Self::poll_probe) though nothing came.

@@ -25,6 +25,11 @@ pub(crate) struct Probe {
 
 /// How long a cluster lasts; libwebrtc's 15 ms, and a little for receivers whose clock ticks.
 const CLUSTER_US: u64 = 20_000;
+/// And longer by this many times the noise of the delays, up to so much, microseconds: jitter as long as the cluster would hide it.
+const NOISE_TIMES: u64 = 4;
+const MAX_CLUSTER_US: u64 = 100_000;
+/// The queue that a longer cluster may make where there is no room, microseconds.
+const MAX_QUEUE_US: f64 = 40_000.0;
 /// Packets of a cluster: fewer are measured too badly.
 const CLUSTER_PACKETS: usize = 5;
 /// Further than needed, so that what is found holds what is needed.
@@ -53,6 +58,12 @@ const FORGIVE_US: u64 = 30_000_000;
 const RAISED: f64 = 1.02;
 /// The queue that a cluster made is gone after this, microseconds.
 const WAKE_US: u64 = 200_000;
+/// A rate that was found and did not hold, though nearly (the cut left this part of it), is not taken again for so long, longer each
+/// time; unless what is found is this much higher, which is another link.
+const NEARLY: f64 = 0.6;
+const REFUTED_US: u64 = 20_000_000;
+const MAX_REFUTED_US: u64 = 60_000_000;
+const CLEARLY_HIGHER: f64 = 1.25;
 /// A cluster whose feedback does not come in this time and a few round trips has failed.
 const PATIENCE_US: u64 = 400_000;
 
@@ -60,6 +71,14 @@ const PATIENCE_US: u64 = 400_000;
 struct Demand {
     allocated_bps: f64,
     needed_bps: f64,
+}
+
+/// A rate that did not hold.
+#[derive(Debug, Clone, Copy)]
+struct Refuted {
+    bps: f64,
+    lasts_us: u64,
+    until_us: u64,
 }
 
 #[derive(Debug)]
@@ -82,7 +101,9 @@ pub(super) struct ProbeControl {
     /// Of the estimate, how far to look.
     step: f64,
     doubt: u64,
-    raised_us: Option<u64>,
+    /// When a cluster raised the rate last, and to what.
+    last_raise: Option<(u64, f64)>,
+    refuted: Option<Refuted>,
     /// When the first and the last packet of the newest cluster left.
     left_us: Option<(u64, u64)>,
     doubted_us: u64,
@@ -102,7 +123,8 @@ impl ProbeControl {
             pause_us: AFTER_FAILURE_US,
             step: MAX_STEP,
             doubt: 1,
-            raised_us: None,
+            last_raise: None,
+            refuted: None,
             left_us: None,
             doubted_us: 0,
             started: 0,
@@ -124,9 +146,9 @@ impl ProbeControl {
         (!is_enough).then_some(demand.needed_bps * MARGIN)
     }
 
-    /// The cluster to start now. `is_blocked`: the path is in no state for it.
-    pub(super) fn poll(&mut self, now_us: u64, target_bps: f64, max_bps: f64, is_blocked: bool) -> Option<Probe> {
-        if self.running.is_some() || is_blocked || now_us < self.next_us {
+    /// The cluster to start now, on a path that is in a state for it, below `max_bps`.
+    pub(super) fn poll(&mut self, now_us: u64, target_bps: f64, max_bps: f64, noise_us: u64) -> Option<Probe> {
+        if self.running.is_some() || now_us < self.next_us {
             return None;
         }
         let rate_bps = self.wanted(target_bps)?.min(self.step * target_bps).min(max_bps);
@@ -135,7 +157,9 @@ impl ProbeControl {
         }
         self.last_id = self.last_id.wrapping_add(1).max(1);
         let id = ProbeId(NonZeroU16::new(self.last_id)?);
-        let lasts_us = CLUSTER_US * self.doubt;
+        let wanted_us = (CLUSTER_US + NOISE_TIMES * noise_us) * self.doubt;
+        let queue_us = MAX_QUEUE_US * target_bps / (rate_bps - target_bps);
+        let lasts_us = wanted_us.min(queue_us as u64).clamp(CLUSTER_US, MAX_CLUSTER_US);
         let probe = Probe {
             id,
             rate_bps: rate_bps as u64,
@@ -178,14 +202,14 @@ impl ProbeControl {
         if !running.cluster.is_complete() && !is_late {
             return None;
         }
-        let found = running.cluster.found().filter(|found| found.bps > target_bps * RAISED);
+        let found = running.cluster.found().filter(|found| found.bps > self.least_bps(now_us, target_bps));
         self.running = None;
         if now_us.saturating_sub(self.doubted_us) > FORGIVE_US {
             self.doubt = 1;
         }
-        if found.is_some() {
+        if let Some(found) = found {
             self.raised += 1;
-            self.raised_us = Some(now_us);
+            self.last_raise = Some((now_us, found.bps));
             self.pause_us = AFTER_FAILURE_US;
         }
         match found.map(|found| found.beyond) {
@@ -212,14 +236,27 @@ impl ProbeControl {
         self.left_us.is_some_and(|(first_us, last_us)| (first_us..last_us.saturating_add(WAKE_US)).contains(&sent_us))
     }
 
-    /// The rate was cut: a cluster that still runs measures the queue.
-    pub(super) fn on_cut(&mut self, now_us: u64) {
+    /// What a cluster must find to raise the rate.
+    fn least_bps(&self, now_us: u64, target_bps: f64) -> f64 {
+        let refuted = self.refuted.filter(|refuted| now_us < refuted.until_us);
+        let refuted_bps = refuted.map_or(0.0, |refuted| CLEARLY_HIGHER * refuted.bps);
+        refuted_bps.max(RAISED * target_bps)
+    }
+
+    /// The rate was cut to this: a cluster that still runs measures the queue.
+    pub(super) fn on_cut(&mut self, now_us: u64, cut_to_bps: f64) {
         self.running = None;
         self.is_starting = false;
         self.next_us = self.next_us.max(now_us + AFTER_CUT_US * self.doubt);
-        if self.raised_us.take_if(|at| now_us.saturating_sub(*at) < DOUBT_US).is_some() {
-            self.doubt = (self.doubt * 2).min(MAX_DOUBT);
-            self.doubted_us = now_us;
+        let Some((_, bps)) = self.last_raise.take().filter(|(at, _)| now_us.saturating_sub(*at) < DOUBT_US) else {
+            return;
+        };
+        self.doubt = (self.doubt * 2).min(MAX_DOUBT);
+        self.doubted_us = now_us;
+        if cut_to_bps > NEARLY * bps {
+            let before = self.refuted.filter(|refuted| now_us < refuted.until_us + MAX_REFUTED_US);
+            let lasts_us = before.map_or(REFUTED_US, |refuted| (2 * refuted.lasts_us).min(MAX_REFUTED_US));
+            self.refuted = Some(Refuted { bps, lasts_us, until_us: now_us + lasts_us });
         }
     }
 

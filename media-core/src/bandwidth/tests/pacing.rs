@@ -140,3 +140,19 @@ fn media_counts_as_part_of_a_probe() {
     }
     assert!((4..10).contains(&packets), "{packets}");
 }
+
+#[test]
+fn a_probe_that_nobody_fills_ends_by_itself() {
+    let now = Instant::now();
+    let probe = probe(now);
+    let mut pacer = Pacer::new(750_000, now);
+    pacer.start_probe(now, probe);
+    let (mut at, mut turns) = (now, 0);
+    while let Some(next) = pacer.next_deadline() {
+        assert!(next > at, "no busy loop");
+        at = next;
+        pacer.padding_due(at);
+        turns += 1;
+        assert!(turns < 500);
+    }
+}

@@ -36,7 +36,7 @@ fn scenario(name: &str) -> World {
         }
         "jitter" => {
             let mut link = Link::new(3e6, 500.0);
-            (link.loss, link.jitter_ms) = (0.02, 10.0);
+            (link.loss, link.jitter_ms) = (0.0, 20.0);
             let mut world = World::layered(link);
             world.run_until(65.0);
             world
