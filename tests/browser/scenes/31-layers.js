@@ -1,5 +1,6 @@
 /** Simulcast: one viewer on a narrow path takes a smaller picture, and nobody else notices. */
 import { Impairment } from '../lib/impair.js';
+import { until } from '../lib/until.js';
 import { received, seesAtWidth, shown, STEADY_SIZE, stoodStill, watchPictures } from '../lib/video.js';
 
 export const name = 'Layers';
@@ -14,6 +15,13 @@ const BACK_MS = 5_000;
 /** And what counts as standing still. */
 const FREEZE_MS = 500;
 
+/** What the server gets of somebody's largest encoding, in bits a second. */
+async function topBps(stage, person) {
+  const { participants } = await (await fetch(`${stage.server.url}/api/v1/rooms/${stage.room}/stats`)).json();
+  const video = participants.find(({ participant }) => participant === person.id).receive.find(({ encodings }) => encodings.length > 1);
+  return video?.encodings.at(-1).bps ?? 0;
+}
+
 export async function scene(stage) {
   for (const kind of ['chromium', 'firefox']) {
     let anne, ben, clara, path;
@@ -25,6 +33,8 @@ export async function scene(stage) {
       ben = await stage.person({ devices: 'none', script: path.script });
       clara = await stage.person({ kind: kind === 'chromium' ? 'firefox' : 'chromium', devices: 'none' });
       for (const viewer of [ben, clara]) await seesAtWidth(viewer, anne, isTop, 'at full width');
+      // What it learnt of its own path before it sends all that it may takes a publisher some seconds.
+      await until(`${anne.name} sends the top layer at its full rate`, async () => await topBps(stage, anne) > NARROW_BPS);
     });
 
     await stage.step('on a path that becomes narrow the one behind it steps down, and nobody else does', async () => {
