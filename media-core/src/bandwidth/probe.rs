@@ -64,6 +64,8 @@ const NEARLY: f64 = 0.6;
 const REFUTED_US: u64 = 20_000_000;
 const MAX_REFUTED_US: u64 = 60_000_000;
 const CLEARLY_HIGHER: f64 = 1.25;
+/// A cluster is sent at this many times what it must find at least: a few packets are measured that badly.
+const TELLING: f64 = 1.2;
 /// A cluster whose feedback does not come in this time and a few round trips has failed.
 const PATIENCE_US: u64 = 400_000;
 
@@ -151,7 +153,9 @@ impl ProbeControl {
         if self.running.is_some() || now_us < self.next_us {
             return None;
         }
-        let rate_bps = self.wanted(target_bps)?.min(self.step * target_bps).min(max_bps);
+        // One that could not raise the rate, whatever it found, is not worth sending.
+        let telling_bps = TELLING * self.least_bps(now_us, target_bps);
+        let rate_bps = self.wanted(target_bps)?.max(telling_bps).min(self.step * target_bps).min(max_bps);
         if rate_bps < target_bps * RAISED {
             return None;
         }

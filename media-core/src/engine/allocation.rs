@@ -16,6 +16,8 @@ const INTERVAL: Duration = Duration::from_millis(100);
 const OVERFLOW_PAUSE: Duration = Duration::from_millis(5);
 /// Datagrams of filler in one go.
 const MAX_FILLER: usize = 16;
+/// Filler of at least so many bytes is a packet that was sent before; less is padding.
+const LEAST_REPEATED: usize = 600;
 /// Payload of the filler that only asks whether the receiver reports.
 const GREETING_BYTES: usize = 200;
 /// What is asked of a source of which nothing was measured yet: all of its first encoding.
@@ -275,7 +277,8 @@ impl Engine {
         let Some(place) = places.into_iter().find(repairs) else { return false };
         let Some(consumer) = self.consumers.get_mut(place) else { return false };
         let rings = consumer.source.and_then(|(p, _)| self.producers.get(p)).filter(|p| !p.info.mute.is_muted());
-        let newest = consumer.newest().and_then(|(index, out_index, run)| {
+        // A large packet among small ones would be most of what a slow probe measures.
+        let newest = consumer.newest().filter(|_| bytes >= LEAST_REPEATED).and_then(|(index, out_index, run)| {
             let ring = rings?.encodings.get(usize::from(run.encoding))?.ring.as_ref()?;
             Some((ring.get(index)?, out_index, run))
         });

@@ -66,14 +66,26 @@ impl Strangers {
 
     /// Whether this source may be answered now.
     pub(super) fn may_answer(&mut self, source: IpAddr, now: Instant) -> bool {
+        let slot = self.slot(source);
+        let own = self.buckets[slot].take(1, self.per_s, now);
+        own && self.all.take(1, self.per_s * SOURCES_AT_ONCE, now)
+    }
+
+    /// Whether this source has no answers left, so that there is no use in looking at what it asks: else a password could be guessed
+    /// as fast as we can compute, since the right one is always answered.
+    pub(super) fn is_spent(&mut self, source: IpAddr, now: Instant) -> bool {
+        let slot = self.slot(source);
+        let bucket = &mut self.buckets[slot];
+        bucket.take(0, self.per_s, now) && bucket.level == 0
+    }
+
+    fn slot(&self, source: IpAddr) -> usize {
         // Whoever has an IPv6 address has 2^64 of them.
         let key: u64 = match source {
             IpAddr::V4(ip) => u32::from(ip).into(),
             IpAddr::V6(ip) => (u128::from(ip) >> 64) as u64,
         };
-        let slot = self.hash.hash_one(key) as usize % SOURCES;
-        let own = self.buckets[slot].take(1, self.per_s, now);
-        own && self.all.take(1, self.per_s * SOURCES_AT_ONCE, now)
+        self.hash.hash_one(key) as usize % SOURCES
     }
 }
 
@@ -102,6 +114,7 @@ mod tests {
         let mut strangers = Strangers::new(10, 7, start);
         let loud = IpAddr::from([192, 0, 2, 1]);
         assert_eq!((0..1_000).filter(|_| strangers.may_answer(loud, start)).count(), 10);
+        assert!(strangers.is_spent(loud, start) && !strangers.is_spent(loud, start + Duration::from_millis(100)));
         assert!(strangers.may_answer(IpAddr::from([192, 0, 2, 2]), start));
         assert!(strangers.may_answer(loud, start + Duration::from_millis(100)));
     }

@@ -4,3 +4,4 @@ mod cli;
 mod layers;
 mod serve;
 mod support;
+mod turn;

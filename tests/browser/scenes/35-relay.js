@@ -7,6 +7,7 @@ export const name = 'Relay only';
 const WAYS = { udp: { TURN__TCP: 'false' }, tcp: { TURN__UDP: 'false' } };
 
 export async function scene(stage) {
+  // A page on loopback has no relay unless it is asked for.
   for (const [protocol, settings] of Object.entries(WAYS)) {
     await stage.step(`both engines in one call through the relay alone, which is reached by ${protocol}`, async () => {
       await stage.ownServer({ TURN__ENABLED: 'always', TURN__PORT: String(await freePort()), ...settings });

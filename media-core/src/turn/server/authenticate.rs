@@ -1,5 +1,6 @@
 //! The long-term credential mechanism (RFC 8489 section 9.2.4).
 
+use super::super::allocation::Allocation;
 use super::super::counters::Refused;
 use super::super::credentials::User;
 use super::super::message::{Class, Message, attribute};
@@ -31,6 +32,11 @@ impl TurnServer {
         now: Now,
         world: &mut impl Outside,
     ) -> Option<Known> {
+        // Whoever asks for his own allocation has shown his password before.
+        if self.own(flow, message).is_none() && self.strangers.is_spent(flow.remote.ip(), now.instant) {
+            self.refuse(Refused::Rationed);
+            return None;
+        }
         match self.identify(flow, message, now) {
             Ok(known) => Some(known),
             Err(challenge) => {
@@ -50,12 +56,17 @@ impl TurnServer {
         if !self.nonces.holds(nonce, flow.remote.ip(), now.unix_s) {
             return Err(Challenge::Stale);
         }
-        let allocation = self.by_flow.get(&flow).and_then(|relay| self.allocations.get(*relay));
-        let (user, key) = match allocation.filter(|allocation| *allocation.username == *username) {
+        let (user, key) = match self.own(flow, message) {
             Some(allocation) => (allocation.user.clone(), allocation.key.clone()),
             None => self.credentials.look_up(username, now.unix_s).ok_or(Challenge::Wrong)?,
         };
         if message.is_signed_with(&key) { Ok(Known { user, key }) } else { Err(Challenge::Wrong) }
+    }
+
+    /// The client's allocation, where it is that of the user whom he names.
+    fn own(&self, flow: Flow, message: &Message<'_>) -> Option<&Allocation> {
+        let allocation = self.allocations.get(*self.by_flow.get(&flow)?)?;
+        (message.username == Some(&*allocation.username)).then_some(allocation)
     }
 
     fn challenge(

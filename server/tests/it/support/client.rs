@@ -10,16 +10,22 @@ pub(crate) struct Client(WebSocket<MaybeTlsStream<TcpStream>>);
 impl Client {
     /// Joins a room of the server on this port.
     pub(crate) fn join(port: u16) -> Self {
+        let (mut client, _) = Self::greet(port);
+        client.say(r#"{"type":"join","id":2,"room":"daily","name":"Anne"}"#);
+        client.next("joined");
+        client
+    }
+
+    /// Says hello, and returns the welcome.
+    pub(crate) fn greet(port: u16) -> (Self, String) {
         let (socket, _) = connect(format!("ws://127.0.0.1:{port}/api/v1/ws")).expect("it takes WebSockets");
         if let MaybeTlsStream::Plain(stream) = socket.get_ref() {
             stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time is set");
         }
         let mut client = Self(socket);
         client.say(r#"{"type":"hello","id":1,"version":1}"#);
-        client.next("welcome");
-        client.say(r#"{"type":"join","id":2,"room":"daily","name":"Anne"}"#);
-        client.next("joined");
-        client
+        let welcome = client.next("welcome");
+        (client, welcome)
     }
 
     pub(crate) fn say(&mut self, frame: &str) {

@@ -138,6 +138,12 @@ impl Client {
 
     /// Asks, and returns the code of the refusal, or 0.
     pub(super) fn request(&mut self, world: &mut World, method: Method, attributes: &[(u16, Vec<u8>)]) -> u16 {
+        let bytes = self.signed(method, attributes);
+        self.tell(world, &bytes)
+    }
+
+    /// A request, signed if there is a nonce.
+    pub(super) fn signed(&mut self, method: Method, attributes: &[(u16, Vec<u8>)]) -> Vec<u8> {
         self.id += u8::from(!self.keep_id);
         let mut bytes = Vec::new();
         let mut writer = Writer::new(&mut bytes, method, Class::Request, [self.id; 12]);
@@ -151,7 +157,7 @@ impl Client {
             writer.attribute(attribute::REALM, b"example.org").attribute(attribute::NONCE, nonce);
         }
         writer.finish(self.nonce.as_ref().map(|_| &key));
-        self.tell(world, &bytes)
+        bytes
     }
 
     /// Sends a request as it is, and returns the code of the refusal, or 0.
