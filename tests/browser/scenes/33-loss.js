@@ -1,6 +1,6 @@
 /** One packet of ten is lost both ways, at random, and the call goes on as if it were not so. */
 import { Impairment } from '../lib/impair.js';
-import { received, sound, stoodStill, watchPictures } from '../lib/video.js';
+import { received, shown, sound, stoodStill, watchPictures } from '../lib/video.js';
 import { expectCall } from '../lib/matrix.js';
 import { sleep } from '../lib/until.js';
 
@@ -21,7 +21,7 @@ export async function scene(stage) {
     // Chromium can tell its words twice. Firefox cannot, and the lab's tones are no speech, for which Opus would have its own means: of what
     // Firefox sends only the picture is looked at.
     const tellsTwice = kind === 'chromium';
-    const ben = await stage.person({ kind, busy: true, script: path.script, query: tellsTwice ? '?red=1' : '' });
+    const ben = await stage.person({ kind, script: path.script, query: tellsTwice ? '?red=1' : '' });
 
     await stage.step(`${kind} behind ${LOSS * 100} % of loss: no picture stands still, and no word is lost`, async () => {
       stage.say(await expectCall([anne, ben]));
@@ -44,7 +44,9 @@ export async function scene(stage) {
         stage.say(text);
         if (ms > FREEZE_MS) faults.push(`${watcher.name} saw ${seen.name} stand still for ${ms.toFixed(0)} ms`);
       }
-      stage.say(`freezes by W3C's measure: ${after[2].freezes - before[2].freezes}, ${((after[2].frozenS - before[2].frozenS) * 1000).toFixed(0)} ms in all`);
+      const [first, last] = [before[2], after[2]];
+      if (first === null || last === null) faults.push(`${ben.name} is shown nothing of ${anne.name}: ${JSON.stringify(await shown(ben, anne))}`);
+      else stage.say(`freezes by W3C's measure: ${last.freezes - first.freezes}, ${((last.frozenS - first.frozenS) * 1000).toFixed(0)} ms in all`);
       if (faults.length > 0) throw new Error(faults.join('\n'));
     });
 
