@@ -87,33 +87,47 @@ export function shown(watcher, sender, source = 'camera') {
   }, { id: sender.id, from: source });
 }
 
-/** Writes down, from now on, each picture that is shown of `sender`: call `longestGapMs` for what was the longest wait. */
-export function watchGaps(watcher, sender) {
-  return watcher.page.evaluate((id) => {
+/** Writes down, from now on, when pictures of `sender` are shown at `watcher`; see `stoodStill`. */
+export async function watchPictures(watcher, sender) {
+  await Promise.all([watcher, sender].map(({ page }) => page.evaluate(() => {
+    // A page that itself stands still says nothing of the network.
+    clearInterval(window.labStall?.timer);
+    const stall = { longest: 0, last: performance.now() };
+    stall.timer = setInterval(() => {
+      const now = performance.now();
+      stall.longest = Math.max(stall.longest, now - stall.last);
+      stall.last = now;
+    }, 20);
+    window.labStall = stall;
+  })));
+  await watcher.page.evaluate((id) => {
     const video = document.querySelector(`video[data-participant="${id}"][data-source=camera]`);
-    const gaps = { last: null, longest: 0, frames: 0, own: window.lab.ticks, ownLongest: 0, ownLast: performance.now() };
-    (window.labGaps ??= {})[id] = gaps;
+    if (video === null) throw new Error(`no picture of ${id} is shown: ${document.querySelector(`[data-testid="tile-${id}"]`)?.dataset.paused ?? 'and the tile does not say why'}`);
+    const pictures = { last: null, longest: 0, frames: 0 };
+    (window.labPictures ??= {})[id] = pictures;
     const onFrame = (now) => {
-      if (gaps.last !== null) gaps.longest = Math.max(gaps.longest, now - gaps.last);
-      gaps.last = now;
-      gaps.frames += 1;
+      if (window.labPictures[id] !== pictures) return;
+      if (pictures.last !== null) pictures.longest = Math.max(pictures.longest, now - pictures.last);
+      pictures.last = now;
+      pictures.frames += 1;
       video.requestVideoFrameCallback(onFrame);
     };
     video.requestVideoFrameCallback(onFrame);
-    // A page that itself stands still says nothing of the network: that is written down too.
-    setInterval(() => {
-      const now = performance.now();
-      gaps.ownLongest = Math.max(gaps.ownLongest, now - gaps.ownLast);
-      gaps.ownLast = now;
-    }, 20);
   }, sender.id);
 }
 
-export function gaps(watcher, sender) {
-  return watcher.page.evaluate((id) => {
-    const { longest, frames, ownLongest, last } = window.labGaps[id];
-    return { longestMs: Math.max(longest, performance.now() - last), frames, stalledMs: ownLongest };
+/**
+ * The longest wait for a picture since `watchPictures`, less what the two pages themselves stood still: what this machine loses for want
+ * of time is not the network's.
+ */
+export async function stoodStill(watcher, sender) {
+  const stalls = await Promise.all([watcher, sender].map(({ page }) => page.evaluate(() => window.labStall.longest)));
+  const { longest, frames } = await watcher.page.evaluate((id) => {
+    const pictures = window.labPictures[id];
+    return { frames: pictures.frames, longest: Math.max(pictures.longest, performance.now() - (pictures.last ?? 0)) };
   }, sender.id);
+  const stalled = Math.max(...stalls);
+  return { ms: Math.max(0, longest - stalled), text: `${watcher.name} saw ${frames} pictures of ${sender.name}, the longest wait ${longest.toFixed(0)} ms (their pages stood for up to ${stalled.toFixed(0)} ms)` };
 }
 
 /** Samples of sound heard and made up for what did not come, over all that `watcher` receives. */

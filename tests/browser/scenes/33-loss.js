@@ -1,6 +1,6 @@
 /** One packet of ten is lost both ways, at random, and the call goes on as if it were not so. */
 import { Impairment } from '../lib/impair.js';
-import { gaps, received, sound, watchGaps } from '../lib/video.js';
+import { received, shown, sound, stoodStill, watchPictures } from '../lib/video.js';
 import { expectCall } from '../lib/matrix.js';
 import { sleep } from '../lib/until.js';
 
@@ -18,7 +18,10 @@ export async function scene(stage) {
   for (const kind of ['chromium', 'firefox']) {
     const anne = await stage.person({ busy: true });
     const path = await Impairment.start(stage);
-    const ben = await stage.person({ kind, busy: true, script: path.script });
+    // Chromium can tell its words twice. Firefox cannot, and the lab's tones are no speech, for which Opus would have its own means: of what
+    // Firefox sends only the picture is looked at.
+    const tellsTwice = kind === 'chromium';
+    const ben = await stage.person({ kind, script: path.script, query: tellsTwice ? '?red=1' : '' });
 
     await stage.step(`${kind} behind ${LOSS * 100} % of loss: no picture stands still, and no word is lost`, async () => {
       stage.say(await expectCall([anne, ben]));
@@ -26,23 +29,24 @@ export async function scene(stage) {
       // Who retransmits and how deep the buffers are is learnt from the first losses.
       await sleep(5_000);
       const before = [await sound(anne), await sound(ben), await received(ben, anne)];
-      await watchGaps(ben, anne);
-      await watchGaps(anne, ben);
+      await watchPictures(ben, anne);
+      await watchPictures(anne, ben);
       await sleep(WATCHED_MS);
       const after = [await sound(anne), await sound(ben), await received(ben, anne)];
       const faults = [];
       for (const [i, listener] of [anne, ben].entries()) {
         const share = (after[i].concealed - before[i].concealed) / Math.max(1, after[i].total - before[i].total);
         stage.say(`${listener.name}: ${(share * 100).toFixed(2)} % of the sound was made up`);
-        if (share >= CONCEALED) faults.push(`${(share * 100).toFixed(1)} % of what ${listener.name} hears is made up`);
+        if (share >= CONCEALED && (listener === ben || tellsTwice)) faults.push(`${(share * 100).toFixed(1)} % of what ${listener.name} hears is made up`);
       }
-      for (const [watcher, shown] of [[ben, anne], [anne, ben]]) {
-        const { longestMs, frames, stalledMs } = await gaps(watcher, shown);
-        stage.say(`${watcher.name} sees ${shown.name}: ${frames} pictures, the longest wait ${longestMs.toFixed(0)} ms (the page itself stood for up to ${stalledMs.toFixed(0)} ms)`);
-        // What this machine lost for want of time is not the network's.
-        if (longestMs - stalledMs > FREEZE_MS) faults.push(`${watcher.name} saw ${shown.name} stand still for ${longestMs.toFixed(0)} ms`);
+      for (const [watcher, seen] of [[ben, anne], [anne, ben]]) {
+        const { ms, text } = await stoodStill(watcher, seen);
+        stage.say(text);
+        if (ms > FREEZE_MS) faults.push(`${watcher.name} saw ${seen.name} stand still for ${ms.toFixed(0)} ms`);
       }
-      stage.say(`freezes by W3C's measure: ${after[2].freezes - before[2].freezes}, ${((after[2].frozenS - before[2].frozenS) * 1000).toFixed(0)} ms in all`);
+      const [first, last] = [before[2], after[2]];
+      if (first === null || last === null) faults.push(`${ben.name} is shown nothing of ${anne.name}: ${JSON.stringify(await shown(ben, anne))}`);
+      else stage.say(`freezes by W3C's measure: ${last.freezes - first.freezes}, ${((last.frozenS - first.frozenS) * 1000).toFixed(0)} ms in all`);
       if (faults.length > 0) throw new Error(faults.join('\n'));
     });
 
