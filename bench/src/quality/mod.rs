@@ -26,7 +26,7 @@ pub struct QualityArgs {
     /// Of everything random.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Where the plots go.
+    /// Where the plots (SVG) and the samples behind them (CSV) go.
     #[arg(long, default_value = "target/bench-quality", value_name = "FOLDER")]
     pub plots: PathBuf,
     /// The figures as JSON, a line for each scenario, instead of RESULT lines.
@@ -48,6 +48,7 @@ pub fn run(args: &QualityArgs) -> Result<()> {
         let played = play::play(scenario, args.seed, scenario.length())?;
         let path = args.plots.join(format!("{}.svg", scenario.name()));
         plot::write(&played, &path)?;
+        std::fs::write(path.with_extension("csv"), report::csv(&played))?;
         eprintln!("played in {:.1} s; {}", began.elapsed().as_secs_f64(), path.display());
         let figures = report::figures(&played);
         lines.push(if args.json { serde_json::to_string(&figures)? } else { figures.line() });
