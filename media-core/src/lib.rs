@@ -13,4 +13,5 @@ mod keys;
 mod negotiate;
 mod room;
 pub mod transport;
+pub mod turn;
 pub mod wire;

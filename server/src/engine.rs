@@ -1,38 +1,103 @@
 //! The media engine, as the signalling wants it.
 
-use crate::config::{Config, Loopback};
+use crate::config::{Config, Enabled, Loopback};
+use crate::tls::{self, Identity};
 use anyhow::{Context as _, Result};
 use colloquy_media_core::api::{Command, WorkerTotals};
-use colloquy_media_core::driver::{DriverConfig, MAX_WORKERS, MediaEngine};
-use colloquy_signalling::{EnginePort, EventSink};
+use colloquy_media_core::driver::{DriverConfig, MAX_WORKERS, MediaEngine, TurnService, turn_self_test};
+use colloquy_media_core::turn::TurnCounters;
+use colloquy_signalling::{EnginePort, EventSink, IceServer};
 use std::sync::Arc;
 
 pub(crate) use colloquy_media_core::driver::{Finding, Severity};
 
-/// The running media engine.
-pub(crate) struct Engine(MediaEngine);
+/// The running media engine, and the relay beside it. The relay ends first.
+pub(crate) struct Engine {
+    turn: Option<TurnService>,
+    media: MediaEngine,
+}
 
 impl Engine {
-    /// Starts its workers. They end when it is dropped.
-    pub(crate) fn start(config: &Config, events: EventSink) -> Result<Arc<Self>> {
-        let engine = MediaEngine::start(&driver(config), events).context("the media engine cannot start")?;
-        Ok(Arc::new(Self(engine)))
+    /// Starts its workers. They end when it is dropped. `identity` is the certificate of the page.
+    pub(crate) fn start(config: &Config, identity: Option<&Identity>, events: EventSink) -> Result<Arc<Self>> {
+        let driver = driver(config);
+        let media = MediaEngine::start(&driver, events).context("the media engine cannot start")?;
+        if !config.wants_turn() {
+            return Ok(Arc::new(Self { turn: None, media }));
+        }
+        let tls = identity.and_then(|identity| identity.turn(config)).transpose()?;
+        let turn = match TurnService::start(&config.relay(), &driver, &media, tls) {
+            Ok(turn) => Some(turn),
+            Err(error) if config.turn.enabled == Enabled::Auto => {
+                tracing::warn!("clients are offered no TURN: {error}");
+                None
+            }
+            Err(error) => return Err(error).context("the TURN relay cannot start (turn.enabled)"),
+        };
+        Ok(Arc::new(Self { turn, media }))
+    }
+
+    /// Reads the certificate of the relay again.
+    pub(crate) fn reload(&self, config: &Config) -> Result<()> {
+        let identity = tls::identity(config)?;
+        let tls = identity.as_ref().and_then(|identity| identity.turn(config)).transpose()?;
+        if let (Some(turn), Some(tls)) = (&self.turn, tls) {
+            turn.set_tls(tls.config);
+        }
+        Ok(())
     }
 }
 
 impl EnginePort for Engine {
     fn submit(&self, command: Command) {
-        self.0.submit(command);
+        self.media.submit(command);
     }
 
     fn worker_stats(&self) -> Vec<WorkerTotals> {
-        self.0.worker_stats()
+        self.media.worker_stats()
+    }
+
+    fn ice_servers(&self, user: &str) -> Vec<IceServer> {
+        let Some(turn) = &self.turn else { return Vec::new() };
+        let credential = turn.credential(user);
+        vec![IceServer {
+            urls: turn.urls().to_vec(),
+            username: Some(credential.username),
+            credential: Some(credential.password),
+        }]
+    }
+
+    fn turn_counters(&self) -> Option<TurnCounters> {
+        self.turn.as_ref().map(TurnService::counters)
     }
 }
 
 /// Whether clients will be able to reach it. Needs the ports, so it must not run yet.
 pub(crate) fn self_test(config: &Config) -> Vec<Finding> {
-    colloquy_media_core::driver::self_test(&driver(config))
+    let driver = driver(config);
+    let mut findings = colloquy_media_core::driver::self_test(&driver);
+    findings.extend(relay_test(config, &driver));
+    findings
+}
+
+/// Where clients will find the relay.
+fn relay_test(config: &Config, driver: &DriverConfig) -> Option<Finding> {
+    if !config.wants_turn() {
+        return None;
+    }
+    // A certificate that cannot be used is found elsewhere.
+    let identity = tls::identity(config).ok().flatten();
+    let tls = identity.and_then(|identity| identity.turn(config)?.ok());
+    Some(match turn_self_test(&config.relay(), driver, tls.as_ref().map(|tls| &*tls.name)) {
+        Ok(urls) => {
+            Finding { severity: Severity::Note, text: format!("clients are offered TURN at {}", urls.join(", ")) }
+        }
+        Err(error) => {
+            let auto = config.turn.enabled == Enabled::Auto;
+            let severity = if auto { Severity::Warning } else { Severity::Error };
+            Finding { severity, text: format!("clients are offered no TURN: {error}") }
+        }
+    })
 }
 
 /// How many workers there will be.

@@ -49,7 +49,7 @@ async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
     let identity = tls::identity(config)?;
     let findings = engine::self_test(config);
     let events = EventIntake::new();
-    let engine = Engine::start(config, events.sink())?;
+    let engine = Engine::start(config, identity.as_ref(), events.sink())?;
     let signalling = Signalling::with_events(config.signalling(), engine.clone(), events)?;
     let mut server = HttpServer::start(config, listener, identity, &signalling)?;
     banner::print(config, &findings, &signalling.access_statement());
@@ -58,7 +58,7 @@ async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
         tokio::select! {
             asked = signals.next() => match asked {
                 Asked::Stop => break,
-                Asked::Reload => reload(file, &signalling, &server),
+                Asked::Reload => reload(file, &signalling, &server, &engine),
             },
             ended = server.ended() => return Err(ended),
         }
@@ -97,7 +97,7 @@ async fn drain(drain_s: u64, signalling: &Signalling) {
 }
 
 /// Reads the certificate and the keys again. What cannot be used is said, and the old stays.
-fn reload(file: Option<&Path>, signalling: &Arc<Signalling>, server: &HttpServer) {
+fn reload(file: Option<&Path>, signalling: &Arc<Signalling>, server: &HttpServer, engine: &Engine) {
     let config = match config::load(file) {
         Ok(config) => config,
         Err(error) => return tracing::error!("nothing was reloaded: {error:#}"),
@@ -107,7 +107,7 @@ fn reload(file: Option<&Path>, signalling: &Arc<Signalling>, server: &HttpServer
         Ok(()) => tracing::info!("the keys were read again"),
         Err(error) => tracing::error!("the keys stay as they were: {error:#}"),
     }
-    match server.reload(&config) {
+    match server.reload(&config).and_then(|()| engine.reload(&config)) {
         Ok(()) => tracing::info!("the certificate was read again"),
         Err(error) => tracing::error!("the certificate stays as it was: {error:#}"),
     }

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use anyhow::{Context as _, Result, bail};
+use colloquy_media_core::driver::TurnTls;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
@@ -99,14 +100,17 @@ impl Identity {
         Ok(Self { certified: CertifiedKey::from_der(chain, secret, &provider)?, origin })
     }
 
+    /// What the relay needs, when clients can be told a name that the certificate is for.
+    pub(crate) fn turn(&self, config: &Config) -> Option<Result<TurnTls>> {
+        let named = |facts: Facts| facts.names.into_iter().find(|name| is_public_name(name));
+        let own = || Some(config.turn.host.clone()).filter(|host| !host.is_empty());
+        let name = own().or_else(|| self.facts().ok().and_then(named))?;
+        Some(rustls_config(self.certified.clone()).map(|config| TurnTls { config: Arc::new(config), name }))
+    }
+
     /// What rustls needs. HTTP/1.1 only: WebSockets need it, and a page of a few files gains nothing from HTTP/2.
     pub(crate) fn server_config(self) -> Result<Arc<ServerConfig>> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let resolver = Arc::new(rustls::sign::SingleCertAndKey::from(self.certified));
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_cert_resolver(resolver);
+        let mut config = rustls_config(self.certified)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }
@@ -128,6 +132,20 @@ impl Identity {
     }
 }
 
+fn rustls_config(certified: CertifiedKey) -> Result<ServerConfig> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let resolver = Arc::new(rustls::sign::SingleCertAndKey::from(certified));
+    Ok(ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(resolver))
+}
+
+/// A name that clients elsewhere can be sent to: no address, no wildcard, not `localhost`.
+fn is_public_name(name: &str) -> bool {
+    name != "localhost" && !name.contains('*') && name.parse::<IpAddr>().is_err()
+}
+
 fn address(octets: &[u8]) -> Option<String> {
     let v4 = <[u8; 4]>::try_from(octets).map(IpAddr::from);
     v4.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).ok().map(|address| address.to_string())
@@ -136,6 +154,7 @@ fn address(octets: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::Identity;
+    use crate::config::Config;
 
     #[test]
     fn a_certificate_of_our_own_names_every_address_once_and_lasts() {
@@ -144,6 +163,17 @@ mod tests {
         assert_eq!(facts.names, ["localhost", "127.0.0.1", "::1", "192.0.2.7"]);
         assert!((820..825).contains(&facts.days_left), "{}", facts.days_left);
         assert!(identity.server_config().is_ok());
+    }
+
+    #[test]
+    fn the_relay_is_told_a_name_that_leads_here() {
+        let names = ["localhost", "127.0.0.1", "::1", "*.example.org", "turn.example.org"];
+        assert_eq!(names.map(super::is_public_name), [false, false, false, false, true]);
+        let identity = Identity::self_signed(&[]).unwrap();
+        assert!(identity.turn(&Config::reference()).is_none());
+        let mut config = Config::reference();
+        config.turn.host = "turn.example.org".to_owned();
+        assert_eq!(identity.turn(&config).unwrap().unwrap().name, "turn.example.org");
     }
 
     #[test]

@@ -56,11 +56,29 @@ pub struct SignallingLimits {
     pub sockets: usize,
     /// Frames a second from one socket, over a few seconds. Default 100. More close it with 4003.
     pub frames_per_s: u32,
+    /// WebSockets at once from one address, of IPv6 from one /64. Default 500: an office behind one NAT. One more is refused
+    /// with `rate.exceeded`. 0 is as many as there are. Clients of this machine are not counted, here and below.
+    pub sockets_per_address: usize,
+    /// HTTP requests a second from one address, over a few seconds; the opening of a WebSocket is one. Default 100. More are
+    /// refused with `rate.exceeded`. 0 is no limit.
+    pub requests_per_s_per_address: u32,
+    /// Joins a minute of one identity (the `sub` of a token; where there are no tokens, of one address): rooms joined and
+    /// sessions resumed, WHIP and WHEP sessions started. Default 120. More are refused with `rate.exceeded`. 0 is no limit.
+    pub joins_per_minute_per_identity: u32,
 }
 
 impl Default for SignallingLimits {
     fn default() -> Self {
-        Self { rooms: 1_000, participants_per_room: 500, sessions: 5_000, sockets: 6_000, frames_per_s: 100 }
+        Self {
+            rooms: 1_000,
+            participants_per_room: 500,
+            sessions: 5_000,
+            sockets: 6_000,
+            frames_per_s: 100,
+            sockets_per_address: 500,
+            requests_per_s_per_address: 100,
+            joins_per_minute_per_identity: 120,
+        }
     }
 }
 

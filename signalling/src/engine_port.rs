@@ -1,7 +1,9 @@
 //! The way to the media engine: commands go out, answers come back in time or not at all.
 
+use crate::config::IceServer;
 use crate::error::{ErrorCode, Refusal};
 use colloquy_media_core::api::{Command, JoinError, NegotiateError, Reply, SubscribeError, TrackError, WorkerTotals};
+use colloquy_media_core::turn::TurnCounters;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -18,6 +20,16 @@ pub trait EnginePort: Send + Sync {
 
     /// The counts of every worker, as they stand.
     fn worker_stats(&self) -> Vec<WorkerTotals>;
+
+    /// TURN servers that belong to the engine, with credentials made for `user` now. What he uses is counted by that name.
+    fn ice_servers(&self, _user: &str) -> Vec<IceServer> {
+        Vec::new()
+    }
+
+    /// The counts of its TURN server, where it has one.
+    fn turn_counters(&self) -> Option<TurnCounters> {
+        None
+    }
 }
 
 /// The engine with a way to wait for answers.
@@ -38,6 +50,14 @@ impl Engine {
 
     pub(crate) fn worker_stats(&self) -> Vec<WorkerTotals> {
         self.0.worker_stats()
+    }
+
+    pub(crate) fn ice_servers(&self, user: &str) -> Vec<IceServer> {
+        self.0.ice_servers(user)
+    }
+
+    pub(crate) fn turn_counters(&self) -> Option<TurnCounters> {
+        self.0.turn_counters()
     }
 
     /// Submits the command that `make` builds around the reply, and waits for the answer.

@@ -73,6 +73,8 @@ codes! {
     SdpRejected = "sdp.rejected", 422, "The session description cannot be used", "Correct the session description.";
     /// More than a limit allows.
     LimitExceeded = "limit.exceeded", 422, "A limit was exceeded", "Ask for less.";
+    /// More often than is allowed.
+    RateExceeded = "rate.exceeded", 429, "Too many requests", "Wait a few seconds, then try again.";
     /// No session has this resume token.
     ResumeUnknown = "resume.unknown", 404, "No such session", "Join the room again.";
     /// The server has no room for more work now.

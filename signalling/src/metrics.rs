@@ -4,6 +4,7 @@ use crate::engine_port::Engine;
 use crate::error::ErrorCode;
 use crate::events::EventIntake;
 use colloquy_media_core::api::{DropCause, PauseCause, Shown, TRANSIT_BUCKETS_US, WorkerTotals};
+use colloquy_media_core::turn::{Refused, TurnCounters};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -31,6 +32,8 @@ pub(crate) struct Metrics {
     frame_bytes: Family<Labels, Counter>,
     closes: Family<Labels, Counter>,
     shown: Family<Labels, Counter>,
+    refusals: Family<Labels, Counter>,
+    limited: Family<Labels, Counter>,
     sockets: Gauge,
     sessions: Gauge,
     rooms: Gauge,
@@ -47,6 +50,25 @@ pub(crate) enum Way {
     Out,
 }
 
+/// A limit by address or identity.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Limit {
+    Requests,
+    Joins,
+    Sockets,
+}
+
+impl Limit {
+    /// Its key in `signalling.limits`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests_per_s_per_address",
+            Self::Joins => "joins_per_minute_per_identity",
+            Self::Sockets => "sockets_per_address",
+        }
+    }
+}
+
 impl Metrics {
     pub(crate) fn new(engine: Engine, intake: EventIntake) -> Self {
         let mut registry = Registry::with_prefix("colloquy");
@@ -60,6 +82,8 @@ impl Metrics {
             frame_bytes: Family::default(),
             closes: Family::default(),
             shown: Family::default(),
+            refusals: Family::default(),
+            limited: Family::default(),
             sockets: Gauge::default(),
             sessions: Gauge::default(),
             rooms: Gauge::default(),
@@ -77,6 +101,8 @@ impl Metrics {
         r.register("ws_frames", "WebSocket frames by direction", metrics.frames.clone());
         r.register("ws_bytes", "Bytes of WebSocket frames by direction", metrics.frame_bytes.clone());
         r.register("ws_closes", "WebSockets closed by the server, by code", metrics.closes.clone());
+        r.register("ws_refusals", "Requests on WebSockets that were refused, by error code", metrics.refusals.clone());
+        r.register("limited", "What a limit by address or identity refused, by limit", metrics.limited.clone());
         r.register(
             "ws_events_dropped",
             "Events not sent to slow clients: later ones make up for them",
@@ -137,6 +163,14 @@ impl Metrics {
             Shown::Paused(PauseCause::Hidden) => "paused_hidden",
         };
         self.shown.get_or_create(&label("to", to)).inc();
+    }
+
+    pub(crate) fn refused(&self, code: ErrorCode) {
+        self.refusals.get_or_create(&label("code", code.as_str())).inc();
+    }
+
+    pub(crate) fn limited(&self, limit: Limit) {
+        self.limited.get_or_create(&label("limit", limit.name())).inc();
     }
 
     /// The text that Prometheus reads. `counts` are sockets, sessions and rooms.
@@ -227,6 +261,9 @@ impl Collector for FromEngine {
                 .encode_family(&[("worker", worker.as_str())])?
                 .encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
         }
+        if let Some(counters) = self.engine.turn_counters() {
+            encode_turn(&mut encoder, &counters)?;
+        }
         let (lossy, kept) = self.intake.dropped();
         let help =
             "Events of the media engine that were dropped: lossy ones under load, kept ones only with their room";
@@ -236,6 +273,33 @@ impl Collector for FromEngine {
         }
         Ok(())
     }
+}
+
+fn encode_turn(encoder: &mut DescriptorEncoder<'_>, turn: &TurnCounters) -> Result<(), fmt::Error> {
+    let now =
+        encoder.encode_descriptor("turn_allocations", "Allocations of the TURN server", None, MetricType::Gauge)?;
+    ConstGauge::new(i64::try_from(turn.allocations).unwrap_or(i64::MAX)).encode(now)?;
+    for (name, help, count) in [
+        ("turn_allocated", "Allocations that there were", turn.allocated),
+        ("turn_panics", "Times that the TURN server began anew after a panic", turn.panics),
+    ] {
+        ConstCounter::new(count).encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
+    }
+    for (name, help, to_peers, to_clients) in [
+        ("turn_packets", "Packets relayed", turn.packets_to_peers, turn.packets_to_clients),
+        ("turn_bytes", "Bytes relayed, without headers", turn.bytes_to_peers, turn.bytes_to_clients),
+    ] {
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (direction, count) in [("to_peers", to_peers), ("to_clients", to_clients)] {
+            ConstCounter::new(count).encode(family.encode_family(&[("direction", direction)])?)?;
+        }
+    }
+    let help = "Requests, packets and connections that the TURN server refused, by cause";
+    let mut refused = encoder.encode_descriptor("turn_refused", help, None, MetricType::Counter)?;
+    for why in Refused::ALL {
+        ConstCounter::new(turn.refusals(why)).encode(refused.encode_family(&[("cause", why.name())])?)?;
+    }
+    Ok(())
 }
 
 /// Sum in seconds, count, and counts by upper edge in seconds.

@@ -1,15 +1,24 @@
-//! A stand-in for the media engine: it admits everyone, answers every offer without looking at it, publishes what `sources` names,
-//! and does as it is told. For tests only.
+//! A stand-in for the media engine, and a look at frames for the fuzzer. For tests only.
+//!
+//! The stand-in: it admits everyone, answers every offer without looking at it, publishes what `sources` names,
+//! and does as it is told.
 
-use crate::EnginePort;
 use crate::events::EventSink;
+use crate::{EnginePort, IceServer};
 use colloquy_media_core::api::{
     Answer, CloseCause, Command, DownlinkStats, EncodingStats, Event, Fragment, JoinError, MediaKind, NegotiateError,
     Offer, PeerId, PeerStats, Permissions, ReceiveStats, RoomId, RoomStats, SubscribeError, Subscriptions, TrackError,
     TrackId, TrackInfo, TransportState, WorkerTotals,
 };
+use colloquy_media_core::turn::TurnCounters;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Reads a WebSocket's text frame as the server does. Tells whether it is a request that is carried out.
+#[must_use]
+pub fn is_request(frame: &str) -> bool {
+    matches!(crate::wire::ReceivedFrame::read(frame), crate::wire::ReceivedFrame::Request { request: Ok(_), .. })
+}
 
 /// An offer with this in its SDP is refused as [`NegotiateError::BadOffer`].
 pub const BAD_SDP: &str = "x-bad";
@@ -30,6 +39,7 @@ struct State {
     hangs: bool,
     unanswered: Vec<Command>,
     refuse_joins: Option<JoinError>,
+    relays: bool,
 }
 
 struct Peer {
@@ -59,6 +69,11 @@ impl FakeEngine {
     /// Refuses joins from now on.
     pub fn refuse_joins(&self, error: Option<JoinError>) {
         self.lock().refuse_joins = error;
+    }
+
+    /// Has a TURN server from now on.
+    pub fn relay(&self) {
+        self.lock().relays = true;
     }
 
     /// Who is in a room.
@@ -165,6 +180,19 @@ impl EnginePort for FakeEngine {
         let mut totals = WorkerTotals { packets_in: 7, peers, ..WorkerTotals::default() };
         totals.transited(60, 3);
         vec![totals]
+    }
+
+    fn ice_servers(&self, user: &str) -> Vec<IceServer> {
+        let ours = IceServer {
+            urls: vec!["turn:192.0.2.7:3478?transport=udp".to_owned()],
+            username: Some(format!("1700000000:{user}")),
+            credential: Some("secret".to_owned()),
+        };
+        if self.lock().relays { vec![ours] } else { Vec::new() }
+    }
+
+    fn turn_counters(&self) -> Option<TurnCounters> {
+        self.lock().relays.then(|| TurnCounters { allocations: 3, ..TurnCounters::default() })
     }
 }
 

@@ -130,6 +130,31 @@ await scene('wall', async (stage, shoot) => {
   await shoot(anne, 'wall-4');
 });
 
+await scene('quality', async (stage, shoot) => {
+  const anne = await stage.person(face(0, { name: 'Anne Marchand', busy: true }));
+  const ben = await stage.person(face(1, { name: 'Ben Okafor', busy: true }));
+  const clara = await stage.person(face(2, { name: 'Clara Jiménez-Hansen', ...PHONE, ...DARK }));
+  const told = (person, id, attribute) => person.page.locator(`[data-testid=tile-${id}][${attribute}]`).waitFor();
+  const largest = (person, id) => person.until('the large picture', (one) => document.querySelector(`video[data-participant="${one}"]`)?.videoWidth === 640, id);
+  await largest(anne, ben.id);
+  await anne.room((room) => room.setDownlink({ maxBps: 180_000 }));
+  await anne.page.locator(`[data-testid=low-${ben.id}]`).waitFor().catch(() => undefined);
+  await shoot(anne, 'quality-low');
+  for (const person of [anne, clara]) await person.room((room) => room.setDownlink({ maxBps: 40_000 }));
+  await told(anne, ben.id, 'data-paused=bandwidth');
+  await told(clara, ben.id, 'data-paused=bandwidth');
+  await shoot(anne, 'quality-paused');
+  await shoot(clara, 'quality-paused-phone-dark');
+  await anne.press('layout-button');
+  await shoot(anne, 'quality-paused-speaker');
+  await anne.room((room) => room.setDownlink({}));
+  await anne.page.keyboard.press(',');
+  await anne.on('connection-facts').locator('summary').click();
+  await anne.page.evaluate(() => window.lab.wait(45));
+  await anne.on('connection-facts').scrollIntoViewIfNeeded();
+  await shoot(anne, 'quality-facts');
+});
+
 await scene('lost', async (stage, shoot) => {
   const cable = await stage.cable();
   const anne = await stage.person(face(0, { name: 'Anne Marchand', url: cable.url }));

@@ -5,6 +5,7 @@
 
 pub mod actions;
 mod carry;
+pub mod chaos;
 pub mod checks;
 pub mod net;
 pub mod scenario;

@@ -182,6 +182,20 @@ impl World {
         &self.people[&peer]
     }
 
+    /// A person's address as the engine sees it.
+    ///
+    /// # Panics
+    /// When he never joined.
+    #[must_use]
+    pub fn address(&self, peer: PeerId) -> SocketAddr {
+        self.people[&peer].external
+    }
+
+    /// An address that nobody had before.
+    pub fn stranger(&mut self) -> SocketAddr {
+        self.next_address()
+    }
+
     /// A person's client, to change what it sends.
     ///
     /// # Panics
@@ -268,8 +282,12 @@ impl World {
 
     /// Hands the engine a datagram of nobody's, or somebody's that was changed.
     pub fn inject(&mut self, from: SocketAddr, bytes: &[u8]) {
+        self.inject_on(Path { local: SERVER, remote: from, tcp: false }, bytes);
+    }
+
+    /// The same, on a path that may be none of ours.
+    pub fn inject_on(&mut self, path: Path, bytes: &[u8]) {
         let mut bytes = bytes.to_vec();
-        let path = Path { local: SERVER, remote: from, tcp: false };
         self.engine.handle_datagram(self.now, Datagram { path, bytes: &mut bytes }, &mut self.outbox);
         self.after_engine();
     }

@@ -143,6 +143,13 @@ impl Association {
         self.after(taken.is_ok(), told);
     }
 
+    /// Sends application data. Before the end of the handshake there is none.
+    pub(super) fn send(&mut self, bytes: &[u8], told: &mut Vec<Told>) {
+        if !self.closed && self.dtls.send_application_data(bytes).is_ok() {
+            self.after(true, told);
+        }
+    }
+
     /// Says goodbye to the server (RFC 5246 section 7.2.1).
     pub(super) fn close(&mut self, told: &mut Vec<Told>) {
         if !self.closed {

@@ -7,6 +7,7 @@
 mod arrivals;
 mod coder;
 mod dtls;
+mod forge;
 mod ice;
 mod incoming;
 mod layers;

@@ -24,7 +24,7 @@ mod steady;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use allocator::{Allocation, Allocator, Class, Plan, Wish};
+pub(crate) use allocator::{Allocator, Class, Plan, Wish};
 pub(crate) use ladder::{Ladder, LayerMeters, Stacking};
 pub(crate) use last_n::{Candidate, last_n};
 pub(crate) use measure::RateMeter;

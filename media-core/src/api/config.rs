@@ -81,6 +81,12 @@ pub struct Limits {
     pub ssrcs_per_peer: usize,
     /// Remote candidates taken from one participant in one ICE session.
     pub remote_candidates: usize,
+    /// Paths that one ICE session may bring up, ports walked and networks changed: the agent remembers each.
+    pub ice_paths: u16,
+    /// STUN messages taken a second from one address (of IPv6: one /64) on paths that are not validated; 0 is no limit.
+    pub stun_per_s_per_address: u32,
+    /// `a=extmap` lines of one media section. Chromium has some 15.
+    pub header_extensions: usize,
     /// Packets kept of each video track for retransmission (RFC 4588). At 1 Mb/s and 1,200 bytes, 512 are 5 s.
     pub rtx_ring_packets: usize,
     /// What a receiver's path is taken to carry before it is known, in bits a second: audio and a small video.
@@ -106,6 +112,9 @@ impl Default for Limits {
             tracks_per_peer: 16,
             ssrcs_per_peer: 64,
             remote_candidates: 32,
+            ice_paths: 256,
+            stun_per_s_per_address: 1_000,
+            header_extensions: 64,
             rtx_ring_packets: 512,
             downlink_start_bps: 300_000,
             downlink_min_bps: 30_000,

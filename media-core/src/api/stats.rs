@@ -125,6 +125,9 @@ pub enum DropCause {
     Replayed,
     /// Its SSRC belongs to no track, or there are too many of them.
     UnknownSsrc,
+    /// More STUN of its host than [`Limits::stun_per_s_per_address`](super::Limits::stun_per_s_per_address), on a path that is not
+    /// validated.
+    TooMany,
     /// The socket's send buffer was full.
     SendBufferFull,
     /// The worker's queue from another worker was full.
@@ -135,7 +138,7 @@ pub enum DropCause {
 
 impl DropCause {
     /// Every cause, in the order of its number.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NotOurs,
         Self::BadStun,
         Self::UnknownAddress,
@@ -144,6 +147,7 @@ impl DropCause {
         Self::Unauthentic,
         Self::Replayed,
         Self::UnknownSsrc,
+        Self::TooMany,
         Self::SendBufferFull,
         Self::QueueFull,
         Self::PacerFull,
@@ -161,6 +165,7 @@ impl DropCause {
             Self::Unauthentic => "unauthentic",
             Self::Replayed => "replayed",
             Self::UnknownSsrc => "unknown_ssrc",
+            Self::TooMany => "too_many",
             Self::SendBufferFull => "send_buffer_full",
             Self::QueueFull => "queue_full",
             Self::PacerFull => "pacer_full",

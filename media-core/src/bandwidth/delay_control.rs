@@ -1,25 +1,43 @@
 //! The rate that delay allows: additive or multiplicative increase while queues stay short, a cut to a part of what arrives when one
 //! grows, and less while it drains (draft-ietf-rmcat-gcc-02 section 5.5).
 
+use super::capacity::Capacity;
 use super::limits::{BandwidthLimits, PathState};
 use super::rival::{DRAIN_RATE, DrainTest, RivalControl, Verdict};
 
 /// Of the acknowledged rate, what is sent after a queue grew (section 5.5).
 const CUT: f64 = 0.85;
+/// Less than this part of what arrived of late arrived before: the rate just rose.
+const RISEN: f64 = 0.8;
+/// What the allocator sends is kept while it is less than this part of what arrives: the layers have steps, and one that fits is not
+/// given up for a cut's sake.
+const KEEP: f64 = 0.97;
+/// And for so long, in which a key frame's queue drains, microseconds.
+const KEEP_US: u64 = 1_000_000;
 /// Multiplicative increase a second, while the capacity is not known (section 5.5).
 const GROWTH: f64 = 0.08;
 /// A queue shorter than this never means overuse, however its delay grows, microseconds: a frame's burst makes as much.
 const MIN_QUEUE_US: u64 = 10_000;
+/// A queue that was shorter than this within the last 100 ms empties between frames: below the other length it is a frame's own, and
+/// its growth means that frames got larger, microseconds.
+const EMPTIED_US: u64 = 5_000;
+const FRAME_QUEUE_US: u64 = 40_000;
 /// A queue longer than this means overuse by itself, microseconds.
 const MAX_QUEUE_US: u64 = 80_000;
+/// While a probe makes a queue on purpose, only a queue longer than this means overuse, microseconds.
+const PROBED_QUEUE_US: u64 = 150_000;
 /// A queue longer than this that grows by this much a second, s, means overuse at once: the capacity fell to two thirds or less,
 /// and the slope's window would see it too late.
 const STEEP_QUEUE_US: u64 = 25_000;
 const STEEP_GROWTH: f64 = 0.4;
+/// And less arrives than this part of what arrived before.
+const STEEP_LESS: f64 = 0.9;
 /// The rate does not rise while the queue is longer than this, microseconds.
 const QUIET_US: u64 = 30_000;
 /// A queue as long as this stops all that a drain may stop, microseconds.
 const FULL_DRAIN_US: f64 = 400_000.0;
+/// Losses of so long ago tell of others who fill the queue, microseconds.
+const LOSSES_US: u64 = 5_000_000;
 /// How fast the most that arrived is forgotten, a second.
 const PEAK_DECAY: f64 = 0.08;
 /// And above this, packets leave slower than the rate, microseconds.
@@ -45,9 +63,22 @@ pub(super) struct Signals {
     pub(super) recent_us: u64,
     pub(super) noise_us: u64,
     pub(super) trend: PathState,
+    /// Packets that just arrived left with or right behind a probe: the queue they met is its.
+    pub(super) is_probed: bool,
     pub(super) is_app_limited: bool,
     /// Round trip with its queue.
     pub(super) rtt_us: u64,
+}
+
+impl Signals {
+    /// What the link carries while a queue stands, bits/s. A short look is noisy, and the lowest of several is too low; but only it
+    /// tells of a link that just fell (`is_steep`) or of a rate that just rose.
+    fn arriving_bps(&self, is_steep: bool) -> Option<f64> {
+        let (Some(long), Some(short)) = (self.acked_bps, self.acked_short_bps) else {
+            return self.acked_bps.or(self.acked_short_bps);
+        };
+        Some(if is_steep || long < RISEN * short { short } else { long })
+    }
 }
 
 /// The last cut.
@@ -69,6 +100,10 @@ pub(super) struct DelayControl {
     rival: Option<RivalControl>,
     /// The most that arrived of late: slowly forgotten.
     peak_bps: f64,
+    /// What the allocator sends, bits/s.
+    allocated_bps: f64,
+    /// When the last packet that got lost was sent.
+    missed_us: Option<u64>,
     standing_us: u64,
     recent_us: u64,
     is_steep: bool,
@@ -85,6 +120,8 @@ impl DelayControl {
             last_cut_us: None,
             rival: None,
             peak_bps: 0.0,
+            allocated_bps: 0.0,
+            missed_us: None,
             standing_us: 0,
             recent_us: 0,
             is_steep: false,
@@ -99,7 +136,8 @@ impl DelayControl {
             Some(rival) => rival.bps(),
             None if self.standing_us > QUIET_US && self.cut.is_some() => {
                 let drain = 1.0 - self.standing_us as f64 / FULL_DRAIN_US;
-                self.rate_bps * drain.max(DRAIN_RATE / CUT)
+                let kept_bps = if self.is_kept() { self.allocated_bps } else { 0.0 };
+                (self.rate_bps * drain.max(DRAIN_RATE / CUT)).max(kept_bps)
             }
             None => self.rate_bps,
         }
@@ -140,13 +178,39 @@ impl DelayControl {
         if let Some(rival) = &mut self.rival {
             rival.on_missed(sent_us);
         }
+        self.missed_us = self.missed_us.max(Some(sent_us));
     }
 
-    /// Sets the rate: a probe or a silence told better.
-    pub(super) fn set_bps(&mut self, rate_bps: f64) {
-        if self.rival.is_none() {
+    /// What the allocator sends now.
+    pub(super) fn set_allocated(&mut self, allocated_bps: u64) {
+        self.allocated_bps = allocated_bps as f64;
+    }
+
+    /// Whether what is sent stays as it is while a queue drains by itself: the link carries more, and it does not take long.
+    fn is_kept(&self) -> bool {
+        let since_us = self.cut.map_or(0, |cut| self.updated_us.saturating_sub(cut.at_us));
+        self.allocated_bps <= self.rate_bps && self.standing_us < PROBED_QUEUE_US && since_us < KEEP_US
+    }
+
+    /// What to send where this much arrives: a part, but not less than what is sent if the link carries that.
+    fn cut_to(&self, arriving_bps: f64, carried_bps: f64) -> f64 {
+        let is_carried = self.allocated_bps < KEEP * carried_bps;
+        let kept_bps = if is_carried { self.allocated_bps } else { 0.0 };
+        self.rate_bps.min((CUT * arriving_bps).max(kept_bps))
+    }
+
+    /// Takes the rate that a probe found.
+    pub(super) fn on_found(&mut self, rate_bps: f64) {
+        if self.rival.is_none() && self.cut.is_none() {
             self.rate_bps = rate_bps;
         }
+    }
+
+    /// Nothing is heard of the path: the rate falls, and whose the queue was is forgotten.
+    pub(super) fn on_silence(&mut self, part: f64) {
+        self.rate_bps = self.bps() * part;
+        self.rival = None;
+        self.cut = None;
     }
 
     pub(super) fn clamp(&mut self, limits: &BandwidthLimits) {
@@ -178,7 +242,11 @@ impl DelayControl {
         }
         self.is_steep = self.is_steep(signals, elapsed_s);
         self.recent_us = signals.recent_us;
-        self.state = if self.is_steep { PathState::Overuse } else { state(signals) };
+        self.state = match self.is_steep {
+            _ if signals.is_probed && signals.recent_us < PROBED_QUEUE_US => PathState::Normal,
+            true => PathState::Overuse,
+            false => state(signals),
+        };
         self.follow_drain(signals);
         match self.state {
             PathState::Overuse => self.on_overuse(signals),
@@ -191,14 +259,21 @@ impl DelayControl {
 
     fn is_steep(&self, signals: &Signals, elapsed_s: f64) -> bool {
         let growth_us = signals.recent_us.saturating_sub(self.recent_us) as f64;
-        signals.recent_us > STEEP_QUEUE_US + 3 * signals.noise_us && growth_us > STEEP_GROWTH * elapsed_s * 1e6
+        let (long, short) = (signals.acked_bps.unwrap_or(0.0), signals.acked_short_bps.unwrap_or(f64::MAX));
+        // A key frame's burst makes a queue as well, but then more arrives than before.
+        short < STEEP_LESS * long
+            && signals.recent_us > STEEP_QUEUE_US + 3 * signals.noise_us
+            && growth_us > STEEP_GROWTH * elapsed_s * 1e6
     }
 
     fn follow_drain(&mut self, signals: &Signals) {
+        let has_losses = self.missed_us.is_some_and(|at| signals.now_us.saturating_sub(at) < LOSSES_US);
         let Some(cut) = &mut self.cut else { return };
         cut.verdict = cut.test.verdict(signals.newest_sent_us, signals.standing_us);
         match cut.verdict {
             Verdict::Ours if signals.standing_us < QUIET_US => self.cut = None,
+            // Who follows losses fills the queue until packets are lost. A short one may be of others like us, who will yield.
+            Verdict::Theirs if !cut.test.was_long() && !has_losses => self.cut = None,
             Verdict::Theirs => {
                 // Half of what was sent before is the fair part beside one other.
                 let rate_bps = (self.rate_bps / CUT).max(0.5 * self.peak_bps);
@@ -214,18 +289,18 @@ impl DelayControl {
         if self.rival.is_some() {
             return;
         }
-        // A short look is noisy, and the lowest of several is too low; but it is what tells of a link that just fell.
         let is_steep = self.is_steep || self.cut.is_some_and(|cut| cut.is_steep);
-        let (first, second) = (signals.acked_bps, signals.acked_short_bps);
-        let (first, second) = if is_steep { (second, first) } else { (first, second) };
-        let arriving_bps = first.or(second).unwrap_or(self.rate_bps);
+        let arriving_bps = signals.arriving_bps(is_steep).unwrap_or(self.rate_bps);
+        // While a queue stands, whatever arrived in some time is no more than the link carries; unless that fell just now.
+        let seen_bps = signals.acked_bps.unwrap_or(0.0).max(signals.acked_short_bps.unwrap_or(0.0));
+        let carried_bps = if is_steep { arriving_bps } else { arriving_bps.max(seen_bps) };
         let now_us = signals.now_us;
         match &mut self.cut {
             // What arrives left before the cut: it tells of the link, not of the cut.
             Some(cut) if signals.newest_sent_us <= cut.at_us => {
                 cut.is_steep = is_steep;
                 cut.test.refine(arriving_bps);
-                self.rate_bps = self.rate_bps.min(CUT * arriving_bps);
+                self.rate_bps = self.cut_to(arriving_bps, carried_bps);
                 return;
             }
             // It drains as it should.
@@ -233,7 +308,7 @@ impl DelayControl {
             _ => {}
         }
         self.capacity.learn(arriving_bps);
-        self.rate_bps = self.rate_bps.min(CUT * arriving_bps);
+        self.rate_bps = self.cut_to(arriving_bps, carried_bps);
         let queue_us = signals.recent_us.max(signals.standing_us);
         let test = DrainTest::new(now_us, arriving_bps, queue_us);
         self.cut = Some(Cut { at_us: now_us, test, verdict: Verdict::Pending, is_steep });
@@ -244,7 +319,7 @@ impl DelayControl {
         let Some(acked_bps) = signals.acked_bps.filter(|_| !signals.is_app_limited) else { return };
         self.capacity.forget_below(acked_bps);
         let response_s = signals.rtt_us as f64 / 1e6 + RESPONSE_S;
-        let grown = if self.capacity.is_near(self.rate_bps) {
+        let grown = if self.capacity.is_near(self.rate_bps, CUT) {
             self.rate_bps + (PACKET_BITS / response_s).max(MIN_ADDITIVE) * elapsed_s
         } else {
             self.rate_bps * (1.0 + GROWTH * elapsed_s) + MIN_ADDITIVE * elapsed_s
@@ -257,63 +332,12 @@ impl DelayControl {
 /// The trend, believed only where there is a queue.
 fn state(signals: &Signals) -> PathState {
     let least_us = MIN_QUEUE_US.max(3 * signals.noise_us);
-    if signals.recent_us > MAX_QUEUE_US + 3 * signals.noise_us {
+    if signals.recent_us > MAX_QUEUE_US + 3 * signals.noise_us && signals.standing_us > QUIET_US {
         return PathState::Overuse;
     }
+    let is_frame = signals.standing_us < EMPTIED_US && signals.recent_us < FRAME_QUEUE_US;
     match signals.trend {
-        PathState::Overuse if signals.recent_us < least_us => PathState::Normal,
+        PathState::Overuse if signals.recent_us < least_us || is_frame => PathState::Normal,
         trend => trend,
-    }
-}
-
-/// What the link was found to carry when it was full: a mean and its deviation (section 5.5; libwebrtc's constants).
-#[derive(Debug, Default)]
-struct Capacity {
-    mean_bps: Option<f64>,
-    /// Of the error relative to the mean, per kbit/s.
-    variance: f64,
-}
-
-impl Capacity {
-    const WEIGHT: f64 = 0.05;
-
-    fn learn(&mut self, bps: f64) {
-        let kbps = bps / 1e3;
-        let Some(mean) = self.mean_bps else {
-            self.mean_bps = Some(bps);
-            self.variance = 0.4;
-            return;
-        };
-        let mean = (1.0 - Self::WEIGHT) * mean / 1e3 + Self::WEIGHT * kbps;
-        let error = mean - kbps;
-        self.variance = (1.0 - Self::WEIGHT) * self.variance + Self::WEIGHT * error * error / mean.max(1.0);
-        self.variance = self.variance.clamp(0.4, 2.5);
-        self.mean_bps = Some(mean * 1e3);
-        if bps < self.low() || bps > self.high() {
-            self.mean_bps = Some(bps);
-        }
-    }
-
-    fn deviation(&self) -> f64 {
-        3.0 * (self.variance * self.mean_bps.unwrap_or(0.0) / 1e3).sqrt() * 1e3
-    }
-
-    fn low(&self) -> f64 {
-        self.mean_bps.unwrap_or(0.0) - self.deviation()
-    }
-
-    fn high(&self) -> f64 {
-        self.mean_bps.unwrap_or(f64::MAX) + self.deviation()
-    }
-
-    /// More arrives than it should carry: it is another link.
-    fn forget_below(&mut self, acked_bps: f64) {
-        if self.mean_bps.is_some() && acked_bps > self.high() {
-            self.mean_bps = None;
-        }
-    }
-
-    fn is_near(&self, bps: f64) -> bool {
-        self.mean_bps.is_some_and(|mean| bps > CUT * 0.95 * mean - self.deviation())
     }
 }

@@ -25,9 +25,11 @@ const SILENCE_US: u64 = 1_000_000;
 const SILENCE_CUT: f64 = 0.7;
 /// No cluster is sent into a queue longer than this, microseconds.
 const PROBE_QUEUE_US: u64 = 40_000;
+/// Packets that left this long before the last ones told of are not told of for the first time, microseconds.
+const REORDER_US: u64 = 100_000;
 /// Packets leave at this many times the target, so that a frame is on the wire in a fraction of its interval; libwebrtc's.
 const PACING: f64 = 2.5;
-/// While a queue drains they leave no faster than needed.
+/// While a queue drains they leave no faster than needed, and beside a flow that keeps it full bursts are what gets lost.
 const DRAIN_PACING: f64 = 1.1;
 /// While it is long, packets wait here rather than there: the pacer can still drop them.
 const FLOOD_PACING: f64 = 0.5;
@@ -120,18 +122,22 @@ impl Bandwidth {
             self.forget_delays();
         }
         let mut arrivals = Arrivals::from(reference);
-        let mut newest_us = None;
+        let (mut newest_us, mut oldest_us) = (None, u64::MAX);
         for (low, delta) in feedback.packets() {
             let Some(arrived_us) = delta.map(|delta| arrivals.next(delta)) else { continue };
             if let Some(arrival) = self.history.on_arrived(now_us, low) {
                 newest_us = newest_us.max(Some(arrival.packet.sent_us));
+                oldest_us = oldest_us.min(arrival.packet.sent_us);
                 self.on_arrived(arrival, arrived_us);
             }
         }
         let Some(newest_us) = newest_us else { return };
+        // A late packet makes receivers tell of packets again that they may have forgotten meanwhile.
+        let since_us = if self.clock.follows() { self.newest_sent_us } else { oldest_us };
+        let left_us = since_us.saturating_sub(REORDER_US)..newest_us;
         let missing = feedback.packets().filter(|(_, delta)| delta.is_none()).map(|(low, _)| low);
         for low in self.clock.untold(feedback).chain(missing) {
-            if let Some(packet) = self.history.on_missed(now_us, low, newest_us) {
+            if let Some(packet) = self.history.on_missed(now_us, low, left_us.clone()) {
                 self.on_missed(packet);
             }
         }
@@ -162,6 +168,7 @@ impl Bandwidth {
 
     fn on_missed(&mut self, packet: SentPacket) {
         self.loss.on_missed(packet.sent_us);
+        self.queue.on_missed();
         self.delay.on_missed(packet.sent_us);
         if let Some(id) = packet.probe {
             self.probes.on_missed(id);
@@ -201,6 +208,7 @@ impl Bandwidth {
             recent_us: self.queue.recent_us(),
             noise_us: self.queue.noise_us(),
             trend: self.trend.state(),
+            is_probed: self.probes.fills_queue(self.newest_sent_us),
             is_app_limited: self.is_app_limited(),
             rtt_us: self.rtt_or_assumed_us(),
         });
@@ -208,7 +216,7 @@ impl Bandwidth {
         self.queue.is_held = self.delay.is_pressed(now_us);
         self.loss.update(now_us, self.sent.bps(RATE_US).unwrap_or(self.target_bps), standing_us);
         if self.delay.last_cut_us() != cut_before {
-            self.probes.on_cut(now_us);
+            self.probes.on_cut(now_us, self.delay.bps());
         }
         self.conclude_probe(now_us);
         self.retarget();
@@ -216,8 +224,8 @@ impl Bandwidth {
 
     fn conclude_probe(&mut self, now_us: u64) {
         let found_bps = self.probes.conclude(now_us, self.rtt_or_assumed_us(), self.target_bps);
-        if let Some(found_bps) = found_bps.filter(|_| !self.delay.is_draining()) {
-            self.delay.set_bps(self.limits.clamp(found_bps));
+        if let Some(found_bps) = found_bps {
+            self.delay.on_found(self.limits.clamp(found_bps));
         }
     }
 
@@ -265,6 +273,7 @@ impl Bandwidth {
         let factor = match (self.delay.is_flooded(), self.delay.is_draining()) {
             (true, _) => FLOOD_PACING,
             (false, true) => DRAIN_PACING,
+            (false, false) if self.delay.state() == PathState::Rival => DRAIN_PACING,
             (false, false) => PACING,
         };
         (self.target_bps * factor) as u64
@@ -273,6 +282,7 @@ impl Bandwidth {
     /// What the allocator uses now, and the rate at which the next better layer fits (0: there is nothing better). Says whether
     /// to probe, and how far.
     pub(crate) fn set_demand(&mut self, _now: Instant, allocated_bps: u64, needed_bps: u64) {
+        self.delay.set_allocated(allocated_bps);
         self.probes.set_demand(allocated_bps, needed_bps.min(self.limits.max_bps));
     }
 
@@ -281,10 +291,14 @@ impl Bandwidth {
         let now_us = self.us(now);
         // Without feedback, nothing would tell what a cluster found.
         let is_blocked = !self.has_feedback
+            || self.loss.bps().is_some_and(|limit| limit < self.delay.bps())
             || self.delay.is_draining()
             || self.delay.state() != PathState::Normal
             || self.queue.standing_us() > PROBE_QUEUE_US;
-        self.probes.poll(now_us, self.target_bps, self.limits.max_bps as f64, is_blocked)
+        if is_blocked {
+            return None;
+        }
+        self.probes.poll(now_us, self.target_bps, self.limits.max_bps as f64, self.queue.noise_us())
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) and [`poll_probe`](Self::poll_probe) though nothing came.
@@ -310,7 +324,8 @@ impl Bandwidth {
         if self.waiting_since_us.is_some_and(|since| now_us >= since + patience_us) {
             self.waiting_since_us = Some(now_us);
             self.silences += 1;
-            self.delay.set_bps(self.limits.clamp(self.delay.bps() * SILENCE_CUT));
+            self.delay.on_silence(SILENCE_CUT);
+            self.delay.clamp(&self.limits);
         }
         self.conclude_probe(now_us);
         self.retarget();

@@ -67,14 +67,6 @@ impl ReceiverClock {
             self.follows = false;
             return Reference { start_us: anew.reference_us, continuity: Continuity::New };
         };
-        self.follows = feedback.feedback_count == last.count.wrapping_add(1);
-        let missing = feedback.feedback_count.wrapping_sub(last.count).wrapping_sub(1);
-        // More than half the circle is a feedback packet that came late.
-        let is_late = missing >= 128;
-        if !is_late {
-            self.lost_feedback += u64::from(missing);
-        }
-
         let shift = i32::BITS - REFERENCE_BITS;
         let ticks = feedback.reference_time.wrapping_sub(last.reference) << shift >> shift;
         let moved_us = i64::from(ticks) * REFERENCE_US;
@@ -85,7 +77,11 @@ impl ReceiverClock {
             return Reference { start_us: anew.reference_us, continuity: Continuity::New };
         }
         let start_us = last.reference_us.saturating_add(moved_us);
-        if !is_late {
+        let missing = feedback.feedback_count.wrapping_sub(last.count).wrapping_sub(1);
+        self.follows = missing == 0;
+        // One that goes back was overtaken by the one before it.
+        if moved_us >= 0 {
+            self.lost_feedback += u64::from(missing);
             self.last = Some(Last { reference_us: start_us, ..anew });
         }
         Reference { start_us, continuity: Continuity::Same }
@@ -93,6 +89,11 @@ impl ReceiverClock {
 }
 
 impl ReceiverClock {
+    /// Whether the last feedback packet was the next one after the one before it.
+    pub(super) fn follows(&self) -> bool {
+        self.follows
+    }
+
     /// The numbers between this feedback packet and the one before it. Receivers that begin with the first packet that
     /// arrived leave out those that were lost in front of it. Call once for each, after [`advance`](Self::advance).
     pub(super) fn untold(&mut self, feedback: &TransportFeedback<'_>) -> impl Iterator<Item = u16> + use<> {

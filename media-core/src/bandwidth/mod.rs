@@ -8,6 +8,7 @@
 //! queue of our own is drained on purpose, loss without a queue is told from congestion, and a flow beside ours that keeps the
 //! queue full is met with its own rule ([`rival`]).
 
+mod capacity;
 mod delay_control;
 mod estimator;
 mod feedback;
@@ -27,7 +28,7 @@ mod tests;
 mod trendline;
 
 pub(crate) use estimator::Bandwidth;
-pub(crate) use limits::{BandwidthLimits, BandwidthStats, PathState};
-pub(crate) use pacer::{Admission, Pacer, PacerStats};
-pub(crate) use packet_queue::{Queued, Urgency};
-pub(crate) use probe::{Probe, ProbeId};
+pub(crate) use limits::BandwidthLimits;
+pub(crate) use pacer::{Admission, Pacer};
+pub(crate) use packet_queue::Urgency;
+pub(crate) use probe::ProbeId;

@@ -138,13 +138,11 @@ impl Pacer {
         let running = self.running.as_mut()?;
         running.sent_bytes += wire_bytes;
         running.sent_packets += 1;
-        let (probe, began) = (running.probe, running.began);
-        let is_complete = running.sent_bytes >= probe.bytes && running.sent_packets >= probe.packets;
-        let length = Duration::from_secs_f64(probe.bytes as f64 * 8.0 / probe.rate_bps.max(1) as f64).max(4 * TICK);
-        if is_complete || now.saturating_duration_since(began) > length * MAX_OVERRUN {
+        let id = running.probe.id;
+        if running.is_over(now) {
             self.running = None;
         }
-        Some(probe.id)
+        Some(id)
     }
 
     /// Whether a packet may leave now. The hot path: nothing waits and the budget covers it.
@@ -197,6 +195,9 @@ impl Pacer {
     /// How much filler to send now to keep the running cluster's pace, bytes with headers; 0 for none. Send one packet of up
     /// to that size, tell [`on_padding`](Self::on_padding), and ask again.
     pub(crate) fn padding_due(&mut self, now: Instant) -> usize {
+        self.pay(now);
+        // Where there is nothing to make filler of, the cluster ends by its time.
+        self.running = self.running.filter(|running| !running.is_over(now));
         let Some(running) = self.running.filter(|_| self.queue.is_empty()) else { return 0 };
         let behind = running.behind_bytes(now);
         if behind < MIN_PADDING { 0 } else { behind.min(MAX_PADDING) }
@@ -230,6 +231,14 @@ impl Pacer {
 }
 
 impl Running {
+    /// All of it left, or its time is over.
+    fn is_over(&self, now: Instant) -> bool {
+        let probe = &self.probe;
+        let length = Duration::from_secs_f64(probe.bytes as f64 * 8.0 / probe.rate_bps.max(1) as f64).max(4 * TICK);
+        let is_complete = self.sent_bytes >= probe.bytes && self.sent_packets >= probe.packets;
+        is_complete || now.saturating_duration_since(self.began) > length * MAX_OVERRUN
+    }
+
     /// Bytes that should have left by now and did not. The first packet leaves at once.
     fn behind_bytes(&self, now: Instant) -> usize {
         let passed = now.saturating_duration_since(self.began) + TICK;

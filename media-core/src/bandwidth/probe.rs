@@ -3,7 +3,7 @@
 //! A source that sends less than it could (a viewer on a low layer) never fills the link, so the estimate cannot grow by itself.
 //! A short cluster of packets, with filler where media does not suffice, is sent at the rate of what could be used next.
 
-use super::probe_result::Cluster;
+use super::probe_result::{Beyond, Cluster};
 use std::num::NonZeroU16;
 
 /// Names a cluster.
@@ -25,16 +25,25 @@ pub(crate) struct Probe {
 
 /// How long a cluster lasts; libwebrtc's 15 ms, and a little for receivers whose clock ticks.
 const CLUSTER_US: u64 = 20_000;
+/// And longer by this many times the noise of the delays, up to so much, microseconds: jitter as long as the cluster would hide it.
+const NOISE_TIMES: u64 = 4;
+const MAX_CLUSTER_US: u64 = 100_000;
+/// The queue that a longer cluster may make where there is no room, microseconds.
+const MAX_QUEUE_US: f64 = 40_000.0;
 /// Packets of a cluster: fewer are measured too badly.
 const CLUSTER_PACKETS: usize = 5;
 /// Further than needed, so that what is found holds what is needed.
 const MARGIN: f64 = 1.2;
 /// A cluster is at most this many times the estimate: bounds the queue that it makes where there is no room.
 const MAX_STEP: f64 = 3.0;
+/// And this many times after one that found no room.
+const CAREFUL_STEP: f64 = 2.0;
 /// Before the demand is known, the first clusters go this far above the start, step by step.
 const START_REACH: f64 = 6.0;
 /// A cluster that showed room is followed by the next one after this.
 const AFTER_SUCCESS_US: u64 = 50_000;
+/// One that showed room, though not as much as it looked for, after this: the new rate settles first.
+const AFTER_FULL_US: u64 = 400_000;
 /// One that did not, after this; longer each time, up to the last: a path that has room again is found in 3 s.
 const AFTER_FAILURE_US: u64 = 1_000_000;
 const MAX_PAUSE_US: u64 = 3_000_000;
@@ -47,6 +56,14 @@ const MAX_DOUBT: u64 = 4;
 const FORGIVE_US: u64 = 30_000_000;
 /// What a cluster found must be this much above the estimate to count as room.
 const RAISED: f64 = 1.02;
+/// The queue that a cluster made is gone after this, microseconds.
+const WAKE_US: u64 = 200_000;
+/// A rate that was found and did not hold, though nearly (the cut left this part of it), is not taken again for so long, longer each
+/// time; unless what is found is this much higher, which is another link.
+const NEARLY: f64 = 0.6;
+const REFUTED_US: u64 = 20_000_000;
+const MAX_REFUTED_US: u64 = 60_000_000;
+const CLEARLY_HIGHER: f64 = 1.25;
 /// A cluster whose feedback does not come in this time and a few round trips has failed.
 const PATIENCE_US: u64 = 400_000;
 
@@ -54,6 +71,14 @@ const PATIENCE_US: u64 = 400_000;
 struct Demand {
     allocated_bps: f64,
     needed_bps: f64,
+}
+
+/// A rate that did not hold.
+#[derive(Debug, Clone, Copy)]
+struct Refuted {
+    bps: f64,
+    lasts_us: u64,
+    until_us: u64,
 }
 
 #[derive(Debug)]
@@ -73,8 +98,14 @@ pub(super) struct ProbeControl {
     running: Option<Running>,
     next_us: u64,
     pause_us: u64,
+    /// Of the estimate, how far to look.
+    step: f64,
     doubt: u64,
-    raised_us: Option<u64>,
+    /// When a cluster raised the rate last, and to what.
+    last_raise: Option<(u64, f64)>,
+    refuted: Option<Refuted>,
+    /// When the first and the last packet of the newest cluster left.
+    left_us: Option<(u64, u64)>,
     doubted_us: u64,
     pub(super) started: u64,
     pub(super) raised: u64,
@@ -90,8 +121,11 @@ impl ProbeControl {
             running: None,
             next_us: 0,
             pause_us: AFTER_FAILURE_US,
+            step: MAX_STEP,
             doubt: 1,
-            raised_us: None,
+            last_raise: None,
+            refuted: None,
+            left_us: None,
             doubted_us: 0,
             started: 0,
             raised: 0,
@@ -112,18 +146,20 @@ impl ProbeControl {
         (!is_enough).then_some(demand.needed_bps * MARGIN)
     }
 
-    /// The cluster to start now. `is_blocked`: the path is in no state for it.
-    pub(super) fn poll(&mut self, now_us: u64, target_bps: f64, max_bps: f64, is_blocked: bool) -> Option<Probe> {
-        if self.running.is_some() || is_blocked || now_us < self.next_us {
+    /// The cluster to start now, on a path that is in a state for it, below `max_bps`.
+    pub(super) fn poll(&mut self, now_us: u64, target_bps: f64, max_bps: f64, noise_us: u64) -> Option<Probe> {
+        if self.running.is_some() || now_us < self.next_us {
             return None;
         }
-        let rate_bps = self.wanted(target_bps)?.min(MAX_STEP * target_bps).min(max_bps);
+        let rate_bps = self.wanted(target_bps)?.min(self.step * target_bps).min(max_bps);
         if rate_bps < target_bps * RAISED {
             return None;
         }
         self.last_id = self.last_id.wrapping_add(1).max(1);
         let id = ProbeId(NonZeroU16::new(self.last_id)?);
-        let lasts_us = CLUSTER_US * self.doubt;
+        let wanted_us = (CLUSTER_US + NOISE_TIMES * noise_us) * self.doubt;
+        let queue_us = MAX_QUEUE_US * target_bps / (rate_bps - target_bps);
+        let lasts_us = wanted_us.min(queue_us as u64).clamp(CLUSTER_US, MAX_CLUSTER_US);
         let probe = Probe {
             id,
             rate_bps: rate_bps as u64,
@@ -131,6 +167,7 @@ impl ProbeControl {
             packets: CLUSTER_PACKETS,
         };
         self.started += 1;
+        self.left_us = None;
         self.running = Some(Running {
             cluster: Cluster::new(probe),
             deadline_us: now_us.saturating_add(4 * lasts_us + PATIENCE_US),
@@ -141,6 +178,8 @@ impl ProbeControl {
     pub(super) fn on_sent(&mut self, id: ProbeId, sent_us: u64, wire_bytes: u32) {
         if let Some(running) = self.running.as_mut().filter(|running| running.cluster.id() == id) {
             running.cluster.on_sent(sent_us, wire_bytes);
+            let (first_us, _) = self.left_us.unwrap_or((sent_us, sent_us));
+            self.left_us = Some((first_us, sent_us));
         }
     }
 
@@ -163,32 +202,61 @@ impl ProbeControl {
         if !running.cluster.is_complete() && !is_late {
             return None;
         }
-        let found_bps = running.cluster.result_bps().filter(|found| *found > target_bps * RAISED);
+        let found = running.cluster.found().filter(|found| found.bps > self.least_bps(now_us, target_bps));
         self.running = None;
         if now_us.saturating_sub(self.doubted_us) > FORGIVE_US {
             self.doubt = 1;
         }
-        if found_bps.is_some() {
+        if let Some(found) = found {
             self.raised += 1;
-            self.raised_us = Some(now_us);
+            self.last_raise = Some((now_us, found.bps));
             self.pause_us = AFTER_FAILURE_US;
-            self.next_us = now_us + AFTER_SUCCESS_US;
-        } else {
-            self.is_starting = false;
-            self.next_us = now_us + self.pause_us * self.doubt;
-            self.pause_us = (self.pause_us * 3 / 2).min(MAX_PAUSE_US);
         }
-        found_bps
+        match found.map(|found| found.beyond) {
+            Some(Beyond::Open) => {
+                self.step = MAX_STEP;
+                self.next_us = now_us + AFTER_SUCCESS_US;
+            }
+            Some(Beyond::Doubtful | Beyond::Full) => {
+                self.step = CAREFUL_STEP;
+                self.next_us = now_us + AFTER_FULL_US;
+            }
+            None => {
+                self.is_starting = false;
+                self.step = CAREFUL_STEP;
+                self.next_us = now_us + self.pause_us * self.doubt;
+                self.pause_us = (self.pause_us * 3 / 2).min(MAX_PAUSE_US);
+            }
+        }
+        found.map(|found| found.bps)
     }
 
-    /// The rate was cut: a cluster that still runs measures the queue.
-    pub(super) fn on_cut(&mut self, now_us: u64) {
+    /// Whether a packet sent at this time met the queue that a cluster makes.
+    pub(super) fn fills_queue(&self, sent_us: u64) -> bool {
+        self.left_us.is_some_and(|(first_us, last_us)| (first_us..last_us.saturating_add(WAKE_US)).contains(&sent_us))
+    }
+
+    /// What a cluster must find to raise the rate.
+    fn least_bps(&self, now_us: u64, target_bps: f64) -> f64 {
+        let refuted = self.refuted.filter(|refuted| now_us < refuted.until_us);
+        let refuted_bps = refuted.map_or(0.0, |refuted| CLEARLY_HIGHER * refuted.bps);
+        refuted_bps.max(RAISED * target_bps)
+    }
+
+    /// The rate was cut to this: a cluster that still runs measures the queue.
+    pub(super) fn on_cut(&mut self, now_us: u64, cut_to_bps: f64) {
         self.running = None;
         self.is_starting = false;
         self.next_us = self.next_us.max(now_us + AFTER_CUT_US * self.doubt);
-        if self.raised_us.take_if(|at| now_us.saturating_sub(*at) < DOUBT_US).is_some() {
-            self.doubt = (self.doubt * 2).min(MAX_DOUBT);
-            self.doubted_us = now_us;
+        let Some((_, bps)) = self.last_raise.take().filter(|(at, _)| now_us.saturating_sub(*at) < DOUBT_US) else {
+            return;
+        };
+        self.doubt = (self.doubt * 2).min(MAX_DOUBT);
+        self.doubted_us = now_us;
+        if cut_to_bps > NEARLY * bps {
+            let before = self.refuted.filter(|refuted| now_us < refuted.until_us + MAX_REFUTED_US);
+            let lasts_us = before.map_or(REFUTED_US, |refuted| (2 * refuted.lasts_us).min(MAX_REFUTED_US));
+            self.refuted = Some(Refuted { bps, lasts_us, until_us: now_us + lasts_us });
         }
     }
 

@@ -6,12 +6,34 @@ use super::probe::{Probe, ProbeId};
 const MIN_PACKETS: u32 = 4;
 /// Of the bytes sent, what must arrive.
 const MIN_ARRIVED: f64 = 0.5;
-/// Arriving slower than this part of the pace means that the link was full.
-const FULL_BELOW: f64 = 0.9;
+/// Arriving slower than this part of the pace means that the link was full, and faster than this that it was not. Between the
+/// two, the sizes of the first and the last packet make as much.
+const FULL_BELOW: f64 = 0.8;
+const OPEN_ABOVE: f64 = 0.9;
 /// What is used of a link that was full, so that the queue drains.
 const USED: f64 = 0.95;
 /// Times are known no better, microseconds.
 const MIN_INTERVAL_US: u64 = 1_000;
+
+/// What a cluster found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Found {
+    /// What the link carries at least, bits/s.
+    pub(super) bps: f64,
+    /// Whether it carries more.
+    pub(super) beyond: Beyond,
+}
+
+/// Whether there is more than was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beyond {
+    /// As fast as it left, it arrived.
+    Open,
+    /// A little slower: a few packets tell no more.
+    Doubtful,
+    /// Much slower: the link was full.
+    Full,
+}
 
 /// First and last packet of a run, and its bytes.
 #[derive(Debug, Clone, Copy)]
@@ -80,8 +102,8 @@ impl Cluster {
         is_sent && arrived.packets + self.missed >= sent.packets
     }
 
-    /// What the link carried, bits/s.
-    pub(super) fn result_bps(&self) -> Option<f64> {
+    /// What the link carried.
+    pub(super) fn found(&self) -> Option<Found> {
         let (sent, arrived) = (self.sent?, self.arrived?);
         let share = arrived.bytes as f64 / sent.bytes.max(1) as f64;
         if arrived.packets < MIN_PACKETS || share < MIN_ARRIVED {
@@ -90,6 +112,15 @@ impl Cluster {
         // Packets that a radio loses take their time on the link as well: losses alone do not make it full.
         let left_bps = sent.bps() * share;
         let arrived_bps = arrived.bps();
-        Some(if arrived_bps < FULL_BELOW * left_bps { USED * arrived_bps } else { sent.bps().min(arrived_bps / share) })
+        let beyond = match arrived_bps / left_bps {
+            part if part < FULL_BELOW => Beyond::Full,
+            part if part < OPEN_ABOVE => Beyond::Doubtful,
+            _ => Beyond::Open,
+        };
+        let bps = match beyond {
+            Beyond::Open => sent.bps().min(arrived_bps / share),
+            Beyond::Doubtful | Beyond::Full => USED * arrived_bps,
+        };
+        Some(Found { bps, beyond })
     }
 }

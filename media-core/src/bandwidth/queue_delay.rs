@@ -6,6 +6,12 @@ const STEP_US: u64 = 10_000_000;
 const STEPS: usize = 6;
 /// The standing queue is the shortest delay of this much time, twice (the current piece and the one before).
 const PIECE_US: u64 = 50_000;
+/// A delay that stays this much the same, microseconds, for this long without losses is no queue, but a longer path: what others
+/// send makes a queue of changing length, and a full one loses packets.
+const FLAT_US: i64 = 10_000;
+const FLAT_FOR_US: u64 = 3_000_000;
+/// Of so many packets one may be lost meanwhile.
+const FLAT_LOSS: u32 = 50;
 /// A packet whose delay is this far from the known shortest is not believed.
 const MAX_DELAY_US: i64 = 60_000_000;
 
@@ -19,8 +25,25 @@ pub(super) struct QueueDelay {
     piece_since_us: u64,
     last: [i64; 3],
     noise_us: f64,
+    flat: Flat,
     /// The shortest delays are kept, however old.
     pub(super) is_held: bool,
+}
+
+/// The shortest and the longest of the delays that stood since a time.
+#[derive(Debug, Clone, Copy)]
+struct Flat {
+    since_us: u64,
+    shortest_us: i64,
+    longest_us: i64,
+    arrived: u32,
+    missed: u32,
+}
+
+impl Flat {
+    fn new(since_us: u64) -> Self {
+        Self { since_us, shortest_us: UNKNOWN, longest_us: i64::MIN, arrived: 0, missed: 0 }
+    }
 }
 
 const UNKNOWN: i64 = i64::MAX;
@@ -34,6 +57,7 @@ impl QueueDelay {
             piece_since_us: 0,
             last: [UNKNOWN; 3],
             noise_us: 0.0,
+            flat: Flat::new(0),
             is_held: false,
         }
     }
@@ -55,11 +79,13 @@ impl QueueDelay {
         }
         self.shortest_us[0] = self.shortest_us[0].min(delay);
         if arrived_us.saturating_sub(self.piece_since_us) > PIECE_US {
+            self.close_piece(arrived_us);
             let is_next = arrived_us.saturating_sub(self.piece_since_us) <= 2 * PIECE_US;
             self.pieces = [UNKNOWN, if is_next { self.pieces[0] } else { UNKNOWN }];
             self.piece_since_us = arrived_us;
         }
         self.pieces[0] = self.pieces[0].min(delay);
+        self.flat.arrived += 1;
         let [newest, middle, _] = self.last;
         if newest != UNKNOWN {
             let change = (delay - newest).unsigned_abs().min(100_000) as f64;
@@ -67,6 +93,30 @@ impl QueueDelay {
         }
         self.last = [delay, newest, middle];
         self.above_base(delay)
+    }
+
+    /// A packet is missing.
+    pub(super) fn on_missed(&mut self) {
+        self.flat.missed += 1;
+    }
+
+    /// Learns a longer path from the delays that stood, one a piece.
+    fn close_piece(&mut self, arrived_us: u64) {
+        let [standing_us, _] = self.pieces;
+        let flat = &mut self.flat;
+        if standing_us == UNKNOWN {
+            return;
+        }
+        flat.shortest_us = flat.shortest_us.min(standing_us);
+        flat.longest_us = flat.longest_us.max(standing_us);
+        let may_differ_us = FLAT_US.saturating_add_unsigned(self.noise_us as u64);
+        if flat.longest_us - flat.shortest_us > may_differ_us || flat.missed * FLAT_LOSS > flat.arrived + FLAT_LOSS {
+            *flat = Flat::new(arrived_us);
+        } else if arrived_us.saturating_sub(flat.since_us) > FLAT_FOR_US {
+            self.shortest_us = [UNKNOWN; STEPS];
+            self.shortest_us[0] = flat.shortest_us;
+            *flat = Flat::new(arrived_us);
+        }
     }
 
     fn above_base(&self, delay: i64) -> Option<u64> {

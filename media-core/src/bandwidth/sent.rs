@@ -1,6 +1,7 @@
 //! What was sent under which transport-wide number, until feedback tells of it.
 
 use super::probe::ProbeId;
+use std::ops::Range;
 
 /// Slots at first: 1 s of 2.5 Mb/s. Doubles while packets younger than [`KEEP_US`] would be overwritten.
 const FIRST_SLOTS: usize = 512;
@@ -123,10 +124,13 @@ impl SentHistory {
         Some(Arrival { packet: slot.packet(), was_missed })
     }
 
-    /// Feedback tells that a packet is missing; `None` if it told of it before, or if the packet left after `newest_us`, when
-    /// the newest one left that arrived: then it is only on its way. (Audio overtakes video in the pacer.)
-    pub(super) fn on_missed(&mut self, now_us: u64, low: u16, newest_us: u64) -> Option<SentPacket> {
-        let slot = self.find(now_us, low).filter(|slot| slot.fate == Fate::Unknown && slot.sent_us < newest_us)?;
+    /// Feedback tells that a packet is missing; `None` if it told of it before, or if the packet did not leave at a time in
+    /// `left_us`: after the newest one that arrived it is only on its way. (Audio overtakes video in the pacer.)
+    pub(super) fn on_missed(&mut self, now_us: u64, low: u16, left_us: Range<u64>) -> Option<SentPacket> {
+        let slot = self.find(now_us, low)?;
+        if slot.fate != Fate::Unknown || !left_us.contains(&slot.sent_us) {
+            return None;
+        }
         slot.fate = Fate::Missed;
         Some(slot.packet())
     }

@@ -68,7 +68,8 @@ pub(super) fn short_buffers(sockets: &Sockets) -> Option<String> {
     })
 }
 
-fn listen(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
+/// Listens for TCP at an address.
+pub(super) fn listen(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -87,7 +88,8 @@ fn lacks_family(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL))
 }
 
-fn refusal(source: io::Error, protocol: &'static str, addr: SocketAddr) -> StartError {
+/// What a refusal of the kernel means.
+pub(super) fn refusal(source: io::Error, protocol: &'static str, addr: SocketAddr) -> StartError {
     match source.kind() {
         io::ErrorKind::AddrInUse => StartError::PortInUse { protocol, addr },
         io::ErrorKind::PermissionDenied => StartError::Forbidden { addr },

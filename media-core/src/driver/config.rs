@@ -143,6 +143,9 @@ pub enum StartError {
     /// No certificate could be made.
     #[error("{0}; start again, and report it if it stays")]
     Certificate(String),
+    /// The relay cannot be as it was asked for.
+    #[error("the TURN relay cannot start: {0}")]
+    Turn(String),
     /// A thread, or what it waits with, could not be had.
     #[error("cannot start a media thread: {0}; the limits on processes and open files (`ulimit -u -n`) may be too low")]
     Thread(io::Error),

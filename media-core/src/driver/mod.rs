@@ -11,6 +11,8 @@ mod config;
 mod crossing;
 mod directory;
 mod finding;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod media_engine;
 mod message;
 mod runs;
@@ -22,6 +24,7 @@ mod sys;
 mod tcp;
 #[cfg(test)]
 mod testing;
+mod turn;
 mod worker;
 
 pub use config::{DriverConfig, MAX_WORKERS, StartError};
@@ -29,3 +32,4 @@ pub use finding::{Finding, Severity};
 pub use media_engine::MediaEngine;
 pub use self_test::self_test;
 pub use socket::{Arrivals, SendOutcome, SocketOptions, UdpReceiver, UdpSender, UdpSocket};
+pub use turn::{TurnConfig, TurnService, TurnTls, turn_self_test};

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// How often a receiver's bandwidth is shared anew while nothing happens.
 const INTERVAL: Duration = Duration::from_millis(100);
+/// After packets had to be dropped, it is shared anew this soon.
+const OVERFLOW_PAUSE: Duration = Duration::from_millis(5);
 /// Datagrams of filler in one go.
 const MAX_FILLER: usize = 16;
 /// Payload of the filler that only asks whether the receiver reports.
@@ -243,6 +245,9 @@ impl Engine {
     pub(super) fn pace(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         peer.outflow.tick(now);
+        if peer.outflow.pacer.take_overflow() && peer.timers.allocate_at.is_some() {
+            peer.timers.allocate_at = Some(now + OVERFLOW_PAUSE);
+        }
         if let Some((path, _)) = peer.transport.as_mut().and_then(|t| t.egress()) {
             peer.outflow.release(now, key.flow(), path, out);
         }

@@ -43,6 +43,9 @@ impl Engine {
         *whose = owner.filter(|_| protocol != Some(Protocol::Stun));
         match (protocol, owner) {
             (None, _) => self.totals.dropped(DropCause::NotOurs),
+            (Some(Protocol::Stun), None) if !self.gate.admits(now, path.remote.ip()) => {
+                self.totals.dropped(DropCause::TooMany);
+            }
             (Some(Protocol::Stun), _) => self.stun(now, path, bytes, whose, out),
             (Some(_), None) => self.totals.dropped(DropCause::UnknownAddress),
             (Some(Protocol::Dtls), Some(key)) => self.dtls_datagram(now, key, bytes, out),

@@ -6,6 +6,7 @@
 
 mod allocation;
 mod feedback;
+mod gate;
 mod ingress;
 mod membership;
 mod negotiation;
@@ -48,6 +49,8 @@ pub struct Engine {
     paths: FxHashMap<Path, PeerKey>,
     /// Who asked on a path that is not validated yet: an answer names nobody. Of full agents only.
     asked: FxHashMap<Path, PeerKey>,
+    /// STUN on paths that are nobody's yet.
+    gate: gate::Gate,
     /// Whose ICE username fragment of ours it is.
     ufrags: FxHashMap<String, PeerKey>,
     timers: BinaryHeap<ticks::Due>,
@@ -78,6 +81,7 @@ impl Engine {
             fingerprint: certificate.fingerprint_sha256(),
             dtls: DtlsSettings::new(certificate, config.dtls),
             rng: StdRng::seed_from_u64(config.seed),
+            gate: gate::Gate::new(config.limits.stun_per_s_per_address, now),
             config,
             started: now,
             rooms: SlotMap::with_key(),

@@ -113,13 +113,15 @@ fn refuse(sdp: &mut String, offered: &OfferedSection) {
 
 fn accept(sdp: &mut String, plan: &AnswerPlan<'_>, section: &SectionPlan<'_>, direction: Direction) {
     let offered = section.offered;
-    let formats: Vec<String> = section
+    let mut formats: Vec<String> = section
         .codecs
         .iter()
         .flat_map(|c| [Some(c.payload_type), c.rtx_payload_type, c.red_payload_type])
         .flatten()
         .map(|pt| pt.to_string())
         .collect();
+    // In the order of the offer (RFC 3264 section 6.1): who offers RED before Opus sends it, who does not, does not.
+    formats.sort_by_key(|format| offered.formats.split_ascii_whitespace().position(|pt| pt == format));
     line(sdp, format_args!("m={} 9 {} {}", offered.media, offered.proto, formats.join(" ")));
     line(sdp, format_args!("c=IN IP4 0.0.0.0"));
     transport(sdp, plan);

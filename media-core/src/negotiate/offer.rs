@@ -163,6 +163,14 @@ impl ParsedOffer {
                 limits.media_sections
             ));
         }
+        let extensions = |media: &Media| media.attributes.iter().filter(|a| a.attribute == "extmap").count();
+        if let Some(most) = session.medias.iter().map(extensions).max().filter(|most| *most > limits.header_extensions)
+        {
+            return bad(format!(
+                "a media section has {most} a=extmap lines; at most {} are taken",
+                limits.header_extensions
+            ));
+        }
         let mixed_extensions = session.attributes.iter().any(|a| a.attribute == "extmap-allow-mixed");
         let read = |media| OfferedSection::read(media, mixed_extensions);
         let sections: Vec<_> = session.medias.iter().map(read).collect::<Result<_, _>>()?;

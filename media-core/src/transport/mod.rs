@@ -50,9 +50,6 @@ const IN_USE: Duration = Duration::from_secs(6);
 /// RFC 7675 section 5.1: without a check for this long, nothing more is sent.
 const CONSENT_EXPIRY: Duration = Duration::from_secs(30);
 
-/// Paths that one ICE session may bring up: the agent remembers each, and a client that walks its ports must not fill it.
-const MAX_NEW_PATHS: u16 = 256;
-
 /// What a transport tells after it was driven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
@@ -86,7 +83,7 @@ impl Transport {
             state: TransportState::Connecting,
             has_consent: false,
             consented_at: now,
-            new_paths_left: MAX_NEW_PATHS,
+            new_paths_left: config.limits.ice_paths,
             asked: Vec::new(),
         }
     }
@@ -135,7 +132,7 @@ impl Transport {
         let restart = self.ice.is_restart(remote);
         if restart {
             self.ice.restart(config, remote.clone(), rng);
-            self.new_paths_left = MAX_NEW_PATHS;
+            self.new_paths_left = config.limits.ice_paths;
         }
         restart
     }

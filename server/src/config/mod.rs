@@ -9,10 +9,12 @@ mod mistake;
 mod parts;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use access::{Auth, Signalling};
 pub use load::{Environment, from_parts, load};
 pub use mistake::Mistake;
+pub use turn::{Enabled, Turn, TurnUser};
 
 use anyhow::{Result, bail};
 use serde::{Deserialize, Deserializer};
@@ -34,6 +36,7 @@ pub struct Config {
     pub limits: Limits,
     pub auth: Auth,
     pub signalling: Signalling,
+    pub turn: Turn,
     pub log: Log,
 }
 
@@ -111,7 +114,13 @@ pub struct Limits {
     pub tracks_per_peer: usize,
     pub ssrcs_per_peer: usize,
     pub remote_candidates: usize,
+    pub ice_paths: u16,
+    pub stun_per_s_per_address: u32,
+    pub header_extensions: usize,
     pub rtx_ring_packets: usize,
+    pub downlink_start_bps: u64,
+    pub downlink_min_bps: u64,
+    pub downlink_max_bps: u64,
     pub keyframe_interval_ms: u64,
     pub disconnected_ms: u64,
     pub connect_timeout_ms: u64,
@@ -194,6 +203,7 @@ impl Config {
         }
         self.log.filter()?;
         self.signalling().check()?;
+        self.turn.check()?;
         Ok(())
     }
 }

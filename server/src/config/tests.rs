@@ -1,5 +1,6 @@
 use super::{Config, Environment, Mistake, from_parts};
 use colloquy_media_core::api;
+use colloquy_media_core::driver::TurnConfig;
 use colloquy_signalling::SignallingConfig;
 
 fn read(text: &str) -> Result<Config, Mistake> {
@@ -17,6 +18,7 @@ fn the_reference_file_says_the_defaults_of_the_parts() {
     config.validate().expect("the defaults fit together");
     assert_eq!(config.engine_limits(), api::Limits::default());
     assert_eq!(format!("{:?}", config.signalling()), format!("{:?}", SignallingConfig::default()));
+    assert_eq!(format!("{:?}", config.relay()), format!("{:?}", TurnConfig::default()));
     assert_eq!(config.ice_mode(), api::IceMode::default());
     assert_eq!(config.dtls_versions(), api::DtlsVersions::default());
 }
@@ -95,6 +97,8 @@ fn what_does_not_fit_together_is_refused() {
         ("[http]\ntls_cert = \"a.pem\"\ntls_key = \"b.pem\"\ndev_tls = true\n", "dev_tls"),
         ("[media]\nadvertise = [\"192.0.2.1\", \"192.0.2.2\"]\n", "IPv4"),
         ("[log]\nlevel = \"loud\"\n", "log.level"),
+        ("[turn]\nrelay_port_first = 2000\nrelay_port_last = 1000\n", "relay_port_first"),
+        ("[turn]\nhost = \"turn:example.org/x\"\n", "turn.host"),
         ("[signalling.limits]\nrooms = 0\n", "rooms"),
         (
             "[auth]\nopen_access = true\nkeys = [{ kid = \"a\", algorithm = \"HS256\", secret = \"0123456789abcdef0123456789abcdef\" }]\n",
@@ -104,4 +108,26 @@ fn what_does_not_fit_together_is_refused() {
         let error = read(text).unwrap().validate().unwrap_err().to_string();
         assert!(error.contains(word), "{text}: {error}");
     }
+}
+
+#[test]
+fn the_relay_reads_networks_and_prints_no_secret() {
+    let text = "[turn]\nallow = [\"10.0.0.0/8\"]\nsecret = \"0123456789abcdef\"\nusers = [{ name = \"anne\", password = \"hush\" }]\n";
+    let config = read(text).unwrap();
+    config.validate().unwrap();
+    assert_eq!(config.relay().allow[0].to_string(), "10.0.0.0/8");
+    let printed = format!("{config:?}{:?}", config.relay());
+    assert!(!printed.contains("0123456789abcdef") && !printed.contains("hush"));
+    assert_eq!(read("[turn]\ndeny = [\"10.0.0.0/33\"]\n").unwrap_err().place, "my.toml:2:1");
+    assert!(read("[turn]\nsecret = \"short\"\n").unwrap().validate().is_err());
+}
+
+#[test]
+fn the_relay_starts_where_clients_may_be_elsewhere() {
+    let wants = |text: &str| read(text).unwrap().wants_turn();
+    assert!(!wants(""));
+    assert!(wants("[http]\nlisten = \"0.0.0.0:8443\"\n"));
+    assert!(wants("[media]\nadvertise = [\"192.0.2.1\"]\n"), "behind a proxy");
+    assert!(wants("[turn]\nenabled = \"always\"\n"));
+    assert!(!wants("[http]\nlisten = \"0.0.0.0:8443\"\n[turn]\nenabled = \"never\"\n"));
 }

@@ -7,6 +7,7 @@ mod join;
 mod media;
 mod moderate;
 mod observe;
+mod rates;
 mod resource;
 
 pub use house::RoomView;
@@ -17,7 +18,7 @@ pub(crate) use media::OfferAsk;
 pub(crate) use resource::{IfMatch, Patched, Started, WatchTarget};
 
 use crate::authn::{Caller, KeySet};
-use crate::config::{ConfigError, KeyConfig, SignallingConfig};
+use crate::config::{ConfigError, IceServer, KeyConfig, SignallingConfig};
 use crate::engine_port::{Engine, EnginePort};
 use crate::error::{ErrorCode, Refusal};
 use crate::events::{EventIntake, EventSink};
@@ -40,6 +41,7 @@ pub struct Signalling {
     keys: RwLock<Arc<KeySet>>,
     core: Mutex<Core>,
     last_socket: AtomicU64,
+    gate: rates::Gate,
     housekeeping: OnceLock<AbortHandle>,
 }
 
@@ -47,6 +49,15 @@ pub struct Signalling {
 struct Core {
     house: House,
     sockets: HashMap<SocketId, Arc<Outbox>>,
+}
+
+/// Where a client comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// It is a program or a page of this very machine.
+    pub(crate) local: bool,
+    /// Whose limits it is under; nobody's, of clients of this machine.
+    pub(crate) address: Option<IpAddr>,
 }
 
 impl Signalling {
@@ -74,6 +85,7 @@ impl Signalling {
         let signalling = Arc::new(Self {
             metrics: Metrics::new(engine.clone(), intake.clone()),
             core: Mutex::new(Core { house: House::new(config.limits.clone(), window), sockets: HashMap::new() }),
+            gate: rates::Gate::new(&config.limits),
             config,
             engine,
             intake: intake.clone(),
@@ -155,6 +167,12 @@ impl Signalling {
         keys.verify(token, unix_now_s()).and_then(Caller::try_from)
     }
 
+    /// STUN and TURN servers for a client: the configured ones, and the engine's own with credentials for `user`.
+    pub(crate) fn ice_servers(&self, user: &str) -> Vec<IceServer> {
+        let configured = self.config.ice_servers.iter().cloned();
+        configured.chain(self.engine.ice_servers(user)).collect()
+    }
+
     fn key_set(&self) -> Arc<KeySet> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -205,23 +223,32 @@ impl Signalling {
     }
 
     /// Registers a socket, if there is room for one more.
-    pub(crate) fn open_socket(&self) -> Option<(SocketId, Arc<Outbox>)> {
+    pub(crate) fn open_socket(&self, origin: Origin) -> Result<(SocketId, Arc<Outbox>), Refusal> {
+        origin.address.map_or(Ok(()), |from| self.may_open(from))?;
         let mut core = self.lock();
         if core.sockets.len() >= self.config.limits.sockets {
-            return None;
+            origin.address.into_iter().for_each(|from| self.gate.close(from));
+            return Err(Refusal::new(ErrorCode::ServerBusy, "This server has as many WebSockets as it takes."));
         }
         let id = SocketId(self.last_socket.fetch_add(1, Ordering::Relaxed));
         let outbox = Arc::new(Outbox::default());
         core.sockets.insert(id, outbox.clone());
-        Some((id, outbox))
+        Ok((id, outbox))
     }
 
     /// Forgets a socket. Its session, if it held one, waits for its client.
-    pub(crate) fn close_socket(&self, socket: SocketId, peer: Option<colloquy_media_core::api::PeerId>) {
+    pub(crate) fn close_socket(
+        &self,
+        socket: SocketId,
+        origin: Origin,
+        peer: Option<colloquy_media_core::api::PeerId>,
+    ) {
         if let Some(peer) = peer {
             self.with(|house, fx| house.detach(socket, peer, now(), fx));
         }
-        self.lock().sockets.remove(&socket);
+        if self.lock().sockets.remove(&socket).is_some() {
+            origin.address.into_iter().for_each(|from| self.gate.close(from));
+        }
     }
 
     /// Sockets, sessions and rooms.

@@ -5,6 +5,7 @@ use super::media::{peer_id, track_id};
 use super::{Signalling, now};
 use crate::authn::{Caller, Door};
 use crate::authz::Action;
+use crate::config::IceServer;
 use crate::error::{ErrorCode, Refusal};
 use crate::names::{DisplayName, RoomName};
 use crate::session::Secret;
@@ -16,6 +17,7 @@ pub(crate) struct Started {
     pub(crate) secret: Secret,
     pub(crate) sdp: String,
     pub(crate) ice_ufrag: String,
+    pub(crate) ice_servers: Vec<IceServer>,
 }
 
 /// What a fragment brought about.
@@ -99,7 +101,8 @@ impl Signalling {
         }
         place.taken();
         tracing::info!(%room, participant = %peer, ?door, "joined");
-        Ok(Started { secret, sdp: answer.sdp, ice_ufrag: answer.ice_ufrag })
+        let ice_servers = self.ice_servers(caller.subject.as_deref().unwrap_or(&peer.to_string()));
+        Ok(Started { secret, sdp: answer.sdp, ice_ufrag: answer.ice_ufrag, ice_servers })
     }
 
     /// Trickles candidates, or restarts ICE.

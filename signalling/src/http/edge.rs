@@ -1,13 +1,15 @@
 //! What is the same for every request: an id, a span, a count, and problems in one form.
 
+use super::origin::origin;
 use super::{AppState, Problem};
 use crate::error::ErrorCode;
 use crate::session::Secret;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
+use std::net::SocketAddr;
 use tracing::Instrument as _;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -15,14 +17,21 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Characters of a request's id: 72 bits.
 const REQUEST_ID_CHARS: usize = 12;
 
-pub(super) async fn edge(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub(super) async fn edge(
+    State(state): State<AppState>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
     let random = Secret::random();
     let id = random.as_str().get(..REQUEST_ID_CHARS).unwrap_or_default();
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let method = method_name(request.method());
     let span = tracing::info_span!("http", request = id, method, route);
-    let response = next.run(request).instrument(span.clone()).await;
-    let mut response = as_problem(response);
+    let mut response = match state.may_request(origin(from, request.headers()).address) {
+        Ok(()) => as_problem(next.run(request).instrument(span.clone()).await),
+        Err(refusal) => Problem::from(refusal).into_response(),
+    };
     let status = response.status();
     state.metrics.request(&route, method, status.as_u16());
     span.in_scope(|| tracing::debug!(status = status.as_u16(), "answered"));

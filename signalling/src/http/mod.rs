@@ -21,6 +21,7 @@ use axum::{Extension, Router};
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -85,6 +86,8 @@ pub fn router(state: AppState) -> Router {
     let text: Arc<str> = document.to_json().expect("the document is built from our own types").into();
     api.fallback(edge::not_found)
         .layer(DefaultBodyLimit::max(BODY_BYTES))
+        // A body that says it is longer is refused before it is waited for.
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(CatchPanicLayer::custom(edge::panicked))
         .layer(Extension(OpenApiText(text)))

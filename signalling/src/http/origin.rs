@@ -1,7 +1,7 @@
 //! Where a request comes from: this machine, our own page, or a stranger's.
 
 use super::{AppState, Problem};
-use crate::api::is_loopback;
+use crate::api::{Origin, is_loopback};
 use crate::authn::Caller;
 use axum::http::{HeaderMap, header};
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +15,24 @@ pub(super) fn is_local(address: SocketAddr, headers: &HeaderMap) -> bool {
     is_loopback(address.ip())
         && !PROXIED.iter().any(|name| headers.contains_key(*name))
         && text(headers, header::HOST).is_none_or(|host| names_this_machine(host_name(host)))
+}
+
+/// Where a request comes from. Behind a proxy on this machine that is whom the proxy names; what such a proxy adds itself stands last,
+/// and what a client wrote before it is not believed. A proxy that names nobody leaves its clients without limits of their own.
+pub(super) fn origin(from: SocketAddr, headers: &HeaderMap) -> Origin {
+    let local = is_local(from, headers);
+    let address = if is_loopback(from.ip()) { proxied(headers) } else { Some(from.ip()) };
+    Origin { local, address: address.filter(|_| !local) }
+}
+
+/// The address that a proxy names (`X-Forwarded-For`, `X-Real-IP`).
+fn proxied(headers: &HeaderMap) -> Option<IpAddr> {
+    let named = |name: &str| {
+        let last = headers.get_all(name).iter().next_back()?.to_str().ok()?;
+        let address = last.rsplit(',').next()?.trim();
+        address.parse::<IpAddr>().ok().or_else(|| address.parse::<SocketAddr>().ok().map(|address| address.ip()))
+    };
+    named("x-forwarded-for").or_else(|| named("x-real-ip"))
 }
 
 fn names_this_machine(name: &str) -> bool {
@@ -85,6 +103,24 @@ mod tests {
         assert!(!is_local(at("192.0.2.1"), &headers(&[("host", "localhost")])));
         assert!(!is_local(at("::1"), &headers(&[("host", "evil.example:8080")])));
         assert!(!is_local(at("::1"), &headers(&[("host", "localhost"), ("x-forwarded-for", "192.0.2.1")])));
+    }
+
+    #[test]
+    fn a_proxy_on_this_machine_names_its_client() {
+        let at = |ip: &str| SocketAddr::new(ip.parse().unwrap(), 1);
+        let of = |from: &str, pairs: &[(&'static str, &'static str)]| {
+            origin(at(from), &headers(pairs)).address.map(|address| address.to_string())
+        };
+        assert_eq!(of("127.0.0.1", &[("host", "localhost")]), None);
+        assert_eq!(of("192.0.2.7", &[]), Some("192.0.2.7".to_owned()));
+        assert_eq!(of("127.0.0.1", &[("x-forwarded-for", "6.6.6.6, 192.0.2.9")]), Some("192.0.2.9".to_owned()));
+        assert_eq!(of("127.0.0.1", &[("x-real-ip", "[2001:db8::1]:5")]), Some("2001:db8::1".to_owned()));
+        assert_eq!(of("127.0.0.1", &[("x-forwarded-for", "unknown")]), None);
+        assert_eq!(
+            of("192.0.2.7", &[("x-forwarded-for", "127.0.0.1")]),
+            Some("192.0.2.7".to_owned()),
+            "no proxy of ours"
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep): a session by one HTTP request each to start, to change and to end it.
 
-use super::origin::{caller, text};
+use super::origin::{caller, origin, text};
 use super::{AppState, Problem};
 use crate::api::{IfMatch, Patched, Started, WatchTarget};
 use crate::config::IceServer;
@@ -45,9 +45,10 @@ pub(super) async fn publish(
         let caller = caller(&state, &headers, from)?;
         let sdp = offer(&headers, body)?;
         let room = RoomName::parse(&room)?;
+        state.may_join(Some(&caller), origin(from, &headers).address)?;
         state.publish(&caller, &room, sdp).await.map_err(negotiation)
     };
-    let response = started.await.map_or_else(Problem::into_response, |s| created(&state, "whip-sessions", &s));
+    let response = started.await.map_or_else(Problem::into_response, |s| created("whip-sessions", &s));
     with_cors(&state, &headers, response)
 }
 
@@ -111,9 +112,10 @@ async fn watch(
         let caller = caller(&state, &headers, from)?;
         let sdp = offer(&headers, body)?;
         let target = WatchTarget { room: RoomName::parse(&room)?, participant, track };
+        state.may_join(Some(&caller), origin(from, &headers).address)?;
         state.watch(&caller, &target, sdp).await.map_err(negotiation)
     };
-    let response = started.await.map_or_else(Problem::into_response, |s| created(&state, "whep-sessions", &s));
+    let response = started.await.map_or_else(Problem::into_response, |s| created("whep-sessions", &s));
     with_cors(&state, &headers, response)
 }
 
@@ -262,7 +264,7 @@ fn negotiation(refusal: crate::error::Refusal) -> Problem {
     if too_many { problem.with_status(StatusCode::NOT_ACCEPTABLE) } else { problem }
 }
 
-fn created(state: &AppState, sessions: &str, started: &Started) -> Response {
+fn created(sessions: &str, started: &Started) -> Response {
     let headers = [
         (header::CONTENT_TYPE, SDP.to_owned()),
         (header::LOCATION, format!("/api/v1/{sessions}/{}", started.secret.as_str())),
@@ -270,7 +272,7 @@ fn created(state: &AppState, sessions: &str, started: &Started) -> Response {
         (ACCEPT_PATCH, SDPFRAG.to_owned()),
     ];
     let mut response = (StatusCode::CREATED, headers, started.sdp.clone()).into_response();
-    for link in state.config.ice_servers.iter().flat_map(links) {
+    for link in started.ice_servers.iter().flat_map(links) {
         response.headers_mut().append(header::LINK, link);
     }
     response

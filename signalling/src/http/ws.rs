@@ -1,6 +1,6 @@
 //! The WebSocket: frames in, frames out, pings, deadlines and close codes. What the frames mean is `session::connection`'s business.
 
-use super::origin::{is_local, may_open_socket};
+use super::origin::{may_open_socket, origin};
 use super::{AppState, Problem};
 use crate::error::ErrorCode;
 use crate::metrics::Way;
@@ -34,6 +34,7 @@ const TOO_LARGE: u16 = 1009;
 /// Opens a WebSocket; see the WebSocket API.
 #[utoipa::path(get, path = "/api/v1/ws", tag = "websocket", responses((status = 101, description = "A WebSocket"),
     (status = 403, description = "auth.forbidden: a page of another origin", body = Problem, content_type = "application/problem+json"),
+    (status = 429, description = "rate.exceeded: too many from this address", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "server.busy", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn open(
     State(state): State<AppState>,
@@ -47,11 +48,10 @@ pub(super) async fn open(
                 .remedy("Add the origin to allowed_origins in the server's configuration.");
         return Err(problem.into());
     }
-    let Some((socket, outbox)) = state.open_socket() else {
-        return Err(Problem::new(ErrorCode::ServerBusy, "This server has as many WebSockets as it takes."));
-    };
+    let origin = origin(from, &headers);
+    let (socket, outbox) = state.open_socket(origin)?;
     // From here on the connection gives the socket's place back when it is dropped, also when the upgrade fails.
-    let connection = Connection::new(state.clone(), socket, outbox, is_local(from, &headers));
+    let connection = Connection::new(state.clone(), socket, outbox, origin);
     Ok(upgrade
         .max_message_size(FRAME_BYTES)
         .max_frame_size(FRAME_BYTES)

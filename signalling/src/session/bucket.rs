@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 const BURST_S: u32 = 3;
 
 /// Lets `rate` a second through, and a burst of [`BURST_S`] seconds' worth.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct TokenBucket {
     per_token: Duration,
     burst: Duration,
@@ -16,8 +16,17 @@ pub(crate) struct TokenBucket {
 
 impl TokenBucket {
     pub(crate) fn new(rate_per_s: u32) -> Self {
-        let per_token = Duration::from_secs(1) / rate_per_s.max(1);
-        Self { per_token, burst: Duration::from_secs(u64::from(BURST_S)), full_at: None }
+        Self::every(Duration::from_secs(1) / rate_per_s.max(1), Duration::from_secs(u64::from(BURST_S)))
+    }
+
+    /// One each `per_token`, and a burst of `burst`'s worth.
+    pub(crate) fn every(per_token: Duration, burst: Duration) -> Self {
+        Self { per_token, burst, full_at: None }
+    }
+
+    /// Whether nothing is taken: it is then as good as new.
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
+        self.full_at.is_none_or(|at| at <= now)
     }
 
     /// Takes one, if there is one.

@@ -2,7 +2,7 @@
 //! the business of `http::ws`.
 
 use super::{CloseCode, Outbox, SocketId, TokenBucket, Weight};
-use crate::api::{Actor, OfferAsk, Signalling, now};
+use crate::api::{Actor, OfferAsk, Origin, Signalling, now};
 use crate::authn::Caller;
 use crate::authz::Role;
 use crate::error::{ErrorCode, Refusal};
@@ -22,7 +22,7 @@ pub(crate) struct Connection {
     signalling: Arc<Signalling>,
     socket: SocketId,
     outbox: Arc<Outbox>,
-    local: bool,
+    origin: Origin,
     stage: Stage,
     bucket: TokenBucket,
 }
@@ -46,10 +46,9 @@ struct Member {
 }
 
 impl Connection {
-    /// `local`: the client is on this machine.
-    pub(crate) fn new(signalling: Arc<Signalling>, socket: SocketId, outbox: Arc<Outbox>, local: bool) -> Self {
+    pub(crate) fn new(signalling: Arc<Signalling>, socket: SocketId, outbox: Arc<Outbox>, origin: Origin) -> Self {
         let bucket = TokenBucket::new(signalling.config.limits.frames_per_s);
-        Self { signalling, socket, outbox, local, stage: Stage::Silent, bucket }
+        Self { signalling, socket, outbox, origin, stage: Stage::Silent, bucket }
     }
 
     pub(crate) fn outbox(&self) -> Arc<Outbox> {
@@ -87,6 +86,7 @@ impl Connection {
             Ok(None) => {}
             Err(refusal) => {
                 tracing::debug!(code = %refusal.code, "refused");
+                self.signalling.metrics.refused(refusal.code);
                 self.say(id, &ServerResult::from(refusal));
             }
         }
@@ -110,6 +110,7 @@ impl Connection {
             }
             Request::Join(join) => {
                 let caller = self.in_no_room()?.clone()?;
+                self.signalling.may_join(Some(&caller), self.origin.address)?;
                 let queue = self.queue_joined(id);
                 let peer = self.signalling.join(self.socket, &caller, &join.room, &join.name, queue).await?;
                 self.stage = Stage::Member(Ok(caller), peer);
@@ -117,6 +118,7 @@ impl Connection {
             }
             Request::Resume(resume) => {
                 let caller = self.in_no_room()?.clone();
+                self.signalling.may_join(caller.as_ref().ok(), self.origin.address)?;
                 let queue = self.queue_joined(id);
                 let peer = self.signalling.resume(self.socket, &resume.resume_token.0, queue)?;
                 self.stage = Stage::Member(caller, peer);
@@ -193,7 +195,7 @@ impl Connection {
                 format!("This server speaks version {VERSION} only."),
             ));
         }
-        let caller = self.signalling.identify(hello.token.as_ref().map(|token| token.0.as_str()), self.local);
+        let caller = self.signalling.identify(hello.token.as_ref().map(|token| token.0.as_str()), self.origin.local);
         if let Err(refusal) = &caller
             && refusal.code == ErrorCode::AuthInvalid
         {
@@ -202,9 +204,18 @@ impl Connection {
         if let Some(client) = &hello.client {
             tracing::debug!(client = client.0.as_str(), "hello");
         }
-        self.stage = Stage::Greeted(caller);
         let config = &self.signalling.config;
-        Ok(ServerResult::welcome(config.resume_window_s.0, config.ice_servers.clone()))
+        let ice_servers = match &caller {
+            Ok(caller) => {
+                let nameless = || format!("socket-{}", self.socket.0);
+                self.signalling.ice_servers(&caller.subject.clone().unwrap_or_else(nameless))
+            }
+            // Whoever may not come in gets no credentials either.
+            Err(_) => config.ice_servers.clone(),
+        };
+        let welcome = ServerResult::welcome(config.resume_window_s.0, ice_servers);
+        self.stage = Stage::Greeted(caller);
+        Ok(welcome)
     }
 
     async fn offer(&mut self, offer: OfferMedia) -> Result<ServerResult, Refusal> {
@@ -256,7 +267,7 @@ impl Drop for Connection {
             Stage::Member(_, peer) => Some(*peer),
             Stage::Silent | Stage::Greeted(_) => None,
         };
-        self.signalling.close_socket(self.socket, peer);
+        self.signalling.close_socket(self.socket, self.origin, peer);
     }
 }
 

@@ -3,11 +3,13 @@
 pub(crate) mod bucket;
 pub(crate) mod connection;
 pub(crate) mod outbox;
+pub(crate) mod rates;
 pub(crate) mod secret;
 
 pub(crate) use bucket::TokenBucket;
 pub(crate) use connection::{Connection, Flow};
 pub(crate) use outbox::{Outbox, Weight};
+pub(crate) use rates::{Rates, household};
 pub(crate) use secret::Secret;
 
 /// One WebSocket.

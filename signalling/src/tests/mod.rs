@@ -6,6 +6,8 @@ mod access;
 mod http;
 mod moderate;
 mod quality;
+mod rates;
+mod relay;
 mod resume;
 mod talk;
 mod tokens;

@@ -3,7 +3,8 @@
  * is known by what they send: person i is a sine of 400 + 240 i Hz and a flat colour with a frame counter. And it reads
  * back what the page plays and shows: who is heard, who is seen.
  *
- * The file is one function, called with { index, devices: 'ok' | 'refused' | 'none' | 'no-camera' }.
+ * The file is one function, called with { index, devices: 'ok' | 'refused' | 'none' | 'no-camera', busy }. Flat colours cost an
+ * encoder next to nothing; `busy` adds strips of noise, so that each encoding takes the bits that it may.
  */
 (options) => {
   const WIDTH = 640;
@@ -43,6 +44,18 @@
   const pictures = new Map();
   let ticks = 0;
 
+  /** Between the counter and the colour, and below it: out of what `glance` reads. */
+  const NOISE_STRIPS = [[HEIGHT * 0.18, HEIGHT * 0.14], [HEIGHT * 0.9, HEIGHT * 0.1]];
+  const noise = Object.assign(document.createElement('canvas'), { width: WIDTH / 4, height: 16 });
+
+  function drawNoise(brush) {
+    const pen = noise.getContext('2d');
+    const image = pen.createImageData(noise.width, noise.height);
+    for (let i = 0; i < image.data.length; i++) image.data[i] = i % 4 === 3 ? 255 : Math.random() * 256;
+    pen.putImageData(image, 0, 0);
+    for (const [top, height] of NOISE_STRIPS) brush.drawImage(noise, 0, top, WIDTH, height);
+  }
+
   /** One canvas for each index, drawn for as long as the page lives. */
   function picture(index) {
     let canvas = pictures.get(index);
@@ -59,6 +72,7 @@
           brush.fillStyle = (counter >> bit) & 1 ? '#fff' : '#000';
           brush.fillRect(bit * block, 0, block, HEIGHT / 6);
         }
+        if (options.busy) drawNoise(brush);
       };
       canvas.draw();
       pictures.set(index, canvas);

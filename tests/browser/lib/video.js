@@ -1,6 +1,21 @@
 /** What browsers measure of pictures: what is decoded of somebody, and what is encoded for each quality. */
 import { until } from './until.js';
 
+/**
+ * A script for the page: its encoder gives up pictures rather than pixels when the machine is busy, so that a width tells of the server's
+ * choice alone.
+ */
+export const STEADY_SIZE = `(${() => {
+  const original = RTCPeerConnection.prototype.addTransceiver;
+  RTCPeerConnection.prototype.addTransceiver = function addTransceiver(...args) {
+    const transceiver = original.apply(this, args);
+    if (args[0] instanceof MediaStreamTrack && args[0].kind === 'video') {
+      void transceiver.sender.setParameters({ ...transceiver.sender.getParameters(), degradationPreference: 'maintain-resolution' });
+    }
+    return transceiver;
+  };
+}})();`;
+
 /** What `watcher` decodes of the camera (or screen) of `sender`; null while nothing is. */
 export function received(watcher, sender, source = 'camera') {
   return watcher.page.evaluate(async ({ id, from }) => {

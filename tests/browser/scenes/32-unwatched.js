@@ -1,5 +1,5 @@
 /** What nobody watches is not encoded, and comes back as soon as somebody does; small tiles get small pictures. */
-import { encoded, encodes, seesAtWidth } from '../lib/video.js';
+import { encoded, encodes, seesAtWidth, STEADY_SIZE } from '../lib/video.js';
 
 export const name = 'Unwatched layers';
 
@@ -8,7 +8,7 @@ const SMALL = { width: 360, height: 340 };
 
 export async function scene(stage) {
   for (const kind of ['chromium', 'firefox']) {
-    const anne = await stage.person({ kind });
+    const anne = await stage.person({ kind, script: STEADY_SIZE });
     const ben = await stage.person();
 
     await stage.step(`${kind} sends every encoding while the largest is watched`, async () => {

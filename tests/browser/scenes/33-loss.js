@@ -16,9 +16,9 @@ const CONCEALED = 0.02;
 
 export async function scene(stage) {
   for (const kind of ['chromium', 'firefox']) {
-    const anne = await stage.person();
+    const anne = await stage.person({ busy: true });
     const path = await Impairment.start(stage);
-    const ben = await stage.person({ kind, script: path.script });
+    const ben = await stage.person({ kind, busy: true, script: path.script });
 
     await stage.step(`${kind} behind ${LOSS * 100} % of loss: no picture stands still, and no word is lost`, async () => {
       stage.say(await expectCall([anne, ben]));

@@ -1,15 +1,16 @@
 /** H.264 by simulcast, VP9 and AV1 by spatial layers: for each, one viewer gets less of it than another. */
-import { encoded, received, seesAtWidth, shown } from '../lib/video.js';
+import { encoded, received, seesAtWidth, shown, STEADY_SIZE } from '../lib/video.js';
 
 export const name = 'Layers of each codec';
 
-/** Enough for the lower layer of the lab's small camera, not for both. */
-const LIMIT_BPS = { h264: 300_000, vp9: 300_000, av1: 300_000 };
+/** Enough for the lower layer of the lab's small camera and the sound, not for both layers. */
+const LIMIT_BPS = 300_000;
+const CODECS = ['h264', 'vp9', 'av1'];
 
 export async function scene(stage) {
-  for (const [codec, maxBps] of Object.entries(LIMIT_BPS)) {
+  for (const codec of CODECS) {
     await stage.step(`${codec}: one viewer with the whole picture, one with the lower layers, and back`, async () => {
-      const anne = await stage.person({ query: `?codec=${codec}` });
+      const anne = await stage.person({ busy: true, script: STEADY_SIZE, query: `?codec=${codec}` });
       const ben = await stage.person();
       const clara = await stage.person();
       for (const viewer of [ben, clara]) await seesAtWidth(viewer, anne, (width) => width === 640, 'at full width');
@@ -17,7 +18,7 @@ export async function scene(stage) {
       if (seen.codec.toLowerCase() !== `video/${codec}`) throw new Error(`${anne.name} was to send ${codec}, and ${ben.name} gets ${seen.codec}`);
       stage.say(`${seen.codec}, encodings ${JSON.stringify([...(await encoded(anne)).keys()])}, ${ben.name} is shown ${JSON.stringify(await shown(ben, anne))}`);
 
-      await ben.room((room, limit) => room.setDownlink({ maxBps: limit }), maxBps);
+      await ben.room((room, limit) => room.setDownlink({ maxBps: limit }), LIMIT_BPS);
       await seesAtWidth(ben, anne, (width) => width <= 320, 'at the lower width');
       stage.say(`${ben.name} is shown ${JSON.stringify(await shown(ben, anne))}`);
       const hers = await received(clara, anne);

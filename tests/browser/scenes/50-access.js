@@ -59,7 +59,8 @@ export async function scene(stage) {
     await ben.on('shortcuts-dialog').waitFor({ state: 'detached' });
     await keyboard.press(',');
     await ben.on('settings-dialog').waitFor();
-    await examine(stage, ben, 'settings, dark');
+    await ben.on('connection-facts').locator('summary').click();
+    await examine(stage, ben, 'settings with the figures of the connection, dark');
     await keyboard.press('Escape');
     await ben.on('settings-dialog').waitFor({ state: 'detached' });
   });

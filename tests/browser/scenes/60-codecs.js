@@ -1,5 +1,5 @@
 /** Each codec that Chromium can send is forwarded, and decoded at the other end. */
-import { expectSeeing } from '../lib/matrix.js';
+import { expectHearing, expectSeeing } from '../lib/matrix.js';
 import { until } from '../lib/until.js';
 import { received } from '../lib/video.js';
 
@@ -22,6 +22,20 @@ export async function scene(stage) {
       await stage.gone(ben);
     });
   }
+
+  await stage.step('sound with redundancy is published by one Chromium and heard by another, and by Firefox, which has none', async () => {
+    const ben = await stage.person({ index: 1, query: '?red=1' });
+    const clara = await stage.person({ index: 2, kind: 'firefox' });
+    await expectHearing([anne, ben, clara]);
+    // Chromium names Opus in its figures whatever is around it: that each packet brings the one before it again tells by its size.
+    const bytes = (person) => person.page.evaluate(async () => {
+      const { bytesSent, packetsSent } = (await window.lab.stats()).find((entry) => entry.type === 'outbound-rtp' && entry.kind === 'audio');
+      return bytesSent / packetsSent;
+    });
+    const [plain, redundant] = [await bytes(anne), await bytes(ben)];
+    stage.say(`${plain.toFixed(0)} bytes a packet without, ${redundant.toFixed(0)} with redundancy`);
+    if (redundant < 1.5 * plain) throw new Error('Ben was to send redundancy, and does not');
+  });
 }
 
 /** Runs in the page: video is offered for sending in one codec only, with what helps it. */

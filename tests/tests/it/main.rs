@@ -1,5 +1,6 @@
 //! One binary for all tests that need more than one part of the house.
 
+mod corpus;
 mod garbage;
 mod gstreamer;
 mod handshake;

@@ -1,10 +1,13 @@
-//! Made-up scenarios: a few hundred in every run, and any others by `COLLOQUY_SEEDS=1000..2000`.
+//! Made-up scenarios: a few hundred in every run, and any others by `COLLOQUY_SEEDS=1000..2000`; ten thousand by `make sim-long`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Seeds of a run when the environment names none.
-const SEEDS: std::ops::Range<u64> = 0..240;
+const SEEDS: std::ops::Range<u64> = 0..500;
+
+/// Seeds between two lines that tell how far a long run is. Those of every run are too few for one.
+const PROGRESS: u64 = 500;
 
 fn seeds() -> std::ops::Range<u64> {
     let Ok(text) = std::env::var("COLLOQUY_SEEDS") else { return SEEDS };
@@ -29,6 +32,10 @@ fn made_up_scenarios_keep_every_promise() {
                         let seed = next.fetch_add(1, Ordering::Relaxed);
                         if seed >= seeds.end || !failed.is_empty() {
                             return failed;
+                        }
+                        let done = seed - seeds.start;
+                        if done > 0 && done.is_multiple_of(PROGRESS) {
+                            eprintln!("{done} of {} seeds", seeds.end - seeds.start);
                         }
                         if catch_unwind(AssertUnwindSafe(|| colloquy_tests::scenario::play(seed))).is_err() {
                             eprintln!(
@@ -72,4 +79,19 @@ fn the_same_seed_gives_the_same_run() {
         (heard, totals.forwarded, totals.retransmitted, totals.packets_in, totals.keyframe_requests)
     };
     assert_eq!(play(), play());
+}
+
+/// Bytes from a generator, where the fuzzer makes its own: see `tests/fuzz/fuzz_targets/state_machine.rs`.
+#[test]
+fn made_up_bytes_break_nothing() {
+    use rand::{RngExt, SeedableRng};
+    let seeds =
+        std::env::var("COLLOQUY_CHAOS").ok().and_then(|seed| seed.parse().ok()).map_or(0..60, |seed| seed..seed + 1);
+    for seed in seeds {
+        let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
+        let bytes: Vec<u8> = (0..600).map(|_| rng.random()).collect();
+        if catch_unwind(AssertUnwindSafe(|| colloquy_tests::chaos::play(&bytes))).is_err() {
+            panic!("seed {seed}; again: COLLOQUY_CHAOS={seed} cargo test -p colloquy-tests --test it made_up_bytes");
+        }
+    }
 }

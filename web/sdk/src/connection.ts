@@ -213,5 +213,5 @@ export class Connection extends Emitter<ConnectionEvents> {
 
 /** A refusal that time may lift, as against one that it will not. */
 function worthAnotherTry(error: ColloquyError): boolean {
-  return error.code.startsWith('client.') || error.code.startsWith('server.') || error.code === 'room.full' || error.code === 'limit.exceeded';
+  return error.code.startsWith('client.') || error.code.startsWith('server.') || error.code === 'room.full' || error.code === 'limit.exceeded' || error.code === 'rate.exceeded';
 }

@@ -6,7 +6,7 @@ export type ErrorCode =
   | 'auth.required' | 'auth.invalid' | 'auth.expired' | 'auth.forbidden'
   | 'protocol.version' | 'protocol.malformed' | 'protocol.unexpected'
   | 'room.full' | 'room.unknown' | 'participant.unknown' | 'track.unknown' | 'track.kind'
-  | 'sdp.rejected' | 'limit.exceeded' | 'resume.unknown' | 'server.busy' | 'server.draining'
+  | 'sdp.rejected' | 'limit.exceeded' | 'rate.exceeded' | 'resume.unknown' | 'server.busy' | 'server.draining'
   | 'client.unreachable' | 'client.connection_lost' | 'client.timeout' | 'client.closed' | 'client.state'
   | 'client.unsupported' | 'client.negotiation'
   | 'media.not_found' | 'media.not_allowed' | 'media.not_readable' | 'media.overconstrained'

@@ -64,7 +64,6 @@ export class Transport {
   #candidates: RTCIceCandidate[] = [];
   readonly #early = new Map<string, readonly EncodingUse[]>();
   #reserved: (() => void) | null = null;
-  #hasData = false;
   #closed = false;
 
   constructor(private readonly options: TransportOptions, private readonly host: TransportHost) {
@@ -132,7 +131,7 @@ export class Transport {
   /** Opens a data channel; the first one takes an offer. */
   openData(label: string, options: DataOptions): RTCDataChannel {
     const channel = openChannel(this.pc, label, options);
-    if (!this.#hasData) this.#queue.request().catch(() => undefined);
+    if (this.pc.sctp === null) this.#queue.request().catch(() => undefined);
     return channel;
   }
 
@@ -190,7 +189,7 @@ export class Transport {
 
   async #offer(): Promise<Offer> {
     await this.pc.setLocalDescription(await this.pc.createOffer());
-    this.#hasData ||= this.pc.sctp !== null || (this.pc.localDescription?.sdp.includes('m=application') ?? false);
+    // From here on the description has the section for data.
     this.#reserved?.();
     this.#reserved = null;
     const sources: Record<string, Source> = {};

@@ -86,7 +86,7 @@ fn first(target_bps: u64, wishes: &[Wish<'_, u32>]) -> Vec<Option<(u8, u8)>> {
 }
 
 fn layers(plan: &Plan<u32>) -> Vec<Option<(u8, u8)>> {
-    let layer = |a: &Allocation<u32>| a.layer.map(|l| (l.encoding, l.temporal));
+    let layer = |a: &super::allocator::Allocation<u32>| a.layer.map(|l| (l.encoding, l.temporal));
     plan.allocations.iter().map(layer).collect()
 }
 

@@ -34,6 +34,25 @@ fn scenario(name: &str) -> World {
             world.run_until(70.0);
             world
         }
+        "jitter" => {
+            let mut link = Link::new(3e6, 500.0);
+            (link.loss, link.jitter_ms) = (0.0, 20.0);
+            let mut world = World::layered(link);
+            world.run_until(65.0);
+            world
+        }
+        "narrow" => {
+            let mut world = World::layered(Link::new(6e5, 500.0));
+            world.run_until(40.0);
+            world
+        }
+        "silence" => {
+            let mut world = World::layered(Link::new(5e6, 300.0));
+            world.run_until(5.0).viewers[0].feedback_loss = 1.0;
+            world.run_until(20.0).viewers[0].feedback_loss = 0.0;
+            world.run_until(40.0);
+            world
+        }
         "loss" => {
             let mut link = Link::new(3e6, 300.0);
             link.loss = 0.1;

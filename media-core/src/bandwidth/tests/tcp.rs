@@ -91,7 +91,9 @@ impl Tcp {
         }
         if has_new {
             self.recover = self.next;
-            self.last_max = self.window;
+            // Fast convergence (RFC 9438 section 4.7), as Linux has it.
+            let is_squeezed = self.window < self.last_max;
+            self.last_max = self.window * if is_squeezed { 0.85 } else { 1.0 };
             self.epoch_us = now_us;
             self.window = (self.window * if self.rule == Rule::Reno { 0.5 } else { 0.7 }).max(2.0);
             self.threshold = self.window;
@@ -105,7 +107,7 @@ impl Tcp {
             return;
         }
         self.reno_window += 0.53 / self.window;
-        let k = (self.last_max * 0.3 / 0.4).cbrt();
+        let k = ((self.last_max - self.threshold).max(0.0) / 0.4).cbrt();
         let t = (now_us - self.epoch_us) as f64 / 1e6 + self.rtt_us / 1e6;
         let cubic = (0.4 * (t - k).powi(3) + self.last_max).min(1.5 * self.window);
         if cubic > self.window {

@@ -27,6 +27,7 @@ pub(super) struct Viewer {
     pub(super) pacer: Pacer,
     source: Source,
     pub(super) rung: usize,
+    wants_key: bool,
     /// When the rung changed, microseconds.
     pub(super) changes: Vec<u64>,
     next_audio_us: u64,
@@ -35,7 +36,6 @@ pub(super) struct Viewer {
     pub(super) sent_bytes: u64,
     pub(super) received_bytes: u64,
     receiver: Receiver,
-    /// Sent and waiting times, for checks of the pacer.
     pub(super) feedback_loss: f64,
     feedback: VecDeque<(u64, Vec<u8>)>,
     random: Random,
@@ -43,6 +43,8 @@ pub(super) struct Viewer {
 
 struct Receiver {
     arrivals: Vec<(u64, u64)>,
+    /// Told before: told again with late ones, as Chromium does for 500 ms.
+    told: Vec<(u64, u64)>,
     next_us: u64,
     interval_us: u64,
     count: u8,
@@ -60,6 +62,7 @@ impl Viewer {
             pacer,
             source,
             rung: 0,
+            wants_key: true,
             changes: Vec::new(),
             next_audio_us: start_us,
             next_frame_us: start_us + flow as u64 * 7_000,
@@ -68,6 +71,7 @@ impl Viewer {
             received_bytes: 0,
             receiver: Receiver {
                 arrivals: Vec::new(),
+                told: Vec::new(),
                 next_us: 0,
                 interval_us: 50_000,
                 count: 0,
@@ -98,9 +102,9 @@ impl Viewer {
                 while self.rung > 0 && target < Self::rate_of(self.rung) {
                     self.rung -= 1;
                 }
-                while self.rung == before && target >= Self::rate_of(self.rung + 1).saturating_mul(21) / 20 {
+                if self.rung == before && target >= Self::rate_of(self.rung + 1).saturating_mul(21) / 20 {
                     self.rung += 1;
-                    break;
+                    self.wants_key = true;
                 }
                 if self.rung != before {
                     self.changes.push(now_us);
@@ -121,6 +125,13 @@ impl Viewer {
         }
     }
 
+    /// Frames differ by 30 % each way, and the first one of a higher rung is a key frame of four times the size.
+    fn frame_bytes(&mut self) -> usize {
+        let mean = (self.video_bps() * FRAME_US / 8_000_000) as f64;
+        let times = if std::mem::take(&mut self.wants_key) { 4.0 } else { 0.7 + 0.6 * self.random.unit() };
+        (mean * times) as usize
+    }
+
     pub(super) fn step(&mut self, now: Instant, now_us: u64, out: &mut Vec<OnLink>) {
         self.take_feedback(now, now_us);
         if self.bandwidth.next_deadline().is_some_and(|at| at <= now) {
@@ -136,9 +147,9 @@ impl Viewer {
         }
         if now_us >= self.next_frame_us {
             self.next_frame_us += FRAME_US;
-            let mut left = (self.video_bps() * FRAME_US / 8_000_000) as usize;
+            let mut left = self.frame_bytes();
             while left > 0 {
-                let bytes = left.min(PACKET).max(100);
+                let bytes = left.clamp(100, PACKET);
                 self.send(now, Urgency::InTurn, bytes, out);
                 left = left.saturating_sub(bytes);
             }
@@ -201,6 +212,12 @@ impl Viewer {
         self.receiver.next_us = now_us + self.receiver.interval_us;
         let now_there = now_us + self.receiver.offset_us;
         let mut arrived: Vec<_> = self.receiver.arrivals.extract_if(.., |(_, at)| *at <= now_there).collect();
+        let Some(first) = arrived.iter().map(|(number, _)| *number).min() else { return };
+        let receiver = &mut self.receiver;
+        receiver.told.retain(|(_, at)| at + 500_000 > now_there);
+        let fresh = arrived.len();
+        arrived.extend(receiver.told.iter().filter(|(number, _)| *number > first));
+        receiver.told.extend_from_slice(&arrived[..fresh]);
         arrived.sort_unstable();
         let mut rest = arrived.as_slice();
         while !rest.is_empty() {

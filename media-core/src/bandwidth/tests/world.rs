@@ -126,12 +126,6 @@ impl World {
         last_bad.map_or(0.0, |sample| (sample.s - from_s).max(0.0))
     }
 
-    /// The first time, s after `from_s`, at which `holds` holds; a day if never.
-    pub(super) fn first_s(&self, from_s: f64, holds: impl Fn(&Sample) -> bool) -> f64 {
-        let first = self.samples.iter().find(|sample| sample.s >= from_s && holds(sample));
-        first.map_or(86_400.0, |sample| sample.s - from_s)
-    }
-
     /// The queueing delay that 95 % of the time since `from_s` stayed under, ms.
     pub(super) fn queue_p95_ms(&self, from_s: f64) -> f64 {
         let mut queues: Vec<_> = self.samples.iter().filter(|s| s.s >= from_s).map(|s| s.queue_ms).collect();

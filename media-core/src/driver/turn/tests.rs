@@ -1,0 +1,122 @@
+//! The relay over loopback sockets, used by the TURN client of another hand.
+
+mod caller;
+mod hostile;
+
+use super::*;
+use crate::driver::testing::wait_for;
+use crate::turn::Refused;
+use caller::{Caller, Kind, certificate};
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+/// A media engine and its relay on loopback.
+struct House {
+    engine: MediaEngine,
+    turn: TurnService,
+    trusted: Arc<rustls::ClientConfig>,
+}
+
+impl House {
+    fn new(change: impl FnOnce(&mut TurnConfig)) -> Self {
+        let driver =
+            DriverConfig { bind: vec![Ipv4Addr::LOCALHOST.into()], port: 0, seed: Some(1), ..DriverConfig::default() };
+        let engine = MediaEngine::start(&driver, Arc::new(|_| ())).unwrap();
+        let (tls, trusted) = certificate();
+        let relay_ports = 0..=0;
+        let mut config = TurnConfig { port: 0, tls_port: Some(0), relay_ports, ..TurnConfig::default() };
+        change(&mut config);
+        let turn = TurnService::start(&config, &driver, &engine, Some(tls)).unwrap();
+        Self { engine, turn, trusted }
+    }
+
+    /// Where a kind of client connects to.
+    fn address(&self, kind: Kind) -> SocketAddr {
+        let (scheme, transport) = match kind {
+            Kind::Udp => ("turn:", "udp"),
+            Kind::Tcp => ("turn:", "tcp"),
+            Kind::Tls => ("turns:", "tcp"),
+        };
+        let url = self.turn.urls().iter().find(|url| url.starts_with(scheme) && url.ends_with(transport)).unwrap();
+        let port = url.split(['?', ':']).nth(2).unwrap().parse().unwrap();
+        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)
+    }
+
+    /// A client with credentials as a participant gets them.
+    fn caller(&self, kind: Kind, user: &str) -> Caller {
+        let credential = self.turn.credential(user);
+        Caller::new(kind, self.address(kind), &self.trusted, &credential.username, &credential.password)
+    }
+
+    fn refusals(&self, why: Refused) -> u64 {
+        self.turn.counters().refusals(why)
+    }
+}
+
+fn loopback() -> Vec<crate::turn::Network> {
+    vec!["127.0.0.0/8".parse().unwrap()]
+}
+
+#[test]
+fn every_kind_of_client_relays_both_ways() {
+    let house = House::new(|config| config.allow = loopback());
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    peer.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    for kind in [Kind::Udp, Kind::Tcp, Kind::Tls] {
+        let mut caller = house.caller(kind, "p1");
+        let relayed = caller.allocate().unwrap();
+        assert!(caller.permit(peer.local_addr().unwrap()));
+        // By indications, then by a channel.
+        for by_channel in [false, true] {
+            if by_channel {
+                assert!(caller.bind(peer.local_addr().unwrap()));
+            }
+            for len in [4, 1_200] {
+                let payload = vec![len as u8; len];
+                caller.send(peer.local_addr().unwrap(), &payload);
+                let mut space = [0; 2_000];
+                let (got, from) = peer.recv_from(&mut space).unwrap();
+                assert_eq!((&space[..got], from), (&payload[..], relayed), "{kind:?}");
+                peer.send_to(&payload, relayed).unwrap();
+                assert_eq!(caller.receive(), (peer.local_addr().unwrap(), payload), "{kind:?}");
+            }
+        }
+    }
+    wait_for("the counts", || house.turn.counters().bytes_to_clients == 3 * 2 * 1_204);
+    assert_eq!(house.turn.counters().allocated, 3);
+}
+
+#[test]
+fn the_way_to_our_own_media_is_open_and_no_other_is() {
+    let house = House::new(|_| {});
+    let media = house.engine.addresses().iter().find(|address| !address.tcp).unwrap().public;
+    let elsewhere = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut caller = house.caller(Kind::Udp, "p1");
+    caller.allocate().unwrap();
+    assert!(caller.permit(media));
+    caller.send(media, b"nothing that media knows");
+    wait_for("the packet", || house.engine.worker_stats()[0].packets_in == 1);
+    assert!(!caller.bind(elsewhere.local_addr().unwrap()));
+    caller.send(elsewhere.local_addr().unwrap(), b"x");
+    wait_for("the refusal", || house.refusals(Refused::Peer) == 2);
+    assert!(!caller.permit("10.0.0.1:1".parse().unwrap()));
+}
+
+#[test]
+fn clients_are_told_few_addresses() {
+    let offered = |public: &str| Offered { public: public.parse().unwrap(), local: public.parse().unwrap() };
+    let many = ["198.51.100.7", "198.51.100.8", "2001:db8::7", "2001:db8::8"].map(offered);
+    let config = TurnConfig::default();
+    assert_eq!(
+        urls(&config, &many, 3_478, Some((5_349, "turn.example.org"))),
+        [
+            "turn:198.51.100.7:3478?transport=udp",
+            "turn:[2001:db8::7]:3478?transport=udp",
+            "turn:198.51.100.7:3478?transport=tcp",
+            "turn:[2001:db8::7]:3478?transport=tcp",
+            "turns:turn.example.org:5349?transport=tcp",
+        ]
+    );
+    let config = TurnConfig { host: Some("turn.example.org".to_owned()), tcp: false, ..config };
+    assert_eq!(urls(&config, &many, 3_478, None), ["turn:turn.example.org:3478?transport=udp"]);
+}
