@@ -134,3 +134,21 @@ impl Figures {
         line
     }
 }
+
+/// Every viewer's samples, for who wants to look closer than the plot does.
+pub(super) fn csv(played: &Played) -> String {
+    let mut csv = "viewer,at_s,capacity_bps,target_bps,acknowledged_bps,sent_bps,queue_ms,layer,switches\n".to_owned();
+    for (viewer, played) in played.viewers.iter().enumerate() {
+        for sample in &played.samples {
+            let Sample { at_s, target_bps, acknowledged_bps, sent_bps, queue_ms, switches, .. } = sample;
+            let capacity = sample.capacity_bps.map(|bps| bps.to_string()).unwrap_or_default();
+            let layer = sample.layer.map(|layer| layer.to_string()).unwrap_or_default();
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                csv,
+                "{viewer},{at_s:.1},{capacity},{target_bps},{acknowledged_bps},{sent_bps},{queue_ms:.0},{layer},{switches}"
+            );
+        }
+    }
+    csv
+}
