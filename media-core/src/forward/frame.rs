@@ -127,11 +127,15 @@ impl Frame {
         is_keyframe: bool,
     ) -> Self {
         let mut needed = Qualities::NONE;
+        let highest = (0..structure.decode_targets()).filter_map(|t| structure.target_layers(t)).max();
         for target in 0..structure.decode_targets() {
             if descriptor.decode_target_indication(target) != Indication::NotPresent
                 && let Some((spatial, temporal)) = structure.target_layers(target)
             {
-                needed = needed.and(Qualities::one(spatial, temporal));
+                // Who wants more than there is wants the highest.
+                let open = Some((spatial, temporal)) == highest;
+                let of = if open { Qualities::from(spatial, temporal) } else { Qualities::one(spatial, temporal) };
+                needed = needed.and(of);
             }
         }
         // Frames of higher temporal layers need nothing from before the last picture of the lowest one: so all modes of the W3C's
