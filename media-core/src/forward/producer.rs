@@ -294,27 +294,3 @@ impl Producer {
         self.info.kind
     }
 }
-
-#[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    /// A packet of VP8 that starts a key frame.
-    pub(crate) fn sample() -> MediaPacket<'static> {
-        let entry = CodecEntry::read(96, MediaKind::Video, "VP8/90000", "").expect("VP8");
-        MediaPacket {
-            now: Instant::now(),
-            encoding: 0,
-            index: 1,
-            timestamp: 0,
-            marker: false,
-            format: entry.format,
-            frame: Frame::WHOLE,
-            starts_picture: true,
-            is_layered: false,
-            clock: None,
-            carried: Carried::NONE,
-            payload: &[0x10, 0, 0, 0],
-        }
-    }
-}

@@ -72,7 +72,29 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forward::producer::tests::sample;
+    use crate::api::MediaKind;
+    use crate::forward::frame::Frame;
+    use crate::negotiate::CodecEntry;
+    use std::time::Instant;
+
+    /// A packet of VP8 that starts a key frame.
+    fn sample() -> MediaPacket<'static> {
+        let entry = CodecEntry::read(96, MediaKind::Video, "VP8/90000", "").expect("VP8");
+        MediaPacket {
+            now: Instant::now(),
+            encoding: 0,
+            index: 1,
+            timestamp: 0,
+            marker: false,
+            format: entry.format,
+            frame: Frame::WHOLE,
+            starts_picture: true,
+            is_layered: false,
+            clock: None,
+            carried: Carried::NONE,
+            payload: &[0x10, 0, 0, 0],
+        }
+    }
 
     #[test]
     fn keeps_the_last_and_no_others() {

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 #[test]
 fn clients_are_told_of_a_relay_that_answers() {
-    let settings = [("COLLOQUY__TURN__ENABLED", "always"), ("COLLOQUY__TURN__PORT", "24485")];
-    let server = Server::start(24_480, &settings);
+    let settings = [("COLLOQUY__TURN__ENABLED", "always"), ("COLLOQUY__TURN__PORT", "24525")];
+    let server = Server::start(24_520, &settings);
     assert!(server.said.contains("Clients are offered TURN at turn:"), "{}", server.said);
 
-    let (_client, welcome) = Client::greet(24_480);
+    let (_client, welcome) = Client::greet(24_520);
     let welcome: serde_json::Value = serde_json::from_str(&welcome).unwrap();
     let offered = &welcome["ice_servers"][0];
     let url = offered["urls"][0].as_str().unwrap();
@@ -34,13 +34,13 @@ fn clients_are_told_of_a_relay_that_answers() {
 
 #[test]
 fn a_port_that_is_taken_stops_only_those_who_insist() {
-    let _taken = UdpSocket::bind("0.0.0.0:24491").unwrap();
+    let _taken = UdpSocket::bind("0.0.0.0:24531").unwrap();
     let variables = |enabled| {
         [
             ("COLLOQUY__HTTP__LISTEN", "127.0.0.1:0"),
-            ("COLLOQUY__MEDIA__PORT", "24492"),
+            ("COLLOQUY__MEDIA__PORT", "24532"),
             ("COLLOQUY__MEDIA__ADVERTISE", "[\"192.0.2.1\"]"),
-            ("COLLOQUY__TURN__PORT", "24491"),
+            ("COLLOQUY__TURN__PORT", "24531"),
             ("COLLOQUY__TURN__ENABLED", enabled),
         ]
     };
