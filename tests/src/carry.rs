@@ -3,7 +3,7 @@
 use crate::checks::{Delivery, peer_of};
 use crate::net::{Destination, Flying};
 use crate::world::{Heard, SERVER, World};
-use colloquy_media_core::api::{Event, PeerId};
+use colloquy_media_core::api::{DropCause, Event, PeerId};
 
 /// Calls of one timeout at most, before it counts as stuck.
 const MAX_SPIN: usize = 64;
@@ -92,6 +92,7 @@ impl World {
     /// Carries what the engine sent, and takes its events.
     pub(crate) fn after_engine(&mut self) {
         self.outbox.flush();
+        self.checks.overfull |= self.engine.totals_mut().drops[DropCause::PacerFull as usize] > 0;
         let sent = self.tap.take();
         self.checks.note_burst(sent.len(), self.people.len());
         for datagram in sent {

@@ -6,6 +6,9 @@
 /// A window is judged when it is at least this long and has this many packets.
 const WINDOW_US: u64 = 500_000;
 const WINDOW_PACKETS: u32 = 30;
+/// Or at least this long, of sound that is sent sparsely.
+const SPARSE_US: u64 = 1_000_000;
+const SPARSE_PACKETS: u32 = 10;
 /// Loss above the usual that starts a trial. Below, retransmission and redundancy repair it better than a lower rate would.
 const TRIAL_ABOVE: f64 = 0.15;
 /// The same, once the path was found to police its rate.
@@ -18,7 +21,7 @@ const REMAINING: f64 = 0.6;
 const TRIAL_RATE: f64 = 0.95;
 /// A trial never asks for less than this part of what was sent.
 const MIN_TRIAL: f64 = 0.5;
-/// How fast the limit is raised again, a second: carefully at first, and twice as fast after each pair of clean windows. What lost
+/// How fast the limit is raised again, a second: carefully at first, and twice as fast after each clean window. What lost
 /// packets may be over, and one that was rightly suspected is met again within a step.
 const RELEASE: f64 = 0.05;
 /// Doublings at most: 0.8 a second.
@@ -87,7 +90,8 @@ impl LossLimit {
     pub(super) fn update(&mut self, now_us: u64, sent_bps: f64, standing_us: u64) {
         let elapsed_us = now_us.saturating_sub(self.began_us);
         let told = self.arrived + self.missed;
-        if elapsed_us < WINDOW_US || told < WINDOW_PACKETS {
+        let is_full = told >= WINDOW_PACKETS || (elapsed_us >= SPARSE_US && told >= SPARSE_PACKETS);
+        if elapsed_us < WINDOW_US || !is_full {
             return;
         }
         let loss = f64::from(self.missed) / f64::from(told);
@@ -109,7 +113,7 @@ impl LossLimit {
         let weight = if loss < self.usual { 0.25 } else { 0.02 };
         self.usual += weight * (loss - self.usual);
         let elapsed_s = (elapsed_us as f64 / 1e6).min(2.0);
-        let release = RELEASE * f64::from(1_u32 << (self.clean / 2).min(MAX_DOUBLINGS));
+        let release = RELEASE * f64::from(1_u32 << self.clean.min(MAX_DOUBLINGS));
         self.limit_bps = self.limit_bps.map(|limit| limit * (1.0 + release * elapsed_s));
         if self.limit_bps.is_some_and(|limit| limit > 2.0 * sent_bps) {
             self.limit_bps = None;

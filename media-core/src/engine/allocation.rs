@@ -3,7 +3,9 @@
 use super::Engine;
 use super::outflow::Departure;
 use crate::allocate::{Candidate, Class, Plan, Prefer, Wish, last_n};
-use crate::api::{DownlinkStats, Event, Layer, MediaKind, PauseCause, PixelSize, Shown, Source, TransportState};
+use crate::api::{
+    DownlinkStats, DropCause, Event, Layer, MediaKind, PauseCause, PixelSize, Shown, Source, TransportState,
+};
 use crate::bandwidth::Urgency;
 use crate::forward::{Aim, Consumer, Producer};
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey};
@@ -267,6 +269,7 @@ impl Engine {
     pub(super) fn pace(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         peer.outflow.tick(now);
+        self.totals.drops[DropCause::PacerFull as usize] += peer.outflow.take_dropped();
         if peer.outflow.pacer.take_overflow() && peer.timers.allocate_at.is_some() {
             peer.timers.allocate_at = Some(now + OVERFLOW_PAUSE);
         }

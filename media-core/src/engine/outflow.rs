@@ -36,6 +36,8 @@ pub(super) struct Outflow {
     limits: BandwidthLimits,
     started: Instant,
     sent: RateMeter,
+    /// Packets dropped for want of room that were told.
+    told_dropped: u64,
     /// What the last plan costs, and at which target it gets better, in bits a second.
     pub(super) allocated_bps: u64,
     pub(super) needed_bps: u64,
@@ -74,6 +76,7 @@ impl Outflow {
             limits,
             started: now,
             sent: RateMeter::new(),
+            told_dropped: 0,
             allocated_bps: 0,
             needed_bps: 0,
         }
@@ -114,6 +117,7 @@ impl Outflow {
             Feedback::Remb | Feedback::Transport => self.pacer.admit(now, urgency, wire_bytes),
         };
         if admission == Admission::Full {
+            self.told_dropped += 1;
             return Sent::Dropped;
         }
         let sequence = (self.feedback == Feedback::Transport).then(|| self.bandwidth.next_sequence());
@@ -210,6 +214,12 @@ impl Outflow {
         }
         // What was given leaves, even where it is more than the target: a queue here would only make it late.
         self.pacer.set_rate(now, self.bandwidth.pacing_bps().max(self.allocated_bps / 100 * LEAST_PACE_PCT));
+    }
+
+    /// Packets that were dropped while they waited, since this was asked last.
+    pub(super) fn take_dropped(&mut self) -> u64 {
+        let dropped = self.pacer.stats().dropped;
+        dropped.saturating_sub(std::mem::replace(&mut self.told_dropped, dropped))
     }
 
     /// When this wants attention next.
