@@ -167,10 +167,19 @@ impl Engine {
                     self.events.push_back(Event::Transport { room: room.id, peer: id, state });
                 }
                 if state == TransportState::Connected {
-                    self.look_again(now, key);
+                    self.begin_again(now, key);
                 }
             }
         }
+    }
+
+    /// A receiver can be reached, perhaps again: what was not sent meanwhile is not made up for.
+    fn begin_again(&mut self, now: Instant, key: PeerKey) {
+        let places: Vec<_> = self.peers.get(key).into_iter().flat_map(|p| p.consumers()).collect();
+        for place in places {
+            self.consumers.get_mut(place).into_iter().for_each(|consumer| consumer.resplice());
+        }
+        self.look_again(now, key);
     }
 
     /// Has a key frame asked of a track's publisher, as soon as it may be.
