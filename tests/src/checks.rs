@@ -188,7 +188,7 @@ impl Checks {
         let new = self.sealed.insert((peer, ssrc, sequence.0));
         assert!(new, "{peer}: SSRC {ssrc:x} index {} was sealed twice", sequence.0);
         let Some(before) = before.filter(|_| !self.hostile.contains(&peer)) else { return };
-        let strict = (self.orderly_uplinks && !self.overfull) || RTX.contains(&(second & 0x7f));
+        let strict = !self.overfull && (self.orderly_uplinks || RTX.contains(&(second & 0x7f)));
         if strict {
             assert_eq!(sequence.0, before.0 + 1, "{peer}: SSRC {ssrc:x} jumped, and nothing was lost on the way in");
         } else {

@@ -26,8 +26,10 @@ const REPEATED_PCT: u64 = 65;
 const IN_REACH: u64 = 2;
 /// The allocator wants some room above what it gives.
 const LEAST_HEADROOM_PCT: u64 = 120;
-/// Payload of the filler that only asks whether the receiver reports.
-const GREETING_BYTES: usize = 200;
+/// Payload of the filler that only asks for a report.
+const GREETING_BYTES: usize = 100;
+/// A receiver who is sent less has next to nothing to report.
+const GREETING_BPS: u64 = 20_000;
 /// What is asked of a source of which nothing was measured yet: all of its first encoding.
 const EVERYTHING: Layer = Layer { encoding: 0, spatial: 7, temporal: 7 };
 
@@ -255,10 +257,12 @@ impl Engine {
         }
     }
 
-    /// While a receiver has not reported anything, sends a little that he can report: what he is shown may all be too much for what
-    /// is assumed of his path.
+    /// Sends a little that a receiver can report on, while he is sent next to nothing: before he reported at all, as what he is to be
+    /// shown may be too much for what is assumed of his path; and when his path is thought too bad for anything, which it may have been.
     fn greet(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
-        if self.peers.get_mut(key).is_some_and(|p| p.outflow.is_unheard(now) && p.outflow.sent_bps(now) == 0) {
+        let Some(outflow) = self.peers.get_mut(key).map(|p| &mut p.outflow) else { return };
+        let wants = outflow.is_unheard(now) || (outflow.needed_bps > 0 && outflow.gives_feedback());
+        if wants && outflow.sent_bps(now) < GREETING_BPS {
             for _ in 0..2 {
                 self.send_filler(now, key, GREETING_BYTES, out);
             }

@@ -98,6 +98,11 @@ impl Outflow {
         }
     }
 
+    /// Whether he reports arrivals.
+    pub(super) fn gives_feedback(&self) -> bool {
+        self.feedback == Feedback::Transport
+    }
+
     pub(super) fn sent_bps(&mut self, now: Instant) -> u64 {
         self.sent.bps(now)
     }
