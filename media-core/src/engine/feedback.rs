@@ -56,7 +56,7 @@ impl Engine {
             RtcpPacket::PictureLoss { media_ssrc, .. } => self.keyframe_wanted(now, key, *media_ssrc),
             RtcpPacket::FullIntra(fir) => fir.entries().for_each(|(ssrc, _)| self.keyframe_wanted(now, key, ssrc)),
             RtcpPacket::TransportFeedback(feedback) => {
-                self.heard_of_path(now, key, out, |b| b.on_feedback(now, feedback))
+                self.heard_of_path(now, key, out, |b| b.on_feedback(now, feedback));
             }
             RtcpPacket::Remb(remb) => self.heard_of_path(now, key, out, |b| b.on_remb(now, remb.bitrate_bps)),
             _ => {}
