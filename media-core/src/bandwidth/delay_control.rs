@@ -34,6 +34,11 @@ const STEEP_GROWTH: f64 = 0.4;
 const STEEP_LESS: f64 = 0.9;
 /// The rate does not rise while the queue is longer than this, microseconds.
 const QUIET_US: u64 = 30_000;
+/// For so long after a cut, packets that left before it tell of the link, microseconds. Later a full queue has lost so many of them that
+/// what arrives is less than the link carries.
+const REFINE_US: u64 = 200_000;
+/// A queue that drains and has become this much longer than its shortest since, microseconds, grows again: the link fell further.
+const REGROWN_US: u64 = 50_000;
 /// A queue as long as this stops all that a drain may stop, microseconds.
 const FULL_DRAIN_US: f64 = 400_000.0;
 /// Losses of so long ago tell of others who fill the queue, microseconds.
@@ -88,6 +93,8 @@ struct Cut {
     test: DrainTest,
     verdict: Verdict,
     is_steep: bool,
+    /// The shortest queue since.
+    shortest_us: u64,
 }
 
 /// The delay-based rate of one path.
@@ -270,6 +277,7 @@ impl DelayControl {
         let has_losses = self.missed_us.is_some_and(|at| signals.now_us.saturating_sub(at) < LOSSES_US);
         let Some(cut) = &mut self.cut else { return };
         cut.verdict = cut.test.verdict(signals.newest_sent_us, signals.standing_us);
+        cut.shortest_us = cut.shortest_us.min(signals.standing_us);
         match cut.verdict {
             Verdict::Ours if signals.standing_us < QUIET_US => self.cut = None,
             // Who follows losses fills the queue until packets are lost. A short one may be of others like us, who will yield.
@@ -298,6 +306,9 @@ impl DelayControl {
         match &mut self.cut {
             // What arrives left before the cut: it tells of the link, not of the cut.
             Some(cut) if signals.newest_sent_us <= cut.at_us => {
+                if now_us.saturating_sub(cut.at_us) > REFINE_US {
+                    return;
+                }
                 cut.is_steep = is_steep;
                 cut.test.refine(arriving_bps);
                 self.rate_bps = self.cut_to(arriving_bps, carried_bps);
@@ -305,13 +316,14 @@ impl DelayControl {
             }
             // It drains as it should.
             Some(cut) if cut.verdict == Verdict::Pending => return,
+            Some(cut) if signals.recent_us < cut.shortest_us + REGROWN_US => return,
             _ => {}
         }
         self.capacity.learn(arriving_bps);
         self.rate_bps = self.cut_to(arriving_bps, carried_bps);
         let queue_us = signals.recent_us.max(signals.standing_us);
         let test = DrainTest::new(now_us, arriving_bps, queue_us);
-        self.cut = Some(Cut { at_us: now_us, test, verdict: Verdict::Pending, is_steep });
+        self.cut = Some(Cut { at_us: now_us, test, verdict: Verdict::Pending, is_steep, shortest_us: queue_us });
         self.last_cut_us = Some(now_us);
     }
 

@@ -279,11 +279,12 @@ impl Bandwidth {
         (self.target_bps * factor) as u64
     }
 
-    /// What the allocator uses now, and the rate at which the next better layer fits (0: there is nothing better). Says whether
-    /// to probe, and how far.
-    pub(crate) fn set_demand(&mut self, _now: Instant, allocated_bps: u64, needed_bps: u64) {
+    /// What the allocator uses now, the rate at which the next better layer fits, and the rate at which all fits (0: there is nothing
+    /// better). Says whether to probe, and how far.
+    pub(crate) fn set_demand(&mut self, allocated_bps: u64, needed_bps: u64, wanted_bps: u64) {
         self.delay.set_allocated(allocated_bps);
-        self.probes.set_demand(allocated_bps, needed_bps.min(self.limits.max_bps));
+        let max_bps = self.limits.max_bps;
+        self.probes.set_demand(needed_bps.min(max_bps), wanted_bps.min(max_bps));
     }
 
     /// A probe to start now, if one is due. Ask after feedback and when [`next_deadline`](Self::next_deadline) has come.
@@ -293,7 +294,7 @@ impl Bandwidth {
         let is_blocked = !self.has_feedback
             || self.loss.bps().is_some_and(|limit| limit < self.delay.bps())
             || self.delay.is_draining()
-            || self.delay.state() != PathState::Normal
+            || matches!(self.delay.state(), PathState::Overuse | PathState::Rival)
             || self.queue.standing_us() > PROBE_QUEUE_US;
         if is_blocked {
             return None;

@@ -4,8 +4,9 @@
 //! look like congestion. The pace is a multiple of the target (2.5, libwebrtc's): a frame is out in well under half
 //! its interval, so that pacing costs little delay, and the bursts stay short.
 //!
-//! For each packet: [`Pacer::admit`]; if it may leave now, seal it to the wire, and nothing was copied; if it must wait, seal it
-//! into [`Pacer::hold`]. Then [`Pacer::poll`] at [`Pacer::next_deadline`].
+//! For each packet: [`Pacer::admit`]; if it may leave now, seal it to the wire, and nothing was copied; if it must wait, write it
+//! into [`Pacer::hold`]. Then [`Pacer::poll`] at [`Pacer::next_deadline`], and seal it. Transport-wide numbers are given when a packet
+//! leaves: they go in the order of departure, or receivers take what waited for lost.
 
 use super::packet_queue::{MAX_BYTES, PacketQueue, Queued, Urgency};
 use super::probe::{Probe, ProbeId};
@@ -62,19 +63,19 @@ struct Running {
 
 /// Spreads one viewer's packets.
 #[derive(Debug)]
-pub(crate) struct Pacer {
+pub(crate) struct Pacer<N> {
     rate_bps: u64,
     /// Bytes sent ahead of the budget.
     debt_bytes: f64,
     paid_at: Instant,
-    queue: PacketQueue,
+    queue: PacketQueue<N>,
     running: Option<Running>,
     has_overflowed: bool,
     waited: u64,
     dropped: u64,
 }
 
-impl Pacer {
+impl<N> Pacer<N> {
     /// A pacer at this pace ([`Bandwidth::pacing_bps`](super::Bandwidth::pacing_bps)).
     pub(crate) fn new(rate_bps: u64, now: Instant) -> Self {
         Self {
@@ -159,20 +160,20 @@ impl Pacer {
         Admission::Wait
     }
 
-    /// Keeps a packet that must wait: `write` seals it into an empty buffer. `None`, and nothing is kept, where that fails.
-    pub(crate) fn hold<T>(
+    /// Keeps a packet that must wait: `write` puts it into an empty buffer, and gives what to note of it. `false`, and nothing is kept,
+    /// where that fails.
+    pub(crate) fn hold(
         &mut self,
         urgency: Urgency,
-        sequence: u64,
         wire_bytes: usize,
-        write: impl FnOnce(&mut Vec<u8>) -> Option<T>,
-    ) -> Option<T> {
+        write: impl FnOnce(&mut Vec<u8>) -> Option<N>,
+    ) -> bool {
         self.waited += 1;
-        self.queue.push(urgency, sequence, wire_bytes, write)
+        self.queue.push(urgency, wire_bytes, write)
     }
 
     /// A packet whose turn has come; ask until there is none.
-    pub(crate) fn poll(&mut self, now: Instant) -> Option<Queued<'_>> {
+    pub(crate) fn poll(&mut self, now: Instant) -> Option<Queued<'_, N>> {
         if self.queue.is_empty() {
             return None;
         }

@@ -1,4 +1,4 @@
-//! Sealed datagrams that wait for their turn, in buffers that are used again.
+//! Packets that wait for their turn, in buffers that are used again.
 
 use super::probe::ProbeId;
 use std::collections::VecDeque;
@@ -19,13 +19,13 @@ pub(crate) enum Urgency {
     InTurn,
 }
 
-/// A datagram whose turn has come.
+/// A packet whose turn has come.
 #[derive(Debug)]
-pub(crate) struct Queued<'a> {
-    /// As it goes on the wire.
+pub(crate) struct Queued<'a, N> {
+    /// As it was written.
     pub(crate) bytes: &'a [u8],
-    /// Its transport-wide number.
-    pub(crate) sequence: u64,
+    /// What was noted of it.
+    pub(crate) note: N,
     /// With IP and UDP headers.
     pub(crate) wire_bytes: usize,
     /// The cluster it belongs to now.
@@ -33,23 +33,30 @@ pub(crate) struct Queued<'a> {
 }
 
 #[derive(Debug)]
-struct Held {
+struct Held<N> {
     buffer: Vec<u8>,
-    sequence: u64,
+    note: N,
     wire_bytes: usize,
 }
 
 /// Two lines, one before the other.
-#[derive(Debug, Default)]
-pub(super) struct PacketQueue {
-    soon: VecDeque<Held>,
-    in_turn: VecDeque<Held>,
+#[derive(Debug)]
+pub(super) struct PacketQueue<N> {
+    soon: VecDeque<Held<N>>,
+    in_turn: VecDeque<Held<N>>,
     bytes: usize,
     spare: Vec<Vec<u8>>,
     leaving: Vec<u8>,
 }
 
-impl PacketQueue {
+impl<N> Default for PacketQueue<N> {
+    fn default() -> Self {
+        let (soon, in_turn) = (VecDeque::new(), VecDeque::new());
+        Self { soon, in_turn, bytes: 0, spare: Vec::new(), leaving: Vec::new() }
+    }
+}
+
+impl<N> PacketQueue<N> {
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -71,27 +78,26 @@ impl PacketQueue {
         }
     }
 
-    /// Has `write` append a datagram to an empty buffer, and keeps it; `None`, and nothing kept, where it gives up.
-    pub(super) fn push<T>(
+    /// Has `write` append a packet to an empty buffer, and keeps it with its note; `false`, and nothing kept, where it gives up.
+    pub(super) fn push(
         &mut self,
         urgency: Urgency,
-        sequence: u64,
         wire_bytes: usize,
-        write: impl FnOnce(&mut Vec<u8>) -> Option<T>,
-    ) -> Option<T> {
+        write: impl FnOnce(&mut Vec<u8>) -> Option<N>,
+    ) -> bool {
         let mut buffer = self.spare.pop().unwrap_or_default();
         buffer.clear();
-        let Some(written) = write(&mut buffer) else {
+        let Some(note) = write(&mut buffer) else {
             self.put_back(buffer);
-            return None;
+            return false;
         };
         self.bytes += wire_bytes;
-        let held = Held { buffer, sequence, wire_bytes };
+        let held = Held { buffer, note, wire_bytes };
         match urgency {
             Urgency::Immediate | Urgency::Soon => self.soon.push_back(held),
             Urgency::InTurn => self.in_turn.push_back(held),
         }
-        Some(written)
+        true
     }
 
     /// The size of the next to leave.
@@ -100,12 +106,12 @@ impl PacketQueue {
     }
 
     /// The next to leave.
-    pub(super) fn pop(&mut self, probe: Option<ProbeId>) -> Option<Queued<'_>> {
+    pub(super) fn pop(&mut self, probe: Option<ProbeId>) -> Option<Queued<'_, N>> {
         let held = self.soon.pop_front().or_else(|| self.in_turn.pop_front())?;
         self.bytes = self.bytes.saturating_sub(held.wire_bytes);
         let before = std::mem::replace(&mut self.leaving, held.buffer);
         self.put_back(before);
-        Some(Queued { bytes: &self.leaving, sequence: held.sequence, wire_bytes: held.wire_bytes, probe })
+        Some(Queued { bytes: &self.leaving, note: held.note, wire_bytes: held.wire_bytes, probe })
     }
 
     /// Drops the newest of the last line until what is held fits; how many were dropped.

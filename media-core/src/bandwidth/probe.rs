@@ -71,8 +71,9 @@ const PATIENCE_US: u64 = 400_000;
 
 #[derive(Debug, Clone, Copy)]
 struct Demand {
-    allocated_bps: f64,
     needed_bps: f64,
+    /// All that could be used.
+    wanted_bps: f64,
 }
 
 /// A rate that did not hold.
@@ -97,6 +98,8 @@ pub(super) struct ProbeControl {
     demand: Option<Demand>,
     /// Every cluster so far found room.
     is_starting: bool,
+    /// The last cluster found no end: the next one looks for it, up to all that could be used.
+    is_open: bool,
     running: Option<Running>,
     next_us: u64,
     pause_us: u64,
@@ -120,6 +123,7 @@ impl ProbeControl {
             start_bps: start_bps as f64,
             demand: None,
             is_starting: true,
+            is_open: false,
             running: None,
             next_us: 0,
             pause_us: AFTER_FAILURE_US,
@@ -134,8 +138,8 @@ impl ProbeControl {
         }
     }
 
-    pub(super) fn set_demand(&mut self, allocated_bps: u64, needed_bps: u64) {
-        self.demand = Some(Demand { allocated_bps: allocated_bps as f64, needed_bps: needed_bps as f64 });
+    pub(super) fn set_demand(&mut self, needed_bps: u64, wanted_bps: u64) {
+        self.demand = Some(Demand { needed_bps: needed_bps as f64, wanted_bps: wanted_bps as f64 });
     }
 
     /// The rate that is worth finding out about; `None` when the estimate suffices.
@@ -144,8 +148,11 @@ impl ProbeControl {
             return (self.is_starting && target_bps < START_REACH * self.start_bps * 0.9)
                 .then_some(START_REACH * self.start_bps);
         };
-        let is_enough = demand.needed_bps <= target_bps.max(demand.allocated_bps.min(target_bps));
-        (!is_enough).then_some(demand.needed_bps * MARGIN)
+        if demand.needed_bps <= 0.0 {
+            return None;
+        }
+        let goal_bps = if self.is_open { demand.wanted_bps.max(demand.needed_bps) } else { demand.needed_bps };
+        (goal_bps > target_bps).then_some(goal_bps * MARGIN)
     }
 
     /// The cluster to start now, on a path that is in a state for it, below `max_bps`.
@@ -216,6 +223,7 @@ impl ProbeControl {
             self.last_raise = Some((now_us, found.bps));
             self.pause_us = AFTER_FAILURE_US;
         }
+        self.is_open = found.is_some_and(|found| found.beyond == Beyond::Open);
         match found.map(|found| found.beyond) {
             Some(Beyond::Open) => {
                 self.step = MAX_STEP;
@@ -228,7 +236,7 @@ impl ProbeControl {
             None => {
                 self.is_starting = false;
                 self.step = CAREFUL_STEP;
-                self.next_us = now_us + self.pause_us * self.doubt;
+                self.next_us = now_us + (self.pause_us * self.doubt).min(MAX_PAUSE_US);
                 self.pause_us = (self.pause_us * 3 / 2).min(MAX_PAUSE_US);
             }
         }
@@ -250,7 +258,7 @@ impl ProbeControl {
     /// The rate was cut to this: a cluster that still runs measures the queue.
     pub(super) fn on_cut(&mut self, now_us: u64, cut_to_bps: f64) {
         self.running = None;
-        self.is_starting = false;
+        (self.is_starting, self.is_open) = (false, false);
         self.next_us = self.next_us.max(now_us + AFTER_CUT_US * self.doubt);
         let Some((_, bps)) = self.last_raise.take().filter(|(at, _)| now_us.saturating_sub(*at) < DOUBT_US) else {
             return;

@@ -177,8 +177,10 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(key) else { return Plan::default() };
         let plan = peer.outflow.allocator.plan(now, target, audio, &wishes).clone();
         peer.outflow.allocated_bps = plan.allocated_bps;
-        peer.outflow.needed_bps = plan.needed_bps.min(peer.downlink.max_bps.unwrap_or(u64::MAX));
-        peer.outflow.bandwidth.set_demand(now, plan.allocated_bps, peer.outflow.needed_bps);
+        let most_bps = peer.downlink.max_bps.unwrap_or(u64::MAX);
+        peer.outflow.needed_bps = plan.needed_bps.min(most_bps);
+        let wanted_bps = plan.wanted_bps.min(most_bps);
+        peer.outflow.bandwidth.set_demand(plan.allocated_bps, peer.outflow.needed_bps, wanted_bps);
         plan
     }
 
@@ -277,8 +279,8 @@ impl Engine {
         if peer.outflow.pacer.take_overflow() && peer.timers.allocate_at.is_some() {
             peer.timers.allocate_at = Some(now + OVERFLOW_PAUSE);
         }
-        if let Some((path, _)) = peer.transport.as_mut().and_then(|t| t.egress()) {
-            peer.outflow.release(now, key.flow(), path, out);
+        if let Some(egress) = peer.transport.as_mut().and_then(|t| t.egress()) {
+            peer.outflow.release(now, key.flow(), egress, out);
         }
         for _ in 0..MAX_FILLER {
             let Some(bytes) = self.peers.get_mut(key).and_then(|p| p.outflow.filler_due(now)) else { break };

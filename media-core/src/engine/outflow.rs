@@ -2,7 +2,7 @@
 
 use crate::allocate::{Allocator, RateMeter};
 use crate::bandwidth::{Admission, Bandwidth, BandwidthLimits, Pacer, ProbeId, Urgency};
-use crate::forward::{Rewritten, Stamp};
+use crate::forward::{Rewritten, Stamp, set_transport_sequence};
 use crate::keys::ConsumerKey;
 use crate::transport::srtp::SrtpSender;
 use crate::wire::{Outbox, Path};
@@ -31,7 +31,7 @@ const LEAST_PACE_PCT: u64 = 150;
 pub(super) struct Outflow {
     feedback: Feedback,
     pub(super) bandwidth: Bandwidth,
-    pub(super) pacer: Pacer,
+    pub(super) pacer: Pacer<Rewritten>,
     pub(super) allocator: Allocator<ConsumerKey>,
     limits: BandwidthLimits,
     started: Instant,
@@ -125,18 +125,23 @@ impl Outflow {
             self.told_dropped += 1;
             return Sent::Dropped;
         }
-        let sequence = (self.feedback == Feedback::Transport).then(|| self.bandwidth.next_sequence());
+        let is_numbered = self.feedback == Feedback::Transport;
+        // What waits gets its number when it leaves.
+        let sequence = match admission {
+            Admission::Now(_) => is_numbered.then(|| self.bandwidth.next_sequence()),
+            Admission::Wait | Admission::Full => is_numbered.then_some(0),
+        };
         let stamp = Stamp {
             transport_sequence: sequence.map(|s| s as u16),
             send_time: (self.feedback == Feedback::Remb).then(|| self.send_time(now)),
         };
-        let seal = |buffer: &mut Vec<u8>| {
-            let start = buffer.len();
-            let new = write(stamp, buffer)?;
-            sender.seal_rtp(buffer, start, new.header_len, new.ssrc, new.index).ok()
-        };
         match admission {
             Admission::Now(probe) => {
+                let seal = |buffer: &mut Vec<u8>| {
+                    let start = buffer.len();
+                    let new = write(stamp, buffer)?;
+                    sender.seal_rtp(buffer, start, new.header_len, new.ssrc, new.index).ok()
+                };
                 if out.push(flow, path, seal).is_none() {
                     return Sent::Dropped;
                 }
@@ -144,8 +149,8 @@ impl Outflow {
                 Sent::Left
             }
             Admission::Wait => {
-                let held = self.pacer.hold(urgency, sequence.unwrap_or(0), wire_bytes, seal);
-                if held.is_some() { Sent::Held } else { Sent::Dropped }
+                let is_held = self.pacer.hold(urgency, wire_bytes, |buffer| write(stamp, buffer));
+                if is_held { Sent::Held } else { Sent::Dropped }
             }
             Admission::Full => Sent::Dropped,
         }
@@ -166,15 +171,27 @@ impl Outflow {
     }
 
     /// Sends what waited and may leave now.
-    pub(super) fn release(&mut self, now: Instant, flow: u32, path: Path, out: &mut Outbox) {
+    pub(super) fn release(
+        &mut self,
+        now: Instant,
+        flow: u32,
+        (path, sender): (Path, &mut SrtpSender),
+        out: &mut Outbox,
+    ) {
         while let Some(queued) = self.pacer.poll(now) {
-            let (sequence, wire_bytes, probe) = (queued.sequence, queued.wire_bytes, queued.probe);
-            out.push(flow, path, |buffer| {
+            let (held, wire_bytes, probe) = (queued.note, queued.wire_bytes, queued.probe);
+            let sequence = (self.feedback == Feedback::Transport).then(|| self.bandwidth.next_sequence());
+            let pushed = out.push(flow, path, |buffer| {
+                let start = buffer.len();
                 buffer.extend_from_slice(queued.bytes);
-                Some(())
+                if let Some(sequence) = sequence {
+                    set_transport_sequence(buffer.get_mut(start..)?, sequence as u16);
+                }
+                sender.seal_rtp(buffer, start, held.header_len, held.ssrc, held.index).ok()
             });
-            let sequence = (self.feedback == Feedback::Transport).then_some(sequence);
-            self.left(now, sequence, wire_bytes, probe);
+            if pushed.is_some() {
+                self.left(now, sequence, wire_bytes, probe);
+            }
         }
     }
 

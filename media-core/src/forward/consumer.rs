@@ -7,6 +7,7 @@ use super::redundancy::{MAX_REDUNDANCY, Redundancy};
 use super::ring::{Kept, Ring};
 use super::runs::{Offsets, Run, Runs};
 use super::selector::{Choice, Leaving, Selector};
+use super::stamp::Stamp;
 use super::timeline::Timeline;
 use crate::api::{Layer, MediaKind, Preference, SendStats, Shown, TrackId};
 use crate::keys::{PeerKey, ProducerKey};
@@ -74,15 +75,6 @@ pub(crate) struct Prepared {
     marker: bool,
     /// Nothing but its number is sent, which was kept for a packet that this receiver does not get after all.
     is_filler: bool,
-}
-
-/// What is written into a packet at the moment it is sealed.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Stamp {
-    /// For the receiver's transport feedback.
-    pub(crate) transport_sequence: Option<u16>,
-    /// For the receiver's own estimate, in 24 bits of 2^-18 s.
-    pub(crate) send_time: Option<[u8; 3]>,
 }
 
 /// What a place is to show from now on.
@@ -328,7 +320,8 @@ impl Consumer {
         Rewritten { ssrc: self.ssrc, index: prepared.index, header_len }
     }
 
-    /// Appends a header with everything that goes into its extensions.
+    /// Appends a header with everything that goes into its extensions; the transport-wide number first, where
+    /// [`set_transport_sequence`](super::set_transport_sequence) finds it.
     #[inline]
     fn write_head(
         &self,
@@ -351,7 +344,7 @@ impl Consumer {
             let element = if extension == Extension::DependencyDescriptor { descriptor? } else { element };
             Some((ids.get(extension)?, element))
         });
-        write_header(out, fields, [mid, sequence, send_time].into_iter().flatten().chain(carried))
+        write_header(out, fields, [sequence, mid, send_time].into_iter().flatten().chain(carried))
     }
 
     /// The packet that the receiver misses: which encoding's, its number there, and what became of it.

@@ -16,10 +16,12 @@ mod runs;
 mod seen;
 mod selector;
 mod size;
+mod stamp;
 mod timeline;
 
 pub(crate) use arrivals::Arrivals;
 pub(crate) use carried::Carried;
-pub(crate) use consumer::{Aim, Consumer, Rewritten, Stamp};
+pub(crate) use consumer::{Aim, Consumer, Rewritten};
 pub(crate) use producer::{Arrived, MediaPacket, Producer, SenderClock};
 pub(crate) use reception::Reception;
+pub(crate) use stamp::{Stamp, set_transport_sequence};

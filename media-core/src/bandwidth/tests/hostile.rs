@@ -110,7 +110,7 @@ proptest! {
                 }
                 Act::Remb(bps) => bandwidth.on_remb(now, bps),
                 Act::Report(loss, rtt) => bandwidth.on_receiver_report(now, loss, rtt.map(Duration::from_micros)),
-                Act::Demand(allocated, needed) => bandwidth.set_demand(now, allocated, needed),
+                Act::Demand(allocated, needed) => bandwidth.set_demand(allocated, needed, needed),
                 Act::Turn => {
                     if let Some(probe) = bandwidth.poll_probe(now) {
                         prop_assert!(probe.rate_bps <= limits.max_bps && probe.bytes < 10_000_000);

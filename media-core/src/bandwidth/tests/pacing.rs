@@ -6,26 +6,26 @@ use std::time::{Duration, Instant};
 const MS: Duration = Duration::from_millis(1);
 
 /// Admits or holds a packet; whether it left at once.
-fn offer(pacer: &mut Pacer, now: Instant, urgency: Urgency, sequence: u64, wire_bytes: usize) -> Admission {
+fn offer(pacer: &mut Pacer<u64>, now: Instant, urgency: Urgency, sequence: u64, wire_bytes: usize) -> Admission {
     let admission = pacer.admit(now, urgency, wire_bytes);
     if admission == Admission::Wait {
-        pacer.hold(urgency, sequence, wire_bytes, |buffer| {
+        pacer.hold(urgency, wire_bytes, |buffer| {
             buffer.extend_from_slice(&sequence.to_be_bytes());
-            Some(())
+            Some(sequence)
         });
     }
     admission
 }
 
 /// Runs on; (time in ms, sequence) of all that left.
-fn drain(pacer: &mut Pacer, start: Instant, mut now: Instant) -> Vec<(u128, u64)> {
+fn drain(pacer: &mut Pacer<u64>, start: Instant, mut now: Instant) -> Vec<(u128, u64)> {
     let mut left = Vec::new();
     while let Some(at) = pacer.next_deadline() {
         assert!(at >= now + MS.min(at - now) && at <= now + Duration::from_secs(2), "no busy loop");
         now = at.max(now + MS);
         while let Some(queued) = pacer.poll(now) {
-            assert_eq!(queued.bytes, queued.sequence.to_be_bytes());
-            left.push(((now - start).as_millis(), queued.sequence));
+            assert_eq!(queued.bytes, queued.note.to_be_bytes());
+            left.push(((now - start).as_millis(), queued.note));
         }
     }
     left
@@ -106,7 +106,7 @@ fn probe(now: Instant) -> Probe {
 fn a_probe_is_filled_to_its_pace() {
     let now = Instant::now();
     let probe = probe(now);
-    let mut pacer = Pacer::new(750_000, now);
+    let mut pacer = Pacer::<u64>::new(750_000, now);
     pacer.start_probe(now, probe);
     let (mut at, mut bytes, mut packets) = (now, 0, 0);
     while let Some(next) = pacer.next_deadline() {
@@ -131,7 +131,7 @@ fn a_probe_is_filled_to_its_pace() {
 fn media_counts_as_part_of_a_probe() {
     let now = Instant::now();
     let probe = probe(now);
-    let mut pacer = Pacer::new(750_000, now);
+    let mut pacer = Pacer::<u64>::new(750_000, now);
     pacer.start_probe(now, probe);
     let mut packets = 0;
     while pacer.next_deadline().is_some() && packets < 100 {
@@ -145,7 +145,7 @@ fn media_counts_as_part_of_a_probe() {
 fn a_probe_that_nobody_fills_ends_by_itself() {
     let now = Instant::now();
     let probe = probe(now);
-    let mut pacer = Pacer::new(750_000, now);
+    let mut pacer = Pacer::<u64>::new(750_000, now);
     pacer.start_probe(now, probe);
     let (mut at, mut turns) = (now, 0);
     while let Some(next) = pacer.next_deadline() {

@@ -24,7 +24,7 @@ pub(super) enum Source {
 pub(super) struct Viewer {
     flow: usize,
     pub(super) bandwidth: Bandwidth,
-    pub(super) pacer: Pacer,
+    pub(super) pacer: Pacer<()>,
     source: Source,
     pub(super) rung: usize,
     wants_key: bool,
@@ -111,7 +111,7 @@ impl Viewer {
                 }
                 let above = Self::rate_of(self.rung + 1);
                 let needed = if above == u64::MAX { 0 } else { above * 21 / 20 };
-                self.bandwidth.set_demand(now, Self::rate_of(self.rung), needed);
+                self.bandwidth.set_demand(Self::rate_of(self.rung), needed, needed);
             }
         }
         self.pacer.set_rate(now, self.bandwidth.pacing_bps());
@@ -173,8 +173,7 @@ impl Viewer {
                 self.leave(now, sequence, wire_bytes, probe, out);
             }
             Admission::Wait => {
-                let sequence = self.bandwidth.next_sequence();
-                self.pacer.hold(urgency, sequence, wire_bytes, |buffer| {
+                self.pacer.hold(urgency, wire_bytes, |buffer| {
                     buffer.push(0);
                     Some(())
                 });
@@ -188,7 +187,8 @@ impl Viewer {
             return;
         }
         while let Some(queued) = self.pacer.poll(now) {
-            let (sequence, wire_bytes, probe) = (queued.sequence, queued.wire_bytes, queued.probe);
+            let (wire_bytes, probe) = (queued.wire_bytes, queued.probe);
+            let sequence = self.bandwidth.next_sequence();
             self.leave(now, sequence, wire_bytes, probe, out);
         }
     }
