@@ -31,6 +31,10 @@ const REORDER_US: u64 = 100_000;
 const PACING: f64 = 2.5;
 /// While a queue drains they leave no faster than needed, and beside a flow that keeps it full bursts are what gets lost.
 const DRAIN_PACING: f64 = 1.1;
+/// While a queue longer than this stands, packets that leave faster than the link carries them only make it longer, microseconds: a key
+/// frame takes its time.
+const FILLED_US: u64 = 30_000;
+const FILLED_PACING: f64 = 1.4;
 /// After a cut what waited in the pacer meanwhile leaves little faster than the rate for so long, microseconds: all at once it would be the
 /// next queue.
 const BACKLOG_US: u64 = 1_000_000;
@@ -278,6 +282,7 @@ impl Bandwidth {
             (true, _) => FLOOD_PACING,
             (false, true) => DRAIN_PACING,
             (false, false) if self.delay.state() == PathState::Rival => DRAIN_PACING,
+            (false, false) if self.queue.standing_us() > FILLED_US => FILLED_PACING,
             (false, false) if self.has_backlog() => BACKLOG_PACING,
             (false, false) => PACING,
         };
