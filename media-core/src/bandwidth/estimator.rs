@@ -34,7 +34,7 @@ const DRAIN_PACING: f64 = 1.1;
 /// While a queue longer than this stands, packets that leave faster than the link carries them only make it longer, microseconds: a key
 /// frame takes its time.
 const FILLED_US: u64 = 30_000;
-const FILLED_PACING: f64 = 1.4;
+const FILLED_PACING: f64 = 1.2;
 /// After a cut what waited in the pacer meanwhile leaves little faster than the rate for so long, microseconds: all at once it would be the
 /// next queue.
 const BACKLOG_US: u64 = 1_000_000;
