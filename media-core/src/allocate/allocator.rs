@@ -155,7 +155,8 @@ impl<K: Copy + Eq + Hash> Allocator<K> {
             return;
         }
         let better = self.improve(cost, budget, wishes);
-        if self.steady.may_rise(now, step, better, budget) {
+        let lights = self.places.iter().any(|p| p.current == 0 && p.level > 0);
+        if self.steady.may_rise(now, step, better, (budget, lights)) {
             self.steady.rose(now, budget);
         } else {
             self.keep(wishes);

@@ -87,14 +87,22 @@ impl Steady {
                 || self.debt_bits > scale(budget_bps, DEBT.as_micros() as u64, 1_000_000))
     }
 
-    /// Whether there has been room for a better plan for long enough.
-    pub(super) fn may_rise(&mut self, now: Instant, step: Duration, better: Better, budget_bps: u64) -> bool {
+    /// Whether there has been room for a better plan for long enough. One that `lights` what was dark does not wait because earlier
+    /// rises were undone: nothing to see is worse than a change.
+    pub(super) fn may_rise(
+        &mut self,
+        now: Instant,
+        step: Duration,
+        better: Better,
+        (budget_bps, lights): (u64, bool),
+    ) -> bool {
         let has_room = better != Better::No;
         // Noise breaks no hold, but what has room in less than two of three looks has none.
         self.room_for =
             if has_room { self.room_for.saturating_add(step) } else { self.room_for.saturating_sub(step * 2) };
         let least = if better == Better::AtCost { HOLD_AT_COST } else { Duration::ZERO };
         let hold = self.hold(now, budget_bps).max(least);
+        let hold = if lights { hold.min(HOLD) } else { hold };
         self.room_for = self.room_for.min(hold.max(HOLD_AT_COST));
         has_room && self.room_for >= hold
     }

@@ -32,6 +32,14 @@ const STEEP_QUEUE_US: u64 = 25_000;
 const STEEP_GROWTH: f64 = 0.4;
 /// And less arrives than this part of what arrived before.
 const STEEP_LESS: f64 = 0.9;
+/// At less than this too few packets arrive in a short look to tell, bits/s.
+const STEEP_LEAST_BPS: f64 = 1_000_000.0;
+/// Who gets less than this part of what he wants is modest: he holds what he gets at the first sign of a queue, for those who have more to
+/// yield to it. Flows with steps as far apart as simulcast's would else take turns in giving up everything.
+const MODEST: f64 = 0.5;
+/// Unless the queue is this long, or the last cut this short ago, microseconds: then nobody else yields.
+const MODEST_QUEUE_US: u64 = 150_000;
+const MODEST_AGAIN_US: u64 = 1_500_000;
 /// The rate does not rise while the queue is longer than this, microseconds.
 const QUIET_US: u64 = 30_000;
 /// For so long after a cut, packets that left before it tell of the link, microseconds. Later a full queue has lost so many of them that
@@ -93,6 +101,12 @@ struct Cut {
     test: DrainTest,
     verdict: Verdict,
     is_steep: bool,
+    /// What the allocator sends was kept for now.
+    holds: bool,
+    /// The rate before.
+    before_bps: f64,
+    /// What the link was found to carry.
+    arriving_bps: f64,
     /// The shortest queue since.
     shortest_us: u64,
 }
@@ -109,6 +123,8 @@ pub(super) struct DelayControl {
     peak_bps: f64,
     /// What the allocator sends, bits/s.
     allocated_bps: f64,
+    /// What it would send if it could, bits/s.
+    wanted_bps: f64,
     /// When the last packet that got lost was sent.
     missed_us: Option<u64>,
     standing_us: u64,
@@ -128,6 +144,7 @@ impl DelayControl {
             rival: None,
             peak_bps: 0.0,
             allocated_bps: 0.0,
+            wanted_bps: 0.0,
             missed_us: None,
             standing_us: 0,
             recent_us: 0,
@@ -188,9 +205,9 @@ impl DelayControl {
         self.missed_us = self.missed_us.max(Some(sent_us));
     }
 
-    /// What the allocator sends now.
-    pub(super) fn set_allocated(&mut self, allocated_bps: u64) {
-        self.allocated_bps = allocated_bps as f64;
+    /// What the allocator sends now, and what it would send if it could.
+    pub(super) fn set_allocated(&mut self, allocated_bps: u64, wanted_bps: u64) {
+        (self.allocated_bps, self.wanted_bps) = (allocated_bps as f64, wanted_bps as f64);
     }
 
     /// Whether what is sent stays as it is while a queue drains by itself: the link carries more, and it does not take long.
@@ -199,11 +216,17 @@ impl DelayControl {
         self.allocated_bps <= self.rate_bps && self.standing_us < PROBED_QUEUE_US && since_us < KEEP_US
     }
 
+    /// Whether others are to yield first.
+    fn is_modest(&self, signals: &Signals) -> bool {
+        let is_again = self.last_cut_us.is_some_and(|at| signals.now_us.saturating_sub(at) < MODEST_AGAIN_US);
+        self.allocated_bps < MODEST * self.wanted_bps && !is_again && signals.recent_us < MODEST_QUEUE_US
+    }
+
     /// What to send where this much arrives: a part, but not less than what is sent if the link carries that.
-    fn cut_to(&self, arriving_bps: f64, carried_bps: f64) -> f64 {
+    fn cut_to(&self, holds: bool, before_bps: f64, arriving_bps: f64, carried_bps: f64) -> f64 {
         let is_carried = self.allocated_bps < KEEP * carried_bps;
-        let kept_bps = if is_carried { self.allocated_bps } else { 0.0 };
-        self.rate_bps.min((CUT * arriving_bps).max(kept_bps))
+        let kept_bps = if is_carried || holds { self.allocated_bps } else { 0.0 };
+        before_bps.min((CUT * arriving_bps).max(kept_bps))
     }
 
     /// Takes the rate that a probe found.
@@ -268,7 +291,8 @@ impl DelayControl {
         let growth_us = signals.recent_us.saturating_sub(self.recent_us) as f64;
         let (long, short) = (signals.acked_bps.unwrap_or(0.0), signals.acked_short_bps.unwrap_or(f64::MAX));
         // A key frame's burst makes a queue as well, but then more arrives than before.
-        short < STEEP_LESS * long
+        long > STEEP_LEAST_BPS
+            && short < STEEP_LESS * long
             && signals.recent_us > STEEP_QUEUE_US + 3 * signals.noise_us
             && growth_us > STEEP_GROWTH * elapsed_s * 1e6
     }
@@ -310,8 +334,12 @@ impl DelayControl {
                     return;
                 }
                 cut.is_steep = is_steep;
-                cut.test.refine(arriving_bps);
-                self.rate_bps = self.cut_to(arriving_bps, carried_bps);
+                // One short look may have seen what a neighbour's burst left; then the next ones see more.
+                let more_bps = if is_steep { (cut.arriving_bps + arriving_bps) / 2.0 } else { cut.arriving_bps };
+                cut.arriving_bps = if arriving_bps < cut.arriving_bps { arriving_bps } else { more_bps };
+                cut.test.refine(cut.arriving_bps);
+                let (before_bps, arriving_bps, holds) = (cut.before_bps, cut.arriving_bps, cut.holds);
+                self.rate_bps = self.cut_to(holds, before_bps, arriving_bps, carried_bps.max(arriving_bps));
                 return;
             }
             // It drains as it should.
@@ -320,10 +348,21 @@ impl DelayControl {
             _ => {}
         }
         self.capacity.learn(arriving_bps);
-        self.rate_bps = self.cut_to(arriving_bps, carried_bps);
+        let before_bps = self.rate_bps;
+        let holds = !is_steep && self.is_modest(signals);
+        self.rate_bps = self.cut_to(holds, before_bps, arriving_bps, carried_bps);
         let queue_us = signals.recent_us.max(signals.standing_us);
         let test = DrainTest::new(now_us, arriving_bps, queue_us);
-        self.cut = Some(Cut { at_us: now_us, test, verdict: Verdict::Pending, is_steep, shortest_us: queue_us });
+        self.cut = Some(Cut {
+            at_us: now_us,
+            test,
+            verdict: Verdict::Pending,
+            is_steep,
+            holds,
+            before_bps,
+            arriving_bps,
+            shortest_us: queue_us,
+        });
         self.last_cut_us = Some(now_us);
     }
 

@@ -31,6 +31,14 @@ const REORDER_US: u64 = 100_000;
 const PACING: f64 = 2.5;
 /// While a queue drains they leave no faster than needed, and beside a flow that keeps it full bursts are what gets lost.
 const DRAIN_PACING: f64 = 1.1;
+/// While a queue longer than this stands, packets that leave faster than the link carries them only make it longer, microseconds: a key
+/// frame takes its time.
+const FILLED_US: u64 = 30_000;
+const FILLED_PACING: f64 = 1.2;
+/// After a cut what waited in the pacer meanwhile leaves little faster than the rate for so long, microseconds: all at once it would be the
+/// next queue.
+const BACKLOG_US: u64 = 1_000_000;
+const BACKLOG_PACING: f64 = 1.2;
 /// While it is long, packets wait here rather than there: the pacer can still drop them.
 const FLOOD_PACING: f64 = 0.5;
 /// Before a round trip is measured, microseconds.
@@ -274,15 +282,21 @@ impl Bandwidth {
             (true, _) => FLOOD_PACING,
             (false, true) => DRAIN_PACING,
             (false, false) if self.delay.state() == PathState::Rival => DRAIN_PACING,
+            (false, false) if self.queue.standing_us() > FILLED_US => FILLED_PACING,
+            (false, false) if self.has_backlog() => BACKLOG_PACING,
             (false, false) => PACING,
         };
         (self.target_bps * factor) as u64
     }
 
+    fn has_backlog(&self) -> bool {
+        self.delay.last_cut_us().is_some_and(|at| self.newest_sent_us < at + BACKLOG_US)
+    }
+
     /// What the allocator uses now, the rate at which the next better layer fits, and the rate at which all fits (0: there is nothing
     /// better). Says whether to probe, and how far.
     pub(crate) fn set_demand(&mut self, allocated_bps: u64, needed_bps: u64, wanted_bps: u64) {
-        self.delay.set_allocated(allocated_bps);
+        self.delay.set_allocated(allocated_bps, wanted_bps);
         let max_bps = self.limits.max_bps;
         self.probes.set_demand(needed_bps.min(max_bps), wanted_bps.min(max_bps));
     }

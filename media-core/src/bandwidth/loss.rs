@@ -50,6 +50,8 @@ pub(super) struct LossLimit {
     policed_us: Option<u64>,
     /// Clean windows in a row.
     clean: u32,
+    /// The longest queue of this window and of the one before it, microseconds: losses are told of a round trip late.
+    queues_us: [u64; 2],
 }
 
 impl LossLimit {
@@ -88,6 +90,7 @@ impl LossLimit {
 
     /// Judges the window when it is full.
     pub(super) fn update(&mut self, now_us: u64, sent_bps: f64, standing_us: u64) {
+        self.queues_us[0] = self.queues_us[0].max(standing_us);
         let elapsed_us = now_us.saturating_sub(self.began_us);
         let told = self.arrived + self.missed;
         let is_full = told >= WINDOW_PACKETS || (elapsed_us >= SPARSE_US && told >= SPARSE_PACKETS);
@@ -98,13 +101,15 @@ impl LossLimit {
         self.last_loss = loss;
         self.clean = if loss - self.usual < CLEAN_ABOVE { self.clean.saturating_add(1) } else { 0 };
         (self.began_us, self.arrived, self.missed) = (now_us, 0, 0);
+        let queue_us = self.queues_us[0].max(self.queues_us[1]);
+        self.queues_us = [0, self.queues_us[0]];
         if let Some(trial) = self.trial.take() {
             self.judge(now_us, trial, loss);
             return;
         }
         let is_policed = self.policed_us.is_some_and(|at| now_us.saturating_sub(at) < POLICED_US);
         let bearable = if is_policed { POLICED_ABOVE } else { TRIAL_ABOVE };
-        if loss - self.usual > bearable && standing_us < MAX_QUEUE_US {
+        if loss - self.usual > bearable && queue_us < MAX_QUEUE_US {
             self.trial = Some(Trial { began_us: now_us, loss });
             let tried_bps = sent_bps * ((1.0 - loss) * TRIAL_RATE).max(MIN_TRIAL);
             self.limit_bps = Some(self.limit_bps.map_or(tried_bps, |limit| limit.min(tried_bps)));

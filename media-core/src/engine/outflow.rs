@@ -24,7 +24,7 @@ pub(super) enum Feedback {
 const OVERHEAD: usize = 64;
 
 /// What was given leaves at this pace at least, in percent: frames are not all of a size.
-const LEAST_PACE_PCT: u64 = 150;
+const LEAST_PACE_PCT: u64 = 110;
 
 /// One participant's outflow.
 #[derive(Debug)]
