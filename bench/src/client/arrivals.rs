@@ -46,7 +46,14 @@ impl Arrivals {
         let mut packet = Vec::new();
         while !self.arrivals.is_empty() {
             packet.clear();
-            let written = write_transport_feedback(&mut packet, own_ssrc, self.packet_ssrc, self.count, &self.arrivals);
+            let written = write_transport_feedback(
+                &mut packet,
+                own_ssrc,
+                self.packet_ssrc,
+                self.count,
+                self.reported,
+                &self.arrivals,
+            );
             self.count = self.count.wrapping_add(1);
             let written = written.clamp(1, self.arrivals.len());
             self.reported = self.arrivals[written - 1].0 + 1;

@@ -12,13 +12,17 @@ const TICKS_PER_REFERENCE: u64 = 256;
 /// The longest run of one chunk: 13 bits.
 const MAX_RUN: u16 = 0x1FFF;
 
+/// Losses told before the first arrival: more is an outage, of which the sender knows.
+const MAX_MISSING_BEFORE: u64 = 1_024;
+
 /// Symbols as on the wire (3.1.1).
 const LOST: u8 = 0;
 const SMALL: u8 = 1;
 const LARGE: u8 = 2;
 
 /// Appends one feedback packet on `arrivals`: (transport sequence with cycles, arrival in microseconds since any epoch),
-/// ascending by sequence; gaps are told as losses.
+/// ascending by sequence; gaps are told as losses, and so is what lies between `next`, the first one that was told of by no packet
+/// yet, and the first arrival (as far as the format can say; a `next` past the first arrival counts for nothing).
 ///
 /// Returns how many of `arrivals` went in, at least one unless there are none (then nothing is written). The packet ends
 /// before an arrival whose delta does not fit 16 bits of 250 us, which is out of order, or with which the packet would
@@ -28,9 +32,11 @@ pub fn write_transport_feedback(
     sender_ssrc: u32,
     media_ssrc: u32,
     feedback_count: u8,
+    next: u64,
     arrivals: &[(u64, u64)],
 ) -> usize {
-    let Some(&(base, first_us)) = arrivals.first() else { return 0 };
+    let Some(&(first, first_us)) = arrivals.first() else { return 0 };
+    let base = if first.checked_sub(next).is_some_and(|missing| missing <= MAX_MISSING_BEFORE) { next } else { first };
     let reference = first_us / TICK_US / TICKS_PER_REFERENCE;
     let deltas = Deltas { arrivals: arrivals.iter(), previous_ticks: reference * TICKS_PER_REFERENCE };
 

@@ -32,7 +32,7 @@ fn rtcp_packets() -> Vec<Vec<u8>> {
         |out| rtcp::write_fir(out, 1, 2, 3),
         |out| rtcp::write_remb(out, 1, 1_000_000, &[1, 2, 3]),
         |out| rtcp::write_bye(out, 1),
-        |out| assert_eq!(rtcp::write_transport_feedback(out, 1, 2, 3, &[(0, 0), (1, 90_000), (9, 91_000)]), 3),
+        |out| assert_eq!(rtcp::write_transport_feedback(out, 1, 2, 3, 0, &[(0, 0), (1, 90_000), (9, 91_000)]), 3),
     ];
     let write_one = |write: fn(&mut Vec<u8>)| {
         let mut out = Vec::new();

@@ -17,7 +17,7 @@ fn write_all(arrivals: &[(u64, u64)]) -> Vec<Vec<u8>> {
     let (mut rest, mut packets) = (arrivals, Vec::new());
     while !rest.is_empty() {
         let mut packet = Vec::new();
-        let taken = rtcp::write_transport_feedback(&mut packet, 1, 2, packets.len() as u8, rest);
+        let taken = rtcp::write_transport_feedback(&mut packet, 1, 2, packets.len() as u8, u64::MAX, rest);
         assert!(taken > 0, "every call gets on");
         assert!(packet.len() <= 1200 && packet.len().is_multiple_of(4), "{}", packet.len());
         packets.push(packet);
@@ -101,13 +101,13 @@ fn packets_end_before_what_does_not_fit() {
     ];
     for arrivals in two {
         let mut out = Vec::new();
-        assert_eq!(rtcp::write_transport_feedback(&mut out, 1, 2, 0, &arrivals), 1, "{arrivals:?}");
+        assert_eq!(rtcp::write_transport_feedback(&mut out, 1, 2, 0, u64::MAX, &arrivals), 1, "{arrivals:?}");
         assert_eq!(arrived(&read(&out)).len(), 1);
     }
     let mut out = vec![7];
-    assert_eq!(rtcp::write_transport_feedback(&mut out, 1, 2, 0, &[(0, 0), (65_534, 32_767 * 250)]), 2);
+    assert_eq!(rtcp::write_transport_feedback(&mut out, 1, 2, 0, u64::MAX, &[(0, 0), (65_534, 32_767 * 250)]), 2);
     assert_eq!(out[0], 7, "what was there stays");
-    assert_eq!(rtcp::write_transport_feedback(&mut out, 1, 2, 0, &[]), 0);
+    assert_eq!(rtcp::write_transport_feedback(&mut out, 1, 2, 0, u64::MAX, &[]), 0);
 }
 
 /// Steps of a stream: how far the number goes on, and the time in microseconds.
@@ -134,4 +134,18 @@ proptest! {
             prop_assert_eq!(usize::from(read(packet).feedback_count), count & 0xFF);
         }
     }
+}
+
+#[test]
+fn what_is_missing_before_the_first_arrival_is_told() {
+    let told = |next: u64, first: u64| -> Vec<(u16, bool)> {
+        let mut out = Vec::new();
+        assert_eq!(rtcp::write_transport_feedback(&mut out, 1, 2, 0, next, &[(first, 1_000)]), 1);
+        let Some(Ok(RtcpPacket::TransportFeedback(feedback))) = rtcp::packets(&out).next() else { panic!("feedback") };
+        feedback.packets().map(|(sequence, delta)| (sequence, delta.is_some())).collect()
+    };
+    assert_eq!(told(7, 9), [(7, false), (8, false), (9, true)]);
+    assert_eq!(told(9, 9), [(9, true)]);
+    assert_eq!(told(10, 9), [(9, true)], "it was told of already");
+    assert_eq!(told(0, 5_000), [(5_000u16, true)], "an outage");
 }

@@ -158,7 +158,9 @@ impl Engine {
         let receives = usable
             && offered.direction.receives()
             && (offered.direction == Direction::RecvOnly || named || before.consumer.is_some());
-        let keep_producer = before.producer.filter(|_| publishes && !recycled);
+        // Encodings are told apart by the names that the track began with: with others it is another track.
+        let same_encodings = |p: &ProducerKey| self.producers.get(*p).is_some_and(|p| p.is_of(&offered.rids));
+        let keep_producer = before.producer.filter(|_| publishes && !recycled).filter(same_encodings);
         let keep_consumer = before.consumer.filter(|_| receives && !recycled);
         before.producer.filter(|_| keep_producer.is_none()).into_iter().for_each(|p| self.remove_producer(p));
         before.consumer.filter(|_| keep_consumer.is_none()).into_iter().for_each(|c| self.remove_consumer(c));

@@ -57,7 +57,8 @@ impl Arrivals {
         if self.arrivals.is_empty() {
             return false;
         }
-        let written = write_transport_feedback(out, sender_ssrc, media_ssrc, self.feedback_count, &self.arrivals);
+        let written =
+            write_transport_feedback(out, sender_ssrc, media_ssrc, self.feedback_count, self.reported, &self.arrivals);
         self.feedback_count = self.feedback_count.wrapping_add(1);
         // Always forward: an arrival that cannot be written must not stop those after it.
         let written = written.clamp(1, self.arrivals.len());

@@ -247,6 +247,14 @@ impl Producer {
         self.codecs.iter().any(|c| c.payload_type == payload_type || c.red_payload_type == Some(payload_type))
     }
 
+    /// Whether its encodings are those of these names; none for a track without simulcast.
+    pub(crate) fn is_of(&self, rids: &[String]) -> bool {
+        if rids.is_empty() {
+            return matches!(&self.encodings[..], [only] if only.rid.is_empty());
+        }
+        self.encodings.iter().map(|e| &e.rid).eq(rids)
+    }
+
     /// Which encoding has this restriction identifier.
     pub(crate) fn encoding_of_rid(&self, rid: &[u8]) -> Option<u8> {
         self.encodings.iter().position(|e| e.rid.as_bytes() == rid).map(|i| i as u8)

@@ -26,7 +26,7 @@ pub(super) fn tell_of(bandwidth: &mut Bandwidth, now: Instant, from_us: u64, pac
         arrivals.push((sequence, at_us + 20_000));
     }
     let mut packet = Vec::new();
-    rtcp::write_transport_feedback(&mut packet, 1, 2, 0, &arrivals);
+    rtcp::write_transport_feedback(&mut packet, 1, 2, 0, u64::MAX, &arrivals);
     feed(bandwidth, now + Duration::from_micros(from_us + packets * 10_000 + 40_000), &packet);
 }
 
@@ -177,7 +177,7 @@ fn numbers_and_clocks_wrap() {
             arrivals.push((sequence, offset_us + sent_us + 20_000));
         }
         let mut packet = Vec::new();
-        assert_eq!(rtcp::write_transport_feedback(&mut packet, 1, 2, round as u8, &arrivals), 250);
+        assert_eq!(rtcp::write_transport_feedback(&mut packet, 1, 2, round as u8, u64::MAX, &arrivals), 250);
         feed(&mut bandwidth, start + Duration::from_micros(round * 50_000 + 90_000), &packet);
     }
     let stats = bandwidth.stats();

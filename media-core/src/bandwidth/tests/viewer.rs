@@ -222,7 +222,7 @@ impl Viewer {
         let mut rest = arrived.as_slice();
         while !rest.is_empty() {
             let mut packet = Vec::new();
-            let taken = rtcp::write_transport_feedback(&mut packet, 1, 2, self.receiver.count, rest);
+            let taken = rtcp::write_transport_feedback(&mut packet, 1, 2, self.receiver.count, u64::MAX, rest);
             self.receiver.count = self.receiver.count.wrapping_add(1);
             rest = &rest[taken..];
             if self.random.unit() >= self.feedback_loss {
