@@ -5,8 +5,8 @@ use crate::world::World;
 use colloquy_bench::client::{Client, ClientCertificate, ClientConfig, Pace};
 use colloquy_media_core::api::TrackId;
 use colloquy_media_core::api::{
-    Answer, Codec, Command, Fragment, JoinError, MediaKind, Mute, NegotiateError, Offer, PeerId, Permissions, RoomId,
-    RoomStats, SubscribeError, Subscriptions, TrackError, TrackInfo,
+    Answer, Codec, Command, Downlink, Fragment, JoinError, MediaKind, Mute, NegotiateError, Offer, PeerId, Permissions,
+    Preference, RoomId, RoomStats, SubscribeError, Subscriptions, TrackError, TrackInfo,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -183,6 +183,16 @@ impl World {
             }
         }
         self.offer(peer).expect("the offer is answered");
+    }
+
+    /// Says how a person looks at one of his places. Of no account when the engine does not have it: his offer may have been refused.
+    pub fn prefer(&mut self, peer: PeerId, mid: &str, preference: Preference) {
+        let _ = self.ask(|reply| Command::Prefer { peer, mid: mid.to_owned(), preference, reply });
+    }
+
+    /// Says what a person wants to receive in all.
+    pub fn set_downlink(&mut self, peer: PeerId, downlink: Downlink) {
+        let _ = self.ask(|reply| Command::SetDownlink { peer, downlink, reply });
     }
 
     /// Silences a track in the server, or lets it be heard again.

@@ -234,6 +234,10 @@ impl Checks {
         if self.hostile.contains(&listener) {
             return;
         }
+        if packet.payload_len == 0 {
+            // A number that was kept for a packet that came late, and was of a layer that he does not get.
+            return;
+        }
         let Some(stamp) = packet.stamp else {
             panic!("{listener} received a packet that is nobody's: {packet:?}");
         };

@@ -4,7 +4,10 @@
 use crate::actions::{Muter, pace};
 use crate::net::Link;
 use crate::world::{Options, World};
-use colloquy_media_core::api::{Codec, DtlsVersions, IceMode, MediaKind, PeerId, RoomId, TrackId};
+use colloquy_bench::client::Video;
+use colloquy_media_core::api::{
+    Codec, Downlink, DtlsVersions, IceMode, MediaKind, PeerId, PixelSize, Preference, RoomId, TrackId,
+};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::time::Duration;
@@ -91,14 +94,16 @@ impl Scenario {
             0..25 if everyone < PEOPLE => self.come(),
             0..40 => self.watch(peer),
             40..50 => self.publish(peer),
-            50..58 => self.resubscribe(peer),
-            58..70 => self.mute(peer),
+            50..56 => self.resubscribe(peer),
+            56..62 => self.look(peer),
+            62..70 => self.mute(peer),
             70..73 => self.world.restart_ice(peer),
             73..75 => self.world.restart_ice_by_fragment(peer),
             75..80 => self.world.change_address(peer),
             80..85 => self.world.rebind(peer),
             85..92 => self.change_links(peer),
-            92..95 => self.disturb(peer),
+            92..94 => self.disturb(peer),
+            94..95 => self.publish_layers(peer),
             95..97 => self.world.reload(peer, &[Codec::Opus]),
             _ => self.world.leave(peer),
         }
@@ -109,9 +114,16 @@ impl Scenario {
         let room = self.rooms[usize::from(self.rng.random_bool(0.25))];
         let peer = self.world.join(room);
         self.world.client(peer).publish(Codec::Opus, pace(Codec::Opus));
-        if self.rng.random_bool(0.4) {
-            let codec = self.video();
-            self.world.client(peer).publish(codec, pace(codec));
+        match self.rng.random_range(0..10) {
+            0..3 => {
+                let codec = self.video();
+                self.world.client(peer).publish(codec, pace(codec));
+            }
+            3 => {
+                let video = self.layers();
+                self.world.client(peer).publish_video(&video);
+            }
+            _ => {}
         }
         self.world.watch_everyone(peer);
     }
@@ -125,6 +137,40 @@ impl Scenario {
             let codec = self.video();
             self.world.publish(peer, codec);
         }
+    }
+
+    /// Video with layers that is cheap to simulate.
+    fn layers(&mut self) -> Video {
+        let codec = self.one(&[Codec::Vp8, Codec::Vp9, Codec::Av1]).unwrap_or(Codec::Vp8);
+        let mut video = if codec == Codec::Vp8 { Video::simulcast() } else { Video::svc(codec) };
+        video.frames_per_s = 10;
+        for (encoding, bitrate_bps) in video.encodings.iter_mut().zip([30_000, 50_000, 90_000]) {
+            encoding.bitrate_bps = bitrate_bps;
+        }
+        video
+    }
+
+    fn publish_layers(&mut self, peer: PeerId) {
+        if self.world.person(peer).published.len() < 3 {
+            let video = self.layers();
+            self.world.client(peer).publish_video(&video);
+            self.world.offer(peer).expect("the offer is answered");
+        }
+    }
+
+    /// Looks at things in another way.
+    fn look(&mut self, peer: PeerId) {
+        let size = |width, height| Some(PixelSize { width, height });
+        let sizes = [None, size(0, 0), size(160, 90), size(320, 180), size(640, 360), size(1920, 1080)];
+        for mid in self.world.person(peer).wanted.keys().cloned().collect::<Vec<_>>() {
+            let size = self.one(&sizes).flatten();
+            let preference =
+                Preference { size, pinned: self.rng.random_bool(0.2), weight: self.rng.random_range(0..10) };
+            self.world.prefer(peer, &mid, preference);
+        }
+        let last_n = self.one(&[None, None, Some(0), Some(1), Some(2)]).flatten();
+        let max_bps = self.one(&[None, None, Some(0), Some(60_000), Some(200_000)]).flatten();
+        self.world.set_downlink(peer, Downlink { last_n, max_bps });
     }
 
     fn watch(&mut self, peer: PeerId) {
@@ -195,6 +241,10 @@ impl Scenario {
         }
         for peer in self.present() {
             self.world.restart_ice(peer);
+            for mid in self.world.person(peer).wanted.keys().cloned().collect::<Vec<_>>() {
+                self.world.prefer(peer, &mid, Preference::default());
+            }
+            self.world.set_downlink(peer, Downlink::default());
         }
         let mut amiss = None;
         for _ in 0..RECOVERY_STEPS {
