@@ -79,6 +79,8 @@ pub(super) struct Signals {
     /// Packets that just arrived left with or right behind a probe: the queue they met is its.
     pub(super) is_probed: bool,
     pub(super) is_app_limited: bool,
+    /// At which rate more would be sent, bits/s; 0 when there is nothing more.
+    pub(super) needed_bps: f64,
     /// Round trip with its queue.
     pub(super) rtt_us: u64,
 }

@@ -218,6 +218,7 @@ impl Bandwidth {
             trend: self.trend.state(),
             is_probed: self.probes.fills_queue(self.newest_sent_us),
             is_app_limited: self.is_app_limited(),
+            needed_bps: self.probes.needed_bps(),
             rtt_us: self.rtt_or_assumed_us(),
         });
         self.delay.clamp(&self.limits);

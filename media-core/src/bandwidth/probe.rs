@@ -142,6 +142,11 @@ impl ProbeControl {
         self.demand = Some(Demand { needed_bps: needed_bps as f64, wanted_bps: wanted_bps as f64 });
     }
 
+    /// The rate at which more would be sent, bits/s; 0 when there is nothing more.
+    pub(super) fn needed_bps(&self) -> f64 {
+        self.demand.map_or(0.0, |demand| demand.needed_bps)
+    }
+
     /// The rate that is worth finding out about; `None` when the estimate suffices.
     fn wanted(&self, target_bps: f64) -> Option<f64> {
         let Some(demand) = self.demand else {
