@@ -159,6 +159,8 @@ impl DelayControl {
     /// What may be sent, bits/s: less than the rate while a queue drains.
     pub(super) fn bps(&self) -> f64 {
         match &self.rival {
+            // Layers go down a step for a test, and up again much later: the queue's own length must tell.
+            Some(rival) if self.allocated_bps > 0.0 => rival.rate_bps(),
             Some(rival) => rival.bps(),
             None if self.standing_us > QUIET_US && self.cut.is_some() => {
                 let drain = 1.0 - self.standing_us as f64 / FULL_DRAIN_US;

@@ -175,7 +175,8 @@ impl RivalControl {
         self.has_loss |= sent_us > self.cut_us;
     }
 
-    fn rate_bps(&self) -> f64 {
+    /// The rate but for tests, bits/s.
+    pub(super) fn rate_bps(&self) -> f64 {
         self.window_packets * PACKET_BITS / self.rtt_s
     }
 
