@@ -190,6 +190,11 @@ impl DelayControl {
         self.cut.is_some()
     }
 
+    /// What the link was found to carry when it was full, bits/s.
+    pub(super) fn capacity_bps(&self) -> Option<f64> {
+        self.capacity.bps()
+    }
+
     pub(super) fn last_cut_us(&self) -> Option<u64> {
         self.last_cut_us
     }
@@ -342,6 +347,7 @@ impl DelayControl {
                 let more_bps = if is_steep { (cut.arriving_bps + arriving_bps) / 2.0 } else { cut.arriving_bps };
                 cut.arriving_bps = if arriving_bps < cut.arriving_bps { arriving_bps } else { more_bps };
                 cut.test.refine(cut.arriving_bps);
+                self.capacity.learn(cut.arriving_bps);
                 let (before_bps, arriving_bps, holds) = (cut.before_bps, cut.arriving_bps, cut.holds);
                 self.rate_bps = self.cut_to(holds, before_bps, arriving_bps, carried_bps.max(arriving_bps));
                 return;
