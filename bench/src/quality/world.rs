@@ -192,7 +192,7 @@ impl World {
         Ok(())
     }
 
-    /// Waits for everyone's handshake: DTLS repeats what was lost after one second, two, four.
+    /// Waits for everyone's handshake: where a third of all is lost, some take several seconds.
     pub(super) fn connect(&mut self) -> Result<()> {
         for _ in 0..1_000 {
             if self.people.iter().all(|person| person.client.is_connected()) {

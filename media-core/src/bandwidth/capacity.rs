@@ -32,6 +32,11 @@ impl Capacity {
         }
     }
 
+    /// What it carries, bits/s; `None` while it is not known.
+    pub(super) fn bps(&self) -> Option<f64> {
+        self.mean_bps
+    }
+
     fn deviation(&self) -> f64 {
         3.0 * (self.variance * self.mean_bps.unwrap_or(0.0) / 1e3).sqrt() * 1e3
     }

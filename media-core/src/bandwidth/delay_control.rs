@@ -79,6 +79,8 @@ pub(super) struct Signals {
     /// Packets that just arrived left with or right behind a probe: the queue they met is its.
     pub(super) is_probed: bool,
     pub(super) is_app_limited: bool,
+    /// At which rate more would be sent, bits/s; 0 when there is nothing more.
+    pub(super) needed_bps: f64,
     /// Round trip with its queue.
     pub(super) rtt_us: u64,
 }
@@ -157,6 +159,8 @@ impl DelayControl {
     /// What may be sent, bits/s: less than the rate while a queue drains.
     pub(super) fn bps(&self) -> f64 {
         match &self.rival {
+            // Layers go down a step for a test, and up again much later: the queue's own length must tell.
+            Some(rival) if self.allocated_bps > 0.0 => rival.rate_bps(),
             Some(rival) => rival.bps(),
             None if self.standing_us > QUIET_US && self.cut.is_some() => {
                 let drain = 1.0 - self.standing_us as f64 / FULL_DRAIN_US;
@@ -184,6 +188,11 @@ impl DelayControl {
     /// Whether a queue of a cut still drains.
     pub(super) fn is_draining(&self) -> bool {
         self.cut.is_some()
+    }
+
+    /// What the link was found to carry when it was full, bits/s.
+    pub(super) fn capacity_bps(&self) -> Option<f64> {
+        self.capacity.bps()
     }
 
     pub(super) fn last_cut_us(&self) -> Option<u64> {
@@ -338,6 +347,7 @@ impl DelayControl {
                 let more_bps = if is_steep { (cut.arriving_bps + arriving_bps) / 2.0 } else { cut.arriving_bps };
                 cut.arriving_bps = if arriving_bps < cut.arriving_bps { arriving_bps } else { more_bps };
                 cut.test.refine(cut.arriving_bps);
+                self.capacity.learn(cut.arriving_bps);
                 let (before_bps, arriving_bps, holds) = (cut.before_bps, cut.arriving_bps, cut.holds);
                 self.rate_bps = self.cut_to(holds, before_bps, arriving_bps, carried_bps.max(arriving_bps));
                 return;

@@ -218,6 +218,7 @@ impl Bandwidth {
             trend: self.trend.state(),
             is_probed: self.probes.fills_queue(self.newest_sent_us),
             is_app_limited: self.is_app_limited(),
+            needed_bps: self.probes.needed_bps(),
             rtt_us: self.rtt_or_assumed_us(),
         });
         self.delay.clamp(&self.limits);
@@ -286,7 +287,10 @@ impl Bandwidth {
             (false, false) if self.has_backlog() => BACKLOG_PACING,
             (false, false) => PACING,
         };
-        (self.target_bps * factor) as u64
+        let pace_bps = self.target_bps * factor;
+        // Faster than the link is known to carry, packets would only wait there.
+        let known_bps = [self.delay.capacity_bps(), self.probes.full_bps].into_iter().flatten().reduce(f64::max);
+        known_bps.map_or(pace_bps, |known| pace_bps.min(known.max(DRAIN_PACING * self.target_bps))) as u64
     }
 
     fn has_backlog(&self) -> bool {

@@ -16,9 +16,10 @@ use std::time::{Duration, Instant};
 const TICK: Duration = Duration::from_millis(5);
 /// A deadline is never nearer than this: a timer for less costs more than it gives.
 const MIN_WAIT: Duration = Duration::from_millis(1);
-/// Longer than this nothing waits, at the pace. At the limit the newest is dropped: what waits already belongs to frames that came
+/// Longer than this nothing waits, at the pace: a key frame of a shared screen takes most of it where the link carries its layer just
+/// about, and less than a whole one is of no use. At the limit the newest is dropped: what waits already belongs to frames that came
 /// first.
-const MAX_QUEUE: Duration = Duration::from_millis(400);
+const MAX_QUEUE: Duration = Duration::from_millis(1_000);
 /// Held at least, however slow the pace: a frame of a small video, of which each packet's turn comes.
 const MIN_QUEUE_BYTES: usize = 16 * 1024;
 /// Filler smaller than this is not worth a packet.

@@ -112,6 +112,8 @@ pub(super) struct ProbeControl {
     /// When the first and the last packet of the newest cluster left.
     left_us: Option<(u64, u64)>,
     doubted_us: u64,
+    /// What the last cluster found where it filled the link, bits/s.
+    pub(super) full_bps: Option<f64>,
     pub(super) started: u64,
     pub(super) raised: u64,
 }
@@ -133,6 +135,7 @@ impl ProbeControl {
             refuted: None,
             left_us: None,
             doubted_us: 0,
+            full_bps: None,
             started: 0,
             raised: 0,
         }
@@ -140,6 +143,11 @@ impl ProbeControl {
 
     pub(super) fn set_demand(&mut self, needed_bps: u64, wanted_bps: u64) {
         self.demand = Some(Demand { needed_bps: needed_bps as f64, wanted_bps: wanted_bps as f64 });
+    }
+
+    /// The rate at which more would be sent, bits/s; 0 when there is nothing more.
+    pub(super) fn needed_bps(&self) -> f64 {
+        self.demand.map_or(0.0, |demand| demand.needed_bps)
     }
 
     /// The rate that is worth finding out about; `None` when the estimate suffices.
@@ -213,7 +221,9 @@ impl ProbeControl {
         if !running.cluster.is_complete() && !is_late {
             return None;
         }
-        let found = running.cluster.found().filter(|found| found.bps > self.least_bps(now_us, target_bps));
+        let found = running.cluster.found();
+        self.full_bps = found.filter(|found| found.beyond == Beyond::Full).map(|found| found.bps);
+        let found = found.filter(|found| found.bps > self.least_bps(now_us, target_bps));
         self.running = None;
         if now_us.saturating_sub(self.doubted_us) > FORGIVE_US {
             self.doubt = 1;
@@ -258,7 +268,7 @@ impl ProbeControl {
     /// The rate was cut to this: a cluster that still runs measures the queue.
     pub(super) fn on_cut(&mut self, now_us: u64, cut_to_bps: f64) {
         self.running = None;
-        (self.is_starting, self.is_open) = (false, false);
+        (self.is_starting, self.is_open, self.full_bps) = (false, false, None);
         self.next_us = self.next_us.max(now_us + AFTER_CUT_US * self.doubt);
         let Some((_, bps)) = self.last_raise.take().filter(|(at, _)| now_us.saturating_sub(*at) < DOUBT_US) else {
             return;

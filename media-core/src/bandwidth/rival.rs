@@ -42,6 +42,8 @@ const CUBIC: f64 = 0.4;
 const MIN_WINDOW: f64 = 2.0;
 /// Without losses for this long, the other is not believed in: perhaps the path got longer.
 const PRESSED_US: u64 = 30_000_000;
+/// How far beyond what the next step needs the rate may rise before it is used: it must hold for a while.
+const NEXT: f64 = 1.1;
 /// Round trips shorter than this are taken for this, s: bounds the increase.
 const MIN_RTT_S: f64 = 0.02;
 
@@ -173,7 +175,8 @@ impl RivalControl {
         self.has_loss |= sent_us > self.cut_us;
     }
 
-    fn rate_bps(&self) -> f64 {
+    /// The rate but for tests, bits/s.
+    pub(super) fn rate_bps(&self) -> f64 {
         self.window_packets * PACKET_BITS / self.rtt_s
     }
 
@@ -207,8 +210,8 @@ impl RivalControl {
         }
         if self.has_loss {
             self.cut(signals.now_us);
-        } else if signals.is_app_limited || self.test.is_some() {
-            // What is not used does not grow, and the time does not count.
+        } else if self.test.is_some() || (signals.is_app_limited && self.rate_bps() > NEXT * signals.needed_bps) {
+            // What is not used does not grow, and the time does not count; but to the next step it must.
             self.grows_since_us += elapsed_us;
         } else {
             self.grow(signals, elapsed_us as f64 / 1e6);
@@ -240,7 +243,7 @@ impl RivalControl {
         }
         self.window_packets = self.window_packets.max(self.reno_packets);
         // Nowhere far above what is known to arrive.
-        let reach_bps = 1.5 * signals.acked_bps.unwrap_or(0.0) + 10_000.0;
+        let reach_bps = (1.5 * signals.acked_bps.unwrap_or(0.0) + 10_000.0).max(NEXT * signals.needed_bps);
         let reach_packets = reach_bps * self.rtt_s / PACKET_BITS;
         self.window_packets = self.window_packets.min(reach_packets.max(before_packets));
     }
