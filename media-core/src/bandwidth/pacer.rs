@@ -99,6 +99,13 @@ impl<N> Pacer<N> {
         self.count_dropped(dropped);
     }
 
+    /// Drops whatever waits, and gives up the running cluster: there is no way to the receiver.
+    pub(crate) fn clear(&mut self) {
+        let dropped = self.queue.shorten(0);
+        self.count_dropped(dropped);
+        self.running = None;
+    }
+
     /// Whether packets were dropped since this was asked last: ask for a key frame.
     pub(crate) fn take_overflow(&mut self) -> bool {
         std::mem::take(&mut self.has_overflowed)

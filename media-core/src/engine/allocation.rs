@@ -60,6 +60,7 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(key) else { return };
         if looked.is_empty() || peer.transport.as_ref().is_none_or(|t| t.state() != TransportState::Connected) {
             peer.timers.allocate_at = None;
+            peer.outflow.wants_nothing();
             return;
         }
         peer.timers.allocate_at = Some(now + INTERVAL);
@@ -281,6 +282,8 @@ impl Engine {
         }
         if let Some(egress) = peer.transport.as_mut().and_then(|t| t.egress()) {
             peer.outflow.release(now, key.flow(), egress, out);
+        } else {
+            peer.outflow.forget_held();
         }
         for _ in 0..MAX_FILLER {
             let Some(bytes) = self.peers.get_mut(key).and_then(|p| p.outflow.filler_due(now)) else { break };

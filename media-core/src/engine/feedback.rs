@@ -217,7 +217,8 @@ impl Engine {
         for (consumer, shift) in consumers.iter().zip(shifts) {
             let Some(consumer) = self.consumers.get_mut(*consumer) else { continue };
             loss = loss.max(consumer.fraction_lost());
-            let encoding = consumer.selector.current().map_or(0, |c| usize::from(c.encoding));
+            // Encodings have clocks of their own: while none is shown there is none to tell of.
+            let Some(encoding) = consumer.selector.current().map(|c| usize::from(c.encoding)) else { continue };
             let producer = consumer.source.and_then(|(p, _)| self.producers.get(p));
             let clock = producer.and_then(|p| p.encodings.get(encoding)?.last_sr);
             if let Some((clock, shift)) = clock.zip(shift) {

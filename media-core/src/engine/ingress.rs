@@ -17,6 +17,9 @@ use colloquy_codecs::rtp::{RtpHeader, audio_level, strip_padding, transport_sequ
 use is::stun::StunMessage;
 use std::time::Instant;
 
+/// Packets that one may repeat (RFC 2198) at most; browsers repeat one or two.
+const MAX_REPEATED: u64 = 4;
+
 /// What the extensions of a packet tell.
 #[derive(Default)]
 struct Told<'a> {
@@ -170,12 +173,15 @@ impl Engine {
         out: &mut Outbox,
     ) -> Result<(), DropCause> {
         let red = Red::parse(arrived.payload).map_err(|_| DropCause::Malformed)?;
-        let repeated = red.blocks().count() as u64 - 1;
-        for (block, ago) in red.blocks().zip((1..=repeated).rev()) {
+        let repeated = (red.blocks().count() as u64).saturating_sub(1);
+        // The nearest few: nobody repeats more, and each is a packet to everyone who listens.
+        for (block, ago) in red.blocks().zip((1..=repeated).rev()).filter(|(_, ago)| *ago <= MAX_REPEATED) {
             let Some(index) = arrived.index.checked_sub(ago).filter(|_| !block.bytes.is_empty()) else { continue };
             let timestamp = arrived.timestamp.wrapping_sub(u32::from(block.timestamp_offset));
             let carried = Carried::NONE;
-            let earlier = Arrived { index, timestamp, carried, payload: block.bytes, repaired: true, ..*arrived };
+            let payload = block.bytes;
+            let earlier =
+                Arrived { index, timestamp, carried, payload, len_bytes: payload.len(), repaired: true, ..*arrived };
             let is_missing = self.producers.get(stream.producer()).is_some_and(|p| p.misses(stream.encoding(), index));
             if is_missing {
                 self.take_in(key, stream, &earlier, out);

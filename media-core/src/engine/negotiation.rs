@@ -170,7 +170,10 @@ impl Engine {
         }
         let consumer = receives.then(|| keep_consumer.unwrap_or_else(|| self.add_consumer(wanted.peer, offered)));
         if let Some(consumer) = consumer.and_then(|c| self.consumers.get_mut(c)) {
-            consumer.codecs.clone_from(&offered.codecs);
+            if consumer.codecs != offered.codecs {
+                consumer.resplice();
+                consumer.codecs.clone_from(&offered.codecs);
+            }
             consumer.extensions = offered.extensions;
         }
         Section { mid: offered.mid.clone(), producer, consumer }

@@ -238,6 +238,17 @@ impl Outflow {
         self.pacer.set_rate(now, self.bandwidth.pacing_bps().max(self.allocated_bps / 100 * LEAST_PACE_PCT));
     }
 
+    /// He is to be shown nothing: nothing is worth finding out about his path.
+    pub(super) fn wants_nothing(&mut self) {
+        (self.allocated_bps, self.needed_bps) = (0, 0);
+        self.bandwidth.set_demand(0, 0, 0);
+    }
+
+    /// What waits is of no use any more: there is no way to him.
+    pub(super) fn forget_held(&mut self) {
+        self.pacer.clear();
+    }
+
     /// Packets that were dropped while they waited, since this was asked last.
     pub(super) fn take_dropped(&mut self) -> u64 {
         let dropped = self.pacer.stats().dropped;

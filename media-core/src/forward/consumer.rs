@@ -40,6 +40,8 @@ pub(crate) struct Consumer {
     allocated_bps: u64,
     /// What the receiver decodes now; `None` until something is sent.
     sending: Option<Sending>,
+    /// The codec that was sent last.
+    last_format: Option<Format>,
     runs: Runs,
     offsets: Offsets,
     pictures: Pictures,
@@ -120,6 +122,7 @@ impl Consumer {
             told: None,
             allocated_bps: 0,
             sending: None,
+            last_format: None,
             // RFC 3711 section 3.3.1: the first number is under 2^15, so that a lost first packet cannot hide a rollover.
             runs: Runs::new(seed & 0x3fff),
             offsets: Offsets::default(),
@@ -221,6 +224,10 @@ impl Consumer {
         if self.sending.is_none_or(|s| s.format != packet.format) {
             matching(&self.codecs, packet.format)?;
             if before.is_some_and(|current| current.encoding == packet.encoding) {
+                if !self.runs.is_newest(packet.index) {
+                    // Of the codec before; nobody waits for it any more.
+                    return None;
+                }
                 self.selector.restart();
             }
         }
@@ -231,7 +238,10 @@ impl Consumer {
             Choice::Drop if is_current => return self.leave_out(packet, is_newest),
             Choice::Drop => return None,
             Choice::Splice { marker } => {
-                self.begin(packet)?;
+                if self.begin(packet).is_none() {
+                    self.selector.restart();
+                    return None;
+                }
                 // The first packet after a pause in audio begins a talk spurt (RFC 3551 section 4.1).
                 marker || self.kind == MediaKind::Audio
             }
@@ -265,6 +275,10 @@ impl Consumer {
     /// Continues our numbers with those of the packet's encoding.
     fn begin(&mut self, packet: &MediaPacket<'_>) -> Option<()> {
         let codec = matching(&self.codecs, packet.format)?;
+        if self.last_format.replace(packet.format) != Some(packet.format) {
+            // What was sent in another codec cannot be sent again in this one's name.
+            self.runs.forget_sources();
+        }
         self.sending = Some(Sending {
             format: packet.format,
             payload_type: codec.payload_type,
@@ -432,6 +446,9 @@ impl Consumer {
     }
 }
 
+/// A payload with repetitions is no longer than this: a packet in two fragments is lost twice as easily.
+const MAX_REDUNDANT_BYTES: usize = 1_100;
+
 /// Appends a payload that repeats `kept`, the newest first, before its own.
 fn write_redundant<'a>(
     packet: &MediaPacket<'_>,
@@ -441,9 +458,11 @@ fn write_redundant<'a>(
 ) {
     let mut blocks: [(u16, &[u8]); MAX_REDUNDANCY] = [(0, &[]); MAX_REDUNDANCY];
     let mut free = MAX_REDUNDANCY;
+    let mut len_bytes = packet.payload.len();
     for (place, kept) in (0..MAX_REDUNDANCY).rev().zip(kept) {
         let Ok(age) = u16::try_from(packet.timestamp.wrapping_sub(kept.timestamp)) else { break };
-        if age > MAX_RED_OFFSET || kept.payload.len() > MAX_RED_BLOCK_LEN {
+        len_bytes += kept.payload.len();
+        if age > MAX_RED_OFFSET || kept.payload.len() > MAX_RED_BLOCK_LEN || len_bytes > MAX_REDUNDANT_BYTES {
             break;
         }
         (blocks[place], free) = ((age, kept.payload.as_slice()), place);

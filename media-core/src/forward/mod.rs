@@ -13,6 +13,8 @@ mod reception;
 mod redundancy;
 mod ring;
 mod runs;
+#[cfg(test)]
+mod sample;
 mod seen;
 mod selector;
 mod size;

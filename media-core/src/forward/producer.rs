@@ -146,7 +146,9 @@ impl Producer {
     #[inline]
     fn measure(&mut self, packet: &MediaPacket<'_>, len_bytes: usize) {
         let (encoding, frame) = (packet.encoding, &packet.frame);
-        self.has_news |= frame.is_keyframe && self.info.kind == MediaKind::Video;
+        if frame.is_keyframe && self.info.kind == MediaKind::Video {
+            self.has_news |= !self.ladder.rungs().iter().any(|rung| rung.layer.encoding == encoding);
+        }
         let layer = Layer { encoding, spatial: frame.spatial, temporal: frame.temporal };
         self.layers.add(packet.now, layer, len_bytes + UDP_OVERHEAD);
         if packet.is_layered && packet.starts_picture && !frame.is_keyframe && frame.spatial == 0 {

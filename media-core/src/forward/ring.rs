@@ -72,35 +72,13 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::MediaKind;
-    use crate::forward::frame::Frame;
-    use crate::negotiate::CodecEntry;
-    use std::time::Instant;
-
-    /// A packet of VP8 that starts a key frame.
-    fn sample() -> MediaPacket<'static> {
-        let entry = CodecEntry::read(96, MediaKind::Video, "VP8/90000", "").expect("VP8");
-        MediaPacket {
-            now: Instant::now(),
-            encoding: 0,
-            index: 1,
-            timestamp: 0,
-            marker: false,
-            format: entry.format,
-            frame: Frame::WHOLE,
-            starts_picture: true,
-            is_layered: false,
-            clock: None,
-            carried: Carried::NONE,
-            payload: &[0x10, 0, 0, 0],
-        }
-    }
+    use crate::forward::sample;
 
     #[test]
     fn keeps_the_last_and_no_others() {
         let mut ring = Ring::new(4);
         for index in 0..10u64 {
-            ring.keep(&MediaPacket { index, timestamp: index as u32, payload: &[index as u8], ..sample() });
+            ring.keep(&MediaPacket { index, timestamp: index as u32, payload: &[index as u8], ..sample::packet() });
         }
         assert!(ring.get(5).is_none());
         assert_eq!(ring.get(6).map(|k| k.payload.as_slice()), Some(&[6][..]));

@@ -39,8 +39,8 @@ pub(crate) struct Runs {
     runs: VecDeque<Run>,
     segment: u32,
     encoding: u8,
-    /// The source's newest number in this segment.
-    highest: u64,
+    /// The source's number after the newest in this segment.
+    next_source: u64,
     next_out: u64,
     /// Whether the last run goes on: the newest packet was not left out.
     open: bool,
@@ -49,31 +49,28 @@ pub(crate) struct Runs {
 impl Runs {
     /// Nothing yet; the first packet gets the number `first_out`.
     pub(crate) fn new(first_out: u64) -> Self {
-        Self { runs: VecDeque::new(), segment: 0, encoding: 0, highest: 0, next_out: first_out, open: false }
+        Self { runs: VecDeque::new(), segment: 0, encoding: 0, next_source: 0, next_out: first_out, open: false }
     }
 
     /// Continues with another source, or the same one anew, whose first packet is `source`.
     pub(crate) fn splice(&mut self, encoding: u8, source: u64) {
         self.segment += 1;
         self.encoding = encoding;
-        self.highest = source.saturating_sub(1);
+        self.next_source = source;
         self.open = false;
     }
 
     /// Whether the packet is the newest of this segment so far.
     #[inline]
     pub(crate) fn is_newest(&self, source: u64) -> bool {
-        source > self.highest
+        source >= self.next_source
     }
 
     /// Our number for a packet that is forwarded with `offsets` if it is the newest; an older one has those of its run. `None`: it is
     /// too late, or was before the splice.
     #[inline]
     pub(crate) fn forward(&mut self, source: u64, offsets: Offsets) -> Option<(u64, Offsets)> {
-        if source <= self.highest {
-            return self.late(source);
-        }
-        let hole = source - self.highest - 1;
+        let Some(hole) = source.checked_sub(self.next_source) else { return self.late(source) };
         match self.runs.back_mut().filter(|run| self.open && run.offsets == offsets && hole <= MAX_HOLE) {
             Some(run) => {
                 run.len += hole + 1;
@@ -84,7 +81,7 @@ impl Runs {
                 self.begin(source - kept, kept + 1, offsets);
             }
         }
-        self.highest = source;
+        self.next_source = source + 1;
         self.open = true;
         Some((self.next_out - 1, offsets))
     }
@@ -92,10 +89,7 @@ impl Runs {
     /// Leaves a packet out. Gives a number that was kept for it because it came late: something empty must fill it.
     #[inline]
     pub(crate) fn skip(&mut self, source: u64, offsets: Offsets) -> Option<(u64, Offsets)> {
-        if source <= self.highest {
-            return self.late(source);
-        }
-        let hole = source - self.highest - 1;
+        let Some(hole) = source.checked_sub(self.next_source) else { return self.late(source) };
         if (1..=MAX_HOLE).contains(&hole) {
             match self.runs.back_mut().filter(|_| self.open) {
                 Some(run) => {
@@ -105,7 +99,7 @@ impl Runs {
                 None => self.begin(source - hole, hole, offsets),
             }
         }
-        self.highest = source;
+        self.next_source = source + 1;
         self.open = false;
         None
     }
@@ -198,6 +192,8 @@ mod tests {
         assert_eq!(runs.source_of(104).map(|(source, ..)| source), Some(15), "it can be sent again");
         assert_eq!(at(&mut runs, 100_000), Some(109), "a hole that large is a jump");
         assert_eq!(runs.source_of(110), None);
+        runs.splice(0, 0);
+        assert_eq!((at(&mut runs, 0), at(&mut runs, 2), at(&mut runs, 1)), (Some(110), Some(112), Some(111)));
     }
 
     proptest! {

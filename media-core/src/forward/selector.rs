@@ -35,10 +35,17 @@ pub(crate) enum Choice {
 impl Selector {
     /// Goes for `target` from the next moment on at which it can; `None` stops at once.
     pub(crate) fn aim(&mut self, target: Option<Layer>, leaving: Leaving) {
+        let was_held = self.is_held();
         self.target = target;
         self.leaving = leaving;
-        if target.is_none() {
-            self.current = None;
+        match target {
+            None => self.current = None,
+            // What he had is behind him: pictures of it were left out, and those that follow need them.
+            Some(target) if was_held => match self.current {
+                Some(current) if current.encoding == target.encoding => self.current = None,
+                _ => self.leaving = Leaving::AtOnce,
+            },
+            Some(_) => {}
         }
     }
 
@@ -53,6 +60,13 @@ impl Selector {
 
     pub(crate) fn current(&self) -> Option<Layer> {
         self.current
+    }
+
+    /// Whether he gets nothing until another encoding begins.
+    #[inline]
+    fn is_held(&self) -> bool {
+        let leaves = self.current.zip(self.target).is_some_and(|(current, target)| current.encoding != target.encoding);
+        leaves && self.leaving == Leaving::AtOnce
     }
 
     /// The encoding that must send a key frame before the target is reached.
@@ -81,8 +95,7 @@ impl Selector {
             _ => return Choice::Drop,
         }
         let Some(current) = self.current else { return Choice::Drop };
-        let held = self.leaving == Leaving::AtOnce && current.encoding != target.encoding;
-        if held || packet.payload.is_empty() || !frame.needed.has(current.spatial, current.temporal) {
+        if self.is_held() || packet.payload.is_empty() || !frame.needed.has(current.spatial, current.temporal) {
             return Choice::Drop;
         }
         Choice::Forward { marker: Self::marker(current, packet) }
@@ -112,5 +125,70 @@ impl Selector {
     /// RFC 9628 section 4.2, AV1 section 4.2: the marker is on the last packet of the picture as its receiver gets it.
     fn marker(layer: Layer, packet: &MediaPacket<'_>) -> bool {
         packet.marker || (packet.frame.ends_layer && packet.frame.spatial == layer.spatial && packet.is_layered)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forward::frame::{Frame, Qualities};
+    use crate::forward::sample;
+
+    fn layer(encoding: u8, temporal: u8) -> Option<Layer> {
+        Some(Layer { encoding, spatial: 0, temporal })
+    }
+
+    fn key(encoding: u8) -> MediaPacket<'static> {
+        MediaPacket { encoding, ..sample::packet() }
+    }
+
+    fn delta(encoding: u8, temporal: u8, switch: Qualities) -> MediaPacket<'static> {
+        let frame =
+            Frame { temporal, is_keyframe: false, needed: Qualities::from(0, temporal), switch, ..Frame::WHOLE };
+        MediaPacket { frame, ..key(encoding) }
+    }
+
+    #[test]
+    fn an_encoding_begins_at_its_key_frame_and_the_old_one_goes_on_until_then() {
+        let mut selector = Selector::default();
+        selector.aim(layer(2, 2), Leaving::WhenReplaced);
+        assert_eq!(selector.choose(&delta(2, 0, Qualities::NONE), true), Choice::Drop);
+        assert_eq!(selector.awaits_keyframe(), Some(2));
+        assert_eq!(selector.choose(&key(2), true), Choice::Splice { marker: false });
+        selector.aim(layer(0, 2), Leaving::WhenReplaced);
+        assert_eq!(selector.awaits_keyframe(), Some(0));
+        assert_eq!(selector.choose(&delta(2, 2, Qualities::NONE), true), Choice::Forward { marker: false });
+        assert_eq!(selector.choose(&delta(0, 0, Qualities::NONE), true), Choice::Drop);
+        assert_eq!(selector.choose(&key(0), true), Choice::Splice { marker: false });
+        assert_eq!(selector.choose(&delta(2, 0, Qualities::NONE), true), Choice::Drop);
+    }
+
+    #[test]
+    fn a_temporal_layer_is_left_at_the_next_picture_and_joined_where_a_picture_says_so() {
+        let mut selector = Selector::default();
+        selector.aim(layer(0, 2), Leaving::WhenReplaced);
+        selector.choose(&key(0), true);
+        selector.aim(layer(0, 0), Leaving::WhenReplaced);
+        assert_eq!(selector.choose(&delta(0, 2, Qualities::NONE), true), Choice::Drop);
+        selector.aim(layer(0, 2), Leaving::WhenReplaced);
+        assert_eq!(selector.choose(&delta(0, 2, Qualities::NONE), true), Choice::Drop);
+        assert_eq!(selector.choose(&delta(0, 1, Qualities::one(0, 1)), true), Choice::Forward { marker: false });
+        assert_eq!(selector.choose(&delta(0, 2, Qualities::NONE), true), Choice::Drop, "not joined yet");
+        assert_eq!(selector.choose(&delta(0, 2, Qualities::one(0, 2)), true), Choice::Forward { marker: false });
+    }
+
+    #[test]
+    fn what_was_left_at_once_is_not_taken_up_again_without_a_key_frame() {
+        let mut selector = Selector::default();
+        selector.aim(layer(2, 2), Leaving::WhenReplaced);
+        selector.choose(&key(2), true);
+        selector.aim(layer(0, 2), Leaving::AtOnce);
+        assert_eq!(selector.choose(&delta(2, 0, Qualities::NONE), true), Choice::Drop);
+        selector.aim(layer(1, 2), Leaving::WhenReplaced);
+        assert_eq!(selector.choose(&delta(2, 0, Qualities::NONE), true), Choice::Drop, "still more than he may have");
+        selector.aim(layer(2, 2), Leaving::WhenReplaced);
+        assert_eq!(selector.awaits_keyframe(), Some(2));
+        assert_eq!(selector.choose(&delta(2, 0, Qualities::NONE), true), Choice::Drop);
+        assert_eq!(selector.choose(&key(2), true), Choice::Splice { marker: false });
     }
 }
