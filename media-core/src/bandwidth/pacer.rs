@@ -20,6 +20,8 @@ const MIN_WAIT: Duration = Duration::from_millis(1);
 /// about, and less than a whole one is of no use. At the limit the newest is dropped: what waits already belongs to frames that came
 /// first.
 const MAX_QUEUE: Duration = Duration::from_millis(1_000);
+/// What was held at a faster pace may wait this many times as long: each packet that is let go leaves a gap in numbers already given.
+const SLOWED: usize = 2;
 /// Held at least, however slow the pace: a frame of a small video, of which each packet's turn comes.
 const MIN_QUEUE_BYTES: usize = 16 * 1024;
 /// Filler smaller than this is not worth a packet.
@@ -95,7 +97,7 @@ impl<N> Pacer<N> {
     pub(crate) fn set_rate(&mut self, now: Instant, rate_bps: u64) {
         self.pay(now);
         self.rate_bps = rate_bps.max(1_000);
-        let dropped = self.queue.shorten(self.max_bytes());
+        let dropped = self.queue.shorten(SLOWED * self.max_bytes());
         self.count_dropped(dropped);
     }
 
