@@ -32,12 +32,66 @@ export function protocolFor(to: readonly string[] | undefined): string {
 }
 
 /** @throws ColloquyError `client.state` for what no server would take. */
-export function openChannel(pc: RTCPeerConnection, label: string, { to, ...rest }: DataOptions): RTCDataChannel {
+function initFor(label: string, { to, ...rest }: DataOptions): RTCDataChannelInit {
   const protocol = protocolFor(to);
   const longest = Math.max(new TextEncoder().encode(label).length, protocol.length);
   if (longest > LABEL_BYTES) throw new ColloquyError('client.state', `A label or list of receivers has at most ${LABEL_BYTES} bytes.`);
   if (to?.length === 0) throw new ColloquyError('client.state', 'A channel to nobody: name at least one participant, or leave `to` out.');
-  return pc.createDataChannel(label, { ...rest, protocol });
+  return { ...rest, protocol };
+}
+
+/** The channels that we open on one connection. */
+export class OwnChannels {
+  /**
+   * Each until its end, with how it is ended early: a browser may collect, and thereby close, a channel that its caller keeps no
+   * reference to. The server takes few of them.
+   */
+  readonly #held = new Map<RTCDataChannel, (error: unknown) => void>();
+  #offered: boolean;
+
+  /**
+   * @param negotiate makes an offer; the promise is that of its answer.
+   * @param reserved the first offer has a section for data in any case.
+   */
+  constructor(private readonly pc: RTCPeerConnection, private readonly negotiate: () => Promise<void>, reserved: boolean) {
+    this.#offered = reserved;
+  }
+
+  /** The promise is that of an open channel. */
+  async open(label: string, options: DataOptions): Promise<RTCDataChannel> {
+    const init = initFor(label, options);
+    // Chromium numbers a channel made between the first offer and its answer as a DTLS server would. The answer gives that part
+    // to Colloquy, whose own channels have these numbers: it refuses ours, or the two meet on one number.
+    if (this.#offered && this.pc.remoteDescription === null) await this.negotiate();
+    const channel = this.pc.createDataChannel(label, init);
+    this.#offered = true;
+    const opened = this.#hold(channel);
+    if (this.pc.sctp === null) this.negotiate().catch((error: unknown) => this.#held.get(channel)?.(error));
+    return await opened;
+  }
+
+  /** The connection is closed. */
+  close(): void {
+    for (const end of [...this.#held.values()]) end(ended());
+  }
+
+  #hold(channel: RTCDataChannel): Promise<RTCDataChannel> {
+    return new Promise((resolve, reject) => {
+      const end = (error: unknown): void => {
+        this.#held.delete(channel);
+        channel.close();
+        // Without effect on one that was open.
+        reject(error);
+      };
+      this.#held.set(channel, end);
+      channel.addEventListener('open', () => resolve(channel), { once: true });
+      channel.addEventListener('close', () => end(ended()), { once: true });
+    });
+  }
+}
+
+function ended(): ColloquyError {
+  return new ColloquyError('client.closed', 'The data channel was closed.');
 }
 
 /** A mirror of the server as what it is; `null` for anything else. */

@@ -182,13 +182,14 @@ export class Room extends Emitter<RoomEvents> {
   shown(track: string): Shown | null { return this.#shown.get(track) ?? null; }
 
   /**
-   * Opens a data channel to everybody in the room, or to some. It ends with our connection: when `state` was `closed` or a rebuilt
-   * transport took its place, open another.
-   * @throws ColloquyError outside of a room
+   * Opens a data channel to everybody in the room, or to some; the promise is that of its being open. From then on we are also told
+   * whatever others say on theirs. It ends with our connection: when `state` was `closed` or a rebuilt transport took its place,
+   * open another.
+   * @throws ColloquyError outside of a room, and `client.closed` when it was closed before it was open
    */
-  openData(label: string, options: DataOptions = {}): RTCDataChannel {
+  async openData(label: string, options: DataOptions = {}): Promise<RTCDataChannel> {
     if (this.#transport === null) throw new ColloquyError('client.state', 'Join a room before opening a data channel.');
-    return this.#transport.openData(label, options);
+    return await this.#transport.openData(label, options);
   }
 
   /** Network quality of a participant, 0 (unusable) to 5 (perfect); `null` while unknown. */

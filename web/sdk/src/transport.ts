@@ -1,6 +1,6 @@
 /** One RTCPeerConnection: sends and places, offers one after another, candidates, restarts. Knows tracks, not people. */
 import { ActiveEncodings, type EncodingUse } from './active.js';
-import { openChannel, remoteData, reserveData, type DataOptions, type RemoteData } from './channels.js';
+import { OwnChannels, remoteData, reserveData, type DataOptions, type RemoteData } from './channels.js';
 import { preferCodecs, type CodecPreferences } from './codecs.js';
 import { ColloquyError, isConnectionLoss } from './errors.js';
 import { extensionsFor, offerExtensions } from './extensions.js';
@@ -60,6 +60,7 @@ export class Transport {
   readonly #sends: Send[] = [];
   readonly #queue = new NegotiationQueue(() => this.#negotiate());
   readonly #guard: IceGuard;
+  readonly #channels: OwnChannels;
   #unanswered: Offer | null = null;
   #candidates: RTCIceCandidate[] = [];
   readonly #early = new Map<string, readonly EncodingUse[]>();
@@ -91,6 +92,7 @@ export class Transport {
       if (data === null) channel.close();
       else host.data(data);
     };
+    this.#channels = new OwnChannels(this.pc, () => this.#queue.request(), options.data);
     if (options.data) this.#reserved = reserveData(this.pc);
   }
 
@@ -128,11 +130,9 @@ export class Transport {
     else if (this.#early.size < EARLY_ENCODINGS) this.#early.set(track, uses);
   }
 
-  /** Opens a data channel; the first one takes an offer. */
-  openData(label: string, options: DataOptions): RTCDataChannel {
-    const channel = openChannel(this.pc, label, options);
-    if (this.pc.sctp === null) this.#queue.request().catch(() => undefined);
-    return channel;
+  /** Opens a data channel; the first one may take an offer. The promise is that of its being open. */
+  openData(label: string, options: DataOptions): Promise<RTCDataChannel> {
+    return this.#channels.open(label, options);
   }
 
   restartIce(): void {
@@ -166,6 +166,7 @@ export class Transport {
     this.#closed = true;
     this.#guard.close();
     this.#queue.close();
+    this.#channels.close();
     this.pc.onicecandidate = null;
     this.pc.ondatachannel = null;
     this.pc.close();

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { ActiveEncodings, type EncodingUse } from '../src/active.js';
-import { protocolFor, remoteData } from '../src/channels.js';
+import { OwnChannels, protocolFor, remoteData } from '../src/channels.js';
 import { preferencesFrom } from '../src/codecs.js';
 import { extensionsFor, offerExtensions } from '../src/extensions.js';
 import { change, NO_PREFERENCE, same } from '../src/preferences.js';
@@ -229,5 +229,61 @@ describe('data channels', () => {
     const channel = { protocol: 'p5', label: 'chat' } as RTCDataChannel;
     expect(remoteData(channel)).toEqual({ from: 'p5', label: 'chat', channel });
     expect(remoteData({ protocol: '', label: '' } as RTCDataChannel)).toBeNull();
+  });
+
+  /** A connection whose answer comes when `negotiate` says so. */
+  function connection(fields: { answered: boolean; hasData: boolean }) {
+    const made: (EventTarget & { close: () => void })[] = [];
+    const pc = {
+      remoteDescription: fields.answered ? {} : null,
+      sctp: fields.hasData ? {} : null,
+      createDataChannel: vi.fn(() => {
+        const channel = Object.assign(new EventTarget(), { close: vi.fn() });
+        made.push(channel);
+        return channel;
+      }),
+    };
+    return { pc, made, asPc: pc as unknown as RTCPeerConnection };
+  }
+
+  it('are not made between the first offer and its answer', async () => {
+    const { pc, made, asPc } = connection({ answered: false, hasData: true });
+    let answer = (): void => undefined;
+    const negotiate = vi.fn(() => new Promise<void>((resolve) => { answer = resolve; }));
+    const opened = new OwnChannels(asPc, negotiate, true).open('chat', { to: ['p5'], ordered: false });
+    await Promise.resolve();
+    expect(pc.createDataChannel).not.toHaveBeenCalled();
+    pc.remoteDescription = {};
+    answer();
+    await vi.waitFor(() => expect(pc.createDataChannel).toHaveBeenCalledWith('chat', { protocol: 'to=p5', ordered: false }));
+    made[0]?.dispatchEvent(new Event('open'));
+    expect(await opened).toBe(made[0]);
+    expect(negotiate).toHaveBeenCalledTimes(1);
+  });
+
+  it('take an offer when none had a section for them, before which the first is made', async () => {
+    const { pc, made, asPc } = connection({ answered: false, hasData: false });
+    const negotiate = vi.fn(() => new Promise<void>(() => undefined));
+    const channels = new OwnChannels(asPc, negotiate, false);
+    void channels.open('first', {});
+    expect([pc.createDataChannel.mock.calls.length, negotiate.mock.calls.length]).toEqual([1, 1]);
+    // The second waits for an answer, as above.
+    channels.open('second', {}).catch(() => undefined);
+    expect([pc.createDataChannel.mock.calls.length, negotiate.mock.calls.length]).toEqual([1, 2]);
+    made[0]?.dispatchEvent(new Event('open'));
+  });
+
+  it('that end before they are open fail, and one that was open does not', async () => {
+    const { made, asPc } = connection({ answered: true, hasData: true });
+    const channels = new OwnChannels(asPc, () => Promise.resolve(), true);
+    const opens = ['open', 'refused', 'cut'].map((label) => channels.open(label, {}));
+    made[0]?.dispatchEvent(new Event('open'));
+    made[1]?.dispatchEvent(new Event('close'));
+    channels.close();
+    expect((await Promise.allSettled(opens)).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+    await expect(channels.open('x'.repeat(257), {})).rejects.toMatchObject({ code: 'client.state' });
+    const unanswered = connection({ answered: true, hasData: false });
+    const refused = new OwnChannels(unanswered.asPc, () => Promise.reject(new Error('no')), false);
+    await expect(refused.open('chat', {})).rejects.toThrow('no');
   });
 });
