@@ -120,8 +120,8 @@ impl Scenario {
         if stage == Stage::Sockets {
             return Duration::from_secs(match self {
                 Self::Ramp => 8,
-                Self::DropRecover => 32,
-                Self::Steady => 30,
+                Self::DropRecover | Self::Steady => 30,
+                Self::Loss10 | Self::Loss30 => 15,
                 _ => 12,
             });
         }
