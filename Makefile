@@ -60,10 +60,12 @@ bench-call: ## 1 publisher, 50 viewers, 1,000 packets/s (about a minute); the la
 	$(say) 'Running the call (about a minute)'
 	@$(TARGET)/release/colloquy-bench call $(ARGS)
 
-bench-quality: ## Bandwidth, loss and fairness as viewers see and hear them (a minute or two); the last lines are RESULT
+bench-quality: ## Bandwidth, loss and fairness as viewers see and hear them, simulated and on sockets (four minutes); the last lines are RESULT
 	@scripts/setup.sh build
-	$(say) 'Building the bench (the first time about 5 minutes on 2 cores)'
-	@cargo build --release --locked -p colloquy-bench
+	@$(MAKE) web
+	$(say) 'Building the bench and the server (the first time about 5 minutes on 2 cores)'
+	@cargo build --release --locked -p colloquy-bench -p colloquy-server
+	$(say) 'Playing, simulated and then on sockets (ARGS=--simulated or ARGS=--sockets plays one of both)'
 	@$(TARGET)/release/colloquy-bench quality $(ARGS)
 
 sim-long: ## 10,000 made-up calls in the simulator (some minutes); SEEDS=10000..20000 plays others

@@ -21,7 +21,8 @@ struct Cli {
 enum Command {
     /// One publisher to many viewers: CPU a packet beside its floor, added latency, loss, time to join. About a minute.
     Call(CallArgs),
-    /// Bandwidth, loss and fairness: what viewers see and hear over bad links, in virtual time. Some seconds each.
+    /// Bandwidth, loss and fairness: what viewers see and hear over bad links, in virtual time (some seconds each) and on sockets
+    /// (two minutes in all).
     Quality(QualityArgs),
     /// A bad network between clients and a server, in user space: loss, delay, jitter, rate; changed while it runs.
     Impair(ImpairArgs),

@@ -37,7 +37,7 @@ pub(super) struct Counted {
 }
 
 /// The clients. The first is the publisher.
-pub(super) struct Generator {
+pub(crate) struct Generator {
     poll: Poll,
     events: Events,
     alarm: Alarm,
@@ -61,7 +61,7 @@ const FIRST_SINK: usize = 1 << 20;
 const RECEIVE_BUFFER: usize = 4 << 20;
 
 impl Generator {
-    pub(super) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let poll = Poll::new()?;
         let alarm = Alarm::new()?;
         poll.registry().register(&mut SourceFd(&alarm.fd()), ALARM, Interest::READABLE)?;
@@ -92,18 +92,28 @@ impl Generator {
     }
 
     /// A new client with a socket of its own; `edit` gives it its media. Gives its number.
-    pub(super) fn add(&mut self, edit: impl FnOnce(&mut Client)) -> Result<usize> {
+    pub(crate) fn add(&mut self, edit: impl FnOnce(&mut Client)) -> Result<usize> {
+        self.add_as(|_| (), edit)
+    }
+
+    /// The same where `configure` first has a say in what kind of client it is.
+    pub(crate) fn add_as(
+        &mut self,
+        configure: impl FnOnce(&mut ClientConfig),
+        edit: impl FnOnce(&mut Client),
+    ) -> Result<usize> {
         let index = self.seats.len();
         let socket = self.bind(index)?;
         let source = index as u64 + 1;
-        let config = ClientConfig::new(source, socket.local_addr()?, self.certificate.clone(), self.epoch);
+        let mut config = ClientConfig::new(source, socket.local_addr()?, self.certificate.clone(), self.epoch);
+        configure(&mut config);
         let mut client = Client::new(config);
         edit(&mut client);
         self.seats.push(Seat { client, socket, deadline: None, first_media: None });
         Ok(index)
     }
 
-    pub(super) fn client(&mut self, index: usize) -> &mut Client {
+    pub(crate) fn client(&mut self, index: usize) -> &mut Client {
         &mut self.seats[index].client
     }
 
@@ -113,7 +123,7 @@ impl Generator {
     }
 
     /// Sends what a client has to send, after it was changed from outside.
-    pub(super) fn settle(&mut self, index: usize) {
+    pub(crate) fn settle(&mut self, index: usize) {
         self.seats[index].settle();
     }
 
@@ -174,13 +184,13 @@ impl Generator {
     }
 
     /// Runs for `time`.
-    pub(super) fn run(&mut self, time: Duration) -> Result<()> {
+    pub(crate) fn run(&mut self, time: Duration) -> Result<()> {
         let until = Instant::now() + time;
         self.run_until(until, |_| false).map(|_| ())
     }
 
     /// Runs until `done` or `until`. Tells whether it was done.
-    pub(super) fn run_until(&mut self, until: Instant, done: impl Fn(&Client) -> bool) -> Result<bool> {
+    pub(crate) fn run_until(&mut self, until: Instant, done: impl Fn(&Client) -> bool) -> Result<bool> {
         loop {
             let now = Instant::now();
             if self.seats.last().is_some_and(|seat| done(&seat.client)) {

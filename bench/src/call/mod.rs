@@ -1,8 +1,8 @@
 //! One publisher, many viewers, over real sockets, ICE, DTLS and SRTP: what forwarding costs, beside its floor, and what it adds.
 
-mod generator;
+pub(crate) mod generator;
 mod join;
-mod processes;
+pub(crate) mod processes;
 mod report;
 
 use crate::client::Pace;
@@ -69,7 +69,7 @@ pub fn run(args: &CallArgs) -> Result<()> {
     if !os::stay_on(own_core, first) {
         eprintln!("This process cannot be kept on core {own_core}; the figures will be less steady.");
     }
-    let server = Server::start(args, first)?;
+    let server = Server::start(args.server_bin.as_deref(), args.core, first)?;
     println!(
         "Server: {}, on core {}{}. Load: {} packets/s of {} bytes{} to {} viewers, from core {own_core}.",
         server.name(),

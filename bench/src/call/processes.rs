@@ -5,9 +5,10 @@ use super::{CallArgs, Pace};
 use crate::floor::FloorRound;
 use crate::os;
 use anyhow::{Context as _, Result, bail};
+use serde::de::DeserializeOwned;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 const START: Duration = Duration::from_secs(15);
 
 /// A running server. Dropping it ends it.
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     name: String,
     address: SocketAddr,
@@ -24,21 +25,22 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn start(args: &CallArgs, first: bool) -> Result<Self> {
+    /// Starts it on a core; without a binary it is `colloquy` beside this program, or what this program has built in.
+    pub(crate) fn start(binary: Option<&Path>, core: usize, first: bool) -> Result<Self> {
         // Taken and given back: nobody else here asks for ports.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let media_port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let own = std::env::current_exe()?;
         let beside = own.with_file_name("colloquy");
-        let binary: Option<PathBuf> = args.server_bin.clone().or_else(|| Some(beside).filter(|path| path.is_file()));
+        let binary = binary.map(Path::to_owned).or_else(|| Some(beside).filter(|path| path.is_file()));
         let (name, mut command) = match &binary {
             Some(binary) => {
-                let mut command = os::on_core(args.core, first, binary);
+                let mut command = os::on_core(core, first, binary);
                 command.arg("serve");
                 (binary.display().to_string(), command)
             }
             None => {
-                let mut command = os::on_core(args.core, first, &own);
+                let mut command = os::on_core(core, first, &own);
                 command.args(["host", "--listen", &address.to_string()]);
                 ("the parts built into this program".to_owned(), command)
             }
@@ -80,11 +82,18 @@ impl Server {
     }
 
     /// Posts an offer; gives the answer.
-    pub(super) fn post(&self, path: &str, offer: &str) -> Result<String> {
+    pub(crate) fn post(&self, path: &str, offer: &str) -> Result<String> {
         let request =
             self.agent.post(format!("http://{}{path}", self.address)).header("content-type", "application/sdp");
         let mut response = request.send(offer).with_context(|| format!("POST {path}"))?;
         Ok(response.body_mut().read_to_string()?)
+    }
+
+    /// Gets what is JSON.
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let request = self.agent.get(format!("http://{}{path}", self.address));
+        let text = request.call().with_context(|| format!("GET {path}"))?.body_mut().read_to_string()?;
+        serde_json::from_str(&text).with_context(|| format!("GET {path}"))
     }
 
     /// CPU time of all its threads so far.

@@ -1,19 +1,20 @@
-//! How good it looks and sounds where the network is bad: bandwidth, loss and fairness, in virtual time, with the server's own
-//! engine and clients that see and hear.
+//! How good it looks and sounds where the network is bad: bandwidth, loss and fairness, with clients that see and hear. In virtual
+//! time with the server's own engine, and on sockets with a server of its own process and a relay before each viewer.
 
 mod play;
 mod plot;
 mod report;
 mod scenario;
+mod sockets;
 mod tcp;
 #[cfg(test)]
 mod tests;
 mod world;
 
 pub use report::Figures;
-pub use scenario::Scenario;
+pub use scenario::{Scenario, Stage};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,15 @@ pub struct QualityArgs {
     /// Only these; may be given several times. Without it, all.
     #[arg(long, value_enum)]
     pub only: Vec<Scenario>,
+    /// Only in virtual time. Without it and --sockets: both.
+    #[arg(long)]
+    pub simulated: bool,
+    /// Only on sockets, in real time (some two minutes): those that need no bottleneck of several, and no screen.
+    #[arg(long)]
+    pub sockets: bool,
+    /// The server's binary. Without it: `colloquy` beside this program, or what this program has built in.
+    #[arg(long, value_name = "FILE")]
+    pub server_bin: Option<PathBuf>,
     /// Of everything random.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -39,26 +49,38 @@ pub struct QualityArgs {
 /// # Errors
 /// When something does not connect, or a plot cannot be written.
 pub fn run(args: &QualityArgs) -> Result<()> {
-    let scenarios = if args.only.is_empty() { Scenario::ALL.to_vec() } else { args.only.clone() };
+    let stages =
+        [(Stage::Simulated, args.simulated, &Scenario::ALL[..]), (Stage::Sockets, args.sockets, &Scenario::ON_SOCKETS)];
+    let both = args.simulated == args.sockets;
     std::fs::create_dir_all(&args.plots).with_context(|| format!("{}", args.plots.display()))?;
     let mut lines = Vec::new();
     let mut failed = None;
-    for scenario in scenarios {
-        match play_and_plot(scenario, args) {
-            Ok(line) => lines.push(line),
-            // What the others came to is still worth knowing.
-            Err(error) => failed = Some(error.context(scenario.name())),
+    for (stage, asked, scenarios) in stages {
+        let wanted = |scenario: &&Scenario| (asked || both) && (args.only.is_empty() || args.only.contains(scenario));
+        for scenario in scenarios.iter().copied().filter(|scenario| wanted(&scenario)) {
+            match play_and_plot(scenario, stage, args) {
+                Ok(line) => lines.push(line),
+                // What the others came to is still worth knowing.
+                Err(error) => failed = Some(error.context(scenario.name_on(stage))),
+            }
         }
+    }
+    if lines.is_empty() && failed.is_none() {
+        bail!("none of these is played on sockets");
     }
     lines.iter().for_each(|line| println!("{line}"));
     failed.map_or(Ok(()), Err)
 }
 
-fn play_and_plot(scenario: Scenario, args: &QualityArgs) -> Result<String> {
+fn play_and_plot(scenario: Scenario, stage: Stage, args: &QualityArgs) -> Result<String> {
     let began = Instant::now();
-    eprint!("{:<14} {:>3} s of virtual time .. ", scenario.name(), scenario.length().as_secs());
-    let played = play::play(scenario, args.seed, scenario.length())?;
-    let path = args.plots.join(format!("{}.svg", scenario.name()));
+    let (name, length) = (scenario.name_on(stage), scenario.length(stage));
+    eprint!("{name:<20} {:>3} s {stage} .. ", length.as_secs());
+    let played = match stage {
+        Stage::Simulated => play::play(scenario, args.seed, length)?,
+        Stage::Sockets => sockets::play(scenario, args.seed, args.server_bin.as_deref())?,
+    };
+    let path = args.plots.join(format!("{name}.svg"));
     plot::write(&played, &path)?;
     std::fs::write(path.with_extension("csv"), report::csv(&played))?;
     eprintln!("played in {:.1} s; {}", began.elapsed().as_secs_f64(), path.display());

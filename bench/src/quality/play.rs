@@ -1,13 +1,14 @@
 //! Plays a scenario in virtual time, and takes a sample ten times a second.
 
-use super::scenario::Scenario;
+use super::scenario::{Scenario, Stage};
 use super::tcp::Tcp;
 use super::world::World;
-use crate::client::{ListenStats, Seen, WatchStats};
+use crate::client::{Client, ListenStats, Seen, WatchStats};
 use crate::impair::Bottleneck;
 use anyhow::Result;
 use colloquy_media_core::api::Layer;
-use std::time::Duration;
+use std::ops::Range;
+use std::time::{Duration, Instant};
 
 /// Between two samples.
 const SAMPLE: Duration = Duration::from_millis(100);
@@ -45,10 +46,29 @@ pub(super) struct ViewerPlayed {
     pub(super) seen: Vec<(f64, Seen)>,
 }
 
+impl ViewerPlayed {
+    /// What a client heard and saw in its two places between two moments.
+    pub(super) fn new(
+        samples: Vec<Sample>,
+        client: &mut Client,
+        [audio, video]: [&str; 2],
+        time: Range<Instant>,
+    ) -> Self {
+        let since = |seen: &Seen| (seen.at.saturating_duration_since(time.start).as_secs_f64(), *seen);
+        Self {
+            samples,
+            watched: client.watch_stats(video, time.end).unwrap_or_default(),
+            heard: client.listen_stats(audio, time.end).unwrap_or_default(),
+            seen: client.seen(video).iter().map(since).collect(),
+        }
+    }
+}
+
 /// What came of a scenario.
 #[derive(Debug)]
 pub(super) struct Played {
     pub(super) scenario: Scenario,
+    pub(super) stage: Stage,
     pub(super) viewers: Vec<ViewerPlayed>,
     /// Bits a second of the neighbour after [`SETTLED`].
     pub(super) tcp_bps: Option<f64>,
@@ -64,7 +84,7 @@ pub(super) fn play(scenario: Scenario, seed: u64, length: Duration) -> Result<Pl
     // The publisher's rates are known to the server when somebody joins.
     world.run_until(world.now + Duration::from_secs(2))?;
     let mut viewers = Vec::new();
-    for access in scenario.viewers() {
+    for access in scenario.viewers(Stage::Simulated) {
         viewers.push(world.viewer(publisher, access.up, access.down)?);
     }
     world.connect()?;
@@ -77,7 +97,7 @@ pub(super) fn play(scenario: Scenario, seed: u64, length: Duration) -> Result<Pl
         world.tcp = Some(tcp);
     }
     if let Some(first) = viewers.first() {
-        world.people[*first].down.bottleneck().set_schedule(scenario.schedule(start));
+        world.people[*first].down.bottleneck().set_schedule(scenario.schedule(Stage::Simulated, start));
     }
     let mut played: Vec<Vec<Sample>> = viewers.iter().map(|_| Vec::new()).collect();
     let mut tcp_before = 0;
@@ -101,15 +121,9 @@ pub(super) fn play(scenario: Scenario, seed: u64, length: Duration) -> Result<Pl
         let person = &mut world.people[*viewer];
         let audio = person.audio_mid.clone().unwrap_or_default();
         let video = person.video_mid.clone().unwrap_or_default();
-        let since = |seen: &Seen| (seen.at.saturating_duration_since(start).as_secs_f64(), *seen);
-        ViewerPlayed {
-            samples,
-            watched: person.client.watch_stats(&video, now).unwrap_or_default(),
-            heard: person.client.listen_stats(&audio, now).unwrap_or_default(),
-            seen: person.client.seen(&video).iter().map(since).collect(),
-        }
+        ViewerPlayed::new(samples, &mut person.client, [&audio, &video], start..now)
     });
-    Ok(Played { scenario, viewers: viewers.collect(), tcp_bps })
+    Ok(Played { scenario, stage: Stage::Simulated, viewers: viewers.collect(), tcp_bps })
 }
 
 fn sample(world: &mut World, viewer: usize) -> Result<Sample> {

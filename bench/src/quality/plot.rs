@@ -18,7 +18,7 @@ fn draw(played: &Played, path: &Path) -> Result<(), Box<dyn std::error::Error>> 
     let Some(samples) = played.viewers.first().map(|viewer| &viewer.samples) else { return Ok(()) };
     let root = SVGBackend::new(path, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
-    let root = root.titled(&format!("{} (simulated)", played.scenario.name()), ("sans-serif", 20))?;
+    let root = root.titled(&format!("{} ({})", played.scenario.name(), played.stage), ("sans-serif", 20))?;
     let (rates, layers) = root.split_vertically(400);
     let end = samples.last().map_or(1.0, |sample| sample.at_s);
     let mbps = |bps: u64| bps as f64 / 1e6;

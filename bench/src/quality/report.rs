@@ -1,15 +1,16 @@
 //! A scenario's figures, as a line.
 
 use super::play::{Played, SETTLED, Sample, ViewerPlayed};
-use super::scenario::{DROP_AT, RECOVER_AT, Scenario};
+use super::scenario::Scenario;
 use serde::Serialize;
 use std::fmt::Write as _;
+use std::ops::Range;
 
 /// What is told of a scenario; `None` where it does not apply.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Figures {
-    /// Which.
-    pub scenario: &'static str,
+    /// Which, and where.
+    pub scenario: String,
     /// From connecting to the best layer's being seen.
     pub ramp_s: Option<f64>,
     /// From the end of a drop to the best layer's being seen again.
@@ -42,13 +43,15 @@ pub(super) fn figures(played: &Played) -> Figures {
     let first = viewers.first();
     let ramp = scenario == Scenario::Ramp || scenario == Scenario::DropRecover;
     let drops = scenario == Scenario::DropRecover;
+    let drop = played.stage.drop();
+    let drop = drop.start.as_secs_f64()..drop.end.as_secs_f64();
     Figures {
-        scenario: scenario.name(),
+        scenario: scenario.name_on(played.stage),
         ramp_s: first.filter(|_| ramp).and_then(|viewer| seen_best(viewer, 0.0)),
-        recover_s: first.filter(|_| drops).and_then(|viewer| seen_best(viewer, RECOVER_AT.as_secs_f64())),
+        recover_s: first.filter(|_| drops).and_then(|viewer| seen_best(viewer, drop.end)),
         switches_per_min: Some(most(&switches_per_min)).filter(|_| !drops),
         queue_ms_p95: Some(most(&queue_p95)),
-        queue_under_200_s: first.filter(|_| drops).map(queue_under_200),
+        queue_under_200_s: first.filter(|_| drops).map(|viewer| queue_under_200(viewer, &drop)),
         concealed_pct: Some(most(&|viewer| 100.0 * viewer.heard.concealed as f64 / viewer.heard.due.max(1) as f64)),
         freeze_ms_max: Some(most(&|viewer| viewer.watched.freeze_max.as_secs_f64() * 1_000.0)),
         broken: Some(most(&|viewer| (viewer.watched.broken + viewer.watched.holes) as f64)),
@@ -86,8 +89,7 @@ fn queue_p95(viewer: &ViewerPlayed) -> f64 {
     queues.get(queues.len() * 95 / 100).copied().unwrap_or(0.0)
 }
 
-fn queue_under_200(viewer: &ViewerPlayed) -> f64 {
-    let range = DROP_AT.as_secs_f64()..RECOVER_AT.as_secs_f64();
+fn queue_under_200(viewer: &ViewerPlayed, range: &Range<f64>) -> f64 {
     let mut above = viewer.samples.iter().filter(|sample| range.contains(&sample.at_s) && sample.queue_ms > 200.0);
     above.next_back().map_or(0.0, |sample| sample.at_s - range.start)
 }

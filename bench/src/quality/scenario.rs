@@ -3,6 +3,8 @@
 use crate::client::{Encoding, Video};
 use crate::impair::{Link, Queue, RateStep};
 use colloquy_media_core::api::{Codec, Source};
+use std::fmt;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// Everything that can be played.
@@ -10,9 +12,9 @@ use std::time::{Duration, Instant};
 pub enum Scenario {
     /// 5 Mb/s that nobody else uses: how long until the best layer.
     Ramp,
-    /// 3 Mb/s, 500 kb/s for 15 s, 3 Mb/s again: how long until all is as it was.
+    /// 3 Mb/s, 500 kb/s for 15 s (10 on sockets), 3 Mb/s again: how long until all is as it was.
     DropRecover,
-    /// 1 Mb/s for two minutes: how often the layer changes.
+    /// 1 Mb/s for two minutes (half a minute on sockets): how often the layer changes.
     Steady,
     /// Four viewers on one bottleneck of 4 Mb/s.
     Fair4,
@@ -22,10 +24,38 @@ pub enum Scenario {
     Loss10,
     /// 30 % of all datagrams are lost, both ways.
     Loss30,
-    /// Nine viewers with good links beside one with 300 kb/s: figures of the nine.
+    /// Nine viewers (four on sockets) with good links beside one with 300 kb/s: figures of the others.
     OneSlow,
     /// A shared screen over 700 kb/s: stays sharp, and moves less.
     Screen,
+}
+
+/// Where it is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// In virtual time.
+    Simulated,
+    /// In real time, with a server of its own process and sockets.
+    Sockets,
+}
+
+impl Stage {
+    /// From when to when the rate of [`Scenario::DropRecover`] is low: shorter where it takes real time.
+    pub(super) fn drop(self) -> Range<Duration> {
+        match self {
+            Self::Simulated => Duration::from_secs(20)..Duration::from_secs(35),
+            Self::Sockets => Duration::from_secs(10)..Duration::from_secs(20),
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Simulated => "simulated",
+            Self::Sockets => "on sockets",
+        })
+    }
 }
 
 /// A viewer's access.
@@ -55,7 +85,20 @@ impl Scenario {
         Self::Screen,
     ];
 
+    /// Those that are played on sockets too, in the order in which they are.
+    pub const ON_SOCKETS: [Self; 6] =
+        [Self::Ramp, Self::DropRecover, Self::Steady, Self::Loss10, Self::Loss30, Self::OneSlow];
+
     /// As in the result.
+    #[must_use]
+    pub fn name_on(self, stage: Stage) -> String {
+        match stage {
+            Stage::Simulated => self.name().to_owned(),
+            Stage::Sockets => format!("{}_sockets", self.name()),
+        }
+    }
+
+    /// What it is called wherever it is played.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -73,7 +116,15 @@ impl Scenario {
 
     /// For how long it is played.
     #[must_use]
-    pub fn length(self) -> Duration {
+    pub fn length(self, stage: Stage) -> Duration {
+        if stage == Stage::Sockets {
+            return Duration::from_secs(match self {
+                Self::Ramp => 8,
+                Self::DropRecover | Self::Steady => 30,
+                Self::Loss10 | Self::Loss30 => 15,
+                _ => 12,
+            });
+        }
         Duration::from_secs(match self {
             Self::Ramp => 20,
             Self::DropRecover => 60,
@@ -84,7 +135,7 @@ impl Scenario {
     }
 
     /// Everyone's access; the last viewer of [`Scenario::OneSlow`] is the slow one.
-    pub(super) fn viewers(self) -> Vec<Access> {
+    pub(super) fn viewers(self, stage: Stage) -> Vec<Access> {
         let with = |change: fn(&mut Link)| {
             let mut link = PLAIN;
             change(&mut link);
@@ -101,7 +152,8 @@ impl Scenario {
             Self::Loss10 => vec![Access { up: with(|l| l.loss = 0.1), down: with(|l| l.loss = 0.1) }],
             Self::Loss30 => vec![Access { up: with(|l| l.loss = 0.3), down: with(|l| l.loss = 0.3) }],
             Self::OneSlow => {
-                let mut viewers = vec![plain; 9];
+                // Fewer where they take the time of real cores.
+                let mut viewers = vec![plain; if stage == Stage::Sockets { 4 } else { 9 }];
                 viewers.push(limited(300_000));
                 viewers
             }
@@ -129,11 +181,11 @@ impl Scenario {
     }
 
     /// What the first viewer's rate does, counted from `start`.
-    pub(super) fn schedule(self, start: Instant) -> Vec<RateStep> {
+    pub(super) fn schedule(self, stage: Stage, start: Instant) -> Vec<RateStep> {
         match self {
             Self::DropRecover => vec![
-                RateStep { at: start + DROP_AT, rate_bps: Some(500_000) },
-                RateStep { at: start + RECOVER_AT, rate_bps: Some(DROP_FROM) },
+                RateStep { at: start + stage.drop().start, rate_bps: Some(500_000) },
+                RateStep { at: start + stage.drop().end, rate_bps: Some(DROP_FROM) },
             ],
             _ => Vec::new(),
         }
@@ -154,7 +206,3 @@ impl Scenario {
 
 /// The rate of [`Scenario::DropRecover`] before and after the drop, in bits a second: just what the best layer takes.
 const DROP_FROM: u64 = 3_000_000;
-/// When it drops.
-pub(super) const DROP_AT: Duration = Duration::from_secs(20);
-/// When it comes back.
-pub(super) const RECOVER_AT: Duration = Duration::from_secs(35);
