@@ -1,11 +1,12 @@
 //! An SCTP association over DTLS (RFC 8261, RFC 8831), by `sctp-proto`, with what that leaves open closed: how many chunks are
-//! held for a client ([`census`]) and how much waits on its way to him ([`backlog`]).
+//! held for a client ([`census`]), how many streams he may reset ([`resets`]), and how much waits on its way to him ([`backlog`]).
 //!
 //! The library takes its verification tags, cookies and first TSNs from the process's random source, and where we open the
 //! association, the first time-out counts from the system's clock: neither can be handed in. Everything else follows `now`.
 
 mod backlog;
 mod census;
+mod resets;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use crate::api::DropCause;
 use backlog::Backlog;
 use bytes::Bytes;
 use census::{Census, MAX_STREAMS, Verdict};
+use resets::{NotNow, Resets};
 use sctp_proto::{
     Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
     PayloadProtocolIdentifier as Ppid, ReliabilityType, ServerConfig, StreamEvent, TransportConfig,
@@ -38,6 +40,8 @@ pub(crate) struct SctpSettings {
     pub(crate) message_bytes: u32,
     /// What may be received and not yet read: the receive window.
     pub(crate) window_bytes: u32,
+    /// Streams that the client may have: his own channels and those of others.
+    pub(crate) streams: usize,
     pub(crate) backlog: BacklogLimits,
 }
 
@@ -92,6 +96,7 @@ pub(crate) struct Sctp {
     association: Option<(AssociationHandle, Association)>,
     state: State,
     census: Census,
+    resets: Resets,
     backlog: Backlog,
     events: VecDeque<SctpEvent>,
 }
@@ -129,6 +134,7 @@ impl Sctp {
             association: None,
             state: State::Opening,
             census: Census::default(),
+            resets: Resets::new(settings.streams),
             backlog: Backlog::new(settings.backlog),
             events: VecDeque::new(),
             settings,
@@ -150,6 +156,15 @@ impl Sctp {
         if self.state == State::Lost {
             return Err(DropCause::BadSctp);
         }
+        let reset = match self.resets.arrives(packet, now) {
+            Ok(reset) => reset,
+            Err(NotNow::Malformed) => return Err(DropCause::BadSctp),
+            Err(NotNow::Later) => return Err(DropCause::SctpBacklog),
+            Err(NotNow::Never) => {
+                self.lose();
+                return Err(DropCause::SctpBacklog);
+            }
+        };
         match self.census.arrives(packet, self.state == State::Up) {
             Verdict::Pass => {}
             Verdict::Malformed => return Err(DropCause::BadSctp),
@@ -166,6 +181,9 @@ impl Sctp {
                 association.handle_event(event);
             }
             _ => return Err(DropCause::BadSctp),
+        }
+        if let (Some(reset), Some((_, association))) = (reset, &self.association) {
+            self.resets.note(&reset, &association.stream_ids());
         }
         self.drain();
         self.refresh();
@@ -194,6 +212,7 @@ impl Sctp {
             let Payload::RawEncode(packets) = transmit.payload else { continue };
             for packet in packets {
                 self.census.leaves(&packet, self.settings.window_bytes);
+                self.resets.leaves(&packet);
                 send(&packet);
             }
         }
@@ -314,6 +333,13 @@ impl Sctp {
         }
     }
 
+    /// Gives the association up.
+    fn lose(&mut self) {
+        self.association = None;
+        self.state = State::Lost;
+        self.events.push_back(SctpEvent::Lost);
+    }
+
     /// Takes over what the association tells.
     fn drain(&mut self) {
         let Some((_, association)) = &mut self.association else { return };
@@ -337,7 +363,11 @@ impl Sctp {
                 }
                 Event::Stream(StreamEvent::Finished { id }) => {
                     self.backlog.remove(id);
+                    self.resets.finished(id);
                     self.events.push_back(SctpEvent::Finished(id));
+                }
+                Event::Stream(StreamEvent::ResetComplete { .. } | StreamEvent::ResetFailed { .. }) => {
+                    self.resets.answered();
                 }
                 _ => {}
             }
