@@ -345,6 +345,8 @@ impl Sctp {
         let Some((_, association)) = &mut self.association else { return };
         // The library's own book of associations is of no use with one of them.
         while association.poll_endpoint_event().is_some() {}
+        // Nor is its list of streams that the client opened: their messages tell.
+        while association.accept_stream().is_some() {}
         while let Some(event) = association.poll() {
             match event {
                 Event::Connected => {
