@@ -254,25 +254,32 @@ impl Sctp {
         Some(Message { kind, bytes: bytes.into() })
     }
 
-    /// Opens a channel to the client (RFC 8832 section 6); gives its stream, unless they are all in use.
-    pub(crate) fn open(&mut self, open: &Open) -> Option<u16> {
+    /// Opens a channel to the client (RFC 8832 section 6); gives its stream. [`Unsent::Closed`] when they are all in use, too.
+    pub(crate) fn open(&mut self, open: &Open) -> Result<u16, Unsent> {
         if self.state != State::Up {
-            return None;
+            return Err(Unsent::Closed);
         }
-        let (_, association) = self.association.as_mut()?;
+        let request = Bytes::from(open.write());
+        // A stream that is open without it could neither be used nor be told to the client.
+        self.check_length(&request)?;
+        let (_, association) = self.association.as_mut().ok_or(Unsent::Closed)?;
         // RFC 8832 section 6: the DTLS client has the even streams.
         let first = u16::from(!self.settings.active);
-        let (stream, generation) = (first..MAX_STREAMS).step_by(2).find_map(|stream| {
+        let opened = (first..MAX_STREAMS).step_by(2).find_map(|stream| {
             // One whose reset is under way is not free yet, and opening it fails.
             let free = !self.backlog.has(stream);
             let opened = free.then(|| association.open_stream(stream, Ppid::Unknown).ok())??;
             Some((stream, opened.stats().ok()?.generation))
-        })?;
+        });
+        let (stream, generation) = opened.ok_or(Unsent::Closed)?;
         self.backlog.add(stream, generation);
-        let sent = self.write(stream, Kind::Dcep, &open.write().into(), true);
+        if let Err(unsent) = self.write(stream, Kind::Dcep, &request, true) {
+            self.close(stream);
+            return Err(unsent);
+        }
         // RFC 8832 section 6: in order, until the client has answered.
         self.set_delivery(stream, Delivery { ordered: true, ..open.delivery });
-        sent.ok().map(|()| stream)
+        Ok(stream)
     }
 
     /// Whether a stream is one that we open, rather than the client.
@@ -295,12 +302,8 @@ impl Sctp {
 
     /// Queues a message; `in_line` when its stream is ordered and reliable. Whoever writes asks [`is_full`](Self::is_full) first.
     pub(crate) fn write(&mut self, stream: u16, kind: Kind, bytes: &Bytes, in_line: bool) -> Result<(), Unsent> {
+        self.check_length(bytes)?;
         let (_, association) = self.association.as_mut().ok_or(Unsent::Closed)?;
-        // RFC 8841 section 6: 0 is without a limit.
-        let longest = self.settings.remote_message_bytes;
-        if longest != 0 && bytes.len() > longest as usize {
-            return Err(Unsent::TooLong);
-        }
         let ppid = match kind {
             Kind::Dcep => Ppid::Dcep,
             Kind::User(ppid) => ppid,
@@ -314,6 +317,13 @@ impl Sctp {
         }
         self.backlog.wrote(stream, bytes.len(), in_line || kind == Kind::Dcep);
         Ok(())
+    }
+
+    fn check_length(&self, bytes: &Bytes) -> Result<(), Unsent> {
+        // RFC 8841 section 6: 0 is without a limit.
+        let longest = self.settings.remote_message_bytes;
+        let fits = longest == 0 || bytes.len() <= longest as usize;
+        fits.then_some(()).ok_or(Unsent::TooLong)
     }
 
     /// Whether so much waits on a stream, or on all of them, that nothing more should be written there.

@@ -152,7 +152,7 @@ fn channels_open_carry_and_close_both_ways() {
     pair.run(Duration::from_secs(1));
     assert_eq!(events(&mut pair.server), [SctpEvent::Finished(even)]);
     assert_eq!(events(&mut pair.client), [SctpEvent::Finished(even)]);
-    assert_eq!(pair.client.open(&open("again")), Some(even), "a number that is free is used again");
+    assert_eq!(pair.client.open(&open("again")), Ok(even), "a number that is free is used again");
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn an_end_in_the_middle_of_everything_is_the_end() {
         let (mut pair, like, tsn) = forger();
         let kind = chunk.0;
         let _ = pair.server.handle_packet(pair.now, &packet_like(&like, &[data(tsn, 0, 3, b"x"), chunk]));
-        pair.server.open(&open("y"));
+        let _ = pair.server.open(&open("y"));
         pair.run(Duration::from_secs(2));
         while pair.server.read(0).is_some() {}
         let _ = pair.server.write(1, text("x").0, &text("x").1, true);
@@ -335,7 +335,15 @@ fn a_message_that_is_too_long_ends_the_association() {
     assert!(events(&mut pair.server).contains(&SctpEvent::Lost));
     let _ = packets(&mut pair.server, pair.now);
     assert_eq!(pair.server.next_deadline(), None);
-    assert_eq!(pair.server.open(&open("y")), None);
+    assert_eq!(pair.server.open(&open("y")), Err(Unsent::Closed));
+}
+
+#[test]
+fn a_channel_that_the_client_has_no_room_for_takes_no_stream() {
+    let mut pair = Pair::new(SctpSettings { remote_message_bytes: 20, ..settings(true) });
+    pair.run(Duration::from_millis(100));
+    assert_eq!(pair.client.open(&open("a label that is too long")), Err(Unsent::TooLong));
+    assert_eq!(pair.client.open(&open("x")), Ok(0));
 }
 
 #[test]
