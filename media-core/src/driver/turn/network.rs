@@ -119,6 +119,12 @@ impl Network {
         Some(flow)
     }
 
+    /// Whether it is a connection of which TLS is still being set up.
+    pub(super) fn is_handshaking(&self, place: Place) -> bool {
+        let Place::Stream(flow) = place else { return false };
+        self.streams.get(&flow).is_some_and(Stream::is_handshaking)
+    }
+
     pub(super) fn close_stream(&mut self, flow: &Flow) {
         let Some(mut stream) = self.streams.remove(flow) else { return };
         self.places.remove(&stream.token);
