@@ -22,7 +22,7 @@ pub enum Refused {
     BadRequest,
     /// A second allocation for a client, or a request without one (437).
     Mismatch,
-    /// Too many allocations of one user (486).
+    /// Too many allocations of one user or of one address (486).
     UserQuota,
     /// Too many allocations, permissions or channels, or no port (508).
     Capacity,

@@ -8,6 +8,8 @@ use std::time::Instant;
 pub struct TurnLimits {
     /// Allocations of one user. One more is refused (486). A browser takes one for each way to the server and network of its own.
     pub allocations_per_user: usize,
+    /// Allocations of one address, or of one IPv6 /64. One more is refused (486). One visitor can come under ever new names.
+    pub allocations_per_address: usize,
     /// Allocations in all: each has a socket. One more is refused (508).
     pub allocations: usize,
     /// Peers that an allocation may hear. One more is refused (508).
@@ -27,6 +29,8 @@ impl Default for TurnLimits {
     fn default() -> Self {
         Self {
             allocations_per_user: 12,
+            // A visitor's twelve, for ten of an office behind one NAT: few of those need the relay.
+            allocations_per_address: 128,
             allocations: 1_000,
             permissions: 32,
             channels: 32,

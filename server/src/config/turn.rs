@@ -60,6 +60,7 @@ pub struct TurnUser {
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     pub allocations_per_user: usize,
+    pub allocations_per_address: usize,
     pub allocations: usize,
     pub permissions: usize,
     pub channels: usize,
@@ -101,6 +102,7 @@ impl Config {
             deny: turn.deny.clone(),
             limits: TurnLimits {
                 allocations_per_user: limits.allocations_per_user,
+                allocations_per_address: limits.allocations_per_address,
                 allocations: limits.allocations,
                 permissions: limits.permissions,
                 channels: limits.channels,

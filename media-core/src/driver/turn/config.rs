@@ -37,7 +37,7 @@ pub struct TurnConfig {
     pub limits: TurnLimits,
     /// TCP and TLS connections at most; one more is closed as it comes.
     pub connections: usize,
-    /// The same from one address.
+    /// The same from one address, or from one IPv6 /64.
     pub connections_per_address: usize,
     /// A connection without an allocation is closed after so long, however busy it looks. A client asks for one at once.
     pub unused_stream: Duration,

@@ -5,6 +5,7 @@ use super::sockets::{self, Listening};
 use super::stream::Stream;
 use crate::driver::addresses::Offered;
 use crate::turn::{Flow, FlowKind, NoRelay, Outside, Refused, RelayId, TurnServer};
+use crate::wire::household;
 use mio::net::{TcpListener, TcpStream, UdpSocket};
 use mio::{Interest, Registry, Token};
 use rustc_hash::FxHashMap;
@@ -96,7 +97,8 @@ impl Network {
         remote: SocketAddr,
         now: Instant,
     ) -> Option<Flow> {
-        let of_address = self.streams.keys().filter(|flow| flow.remote.ip() == remote.ip()).count();
+        let host = household(remote.ip());
+        let of_address = self.streams.keys().filter(|flow| household(flow.remote.ip()) == host).count();
         if self.streams.len() >= self.config.connections || of_address >= self.config.connections_per_address {
             return None;
         }
@@ -115,6 +117,12 @@ impl Network {
         };
         self.streams.insert(flow, stream);
         Some(flow)
+    }
+
+    /// Whether it is a connection of which TLS is still being set up.
+    pub(super) fn is_handshaking(&self, place: Place) -> bool {
+        let Place::Stream(flow) = place else { return false };
+        self.streams.get(&flow).is_some_and(Stream::is_handshaking)
     }
 
     pub(super) fn close_stream(&mut self, flow: &Flow) {

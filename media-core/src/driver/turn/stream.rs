@@ -52,6 +52,11 @@ impl Stream {
         &mut self.socket
     }
 
+    /// Whether TLS is still being set up: what comes next may cost a signature.
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
+    }
+
     /// Reads once. False when there is no more for now.
     pub(super) fn read(&mut self, space: &mut [u8]) -> Result<bool, End> {
         let len = match self.socket.read(space) {

@@ -23,8 +23,12 @@ const EVENTS: usize = 256;
 /// Datagrams of a socket, or reads of a connection, before others have their turn.
 const READS_PER_TURN: usize = 32;
 
-/// Connections accepted before others have their turn: each TLS handshake costs up to a millisecond.
+/// Connections accepted before others have their turn.
 const ACCEPTS_PER_TURN: usize = 4;
+
+/// TLS connections that are not set up yet and are read from before others have their turn: each handshake costs up to a millisecond,
+/// for which relayed packets would wait. Further ones wait for the next.
+const HANDSHAKES_PER_TURN: usize = 4;
 
 /// How often expired allocations and useless connections are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -109,13 +113,7 @@ impl Relay {
             assert!(!shared.panic.swap(false, Ordering::AcqRel), "a test asked for it");
             let time = now();
             unpublished |= !self.ready.is_empty();
-            for _ in 0..self.ready.len() {
-                let Some(place) = self.ready.pop_front() else { break };
-                self.queued.remove(&place);
-                if self.serve(place, time) {
-                    self.enqueue(place);
-                }
-            }
+            self.serve_ready(time);
             if time.instant >= self.sweep_at {
                 self.sweep(time.instant);
                 unpublished = true;
@@ -158,6 +156,21 @@ impl Relay {
             }
         }
         Ok(())
+    }
+
+    /// Gives everything that is ready a turn.
+    fn serve_ready(&mut self, time: Now) {
+        let mut handshakes = 0;
+        for _ in 0..self.ready.len() {
+            let Some(place) = self.ready.pop_front() else { break };
+            self.queued.remove(&place);
+            let is_handshaking = self.network.is_handshaking(place);
+            let must_wait = is_handshaking && handshakes == HANDSHAKES_PER_TURN;
+            handshakes += usize::from(is_handshaking && !must_wait);
+            if must_wait || self.serve(place, time) {
+                self.enqueue(place);
+            }
+        }
     }
 
     fn enqueue(&mut self, place: Place) {

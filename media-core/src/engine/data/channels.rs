@@ -6,7 +6,7 @@ use crate::api::DataDrop;
 use crate::keys::{ChannelKey, PeerKey};
 use crate::room::{Channel, Mirror};
 use crate::transport::dcep::{ACK_MESSAGE, Message, Open};
-use crate::transport::sctp::{Kind, Sctp};
+use crate::transport::sctp::{Kind, Sctp, Unsent};
 use bytes::Bytes;
 
 impl Engine {
@@ -96,8 +96,11 @@ impl Engine {
             return;
         };
         let mirrors = peer.data.streams.len() - peer.data.own();
-        let Some(stream) = (mirrors < limit).then(|| sctp.open(&channel.open)).flatten() else {
-            return self.totals.data_dropped(DataDrop::TooManyMirrors);
+        let opened = if mirrors < limit { sctp.open(&channel.open) } else { Err(Unsent::Closed) };
+        let stream = match opened {
+            Ok(stream) => stream,
+            Err(Unsent::TooLong) => return self.totals.data_dropped(DataDrop::TooLong),
+            Err(Unsent::Closed) => return self.totals.data_dropped(DataDrop::TooManyMirrors),
         };
         channel.mirrors.push(Mirror { peer: at, stream });
         peer.data.streams.insert(stream, Stream::Mirror(key));

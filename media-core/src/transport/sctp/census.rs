@@ -35,13 +35,13 @@ pub(super) struct Census {
 }
 
 /// A chunk within a packet.
-struct Chunk<'a> {
-    kind: u8,
-    value: &'a [u8],
+pub(super) struct Chunk<'a> {
+    pub(super) kind: u8,
+    pub(super) value: &'a [u8],
 }
 
 /// Walks the chunks of a packet; `None` in the place of one that is not whole.
-fn chunks(packet: &[u8]) -> impl Iterator<Item = Option<Chunk<'_>>> {
+pub(super) fn chunks(packet: &[u8]) -> impl Iterator<Item = Option<Chunk<'_>>> {
     let mut rest = packet.get(COMMON_HEADER_LEN..).filter(|rest| !rest.is_empty());
     let mut first = true;
     std::iter::from_fn(move || {

@@ -1,11 +1,12 @@
 //! An SCTP association over DTLS (RFC 8261, RFC 8831), by `sctp-proto`, with what that leaves open closed: how many chunks are
-//! held for a client ([`census`]) and how much waits on its way to him ([`backlog`]).
+//! held for a client ([`census`]), how many streams he may reset ([`resets`]), and how much waits on its way to him ([`backlog`]).
 //!
 //! The library takes its verification tags, cookies and first TSNs from the process's random source, and where we open the
 //! association, the first time-out counts from the system's clock: neither can be handed in. Everything else follows `now`.
 
 mod backlog;
 mod census;
+mod resets;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use crate::api::DropCause;
 use backlog::Backlog;
 use bytes::Bytes;
 use census::{Census, MAX_STREAMS, Verdict};
+use resets::{NotNow, Resets};
 use sctp_proto::{
     Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
     PayloadProtocolIdentifier as Ppid, ReliabilityType, ServerConfig, StreamEvent, TransportConfig,
@@ -38,6 +40,8 @@ pub(crate) struct SctpSettings {
     pub(crate) message_bytes: u32,
     /// What may be received and not yet read: the receive window.
     pub(crate) window_bytes: u32,
+    /// Streams that the client may have: his own channels and those of others.
+    pub(crate) streams: usize,
     pub(crate) backlog: BacklogLimits,
 }
 
@@ -92,6 +96,7 @@ pub(crate) struct Sctp {
     association: Option<(AssociationHandle, Association)>,
     state: State,
     census: Census,
+    resets: Resets,
     backlog: Backlog,
     events: VecDeque<SctpEvent>,
 }
@@ -129,6 +134,7 @@ impl Sctp {
             association: None,
             state: State::Opening,
             census: Census::default(),
+            resets: Resets::new(settings.streams),
             backlog: Backlog::new(settings.backlog),
             events: VecDeque::new(),
             settings,
@@ -150,6 +156,15 @@ impl Sctp {
         if self.state == State::Lost {
             return Err(DropCause::BadSctp);
         }
+        let reset = match self.resets.arrives(packet, now) {
+            Ok(reset) => reset,
+            Err(NotNow::Malformed) => return Err(DropCause::BadSctp),
+            Err(NotNow::Later) => return Err(DropCause::SctpBacklog),
+            Err(NotNow::Never) => {
+                self.lose();
+                return Err(DropCause::SctpBacklog);
+            }
+        };
         match self.census.arrives(packet, self.state == State::Up) {
             Verdict::Pass => {}
             Verdict::Malformed => return Err(DropCause::BadSctp),
@@ -166,6 +181,9 @@ impl Sctp {
                 association.handle_event(event);
             }
             _ => return Err(DropCause::BadSctp),
+        }
+        if let (Some(reset), Some((_, association))) = (reset, &self.association) {
+            self.resets.note(&reset, &association.stream_ids());
         }
         self.drain();
         self.refresh();
@@ -194,6 +212,7 @@ impl Sctp {
             let Payload::RawEncode(packets) = transmit.payload else { continue };
             for packet in packets {
                 self.census.leaves(&packet, self.settings.window_bytes);
+                self.resets.leaves(&packet);
                 send(&packet);
             }
         }
@@ -235,25 +254,32 @@ impl Sctp {
         Some(Message { kind, bytes: bytes.into() })
     }
 
-    /// Opens a channel to the client (RFC 8832 section 6); gives its stream, unless they are all in use.
-    pub(crate) fn open(&mut self, open: &Open) -> Option<u16> {
+    /// Opens a channel to the client (RFC 8832 section 6); gives its stream. [`Unsent::Closed`] when they are all in use, too.
+    pub(crate) fn open(&mut self, open: &Open) -> Result<u16, Unsent> {
         if self.state != State::Up {
-            return None;
+            return Err(Unsent::Closed);
         }
-        let (_, association) = self.association.as_mut()?;
+        let request = Bytes::from(open.write());
+        // A stream that is open without it could neither be used nor be told to the client.
+        self.check_length(&request)?;
+        let (_, association) = self.association.as_mut().ok_or(Unsent::Closed)?;
         // RFC 8832 section 6: the DTLS client has the even streams.
         let first = u16::from(!self.settings.active);
-        let (stream, generation) = (first..MAX_STREAMS).step_by(2).find_map(|stream| {
+        let opened = (first..MAX_STREAMS).step_by(2).find_map(|stream| {
             // One whose reset is under way is not free yet, and opening it fails.
             let free = !self.backlog.has(stream);
             let opened = free.then(|| association.open_stream(stream, Ppid::Unknown).ok())??;
             Some((stream, opened.stats().ok()?.generation))
-        })?;
+        });
+        let (stream, generation) = opened.ok_or(Unsent::Closed)?;
         self.backlog.add(stream, generation);
-        let sent = self.write(stream, Kind::Dcep, &open.write().into(), true);
+        if let Err(unsent) = self.write(stream, Kind::Dcep, &request, true) {
+            self.close(stream);
+            return Err(unsent);
+        }
         // RFC 8832 section 6: in order, until the client has answered.
         self.set_delivery(stream, Delivery { ordered: true, ..open.delivery });
-        sent.ok().map(|()| stream)
+        Ok(stream)
     }
 
     /// Whether a stream is one that we open, rather than the client.
@@ -276,12 +302,8 @@ impl Sctp {
 
     /// Queues a message; `in_line` when its stream is ordered and reliable. Whoever writes asks [`is_full`](Self::is_full) first.
     pub(crate) fn write(&mut self, stream: u16, kind: Kind, bytes: &Bytes, in_line: bool) -> Result<(), Unsent> {
+        self.check_length(bytes)?;
         let (_, association) = self.association.as_mut().ok_or(Unsent::Closed)?;
-        // RFC 8841 section 6: 0 is without a limit.
-        let longest = self.settings.remote_message_bytes;
-        if longest != 0 && bytes.len() > longest as usize {
-            return Err(Unsent::TooLong);
-        }
         let ppid = match kind {
             Kind::Dcep => Ppid::Dcep,
             Kind::User(ppid) => ppid,
@@ -295,6 +317,13 @@ impl Sctp {
         }
         self.backlog.wrote(stream, bytes.len(), in_line || kind == Kind::Dcep);
         Ok(())
+    }
+
+    fn check_length(&self, bytes: &Bytes) -> Result<(), Unsent> {
+        // RFC 8841 section 6: 0 is without a limit.
+        let longest = self.settings.remote_message_bytes;
+        let fits = longest == 0 || bytes.len() <= longest as usize;
+        fits.then_some(()).ok_or(Unsent::TooLong)
     }
 
     /// Whether so much waits on a stream, or on all of them, that nothing more should be written there.
@@ -314,11 +343,20 @@ impl Sctp {
         }
     }
 
+    /// Gives the association up.
+    fn lose(&mut self) {
+        self.association = None;
+        self.state = State::Lost;
+        self.events.push_back(SctpEvent::Lost);
+    }
+
     /// Takes over what the association tells.
     fn drain(&mut self) {
         let Some((_, association)) = &mut self.association else { return };
         // The library's own book of associations is of no use with one of them.
         while association.poll_endpoint_event().is_some() {}
+        // Nor is its list of streams that the client opened: their messages tell.
+        while association.accept_stream().is_some() {}
         while let Some(event) = association.poll() {
             match event {
                 Event::Connected => {
@@ -337,7 +375,11 @@ impl Sctp {
                 }
                 Event::Stream(StreamEvent::Finished { id }) => {
                     self.backlog.remove(id);
+                    self.resets.finished(id);
                     self.events.push_back(SctpEvent::Finished(id));
+                }
+                Event::Stream(StreamEvent::ResetComplete { .. } | StreamEvent::ResetFailed { .. }) => {
+                    self.resets.answered();
                 }
                 _ => {}
             }

@@ -11,6 +11,7 @@ fn settings(active: bool) -> SctpSettings {
         remote_message_bytes: MESSAGE_BYTES,
         message_bytes: MESSAGE_BYTES,
         window_bytes: 256 * 1024,
+        streams: 272,
         backlog: BacklogLimits { stream_bytes: 1 << 20, total_bytes: 4 << 20 },
     }
 }
@@ -151,7 +152,7 @@ fn channels_open_carry_and_close_both_ways() {
     pair.run(Duration::from_secs(1));
     assert_eq!(events(&mut pair.server), [SctpEvent::Finished(even)]);
     assert_eq!(events(&mut pair.client), [SctpEvent::Finished(even)]);
-    assert_eq!(pair.client.open(&open("again")), Some(even), "a number that is free is used again");
+    assert_eq!(pair.client.open(&open("again")), Ok(even), "a number that is free is used again");
 }
 
 #[test]
@@ -279,7 +280,7 @@ fn an_end_in_the_middle_of_everything_is_the_end() {
         let (mut pair, like, tsn) = forger();
         let kind = chunk.0;
         let _ = pair.server.handle_packet(pair.now, &packet_like(&like, &[data(tsn, 0, 3, b"x"), chunk]));
-        pair.server.open(&open("y"));
+        let _ = pair.server.open(&open("y"));
         pair.run(Duration::from_secs(2));
         while pair.server.read(0).is_some() {}
         let _ = pair.server.write(1, text("x").0, &text("x").1, true);
@@ -334,7 +335,15 @@ fn a_message_that_is_too_long_ends_the_association() {
     assert!(events(&mut pair.server).contains(&SctpEvent::Lost));
     let _ = packets(&mut pair.server, pair.now);
     assert_eq!(pair.server.next_deadline(), None);
-    assert_eq!(pair.server.open(&open("y")), None);
+    assert_eq!(pair.server.open(&open("y")), Err(Unsent::Closed));
+}
+
+#[test]
+fn a_channel_that_the_client_has_no_room_for_takes_no_stream() {
+    let mut pair = Pair::new(SctpSettings { remote_message_bytes: 20, ..settings(true) });
+    pair.run(Duration::from_millis(100));
+    assert_eq!(pair.client.open(&open("a label that is too long")), Err(Unsent::TooLong));
+    assert_eq!(pair.client.open(&open("x")), Ok(0));
 }
 
 #[test]
@@ -354,4 +363,40 @@ fn unreliable_messages_are_given_up() {
         pair.run(Duration::from_secs(1));
         assert_eq!(pair.server.read(stream).unwrap().bytes, "kept", "{effort:?}");
     }
+}
+
+/// A request that a stream be reset, once everything up to a TSN has come.
+fn reset(like: &[u8], number: u32, stream: u16, last: u32) -> Vec<u8> {
+    let words = [0x000D_0012, number, 0, last].into_iter().flat_map(u32::to_be_bytes);
+    packet_like(like, &[(130, 0, words.chain(stream.to_be_bytes()).collect())])
+}
+
+#[test]
+fn a_stream_that_is_not_read_is_not_reset_again_and_again() {
+    let (mut pair, like, tsn) = forger();
+    pair.server.handle_packet(pair.now, &packet_like(&like, &[data(tsn, 0, 3, b"x")])).unwrap();
+    // The first request has the number of the first TSN (RFC 6525 section 4.1).
+    let resets = (0..1_000).map(|i| reset(&like, tsn.wrapping_add(i), 0, tsn));
+    let taken: Vec<_> = resets.map(|packet| pair.server.handle_packet(pair.now, &packet)).collect();
+    assert_eq!(taken.iter().filter(|taken| taken.is_ok()).count(), 1);
+    assert_eq!(taken.last(), Some(&Err(DropCause::SctpBacklog)));
+    assert!(pair.server.is_up() && pair.server.read(0).is_some());
+}
+
+#[test]
+fn who_opens_and_resets_without_end_and_answers_nothing_is_given_up() {
+    let (mut pair, like, tsn) = forger();
+    let mut taken = 0;
+    for tsn in (0..2_000).map(|i| tsn.wrapping_add(i)) {
+        pair.now += Duration::from_millis(10);
+        let _ = pair.server.handle_packet(pair.now, &packet_like(&like, &[data(tsn, 0, 3, b"x")]));
+        while pair.server.read(0).is_some() {}
+        taken += usize::from(pair.server.handle_packet(pair.now, &reset(&like, tsn, 0, tsn)).is_ok());
+        packets(&mut pair.server, pair.now);
+        if !pair.server.is_up() {
+            break;
+        }
+    }
+    assert!((300..400).contains(&taken), "{taken}");
+    assert!(events(&mut pair.server).contains(&SctpEvent::Lost));
 }

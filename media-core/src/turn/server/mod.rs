@@ -15,10 +15,12 @@ use super::nonce::Nonces;
 use super::policy::{Now, TurnPolicy};
 use super::rate::Strangers;
 use super::write::Writer;
+use crate::wire::household;
 use aws_lc_rs::hmac;
 use rustc_hash::FxHashMap;
 use slotmap::SlotMap;
-use std::net::SocketAddr;
+use std::hash::Hash;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 slotmap::new_key_type! {
@@ -79,11 +81,13 @@ pub struct TurnServer {
     credentials: TurnCredentials,
     nonces: Nonces,
     strangers: Strangers,
-    /// Bounded by the limits on allocations, and so are the three maps.
+    /// Bounded by the limits on allocations, and so are the four maps.
     allocations: SlotMap<RelayId, Allocation>,
     by_flow: FxHashMap<Flow, RelayId>,
     by_relayed: FxHashMap<SocketAddr, RelayId>,
     by_user: FxHashMap<User, usize>,
+    /// By [`household`].
+    by_host: FxHashMap<IpAddr, usize>,
     counters: TurnCounters,
     /// What is being written; used again for each.
     out: Vec<u8>,
@@ -104,6 +108,7 @@ impl TurnServer {
             by_flow: FxHashMap::default(),
             by_relayed: FxHashMap::default(),
             by_user: FxHashMap::default(),
+            by_host: FxHashMap::default(),
             counters: TurnCounters::default(),
             out: Vec::with_capacity(MAX_MESSAGE_BYTES + 64),
         }
@@ -169,18 +174,15 @@ impl TurnServer {
         self.by_flow.clear();
         self.by_relayed.clear();
         self.by_user.clear();
+        self.by_host.clear();
     }
 
     fn remove(&mut self, relay: RelayId, world: &mut impl Outside) {
         let Some(allocation) = self.allocations.remove(relay) else { return };
         self.by_flow.remove(&allocation.flow);
         self.by_relayed.remove(&allocation.relayed);
-        if let Some(count) = self.by_user.get_mut(&allocation.user) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_user.remove(&allocation.user);
-            }
-        }
+        one_less(&mut self.by_user, &allocation.user);
+        one_less(&mut self.by_host, &household(allocation.flow.remote.ip()));
         world.close_relay(relay);
     }
 
@@ -199,6 +201,14 @@ impl TurnServer {
         writer.address(attribute::XOR_MAPPED_ADDRESS, flow.remote);
         writer.finish(None);
         world.to_client(flow, &self.out);
+    }
+}
+
+fn one_less<K: Hash + Eq>(counts: &mut FxHashMap<K, usize>, key: &K) {
+    let Some(count) = counts.get_mut(key) else { return };
+    *count -= 1;
+    if *count == 0 {
+        counts.remove(key);
     }
 }
 

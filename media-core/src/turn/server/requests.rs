@@ -7,6 +7,7 @@ use super::super::policy::Now;
 use super::super::write::Writer;
 use super::authenticate::Known;
 use super::{Asker, Flow, NoRelay, Outside, RelayId, TurnServer};
+use crate::wire::household;
 use std::time::{Duration, Instant};
 
 /// What is granted where nothing else is asked for, in seconds (RFC 8656 section 3.2).
@@ -104,7 +105,10 @@ impl TurnServer {
         // One that has expired and not been swept yet.
         self.stream_closed(&asker.flow, world);
         let limits = &self.policy.limits;
-        if self.by_user.get(&known.user).is_some_and(|count| *count >= limits.allocations_per_user) {
+        let host = household(asker.flow.remote.ip());
+        let of_user = self.by_user.get(&known.user).copied().unwrap_or(0);
+        let of_host = self.by_host.get(&host).copied().unwrap_or(0);
+        if of_user >= limits.allocations_per_user || of_host >= limits.allocations_per_address {
             return Err((486, Refused::UserQuota));
         }
         if self.allocations.len() >= limits.allocations {
@@ -135,6 +139,7 @@ impl TurnServer {
         self.by_flow.insert(asker.flow, relay);
         self.by_relayed.insert(relayed, relay);
         *self.by_user.entry(known.user.clone()).or_default() += 1;
+        *self.by_host.entry(host).or_default() += 1;
         self.counters.allocated += 1;
         self.answer_allocated(asker, Some(relay), lifetime_s, world);
         Ok(())

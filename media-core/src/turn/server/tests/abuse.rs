@@ -123,6 +123,26 @@ fn one_user_has_so_many_allocations_and_all_together_too() {
 }
 
 #[test]
+fn one_visitor_under_many_names_leaves_something_for_others() {
+    let mut world = World::with(|policy| policy.limits.allocations_per_address = 3);
+    let allocate = |world: &mut World, port: u16, at_host: &str| {
+        let issued = world.credentials.issue(world.now.unix_s, &format!("p{port}"), 3_600);
+        Client::new(SocketAddr::new(at(at_host).ip(), port), &issued.username, &issued.password).try_allocate(world)
+    };
+    assert_eq!([1, 2, 3, 4].map(|port| allocate(&mut world, port, ANNE)), [0, 0, 0, 486]);
+    assert_eq!(allocate(&mut world, 5, BOB), 0);
+    assert_eq!(
+        ["[2001:db8::1]:1", "[2001:db8::2:1]:1", "[2001:db8::3]:1", "[2001:db8::4]:1", "[2001:db8:0:1::1]:1"]
+            .map(|host| allocate(&mut world, 6, host)),
+        [0, 0, 0, 486, 0],
+        "a /64 is one host"
+    );
+    assert_eq!(world.server.counters().refusals(Refused::UserQuota), 2);
+    world.pass(Duration::from_secs(601));
+    assert_eq!(allocate(&mut world, 4, ANNE), 0, "when they are gone there is room");
+}
+
+#[test]
 fn permissions_and_channels_are_bounded() {
     let mut world = World::with(|policy| {
         policy.peers.public_peers = true;
