@@ -13,12 +13,12 @@ mod reception;
 mod redundancy;
 mod ring;
 mod runs;
-#[cfg(test)]
-mod sample;
 mod seen;
 mod selector;
 mod size;
 mod stamp;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 pub(crate) use arrivals::Arrivals;

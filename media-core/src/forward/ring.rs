@@ -72,7 +72,7 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forward::sample;
+    use crate::forward::tests as sample;
 
     #[test]
     fn keeps_the_last_and_no_others() {

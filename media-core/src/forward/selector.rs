@@ -132,7 +132,7 @@ impl Selector {
 mod tests {
     use super::*;
     use crate::forward::frame::{Frame, Qualities};
-    use crate::forward::sample;
+    use crate::forward::tests as sample;
 
     fn layer(encoding: u8, temporal: u8) -> Option<Layer> {
         Some(Layer { encoding, spatial: 0, temporal })
