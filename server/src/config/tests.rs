@@ -99,6 +99,8 @@ fn what_does_not_fit_together_is_refused() {
         ("[log]\nlevel = \"loud\"\n", "log.level"),
         ("[turn]\nrelay_port_first = 2000\nrelay_port_last = 1000\n", "relay_port_first"),
         ("[turn]\nhost = \"turn:example.org/x\"\n", "turn.host"),
+        ("[turn]\nhost = \"turn.example.org:3478\"\n", "turn.port"),
+        ("[turn]\nhost = \"[2001:db8::7]:3478\"\n", "turn.port"),
         ("[signalling.limits]\nrooms = 0\n", "rooms"),
         (
             "[auth]\nopen_access = true\nkeys = [{ kid = \"a\", algorithm = \"HS256\", secret = \"0123456789abcdef0123456789abcdef\" }]\n",
@@ -120,6 +122,9 @@ fn the_relay_reads_networks_and_prints_no_secret() {
     assert!(!printed.contains("0123456789abcdef") && !printed.contains("hush"));
     assert_eq!(read("[turn]\ndeny = [\"10.0.0.0/33\"]\n").unwrap_err().place, "my.toml:2:1");
     assert!(read("[turn]\nsecret = \"short\"\n").unwrap().validate().is_err());
+    for host in ["turn.example.org", "192.0.2.7", "2001:db8::7", "[2001:db8::7]"] {
+        assert!(read(&format!("[turn]\nhost = \"{host}\"\n")).unwrap().validate().is_ok(), "{host}");
+    }
 }
 
 #[test]

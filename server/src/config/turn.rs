@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result, bail};
 use colloquy_media_core::driver::TurnConfig;
 use colloquy_media_core::turn::{Network, Secret, TurnCredentials, TurnLimits};
 use serde::{Deserialize, Deserializer};
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 /// `[turn]`
@@ -131,6 +132,12 @@ impl Turn {
         }
         if self.host.contains(|c: char| c.is_whitespace() || c.is_control() || "/?#@<>\"".contains(c)) {
             bail!("turn.host is a name or an address alone, as turn.example.org");
+        }
+        let bare = self.host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&self.host);
+        if self.host.contains([':', '[', ']']) && bare.parse::<Ipv6Addr>().is_err() {
+            bail!(
+                "turn.host is a name or an address alone, as turn.example.org or 2001:db8::7: ports are turn.port and turn.tls_port"
+            );
         }
         let users = self.users.iter().map(|user| (user.name.clone(), user.password.clone()));
         let stand_in = Secret::from_random([0; 32]);

@@ -19,20 +19,24 @@ pub(super) fn is_local(address: SocketAddr, headers: &HeaderMap) -> bool {
 
 /// Where a request comes from. Behind a proxy on this machine that is whom the proxy names; what such a proxy adds itself stands last,
 /// and what a client wrote before it is not believed. A proxy that names nobody leaves its clients without limits of their own.
+/// Where its two headers name two, one of them is the client's, which it passed on: such clients share the proxy's own address.
 pub(super) fn origin(from: SocketAddr, headers: &HeaderMap) -> Origin {
     let local = is_local(from, headers);
-    let address = if is_loopback(from.ip()) { proxied(headers) } else { Some(from.ip()) };
+    let address = if is_loopback(from.ip()) { proxied(from.ip(), headers) } else { Some(from.ip()) };
     Origin { local, address: address.filter(|_| !local) }
 }
 
-/// The address that a proxy names (`X-Forwarded-For`, `X-Real-IP`).
-fn proxied(headers: &HeaderMap) -> Option<IpAddr> {
+/// The address that a proxy names (`X-Forwarded-For`, `X-Real-IP`), or its own when it names two.
+fn proxied(proxy: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
     let named = |name: &str| {
         let last = headers.get_all(name).iter().next_back()?.to_str().ok()?;
         let address = last.rsplit(',').next()?.trim();
         address.parse::<IpAddr>().ok().or_else(|| address.parse::<SocketAddr>().ok().map(|address| address.ip()))
     };
-    named("x-forwarded-for").or_else(|| named("x-real-ip"))
+    match (named("x-forwarded-for"), named("x-real-ip")) {
+        (Some(one), Some(other)) if one != other => Some(proxy),
+        (one, other) => one.or(other),
+    }
 }
 
 fn names_this_machine(name: &str) -> bool {
@@ -116,6 +120,9 @@ mod tests {
         assert_eq!(of("127.0.0.1", &[("x-forwarded-for", "6.6.6.6, 192.0.2.9")]), Some("192.0.2.9".to_owned()));
         assert_eq!(of("127.0.0.1", &[("x-real-ip", "[2001:db8::1]:5")]), Some("2001:db8::1".to_owned()));
         assert_eq!(of("127.0.0.1", &[("x-forwarded-for", "unknown")]), None);
+        let both = |one, other| of("127.0.0.1", &[("x-forwarded-for", one), ("x-real-ip", other)]);
+        assert_eq!(both("6.6.6.6, 192.0.2.9", "192.0.2.9"), Some("192.0.2.9".to_owned()));
+        assert_eq!(both("6.6.6.6", "192.0.2.9"), Some("127.0.0.1".to_owned()), "one of them the client wrote");
         assert_eq!(
             of("192.0.2.7", &[("x-forwarded-for", "127.0.0.1")]),
             Some("192.0.2.7".to_owned()),

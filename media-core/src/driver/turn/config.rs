@@ -15,7 +15,7 @@ pub struct TurnConfig {
     pub tcp: bool,
     /// The port for TLS, where there is a certificate. `None`: no TLS. 0 takes what is free.
     pub tls_port: Option<u16>,
-    /// The name or address that clients are told. Without one they are told our addresses, and for TLS the certificate's name.
+    /// The name or address that clients are told, without a port; of IPv6 with brackets or without. Without one they are told our addresses, and for TLS the certificate's name.
     pub host: Option<String>,
     /// The realm of the credentials.
     pub realm: String,

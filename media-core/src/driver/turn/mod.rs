@@ -165,8 +165,9 @@ fn urls(config: &TurnConfig, offered: &[Offered], port: u16, tls: Option<(u16, &
         best.map(|one| one.public)
     };
     let bracketed = |ip: IpAddr| if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
+    let named = |host: &str| host.parse().map_or_else(|_| host.to_owned(), bracketed);
     let hosts: Vec<String> = match &config.host {
-        Some(host) => vec![host.clone()],
+        Some(host) => vec![named(host)],
         None => beyond.into_iter().filter_map(best).map(bracketed).collect(),
     };
     let mut urls = Vec::new();
@@ -174,7 +175,7 @@ fn urls(config: &TurnConfig, offered: &[Offered], port: u16, tls: Option<(u16, &
         urls.extend(hosts.iter().map(|host| format!("turn:{host}:{port}?transport={transport}")));
     }
     if let Some((port, name)) = tls {
-        let host = config.host.as_deref().unwrap_or(name);
+        let host = named(config.host.as_deref().unwrap_or(name));
         urls.push(format!("turns:{host}:{port}?transport=tcp"));
     }
     urls

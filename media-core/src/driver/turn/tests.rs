@@ -119,4 +119,9 @@ fn clients_are_told_few_addresses() {
     );
     let config = TurnConfig { host: Some("turn.example.org".to_owned()), tcp: false, ..config };
     assert_eq!(urls(&config, &many, 3_478, None), ["turn:turn.example.org:3478?transport=udp"]);
+    let config = TurnConfig { host: Some("2001:db8::7".to_owned()), udp: false, ..config };
+    assert_eq!(
+        urls(&config, &many, 3_478, Some((5_349, "turn.example.org"))),
+        ["turns:[2001:db8::7]:5349?transport=tcp"]
+    );
 }
