@@ -1,6 +1,6 @@
 //! One viewer's downlink, shared among what he looks at.
 
-use super::fill::{Better, Ceiling, Place, compare, fill, sort, spend};
+use super::fill::{Better, Ceiling, Place, cheapest_dark, compare, fill, sort, spend};
 use super::rung::{Prefer, Rung};
 use super::steady::Steady;
 use crate::api::Layer;
@@ -196,6 +196,10 @@ impl<K: Copy + Eq + Hash> Allocator<K> {
         plan.allocations.clear();
         plan.allocations.extend(wishes.iter().map(nothing));
         let (mut cost, mut wanted, mut next_step) = (0_u64, 0_u64, None::<u64>);
+        let mut dark_bps = [None; 4];
+        for class in self.places.chunk_by(|a, b| a.class == b.class) {
+            dark_bps[class[0].class as usize] = cheapest_dark(class, wishes);
+        }
         for place in &mut self.places {
             let wish = &wishes[place.wish];
             let allocation = &mut plan.allocations[place.wish];
@@ -208,7 +212,8 @@ impl<K: Copy + Eq + Hash> Allocator<K> {
             allocation.bps = place.cost_bps;
             allocation.short_of = place.level < place.reach.full;
             cost = cost.saturating_add(place.cost_bps);
-            if let Some(next) = place.next_cost_bps(wish.ladder) {
+            let gives_way = place.gives_way(wish.ladder, dark_bps[place.class as usize]);
+            if let Some(next) = place.next_cost_bps(wish.ladder).filter(|_| !gives_way) {
                 let more = next - place.cost_bps;
                 next_step = Some(next_step.map_or(more, |least| least.min(more)));
             }

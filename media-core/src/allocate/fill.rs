@@ -49,6 +49,12 @@ impl Place {
         Some(rung.bps.max(self.cost_bps))
     }
 
+    /// Nobody rises while an equal is dark who is as cheap to light: else more bandwidth would take from him again.
+    pub(crate) fn gives_way(&self, ladder: &[Rung], dark_bps: Option<u64>) -> bool {
+        let lowest_bps = ladder.first().map_or(0, |rung| rung.bps);
+        self.level >= self.reach.alive && dark_bps.is_some_and(|dark_bps| dark_bps <= lowest_bps)
+    }
+
     /// Goes up one rung, not beyond `limit`, if what is left pays for it.
     fn raise(&mut self, ladder: &[Rung], limit: usize, left_bps: &mut u64) -> bool {
         let Some(cost_bps) = self.next_cost_bps(ladder).filter(|_| self.level < limit) else { return false };
@@ -99,6 +105,12 @@ pub(crate) fn spend<K>(places: &mut [Place], wishes: &[Wish<'_, K>], left_bps: u
     left
 }
 
+/// What it costs to light one of a class who gets nothing and wants something, bits/s; the least.
+pub(crate) fn cheapest_dark<K>(class: &[Place], wishes: &[Wish<'_, K>]) -> Option<u64> {
+    let dark = class.iter().filter(|p| p.level == 0 && p.reach.alive > 0);
+    dark.filter_map(|p| wishes[p.wish].ladder.first().map(|rung| rung.bps)).min()
+}
+
 /// Raises the places of one class towards a limit, each by its weight in turn, until none can rise.
 fn take_turns<K>(
     class: &mut [Place],
@@ -107,6 +119,7 @@ fn take_turns<K>(
     ceiling: Ceiling,
     limit: fn(&Place) -> usize,
 ) {
+    let dark_bps = cheapest_dark(class, wishes);
     loop {
         let mut rose = false;
         for place in class.iter_mut() {
@@ -115,6 +128,9 @@ fn take_turns<K>(
                 Ceiling::Current => limit(place).min(place.current),
             };
             let ladder = wishes[place.wish].ladder;
+            if place.gives_way(ladder, dark_bps) {
+                continue;
+            }
             let steps = (0..place.weight).take_while(|_| place.raise(ladder, limit, left)).count();
             rose |= steps > 0;
         }
