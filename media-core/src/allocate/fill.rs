@@ -52,7 +52,7 @@ impl Place {
     /// Nobody rises while an equal is dark who is as cheap to light: else more bandwidth would take from him again.
     pub(crate) fn gives_way(&self, ladder: &[Rung], dark_bps: Option<u64>) -> bool {
         let lowest_bps = ladder.first().map_or(0, |rung| rung.bps);
-        self.level >= self.reach.alive && dark_bps.is_some_and(|dark_bps| dark_bps <= lowest_bps)
+        self.level > 0 && dark_bps.is_some_and(|dark_bps| dark_bps <= lowest_bps)
     }
 
     /// Goes up one rung, not beyond `limit`, if what is left pays for it.
@@ -119,8 +119,8 @@ fn take_turns<K>(
     ceiling: Ceiling,
     limit: fn(&Place) -> usize,
 ) {
-    let dark_bps = cheapest_dark(class, wishes);
     loop {
+        let dark_bps = cheapest_dark(class, wishes);
         let mut rose = false;
         for place in class.iter_mut() {
             let limit = match ceiling {
@@ -128,10 +128,9 @@ fn take_turns<K>(
                 Ceiling::Current => limit(place).min(place.current),
             };
             let ladder = wishes[place.wish].ladder;
-            if place.gives_way(ladder, dark_bps) {
-                continue;
-            }
-            let steps = (0..place.weight).take_while(|_| place.raise(ladder, limit, left)).count();
+            let steps = (0..place.weight)
+                .take_while(|_| !place.gives_way(ladder, dark_bps) && place.raise(ladder, limit, left))
+                .count();
             rose |= steps > 0;
         }
         if !rose {
