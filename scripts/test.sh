@@ -27,7 +27,7 @@ stage_deny() {
 stage_rust() { COLLOQUY_REQUIRE_PEERS=1 cargo test --workspace --locked --quiet; }
 stage_web-unit() { (cd web && npm run --silent check && npm test --silent); }
 stage_browser() {
-    cargo build -p colloquy-server --locked --quiet
+    cargo build -p colloquy-server -p colloquy-bench --locked --quiet
     cd tests/browser
     if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
         npm ci --no-audit --no-fund --loglevel=error
