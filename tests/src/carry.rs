@@ -2,7 +2,7 @@
 
 use crate::checks::{Delivery, peer_of};
 use crate::net::{Destination, Flying};
-use crate::world::{Heard, SERVER, World};
+use crate::world::{Heard, World};
 use colloquy_media_core::api::{DropCause, Event, PeerId};
 
 /// Calls of one timeout at most, before it counts as stuck.
@@ -11,10 +11,10 @@ const MAX_SPIN: usize = 64;
 impl World {
     pub(crate) fn engine_timeout(&mut self) {
         let mut calls = 0;
-        while self.engine.next_deadline().is_some_and(|at| at <= self.now) {
+        while self.workers.next_deadline().is_some_and(|at| at <= self.now) {
             calls += 1;
             assert!(calls <= MAX_SPIN, "the engine's next deadline stays in the past");
-            self.engine.handle_timeout(self.now, &mut self.outbox);
+            self.workers.handle_timeout(self.now, &mut self.outbox);
             self.after_engine();
         }
     }
@@ -56,13 +56,13 @@ impl World {
                 self.checks.note_client_datagram(from, peer, &flying.bytes);
                 self.inject(from, &flying.bytes);
             }
-            Destination::Client { peer, through } => {
+            Destination::Client { peer, from, through } => {
                 let mut bytes = flying.bytes;
                 let Some(person) = self.people.get_mut(&peer).filter(|p| p.present && p.external == through) else {
                     return;
                 };
                 let local = person.client.local();
-                person.client.handle_datagram(self.now, local, SERVER, &mut bytes);
+                person.client.handle_datagram(self.now, local, from, &mut bytes);
                 self.note_received(peer);
                 self.pump(peer);
             }
@@ -92,7 +92,7 @@ impl World {
     /// Carries what the engine sent, and takes its events.
     pub(crate) fn after_engine(&mut self) {
         self.outbox.flush();
-        self.checks.overfull |= self.engine.totals_mut().drops[DropCause::PacerFull as usize] > 0;
+        self.checks.overfull |= self.workers.dropped(DropCause::PacerFull) > 0;
         let sent = self.tap.take();
         self.checks.note_burst(sent.len(), self.people.len());
         for datagram in sent {
@@ -100,11 +100,11 @@ impl World {
             let Some(peer) = self.addresses.get(&datagram.path.remote).copied() else { continue };
             let Some(person) = self.people.get_mut(&peer) else { continue };
             for due in person.down.arrivals(self.now, datagram.bytes.len()) {
-                let to = Destination::Client { peer, through: datagram.path.remote };
+                let to = Destination::Client { peer, from: datagram.path.local, through: datagram.path.remote };
                 self.air.send(due, to, datagram.bytes.clone());
             }
         }
-        while let Some(event) = self.engine.poll_event() {
+        while let Some(event) = self.workers.poll_event() {
             self.checks.note_event(&event);
             if let Event::Closed { peer, .. } = &event
                 && let Some(person) = self.people.get_mut(peer)

@@ -11,8 +11,8 @@ use std::net::SocketAddr;
 pub(crate) enum Destination {
     /// To the engine, from an address as the engine sees it.
     Engine { from: SocketAddr, peer: PeerId },
-    /// To a client, through an address that was his when it was sent.
-    Client { peer: PeerId, through: SocketAddr },
+    /// To a client, from an address of the server, through one that was his when it was sent.
+    Client { peer: PeerId, from: SocketAddr, through: SocketAddr },
 }
 
 /// A datagram under way.

@@ -40,6 +40,8 @@ impl Scenario {
         let options = Options {
             seed,
             ice: if rng.random_bool(0.8) { IceMode::Lite } else { IceMode::Full },
+            // Of its own source, so that what a seed plays is the same on one worker and on several.
+            workers: if StdRng::seed_from_u64(seed).random_bool(0.4) { 3 } else { 1 },
             dtls: if rng.random_bool(0.7) { DtlsVersions::Prefer12 } else { DtlsVersions::Prefer13 },
             up,
             down,

@@ -1,14 +1,14 @@
-//! The world: one engine, its clients, and the air between them.
+//! The world: the server's engines, their clients, and the air between them.
 
 use crate::checks::Checks;
 use crate::net::{Air, Lane, Link};
+use crate::workers::Workers;
 use colloquy_bench::client::{Client, ClientCertificate, ClientConfig};
 use colloquy_bench::tap::Tap;
 use colloquy_media_core::api::{
-    AdvertisedAddress, Command, DtlsVersions, EngineConfig, Event, IceMode, Limits, PeerId, Reply, RoomId, TrackId,
+    Command, DtlsVersions, Event, IceMode, Limits, PeerId, Reply, RoomId, TrackId,
     TrackInfo, WorkerTotals,
 };
-use colloquy_media_core::engine::Engine;
 use colloquy_media_core::transport::Certificate;
 use colloquy_media_core::wire::{Datagram, Outbox, Path};
 use std::collections::{BTreeMap, HashMap};
@@ -34,6 +34,8 @@ pub struct Options {
     pub up: Link,
     /// To every client, until it is changed.
     pub down: Link,
+    /// Engines that share the rooms.
+    pub workers: usize,
 }
 
 impl Default for Options {
@@ -45,6 +47,7 @@ impl Default for Options {
             limits: Limits::default(),
             up: Link::GOOD,
             down: Link::GOOD,
+            workers: 1,
         }
     }
 }
@@ -81,7 +84,7 @@ pub struct Person {
 
 /// One simulated world. See the methods in [`crate::world`]'s siblings for what can happen in it.
 pub struct World {
-    pub(crate) engine: Engine,
+    pub(crate) workers: Workers,
     pub(crate) outbox: Outbox,
     pub(crate) tap: Tap,
     pub(crate) start: Instant,
@@ -113,7 +116,7 @@ impl std::fmt::Debug for World {
 /// Datagrams under way at most: more means that somebody sends without end.
 const MAX_IN_AIR: usize = 20_000;
 
-fn server_certificate() -> Certificate {
+pub(crate) fn server_certificate() -> Certificate {
     static CERTIFICATE: OnceLock<Certificate> = OnceLock::new();
     CERTIFICATE.get_or_init(|| Certificate::generate().expect("a certificate")).clone()
 }
@@ -128,17 +131,9 @@ impl World {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let start = Instant::now();
-        let config = EngineConfig {
-            worker: 0,
-            addresses: vec![AdvertisedAddress::udp(SERVER)],
-            ice: options.ice,
-            dtls: options.dtls,
-            limits: options.limits.clone(),
-            seed: options.seed,
-        };
         let tap = Tap::default();
         Self {
-            engine: Engine::new(config, server_certificate(), start),
+            workers: Workers::new(&options, start),
             outbox: Outbox::new(Box::new(tap.clone())),
             tap,
             start,
@@ -206,13 +201,13 @@ impl World {
 
     /// The engine's counts.
     pub fn totals(&mut self) -> WorkerTotals {
-        self.engine.totals_mut().clone()
+        self.workers.totals()
     }
 
     /// When the engine wants to be called next, since the beginning.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.engine.next_deadline()
+        self.workers.next_deadline()
     }
 
     pub(crate) fn next_id(&mut self) -> u64 {
@@ -276,20 +271,21 @@ impl World {
 
     /// Tells the engine.
     pub fn tell(&mut self, command: Command) {
-        self.engine.handle_command(self.now, command, &mut self.outbox);
+        self.workers.handle_command(self.now, command, &mut self.outbox);
         self.after_engine();
     }
 
     /// Hands the engine a datagram of nobody's, or somebody's that was changed.
     pub fn inject(&mut self, from: SocketAddr, bytes: &[u8]) {
-        self.inject_on(Path { local: SERVER, remote: from, tcp: false }, bytes);
+        let local = self.addresses.get(&from).map_or(SERVER, |peer| self.workers.address_of(*peer));
+        self.inject_on(Path { local, remote: from, tcp: false }, bytes);
     }
 
     /// The same, on a path that may be none of ours.
     pub fn inject_on(&mut self, path: Path, bytes: &[u8]) {
         self.checks.note_arrived(path.remote, bytes);
         let mut bytes = bytes.to_vec();
-        self.engine.handle_datagram(self.now, Datagram { path, bytes: &mut bytes }, &mut self.outbox);
+        self.workers.handle_datagram(self.now, Datagram { path, bytes: &mut bytes }, &mut self.outbox);
         self.after_engine();
     }
 
@@ -317,7 +313,7 @@ impl World {
     fn step(&mut self, until: Instant) -> bool {
         let present = self.people.values_mut().filter(|person| person.present);
         let clients = present.filter_map(|person| person.client.next_deadline()).min();
-        let Some(next) = [self.air.next_due(), self.engine.next_deadline(), clients].into_iter().flatten().min() else {
+        let Some(next) = [self.air.next_due(), self.workers.next_deadline(), clients].into_iter().flatten().min() else {
             return false;
         };
         if next > until {

@@ -132,6 +132,25 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The participant whom it is about, if it is about one.
+    #[must_use]
+    pub fn peer(&self) -> Option<PeerId> {
+        match self {
+            Self::Join { peer, .. }
+            | Self::Leave { peer }
+            | Self::Offer { peer, .. }
+            | Self::AddCandidate { peer, .. }
+            | Self::Fragment { peer, .. }
+            | Self::Subscribe { peer, .. }
+            | Self::Prefer { peer, .. }
+            | Self::SetDownlink { peer, .. }
+            | Self::SetMute { peer, .. } => Some(*peer),
+            Self::CloseRoom { .. } | Self::Stats { .. } => None,
+        }
+    }
+}
+
 /// What a participant offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {

@@ -72,6 +72,9 @@ pub enum DtlsVersions {
 pub struct Limits {
     /// Participants in a room. One more is refused.
     pub peers_per_room: usize,
+    /// Participants of a room on one worker, as long as another worker has none of them. One more has the room shared by a worker
+    /// more.
+    pub room_peers_per_worker: usize,
     /// Longest SDP taken, in bytes. Browsers' offers are 5 to 30 kB.
     pub sdp_bytes: usize,
     /// Media sections of a description.
@@ -113,6 +116,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             peers_per_room: 1_000,
+            room_peers_per_worker: 100,
             sdp_bytes: 64 * 1024,
             media_sections: 128,
             tracks_per_peer: 16,

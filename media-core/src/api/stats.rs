@@ -199,6 +199,18 @@ macro_rules! totals {
             pub transit: [u64; TRANSIT_BUCKETS_US.len() + 1],
         }
 
+        impl WorkerTotals {
+            /// Adds another worker's.
+            pub fn add(&mut self, other: &Self) {
+                $(self.$field += other.$field;)*
+                let pairs = self.drops.iter_mut().zip(&other.drops);
+                let pairs = pairs.chain(self.data_drops.iter_mut().zip(&other.data_drops));
+                for (sum, part) in pairs.chain(self.transit.iter_mut().zip(&other.transit)) {
+                    *sum += part;
+                }
+            }
+        }
+
         /// A worker's counts, published by its thread and read by any other.
         #[derive(Debug, Default)]
         pub struct WorkerStats {
@@ -258,13 +270,13 @@ totals! {
     panics,
     /// TCP connections closed as they came: there were as many as may be, of all or of one address.
     tcp_refused,
-    /// Rooms open now.
+    /// Rooms of which this worker has participants now: a room that is shared counts on each of its workers.
     rooms,
     /// Participants now.
     peers,
     /// Tracks published now.
     tracks,
-    /// Data channels open now, without their mirrors.
+    /// Data channels that this worker's participants have open now, without their mirrors.
     data_channels,
     /// Messages taken from participants' data channels.
     data_messages_in,

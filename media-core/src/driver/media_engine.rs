@@ -4,14 +4,15 @@ use super::addresses;
 use super::bind::{self, Sockets};
 use super::config::{DriverConfig, StartError};
 use super::crossing::{self, Crossing};
-use super::directory::Directory;
+use super::directory::{Directory, NoPlace, Placement, Spread};
+use super::links::{self, Links};
 use super::message::Message;
 use super::station::EventSink;
 use super::sys;
 use super::worker::{self, Setup, Shared};
 use crate::api::{
-    AdvertisedAddress, Command, EngineConfig, Event, JoinError, NegotiateError, PeerId, Reply, SubscribeError,
-    TrackError, WorkerTotals,
+    AdvertisedAddress, Command, EngineConfig, Event, JoinError, NegotiateError, PeerId, Reply, RoomId, RoomStats,
+    SubscribeError, TrackError, WorkerTotals,
 };
 use crate::transport::Certificate;
 use mio::{Poll, Waker};
@@ -19,6 +20,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// What every thread may look into: held for a few map operations, never while anything waits.
 type SharedDirectory = Arc<Mutex<Directory>>;
@@ -60,7 +62,11 @@ impl MediaEngine {
             return Err(StartError::NoAddress(why.join("; ")));
         }
         let certificate = Certificate::generate().map_err(|e| StartError::Certificate(e.to_string()))?;
-        let directory = Arc::new(Mutex::new(Directory::new(config.workers)));
+        let spread = Spread {
+            room_peers_per_worker: config.limits.room_peers_per_worker,
+            peers_per_room: config.limits.peers_per_room,
+        };
+        let directory = Arc::new(Mutex::new(Directory::new(config.workers, spread)));
         let events = watch(events, Arc::clone(&directory));
         let prepared = prepare(config)?;
         if let Some(short) = prepared.first().and_then(|first| bind::short_buffers(&first.sockets)) {
@@ -70,7 +76,9 @@ impl MediaEngine {
         let seed = config.seed.unwrap_or_else(rand::random);
         let mut engine = Self { workers: Vec::new(), directory, addresses: Vec::new() };
         let crossings = crossings(config, &prepared);
-        for (i, (prepared, crossing)) in prepared.into_iter().zip(crossings).enumerate() {
+        let links = link(&prepared);
+        let epoch = Instant::now();
+        for (i, ((prepared, crossing), links)) in prepared.into_iter().zip(crossings).zip(links).enumerate() {
             let addresses = addresses::candidates(&choice.offered, prepared.sockets.port, config.tcp);
             for address in &addresses {
                 // On a single port all workers offer the same.
@@ -96,6 +104,8 @@ impl MediaEngine {
                 messages: prepared.messages,
                 shared: Arc::clone(&shared),
                 crossing,
+                links,
+                epoch,
                 events: Arc::clone(&events),
                 core: cores.get(i).copied().filter(|_| config.pin && cores.len() >= config.workers),
             };
@@ -110,10 +120,33 @@ impl MediaEngine {
     pub fn submit(&self, command: Command) {
         let mut directory = self.directory();
         let worker = match &command {
-            Command::Join { room, peer, .. } => directory.join(*room, *peer),
+            Command::Join { room, peer, .. } => match directory.join(*room, *peer) {
+                Ok(Placement { worker, shared_with, .. }) if shared_with.is_empty() => Some(worker),
+                Ok(placement) => {
+                    // Sent under the lock, as below.
+                    let refused = self.join_shared(*room, &placement, command);
+                    drop(directory);
+                    return refused.into_iter().for_each(|command| refuse(command, Refusal::Busy));
+                }
+                Err(why) => {
+                    drop(directory);
+                    let why = if why == NoPlace::RoomFull { Refusal::RoomFull } else { Refusal::Unknown };
+                    return refuse(command, why);
+                }
+            },
             Command::Leave { peer } => directory.leave(*peer),
-            Command::CloseRoom { room } => directory.close(*room),
-            Command::Stats { room, .. } => directory.worker_of_room(*room),
+            Command::CloseRoom { room } => {
+                // Sent under the lock, as below.
+                for worker in directory.close(*room).into_iter().filter_map(|worker| self.workers.get(worker)) {
+                    worker.send(Command::CloseRoom { room: *room });
+                }
+                return;
+            }
+            Command::Stats { room, .. } => {
+                let workers = directory.workers_of_room(*room);
+                drop(directory);
+                return self.gather_stats(command, &workers);
+            }
             Command::Offer { peer, .. }
             | Command::AddCandidate { peer, .. }
             | Command::Fragment { peer, .. }
@@ -131,6 +164,40 @@ impl MediaEngine {
         drop(directory);
         if let Some(command) = refused {
             refuse(command, Refusal::Busy);
+        }
+    }
+
+    /// Has the first participant of a room come to a worker, and the room's other workers know of it. Gives the command back when
+    /// that worker's queue is full.
+    fn join_shared(&self, room: RoomId, placement: &Placement, join: Command) -> Option<Command> {
+        let Placement { worker, shared_with, epoch } = placement;
+        let (worker, epoch) = (*worker, *epoch);
+        let Some(new) = self.workers.get(worker) else { return Some(join) };
+        let with = shared_with.iter().map(|other| *other as u8).collect();
+        let join = self.forgetting_the_refused(join);
+        if let Some(Message::JoinShared { join, .. }) = new.post(Message::JoinShared { room, with, epoch, join }) {
+            return Some(join);
+        }
+        for other in shared_with.iter().filter_map(|other| self.workers.get(*other)) {
+            other.post(Message::Share { room, with: worker as u8, epoch });
+        }
+        None
+    }
+
+    /// Asks every worker of a room, and answers when all have.
+    fn gather_stats(&self, command: Command, workers: &[usize]) {
+        let Command::Stats { room, reply } = command else { return };
+        let workers: Vec<_> = workers.iter().filter_map(|worker| self.workers.get(*worker)).collect();
+        if workers.is_empty() {
+            return reply.send(None);
+        }
+        let gathered = Arc::new(Mutex::new(Gathered { left: workers.len(), stats: None, reply: Some(reply) }));
+        for worker in workers {
+            let gathered = Arc::clone(&gathered);
+            let reply = Reply::new(move |stats| Gathered::take(&gathered, stats));
+            if let Some(command) = worker.send(Command::Stats { room, reply }) {
+                refuse(command, Refusal::Busy);
+            }
         }
     }
 
@@ -195,20 +262,48 @@ impl std::fmt::Debug for MediaEngine {
     }
 }
 
+/// The figures of a room's shares, until all are here.
+struct Gathered {
+    left: usize,
+    stats: Option<RoomStats>,
+    reply: Option<Reply<Option<RoomStats>>>,
+}
+
+impl Gathered {
+    /// Takes those of one share; answers with the last.
+    fn take(gathered: &Mutex<Self>, stats: Option<RoomStats>) {
+        let mut all = gathered.lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(stats) = stats {
+            all.stats.get_or_insert(RoomStats { peers: Vec::new() }).peers.extend(stats.peers);
+        }
+        all.left -= 1;
+        if all.left == 0 {
+            let (stats, reply) = (all.stats.take(), all.reply.take());
+            drop(all);
+            reply.into_iter().for_each(|reply| reply.send(stats.clone()));
+        }
+    }
+}
+
 impl Worker {
     /// Queues a command; gives it back when it can be refused and the queue is full.
     fn send(&self, command: Command) -> Option<Command> {
-        let back = match self.messages.try_send(Message::Command(command)) {
+        match self.post(Message::Command(command)) {
+            Some(Message::Command(command)) => Some(command),
+            _ => None,
+        }
+    }
+
+    /// Queues a message; gives it back when it can be refused and the queue is full.
+    fn post(&self, message: Message) -> Option<Message> {
+        let back = match self.messages.try_send(message) {
             Ok(()) => None,
-            Err(TrySendError::Full(Message::Command(last @ (Command::Leave { .. } | Command::CloseRoom { .. })))) => {
-                self.shared.overflow.lock().unwrap_or_else(|e| e.into_inner()).push(last);
+            Err(TrySendError::Full(message)) if message.must_arrive() => {
+                self.shared.overflow.lock().unwrap_or_else(|e| e.into_inner()).push(message);
                 self.shared.overflowed.store(true, Ordering::Release);
                 None
             }
-            Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) => match message {
-                Message::Command(command) => Some(command),
-                Message::Route { .. } | Message::Stray(_) => None,
-            },
+            Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) => Some(message),
         };
         if back.is_none() {
             let _ = self.waker.wake();
@@ -240,6 +335,12 @@ fn crossings(config: &DriverConfig, prepared: &[Prepared]) -> Vec<Option<Crossin
     let (doors, insides): (Vec<_>, Vec<_>) =
         prepared.iter().map(|one| crossing::door(one.sender.clone(), Arc::clone(&one.waker))).unzip();
     insides.into_iter().zip(0..).map(|(inside, me)| Some(Crossing::new(me, doors.clone(), inside))).collect()
+}
+
+/// The links between the workers.
+fn link(prepared: &[Prepared]) -> Vec<Links> {
+    let (doors, insides): (Vec<_>, Vec<_>) = prepared.iter().map(|one| links::door(Arc::clone(&one.waker))).unzip();
+    insides.into_iter().zip(0..).map(|(inside, me)| Links::new(me, doors.clone(), inside)).collect()
 }
 
 /// Starts a worker's thread and waits until it is up.
@@ -275,6 +376,7 @@ fn forget(directory: &SharedDirectory, peer: PeerId) {
 enum Refusal {
     /// There is no such room or participant; of a `Join`, that there is one already.
     Unknown,
+    RoomFull,
     Busy,
 }
 
@@ -282,7 +384,11 @@ fn refuse(command: Command, why: Refusal) {
     let busy = matches!(why, Refusal::Busy);
     let negotiate = if busy { NegotiateError::Busy } else { NegotiateError::NoSuchPeer };
     match command {
-        Command::Join { reply, .. } => reply.send(Err(if busy { JoinError::Busy } else { JoinError::AlreadyJoined })),
+        Command::Join { reply, .. } => reply.send(Err(match why {
+            Refusal::Busy => JoinError::Busy,
+            Refusal::RoomFull => JoinError::RoomFull,
+            Refusal::Unknown => JoinError::AlreadyJoined,
+        })),
         Command::Offer { reply, .. } => reply.send(Err(negotiate)),
         Command::Fragment { reply, .. } => reply.send(Err(negotiate)),
         Command::Subscribe { reply, .. } | Command::Prefer { reply, .. } | Command::SetDownlink { reply, .. } => {

@@ -14,6 +14,7 @@ mod finding;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod media_engine;
+mod links;
 mod message;
 mod runs;
 mod self_test;

@@ -1,9 +1,10 @@
 //! An engine with what it sends through, and the books that only the driver can keep.
 
+use super::links::Links;
 use super::socket::{SendOutcome, UdpSender};
 use super::tcp::TcpEgress;
-use crate::api::{Command, DropCause, Event, WorkerTotals};
-use crate::engine::{Engine, PathChange};
+use crate::api::{Command, DropCause, Event, RoomId, WorkerTotals};
+use crate::engine::{Engine, LinkMessage, PathChange};
 use crate::wire::{Batch, Datagram, MAX_HELD, Outbox, Path, Wire};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -47,16 +48,23 @@ pub(super) struct Station {
     engine: Engine,
     outbox: Outbox,
     events: EventSink,
+    links: Links,
     sent: Rc<Cell<SendOutcome>>,
     /// Packets forwarded when the books were last balanced.
     forwarded: u64,
 }
 
 impl Station {
-    pub(super) fn new(engine: Engine, udp: Vec<UdpSender>, tcp: Rc<RefCell<TcpEgress>>, events: EventSink) -> Self {
+    pub(super) fn new(
+        engine: Engine,
+        udp: Vec<UdpSender>,
+        tcp: Rc<RefCell<TcpEgress>>,
+        events: EventSink,
+        links: Links,
+    ) -> Self {
         let sent = Rc::new(Cell::default());
         let outbox = Outbox::new(Box::new(Exits { udp, tcp, sent: Rc::clone(&sent) }));
-        Self { engine, outbox, events, sent, forwarded: 0 }
+        Self { engine, outbox, events, links, sent, forwarded: 0 }
     }
 
     /// So many datagrams arrived together: one is answered soon, many are held so that a receiver's packets run together.
@@ -66,6 +74,18 @@ impl Station {
 
     pub(super) fn datagram(&mut self, now: Instant, path: Path, bytes: &mut [u8]) {
         self.engine.handle_datagram(now, Datagram { path, bytes }, &mut self.outbox);
+        self.tell();
+    }
+
+    /// Takes a word of another worker's engine.
+    pub(super) fn link(&mut self, now: Instant, from: u8, word: LinkMessage) {
+        self.engine.handle_link(now, from, word, &mut self.outbox);
+        self.tell();
+    }
+
+    /// A room is shared with another worker from now on.
+    pub(super) fn share(&mut self, room: RoomId, with: u8, epoch: u64, begins: bool) {
+        self.engine.share_room(room, with, epoch, begins);
         self.tell();
     }
 
@@ -123,7 +143,17 @@ impl Station {
         }
     }
 
+    /// The words of other workers, and for them.
+    pub(super) fn links(&mut self) -> &mut Links {
+        &mut self.links
+    }
+
     fn tell(&mut self) {
+        // Before the events: who acts on one must find everything known everywhere.
+        while let Some((to, word)) = self.engine.poll_link() {
+            let dropped = self.links.send(to, word);
+            self.engine.totals_mut().drops[DropCause::QueueFull as usize] += dropped;
+        }
         while let Some(event) = self.engine.poll_event() {
             (self.events)(event);
         }

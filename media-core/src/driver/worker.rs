@@ -2,12 +2,13 @@
 
 use super::bind::Sockets;
 use super::crossing::Crossing;
+use super::links::Links;
 use super::message::Message;
 use super::socket::UdpReceiver;
 use super::station::{EventSink, Station};
 use super::sys;
 use super::tcp::{self, Admission, TcpEgress, TcpIngress};
-use crate::api::{Command, DropCause, EngineConfig, WorkerStats};
+use crate::api::{DropCause, EngineConfig, WorkerStats};
 use crate::engine::{Engine, PathChange};
 use crate::transport::Certificate;
 use mio::unix::SourceFd;
@@ -32,6 +33,9 @@ const MESSAGES_PER_TURN: usize = 8;
 /// their turn again.
 const READS_PER_TURN: usize = 16;
 
+/// Words of other workers taken before sockets and timers have their turn again.
+const WORDS_PER_TURN: usize = 512;
+
 /// How often the counts are published while they change.
 const PUBLISH: Duration = Duration::from_millis(100);
 
@@ -55,8 +59,8 @@ pub(super) struct Shared {
     pub(super) stats: WorkerStats,
     /// Set once, followed by a wake.
     pub(super) stopping: AtomicBool,
-    /// Commands that must not be lost (a `Leave`) and found the queue full. Bounded by the participants there are.
-    pub(super) overflow: Mutex<Vec<Command>>,
+    /// What must not be lost (a `Leave`) and found the queue full. Bounded by the participants there are.
+    pub(super) overflow: Mutex<Vec<Message>>,
     /// There are some.
     pub(super) overflowed: AtomicBool,
 }
@@ -70,6 +74,9 @@ pub(super) struct Setup {
     pub(super) messages: Receiver<Message>,
     pub(super) shared: Arc<Shared>,
     pub(super) crossing: Option<Crossing>,
+    pub(super) links: Links,
+    /// When the clocks of all workers began.
+    pub(super) epoch: Instant,
     pub(super) events: EventSink,
     /// The core to stay on.
     pub(super) core: Option<usize>,
@@ -108,6 +115,8 @@ struct Worker {
     polled: Events,
     /// Messages or crossed datagrams may wait.
     mail: bool,
+    /// Words of other workers may wait.
+    linked: bool,
     publish_at: Instant,
     sweep_at: Instant,
     /// Something was counted since the last publication.
@@ -130,9 +139,9 @@ impl Worker {
         let unproven = setup.config.limits.tcp_unproven_per_address;
         let registry = registry.try_clone()?;
         let tcp = TcpIngress::new(setup.sockets.listeners, LISTENER, registry, Rc::clone(&egress), unproven)?;
-        let engine = Engine::new(setup.config, setup.certificate, now);
+        let engine = Engine::new(setup.config, setup.certificate, setup.epoch);
         Ok(Self {
-            station: Station::new(engine, senders, egress, setup.events),
+            station: Station::new(engine, senders, egress, setup.events, setup.links),
             ports,
             tcp,
             crossing: setup.crossing,
@@ -141,6 +150,7 @@ impl Worker {
             poll: setup.poll,
             polled: Events::with_capacity(EVENTS),
             mail: true,
+            linked: true,
             publish_at: now,
             sweep_at: now,
             unpublished: true,
@@ -167,6 +177,7 @@ impl Worker {
             self.receive_udp();
             self.receive_tcp(now);
             self.receive_crossed();
+            self.receive_links(now, WORDS_PER_TURN);
             self.do_what_is_due(now);
         }
     }
@@ -182,7 +193,7 @@ impl Worker {
     }
 
     fn is_busy(&self) -> bool {
-        self.mail || self.tcp.is_ready() || self.ports.iter().any(|port| port.readable)
+        self.mail || self.linked || self.tcp.is_ready() || self.ports.iter().any(|port| port.readable)
     }
 
     /// Sleeps until something arrives or is due.
@@ -191,7 +202,7 @@ impl Worker {
             Some(Duration::ZERO)
         } else {
             let now = Instant::now();
-            let untold = self.crossing.as_ref().is_some_and(Crossing::has_untold);
+            let untold = self.crossing.as_ref().is_some_and(Crossing::has_untold) || self.station.links().has_kept();
             [
                 self.station.next_deadline(),
                 self.unpublished.then_some(self.publish_at),
@@ -212,7 +223,7 @@ impl Worker {
         }
         for event in &self.polled {
             match event.token() {
-                WAKER => self.mail = true,
+                WAKER => (self.mail, self.linked) = (true, true),
                 LISTENER => self.tcp.listener_ready(),
                 token if tcp::is_connection(token) => self.tcp.connection_ready(event),
                 token => {
@@ -233,23 +244,34 @@ impl Worker {
                 self.mail = false;
                 break;
             };
-            match message {
-                Message::Command(command) => self.station.command(now, command),
-                Message::Route { path, owner, added } => {
-                    if let Some(crossing) = &mut self.crossing {
-                        crossing.learn(owner, path, added);
-                    }
-                }
-                // One that cannot be adopted is closed, and its client tries again.
-                Message::Stray(stray) => drop(self.tcp.adopt(stray, now)),
-            }
+            // Whoever sent it may act on what another worker told the world after it had told us.
+            self.receive_links(now, usize::MAX);
+            self.take_message(now, message);
         }
         // After the queue, in which the command that opened what these close may still wait.
         if !self.mail && self.shared.overflowed.swap(false, Ordering::AcqRel) {
             let overflow = std::mem::take(&mut *self.shared.overflow.lock().unwrap_or_else(|e| e.into_inner()));
-            overflow.into_iter().for_each(|command| self.station.command(now, command));
+            overflow.into_iter().for_each(|message| self.take_message(now, message));
         }
         self.settle(now);
+    }
+
+    fn take_message(&mut self, now: Instant, message: Message) {
+        match message {
+            Message::Command(command) => self.station.command(now, command),
+            Message::Share { room, with, epoch } => self.station.share(room, with, epoch, false),
+            Message::JoinShared { room, with, epoch, join } => {
+                with.into_iter().for_each(|with| self.station.share(room, with, epoch, true));
+                self.station.command(now, join);
+            }
+            Message::Route { path, owner, added } => {
+                if let Some(crossing) = &mut self.crossing {
+                    crossing.learn(owner, path, added);
+                }
+            }
+            // One that cannot be adopted is closed, and its client tries again.
+            Message::Stray(stray) => drop(self.tcp.adopt(stray, now)),
+        }
     }
 
     fn receive_udp(&mut self) {
@@ -331,6 +353,25 @@ impl Worker {
         }
     }
 
+    /// Takes up to `most` words of other workers.
+    fn receive_links(&mut self, now: Instant, most: usize) {
+        let mut any = false;
+        for _ in 0..most {
+            let Some((from, word)) = self.station.links().take() else {
+                self.linked = false;
+                break;
+            };
+            if !any {
+                self.station.expect(usize::MAX);
+            }
+            any = true;
+            self.station.link(now, from, word);
+        }
+        if any {
+            self.settle(now);
+        }
+    }
+
     fn do_what_is_due(&mut self, now: Instant) {
         if self.station.next_deadline().is_some_and(|due| due <= now) {
             self.station.timeout(now);
@@ -344,6 +385,8 @@ impl Worker {
             crossing.tell();
             crossing.wake();
         }
+        self.station.links().send_kept();
+        self.station.links().wake();
         if self.unpublished && now >= self.publish_at {
             self.shared.stats.publish(self.station.totals());
             self.publish_at = now + PUBLISH;
@@ -369,6 +412,7 @@ impl Worker {
             crossing.wake();
         }
         self.station.settle(arrived);
+        self.station.links().wake();
         self.unpublished = true;
     }
 }

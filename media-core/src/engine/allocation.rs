@@ -234,6 +234,9 @@ impl Engine {
     /// Tells a track's publisher which of its encodings are of use.
     pub(super) fn tell_encodings(&mut self, key: ProducerKey) {
         let Some(producer) = self.producers.get(key) else { return };
+        if self.is_guest(producer.owner) {
+            return self.tell_use(key);
+        }
         if let Some(room) = self.rooms.get(producer.room) {
             let (peer, track) = (producer.info.peer, producer.info.id);
             self.events.push_back(Event::Encodings {
@@ -251,7 +254,8 @@ impl Engine {
         for key in producers {
             let Some(producer) = self.producers.get(key).filter(|p| p.encodings.len() > 1) else { continue };
             let places = producer.consumers.iter().filter_map(|c| self.consumers.get(*c));
-            let in_use: Vec<u8> = places.flat_map(Consumer::encodings_in_use).collect();
+            let here = places.flat_map(Consumer::encodings_in_use);
+            let in_use: Vec<u8> = here.chain(self.used_elsewhere(key)).collect();
             let Some(producer) = self.producers.get_mut(key) else { continue };
             producer.refresh_ladder(now);
             if producer.pause_unwatched(now, &in_use) {

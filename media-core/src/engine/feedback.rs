@@ -85,11 +85,13 @@ impl Engine {
         let best =
             peer.ntp_shift.map_or(shift, |known| if (shift.wrapping_sub(known) as i64) < 0 { shift } else { known });
         peer.ntp_shift = Some(best);
-        let producer = self.producers.get_mut(producer);
-        if let Some(encoding) = producer.and_then(|p| p.encodings.get_mut(usize::from(encoding))) {
-            encoding.last_sr = Some(SenderClock { ntp, rtp, at: now });
+        let clock = SenderClock { ntp, rtp, at: now };
+        let told = self.producers.get_mut(producer);
+        if let Some(encoding) = told.and_then(|p| p.encodings.get_mut(usize::from(encoding))) {
+            encoding.last_sr = Some(clock);
             encoding.reception.iter_mut().for_each(|r| r.on_sender_report(now, ntp));
         }
+        self.share_clock(producer, encoding, clock);
     }
 
     fn report_block(&mut self, now: Instant, key: PeerKey, block: &ReportBlock) {
@@ -148,6 +150,9 @@ impl Engine {
 
     /// NACKs, key-frame requests and transport feedback to a publisher.
     pub(super) fn write_fast_feedback(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
+        if let Some(worker) = self.peers.get(key).and_then(|p| p.lives_on) {
+            return self.ask_elsewhere(now, key, worker);
+        }
         let Some(peer) = self.peers.get_mut(key) else { return };
         let mut batch = Compound::new(&mut self.scratch, peer, key, out);
         let keys: Vec<_> = batch.peer.producers().collect();

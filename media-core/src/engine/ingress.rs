@@ -192,11 +192,13 @@ impl Engine {
     }
 
     /// Takes a packet of a track, and sends it on.
-    fn take_in(&mut self, key: PeerKey, stream: Stream, arrived: &Arrived<'_>, out: &mut Outbox) {
+    pub(super) fn take_in(&mut self, key: PeerKey, stream: Stream, arrived: &Arrived<'_>, out: &mut Outbox) {
         let now = arrived.now;
         let Some(producer) = self.producers.get_mut(stream.producer()) else { return };
         let Some(packet) = producer.take(stream.encoding(), arrived) else { return };
         let offers_more = packet.starts_picture && producer.take_news();
+        self.share_packet(stream.producer(), stream.encoding(), arrived);
+        let Some(producer) = self.producers.get_mut(stream.producer()) else { return };
         if producer.is_repairing() || producer.keyframe_deadline(now).is_some() {
             self.hasten(now + NACK_INTERVAL, key);
         }
@@ -251,6 +253,7 @@ impl Engine {
         peer.streams.insert(header.ssrc, stream);
         let producer = self.producers.get_mut(stream.producer())?;
         let encoding = producer.encodings.get_mut(usize::from(stream.encoding()))?;
+        let mut restarted = false;
         let before = match stream {
             Stream::Rtx(..) => encoding.rtx_ssrc.replace(header.ssrc),
             Stream::Media(..) => {
@@ -261,6 +264,7 @@ impl Engine {
                     consumers.for_each(|c| {
                         self.consumers.get_mut(*c).into_iter().for_each(|c| c.encoding_restarted(stream.encoding()));
                     });
+                    restarted = true;
                 }
                 before
             }
@@ -268,12 +272,19 @@ impl Engine {
         if let Some(before) = before.filter(|before| *before != header.ssrc) {
             peer.streams.remove(&before);
         }
+        if restarted {
+            self.share_restart(stream.producer(), stream.encoding());
+        }
         Some(stream)
     }
 
     fn note_level(&mut self, now: Instant, key: ProducerKey, element: Option<&[u8]>) {
         let Some((_, level)) = element.and_then(audio_level) else { return };
         let Some(producer) = self.producers.get_mut(key).filter(|p| p.info.kind == MediaKind::Audio) else { return };
+        if self.peers.get(producer.owner).is_some_and(|owner| owner.lives_on.is_some()) {
+            // His worker tells, whether or not he is received here.
+            return;
+        }
         producer.meter.note(now, level);
         let room = producer.room;
         self.wake_room(now, room);

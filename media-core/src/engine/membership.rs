@@ -3,6 +3,7 @@
 use super::Engine;
 use super::outflow::Outflow;
 use super::peer::Peer;
+use super::share::Word;
 use crate::api::{
     CloseCause, Downlink, Event, JoinError, Mute, PeerId, PeerStats, Permissions, Preference, RoomId, RoomStats,
     SubscribeError, TrackError, TrackId, TrackInfo, TransportState,
@@ -43,10 +44,9 @@ impl Engine {
     }
 
     fn tracks_of(&self, room: RoomKey) -> Vec<TrackInfo> {
-        let peers = self.rooms.get(room).map(|r| r.peers.as_slice()).unwrap_or_default();
-        peers
-            .iter()
-            .filter_map(|key| self.peers.get(*key))
+        let everyone = self.rooms.get(room).into_iter().flat_map(Room::everyone);
+        everyone
+            .filter_map(|key| self.peers.get(key))
             .flat_map(Peer::producers)
             .filter_map(|key| Some(self.producers.get(key)?.info.clone()))
             .collect()
@@ -59,10 +59,11 @@ impl Engine {
     }
 
     pub(super) fn close_room(&mut self, room: RoomId, out: &mut Outbox) {
-        let Some(key) = self.room_ids.get(&room) else { return };
-        for peer in self.rooms.get(*key).map(|r| r.peers.clone()).unwrap_or_default() {
+        let Some(key) = self.room_ids.get(&room).copied() else { return };
+        for peer in self.rooms.get(key).map(|r| r.peers.clone()).unwrap_or_default() {
             self.close_peer(peer, Some(CloseCause::RoomClosed), out);
         }
+        self.close_if_empty(key);
     }
 
     /// Ends a session, whoever wants it; with a cause when the client or his signalling does not know yet.
@@ -76,14 +77,13 @@ impl Engine {
         let Some(room) = self.rooms.get_mut(room_key) else { return };
         room.peers.retain(|p| *p != key);
         room.speakers.remove(peer.id);
+        let id = peer.id;
         let room_id = room.id;
         if let Some(cause) = cause {
             self.events.push_back(Event::Closed { room: room_id, peer: peer.id, cause });
         }
-        if self.rooms.get(room_key).is_some_and(|r| r.peers.is_empty()) {
-            self.rooms.remove(room_key);
-            self.room_ids.remove(&room_id);
-        }
+        self.share_leave(room_key, id);
+        self.close_if_empty(room_key);
     }
 
     /// Closes a participant's transport and forgets every way that led to it.
@@ -117,18 +117,25 @@ impl Engine {
                 owner.moderated.push(producer.info.source);
             }
         }
-        if let Some(room) = self.rooms.get(producer.room) {
-            let (peer, track) = (producer.info.peer, producer.info.id);
+        let (peer, track) = (producer.info.peer, producer.info.id);
+        if self.is_guest(producer.owner) {
+            self.shares.lost_track();
+            if let Some(guest) = self.peers.get_mut(producer.owner) {
+                guest.sections.retain(|section| section.producer != Some(key));
+            }
+        } else if let Some(room) = self.rooms.get(producer.room) {
             self.events.push_back(Event::Unpublished { room: room.id, peer, track });
+            self.share_end(producer.room, track);
         }
     }
 
     pub(super) fn remove_consumer(&mut self, key: ConsumerKey) {
         let Some(consumer) = self.consumers.remove(key) else { return };
-        if let Some((producer, _)) = consumer.source
-            && let Some(producer) = self.producers.get_mut(producer)
+        if let Some((shown, _)) = consumer.source
+            && let Some(producer) = self.producers.get_mut(shown)
         {
             producer.consumers.retain(|k| *k != key);
+            self.tell_use(shown);
         }
         if let Some(owner) = self.peers.get_mut(consumer.owner) {
             owner.places.remove(&consumer.ssrc);
@@ -184,6 +191,9 @@ impl Engine {
         {
             producer.consumers.push(place);
         }
+        for (key, _) in before.into_iter().chain(source) {
+            self.tell_use(key);
+        }
         self.look_again(now, viewer);
         Ok(())
     }
@@ -232,7 +242,15 @@ impl Engine {
     ) -> Result<TrackInfo, TrackError> {
         let owner = *self.peer_ids.get(&peer).ok_or(TrackError::NoSuchPeer)?;
         let key = *self.tracks.get(&track).ok_or(TrackError::NoSuchTrack)?;
-        let producer = self.producers.get_mut(key).filter(|p| p.owner == owner).ok_or(TrackError::NoSuchTrack)?;
+        let producer = self.producers.get(key).filter(|p| p.owner == owner).ok_or(TrackError::NoSuchTrack)?;
+        let room = producer.room;
+        self.tell_shares(room, || Word::Muted { track, mute });
+        self.mute_track(now, key, mute).ok_or(TrackError::NoSuchTrack)
+    }
+
+    /// Silences a track, or lets it be heard again, at its receivers here.
+    pub(super) fn mute_track(&mut self, now: Instant, key: ProducerKey, mute: Mute) -> Option<TrackInfo> {
+        let producer = self.producers.get_mut(key)?;
         let before = std::mem::replace(&mut producer.info.mute, mute);
         let info = producer.info.clone();
         if before.is_muted() && !mute.is_muted() {
@@ -243,7 +261,7 @@ impl Engine {
             }
             self.show_viewers(now, key);
         }
-        Ok(info)
+        Some(info)
     }
 
     /// An outflow of which nothing is known.

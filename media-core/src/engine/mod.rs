@@ -13,6 +13,7 @@ mod membership;
 mod negotiation;
 mod outflow;
 mod peer;
+mod share;
 #[cfg(test)]
 mod tests;
 mod ticks;
@@ -31,6 +32,9 @@ use slotmap::SlotMap;
 use std::collections::{BinaryHeap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
+
+pub(crate) use share::OtherShare;
+pub use share::LinkMessage;
 
 /// The engine of one worker. Told the time with everything; reads no clock.
 pub struct Engine {
@@ -64,6 +68,7 @@ pub struct Engine {
     scratch: Vec<u8>,
     /// Whose pacer began to hold packets while one was forwarded.
     holding: Vec<PeerKey>,
+    shares: share::Shares,
 }
 
 /// A path that became, or ceased to be, this engine's.
@@ -76,7 +81,7 @@ pub enum PathChange {
 }
 
 impl Engine {
-    /// An engine with no rooms. All workers of a process share one certificate.
+    /// An engine with no rooms. All workers of a process share one certificate, and one `now`: their clocks begin there.
     #[must_use]
     pub fn new(config: EngineConfig, certificate: Certificate, now: Instant) -> Self {
         Self {
@@ -104,6 +109,7 @@ impl Engine {
             totals: WorkerTotals::default(),
             scratch: Vec::new(),
             holding: Vec::new(),
+            shares: share::Shares::default(),
         }
     }
 
@@ -121,7 +127,8 @@ impl Engine {
 
     /// Carries out a command.
     pub fn handle_command(&mut self, now: Instant, command: Command, out: &mut Outbox) {
-        let whose = self.peer_of(&command);
+        let Some(command) = self.postpone(command) else { return };
+        let whose = command.peer().and_then(|id| self.peer_ids.get(&id).copied());
         let done = catch_unwind(AssertUnwindSafe(|| self.command(now, command, out)));
         if done.is_err() {
             self.panicked(whose, out);
@@ -163,15 +170,23 @@ impl Engine {
     /// The worker's counts; the driver adds what only it sees (send calls, transit times).
     pub fn totals_mut(&mut self) -> &mut WorkerTotals {
         self.totals.rooms = self.rooms.len() as u64;
-        self.totals.peers = self.peers.len() as u64;
-        self.totals.tracks = self.tracks.len() as u64;
-        self.totals.data_channels = self.data.channels.len() as u64;
+        let of_guests = self.shares.of_guests();
+        self.totals.peers = (self.peers.len() - of_guests.peers) as u64;
+        self.totals.tracks = (self.tracks.len() - of_guests.tracks) as u64;
+        self.totals.data_channels = (self.data.channels.len() - of_guests.channels) as u64;
         &mut self.totals
     }
 
     fn command(&mut self, now: Instant, command: Command, out: &mut Outbox) {
         match command {
-            Command::Join { room, peer, permissions, reply } => reply.send(self.join(now, room, peer, permissions)),
+            Command::Join { room, peer, permissions, reply } => {
+                let joined = self.join(now, room, peer, permissions);
+                if joined.is_err() {
+                    // A share that was to begin with him.
+                    self.room_ids.get(&room).copied().into_iter().for_each(|key| self.close_if_empty(key));
+                }
+                reply.send(joined);
+            }
             Command::Leave { peer } => self.leave(peer, out),
             Command::CloseRoom { room } => self.close_room(room, out),
             Command::Offer { peer, offer, reply } => reply.send(self.offer(now, peer, &offer, out)),
@@ -183,22 +198,6 @@ impl Engine {
             Command::SetMute { peer, track, mute, reply } => reply.send(self.set_mute(now, peer, track, mute)),
             Command::Stats { room, reply } => reply.send(self.room_stats(now, room)),
         }
-    }
-
-    fn peer_of(&self, command: &Command) -> Option<PeerKey> {
-        let id = match command {
-            Command::Join { peer, .. }
-            | Command::Leave { peer }
-            | Command::Offer { peer, .. }
-            | Command::AddCandidate { peer, .. }
-            | Command::Fragment { peer, .. }
-            | Command::Subscribe { peer, .. }
-            | Command::Prefer { peer, .. }
-            | Command::SetDownlink { peer, .. }
-            | Command::SetMute { peer, .. } => peer,
-            Command::CloseRoom { .. } | Command::Stats { .. } => return None,
-        };
-        self.peer_ids.get(id).copied()
     }
 
     /// Ends the session in whose handling we panicked. If ending it panics as well, what is left of it is out of reach: no id

@@ -167,6 +167,7 @@ impl Engine {
         let producer = publishes.then(|| keep_producer.unwrap_or_else(|| self.add_producer(wanted, offered)));
         if let Some(producer) = producer {
             self.update_producer(wanted.peer, producer, offered);
+            self.share_track(producer);
         }
         let consumer = receives.then(|| keep_consumer.unwrap_or_else(|| self.add_consumer(wanted.peer, offered)));
         if let Some(consumer) = consumer.and_then(|c| self.consumers.get_mut(c)) {
@@ -212,8 +213,10 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(owner) else { return };
         // The encodings of a simulcast are known by their RIDs; SSRCs of a description are those of a track without.
         let [encoding] = &mut producer.encodings[..] else { return };
+        let mut restarted = false;
         if let Some(ssrc) = offered.ssrc.filter(|ssrc| encoding.ssrc != Some(*ssrc)) {
             if encoding.ssrc.is_some() {
+                restarted = true;
                 for consumer in &producer.consumers {
                     self.consumers.get_mut(*consumer).into_iter().for_each(|c| c.encoding_restarted(0));
                 }
@@ -226,6 +229,9 @@ impl Engine {
             peer.streams.retain(|_, stream| *stream != Stream::Rtx(key, 0));
             peer.streams.insert(rtx, Stream::Rtx(key, 0));
             encoding.rtx_ssrc = Some(rtx);
+        }
+        if restarted {
+            self.share_restart(key, 0);
         }
     }
 

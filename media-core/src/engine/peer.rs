@@ -47,6 +47,8 @@ pub(super) struct Section {
 pub(crate) struct Peer {
     pub(super) id: PeerId,
     pub(super) room: RoomKey,
+    /// The worker that he is a guest from; `None` of our own participants.
+    pub(super) lives_on: Option<u8>,
     pub(super) permissions: Permissions,
     /// What he wants to receive in all.
     pub(super) downlink: Downlink,
@@ -129,6 +131,7 @@ impl Peer {
         Self {
             id,
             room,
+            lives_on: None,
             permissions,
             downlink: Downlink::default(),
             outflow,

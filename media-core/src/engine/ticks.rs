@@ -2,7 +2,7 @@
 
 use super::peer::{Peer, RETRANSMISSIONS_PER_S};
 use super::{Engine, PathChange};
-use crate::api::{CloseCause, Event, MediaKind, Source, TransportState};
+use crate::api::{CloseCause, Event, MediaKind, TransportState};
 use crate::keys::{PeerKey, ProducerKey, RoomKey};
 use crate::room::SPEAKERS_TICK;
 use crate::transport::Change;
@@ -207,17 +207,26 @@ impl Engine {
     fn tick_room(&mut self, now: Instant, key: RoomKey) {
         let Some(room) = self.rooms.get_mut(key) else { return };
         let (mut speaking, mut alive) = (Vec::new(), false);
-        for producer in room.peers.iter().filter_map(|p| self.peers.get(*p)).flat_map(Peer::producers) {
+        let mut ours = Vec::new();
+        for producer in room.everyone().filter_map(|p| self.peers.get(p)).flat_map(Peer::producers) {
             let Some(producer) = self.producers.get_mut(producer) else { continue };
-            if producer.info.source == Source::Microphone {
+            if producer.is_microphone() {
                 alive |= producer.meter.is_alive(now);
-                speaking.extend(producer.meter.tick(now).map(|level| (producer.info.peer, level)));
+                let Some(level) = producer.meter.tick(now) else { continue };
+                speaking.push((producer.info.peer, level));
+                if self.peers.get(producer.owner).is_some_and(|owner| owner.lives_on.is_none()) {
+                    ours.push((producer.info.peer, level));
+                }
             }
         }
         let someone = alive || !speaking.is_empty();
-        if let Some((speakers, dominant)) = room.speakers.tick(now, speaking) {
+        let told = room.speakers.tick(now, speaking);
+        if let (Some((speakers, dominant)), Some(room)) = (told, self.rooms.get(key))
+            && self.speaks_for(room)
+        {
             self.events.push_back(Event::Speakers { room: room.id, speakers, dominant });
         }
+        self.share_levels(key, &ours);
         if someone {
             self.wake_room(now, key);
         }

@@ -24,6 +24,10 @@ pub(crate) struct Producer {
     /// The codec of the packets that come now.
     pub(crate) format: Option<Format>,
     pub(crate) consumers: Vec<ConsumerKey>,
+    /// Other workers where somebody receives it, and the encodings that are of use there, a bit for each.
+    pub(crate) elsewhere: Vec<(u8, u8)>,
+    /// Of a guest's: the encodings that his worker was told are of use here, a bit for each.
+    pub(crate) told_use: u8,
     pub(crate) meter: Meter,
     /// What can be had of it, and at what cost.
     pub(crate) ladder: Ladder,
@@ -109,6 +113,8 @@ impl Producer {
             encodings,
             format: None,
             consumers: Vec::new(),
+            elsewhere: Vec::new(),
+            told_use: 0,
             meter: Meter::default(),
             ladder: Ladder::new(),
             ladder_built: None,
@@ -297,6 +303,11 @@ impl Producer {
             keyframe_requests: self.encodings.iter().map(|e| e.keyframes.count).sum(),
             encodings: self.encodings.iter().map(|e| e.stats(now)).collect(),
         }
+    }
+
+    /// Whether it is somebody's voice.
+    pub(crate) fn is_microphone(&self) -> bool {
+        self.info.source == Source::Microphone
     }
 
     /// Audio or video.

@@ -12,8 +12,14 @@ pub(crate) struct Channel {
     pub(crate) stream: u16,
     /// How it is opened at the others: as it was at ours, but for the protocol, which tells whose it is.
     pub(crate) open: Open,
+    /// The protocol as its owner wrote it.
+    pub(crate) asked: String,
     pub(crate) audience: Audience,
     pub(crate) mirrors: Vec<Mirror>,
+    /// Workers where a receiver is too slow for it.
+    pub(crate) held_by: Vec<u8>,
+    /// Of a guest's: his worker was told so of us.
+    pub(crate) told_held: bool,
 }
 
 /// A channel as it is at one receiver.
@@ -54,8 +60,9 @@ impl Channel {
     /// A channel that `owner` opened with `open` on his `stream`.
     pub(crate) fn new(owner: PeerKey, id: PeerId, stream: u16, open: Open) -> Self {
         let audience = Audience::read(&open.protocol);
-        let open = Open { protocol: id.to_string(), ..open };
-        Self { owner, stream, open, audience, mirrors: Vec::new() }
+        let asked = open.protocol;
+        let open = Open { delivery: open.delivery, priority: open.priority, label: open.label, protocol: id.to_string() };
+        Self { owner, stream, open, asked, audience, mirrors: Vec::new(), held_by: Vec::new(), told_held: false }
     }
 
     /// Whether its sender is held back rather than a message dropped.

@@ -7,6 +7,7 @@ pub(crate) use channel::{Channel, Mirror};
 pub(crate) use speakers::{Meter, Speakers, TICK as SPEAKERS_TICK};
 
 use crate::api::RoomId;
+use crate::engine::OtherShare;
 use crate::keys::PeerKey;
 use std::time::Instant;
 
@@ -15,6 +16,10 @@ use std::time::Instant;
 pub(crate) struct Room {
     pub(crate) id: RoomId,
     pub(crate) peers: Vec<PeerKey>,
+    /// Publishers who live on other workers.
+    pub(crate) guests: Vec<PeerKey>,
+    /// The other workers that have a share of the room.
+    pub(crate) others: Vec<OtherShare>,
     pub(crate) speakers: Speakers,
     /// When levels are looked at next; `None` while nobody sends audio.
     pub(crate) tick_at: Option<Instant>,
@@ -22,6 +27,12 @@ pub(crate) struct Room {
 
 impl Room {
     pub(crate) fn new(id: RoomId) -> Self {
-        Self { id, peers: Vec::new(), speakers: Speakers::default(), tick_at: None }
+        let (peers, guests, others) = (Vec::new(), Vec::new(), Vec::new());
+        Self { id, peers, guests, others, speakers: Speakers::default(), tick_at: None }
+    }
+
+    /// Everyone who may publish here, wherever he lives.
+    pub(crate) fn everyone(&self) -> impl Iterator<Item = PeerKey> + '_ {
+        self.peers.iter().chain(&self.guests).copied()
     }
 }

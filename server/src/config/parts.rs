@@ -10,6 +10,7 @@ impl Config {
         let limits = &self.limits;
         api::Limits {
             peers_per_room: limits.peers_per_room,
+            room_peers_per_worker: limits.room_peers_per_worker,
             sdp_bytes: limits.sdp_bytes,
             media_sections: limits.media_sections,
             tracks_per_peer: limits.tracks_per_peer,

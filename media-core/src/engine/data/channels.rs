@@ -3,7 +3,7 @@
 use super::super::Engine;
 use super::Stream;
 use crate::api::DataDrop;
-use crate::keys::{ChannelKey, PeerKey};
+use crate::keys::{ChannelKey, PeerKey, RoomKey};
 use crate::room::{Channel, Mirror};
 use crate::transport::dcep::{ACK_MESSAGE, Message, Open};
 use crate::transport::sctp::{Kind, Sctp, Unsent};
@@ -61,16 +61,22 @@ impl Engine {
         let channel = self.data.channels.insert(Channel::new(key, peer.id, stream, open));
         peer.data.streams.insert(stream, Stream::Own(channel));
         let room = peer.room;
+        self.mirror_to_all(channel, room);
+        self.share_channel(channel);
+        Ok(())
+    }
+
+    /// Opens a channel at everyone in the room who is to have it.
+    pub(in super::super) fn mirror_to_all(&mut self, channel: ChannelKey, room: RoomKey) {
         for other in self.rooms.get(room).map(|room| room.peers.clone()).unwrap_or_default() {
             self.mirror(channel, other);
         }
-        Ok(())
     }
 
     /// Gives one who has just come every channel that is open in his room.
     pub(super) fn mirror_all_to(&mut self, key: PeerKey) {
         let Some(room) = self.peers.get(key).and_then(|peer| self.rooms.get(peer.room)) else { return };
-        let owners = room.peers.iter().filter_map(|peer| self.peers.get(*peer));
+        let owners = room.everyone().filter_map(|peer| self.peers.get(peer));
         let mut channels: Vec<(ChannelKey, u16)> = Vec::new();
         for owner in owners {
             let before = channels.len();
@@ -118,8 +124,9 @@ impl Engine {
     }
 
     /// Closes a channel at everyone who has a mirror of it, and forgets it. Its owner's stream is his to close.
-    pub(super) fn close_channel(&mut self, key: ChannelKey) {
+    pub(in super::super) fn close_channel(&mut self, key: ChannelKey) {
         let Some(channel) = self.data.channels.remove(key) else { return };
+        self.share_channel_end(&channel);
         if let Some(owner) = self.peers.get_mut(channel.owner) {
             owner.data.streams.remove(&channel.stream);
             owner.data.unread.retain(|stream| *stream != channel.stream);
@@ -145,6 +152,7 @@ impl Engine {
             peer.data.holding.retain(|(held, _)| *held != key);
         }
         self.touch_data(owner);
+        self.note_held(key);
     }
 
     /// Forgets everything that a participant has of data channels, and closes his own at the others.

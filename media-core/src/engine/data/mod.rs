@@ -52,6 +52,29 @@ enum Stream {
 }
 
 impl PeerData {
+    /// The channels that he opened.
+    pub(super) fn own_channels(&self) -> impl Iterator<Item = ChannelKey> + '_ {
+        self.streams.values().filter_map(|stream| match stream {
+            Stream::Own(channel) => Some(*channel),
+            Stream::Mirror(_) => None,
+        })
+    }
+
+    /// The channel that he opened on a stream.
+    pub(super) fn own_channel(&self, stream: u16) -> Option<ChannelKey> {
+        match self.streams.get(&stream)? {
+            Stream::Own(channel) => Some(*channel),
+            Stream::Mirror(_) => None,
+        }
+    }
+
+    /// Notes a channel as his; gives the one that he had there before.
+    pub(super) fn own_stream(&mut self, stream: u16, channel: ChannelKey) -> Option<ChannelKey> {
+        let before = self.own_channel(stream);
+        self.streams.insert(stream, Stream::Own(channel));
+        before
+    }
+
     fn own(&self) -> usize {
         self.streams.values().filter(|stream| matches!(stream, Stream::Own(_))).count()
     }

@@ -6,6 +6,7 @@ use super::Stream;
 use crate::api::{DataDrop, DataLimits};
 use crate::keys::{ChannelKey, PeerKey};
 use crate::transport::sctp::{Kind, Message, Unsent};
+use bytes::Bytes;
 use std::time::Instant;
 
 /// What a participant may still say in this second.
@@ -60,9 +61,9 @@ impl Engine {
     }
 
     /// Whether a reliable channel waits for a receiver; notes at each who is full that it waits for him.
-    fn hold(&mut self, now: Instant, key: ChannelKey) -> bool {
+    pub(in super::super) fn hold(&mut self, now: Instant, key: ChannelKey) -> bool {
         let Some(channel) = self.data.channels.get(key).filter(|channel| channel.is_reliable()) else { return false };
-        let mut is_held = false;
+        let mut is_held = !channel.held_by.is_empty();
         for mirror in &channel.mirrors {
             let Some(peer) = self.peers.get_mut(mirror.peer) else { continue };
             let sctp = peer.transport.as_ref().and_then(|t| t.sctp.as_ref());
@@ -76,20 +77,33 @@ impl Engine {
         is_held
     }
 
+    /// Whether a reliable channel waits for a receiver here.
+    pub(in super::super) fn is_held(&self, key: ChannelKey) -> bool {
+        let Some(channel) = self.data.channels.get(key).filter(|channel| channel.is_reliable()) else { return false };
+        channel.mirrors.iter().any(|mirror| {
+            let peer = self.peers.get(mirror.peer);
+            let sctp = peer.and_then(|peer| peer.transport.as_ref()?.sctp.as_ref());
+            sctp.is_some_and(|sctp| sctp.is_full(mirror.stream))
+        })
+    }
+
     fn take_message(&mut self, key: PeerKey, stream: u16, message: &Message) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         peer.data.budget.spend(message.bytes.len());
         self.totals.data_messages_in += 1;
         match (message.kind, peer.data.streams.get(&stream).copied()) {
             (Some(Kind::Dcep), _) => self.dcep(key, stream, &message.bytes),
-            (Some(kind @ Kind::User(_)), Some(Stream::Own(channel))) => self.relay(channel, kind, message),
+            (Some(kind @ Kind::User(_)), Some(Stream::Own(channel))) => {
+                self.relay(channel, kind, &message.bytes);
+                self.share_message(channel, kind, &message.bytes);
+            }
             (Some(Kind::User(_)), Some(Stream::Mirror(_))) => self.totals.data_dropped(DataDrop::Reply),
             _ => self.totals.data_dropped(DataDrop::UnknownStream),
         }
     }
 
     /// Sends a message to everyone who has a mirror of its channel.
-    fn relay(&mut self, key: ChannelKey, kind: Kind, message: &Message) {
+    pub(in super::super) fn relay(&mut self, key: ChannelKey, kind: Kind, bytes: &Bytes) {
         let Some(channel) = self.data.channels.get(key) else { return };
         let (is_reliable, is_in_line) = (channel.is_reliable(), channel.is_in_line());
         for mirror in &channel.mirrors {
@@ -99,10 +113,10 @@ impl Engine {
                 self.totals.data_dropped(DataDrop::BacklogFull);
                 continue;
             }
-            match sctp.write(mirror.stream, kind, &message.bytes, is_in_line) {
+            match sctp.write(mirror.stream, kind, bytes, is_in_line) {
                 Ok(()) => {
                     self.totals.data_messages_out += 1;
-                    self.totals.data_bytes_out += message.bytes.len() as u64;
+                    self.totals.data_bytes_out += bytes.len() as u64;
                     if !std::mem::replace(&mut peer.data.is_touched, true) {
                         self.data.touched.push(mirror.peer);
                     }
@@ -123,12 +137,13 @@ impl Engine {
             let Some(channel) = self.data.channels.get(*held) else { return false };
             let is_drained = channel.stream_at(key).is_none_or(|stream| sctp.is_drained(stream));
             if is_drained {
-                released.push(channel.owner);
+                released.push((*held, channel.owner));
             }
             !is_drained
         });
-        for owner in released {
+        for (channel, owner) in released {
             self.touch_data(owner);
+            self.note_held(channel);
         }
     }
 

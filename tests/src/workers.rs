@@ -1,0 +1,152 @@
+//! The server's workers: one engine, or several among which rooms are shared, with the links between them.
+
+use crate::world::{Options, SERVER, server_certificate};
+use colloquy_media_core::api::{
+    AdvertisedAddress, Command, DropCause, EngineConfig, Event, PeerId, Reply, RoomId, RoomStats, WorkerTotals,
+};
+use colloquy_media_core::engine::Engine;
+use colloquy_media_core::wire::{Datagram, Outbox};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// Words that engines tell each other after one thing happened, at most: more means that they never come to an end.
+const MAX_WORDS: usize = 100_000;
+
+/// The engines, and who lives where: a participant on the worker that his number falls on, so that rooms are shared at random.
+pub(crate) struct Workers {
+    engines: Vec<Engine>,
+    homes: BTreeMap<PeerId, (RoomId, usize)>,
+    epoch: u64,
+}
+
+impl Workers {
+    pub(crate) fn new(options: &Options, start: Instant) -> Self {
+        let engine = |worker: u8| {
+            let config = EngineConfig {
+                worker,
+                addresses: vec![AdvertisedAddress::udp(address(usize::from(worker)))],
+                ice: options.ice,
+                dtls: options.dtls,
+                limits: options.limits.clone(),
+                seed: options.seed.wrapping_add(u64::from(worker)),
+            };
+            Engine::new(config, server_certificate(), start)
+        };
+        Self { engines: (0..options.workers as u8).map(engine).collect(), homes: BTreeMap::new(), epoch: 0 }
+    }
+
+    /// Where a participant's worker is.
+    pub(crate) fn address_of(&self, peer: PeerId) -> SocketAddr {
+        self.homes.get(&peer).map_or(SERVER, |(_, worker)| address(*worker))
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.engines.iter().filter_map(Engine::next_deadline).min()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
+        for engine in &mut self.engines {
+            if engine.next_deadline().is_some_and(|at| at <= now) {
+                engine.handle_timeout(now, out);
+            }
+        }
+        self.carry_words(now, out);
+    }
+
+    /// A datagram that arrives at one of the workers' addresses; at another, the first worker has it.
+    pub(crate) fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>, out: &mut Outbox) {
+        let at = (0..self.engines.len()).find(|worker| address(*worker) == datagram.path.local).unwrap_or_default();
+        self.engines[at].handle_datagram(now, datagram, out);
+        self.carry_words(now, out);
+    }
+
+    pub(crate) fn handle_command(&mut self, now: Instant, command: Command, out: &mut Outbox) {
+        match command {
+            Command::CloseRoom { room } => {
+                for engine in &mut self.engines {
+                    engine.handle_command(now, Command::CloseRoom { room }, out);
+                }
+            }
+            Command::Stats { room, reply } => reply.send(self.stats(now, room, out)),
+            command => {
+                let worker = self.worker_for(&command);
+                self.engines[worker].handle_command(now, command, out);
+            }
+        }
+        self.carry_words(now, out);
+    }
+
+    fn worker_for(&mut self, command: &Command) -> usize {
+        let Some(peer) = command.peer() else { return 0 };
+        let Command::Join { room, .. } = command else {
+            let home = self.homes.get(&peer).map_or(0, |(_, worker)| *worker);
+            if matches!(command, Command::Leave { .. }) {
+                self.homes.remove(&peer);
+            }
+            return home;
+        };
+        let worker = peer.0 as usize % self.engines.len();
+        let shares: BTreeSet<usize> = self.homes.values().filter(|(of, _)| of == room).map(|(_, at)| *at).collect();
+        if !shares.contains(&worker) {
+            self.epoch += 1;
+            for other in shares {
+                self.engines[worker].share_room(*room, other as u8, self.epoch, true);
+                self.engines[other].share_room(*room, worker as u8, self.epoch, false);
+            }
+        }
+        self.homes.entry(peer).or_insert((*room, worker));
+        worker
+    }
+
+    fn stats(&mut self, now: Instant, room: RoomId, out: &mut Outbox) -> Option<RoomStats> {
+        let all: Arc<Mutex<Vec<RoomStats>>> = Arc::default();
+        for engine in &mut self.engines {
+            let all = Arc::clone(&all);
+            let reply = Reply::new(move |stats| all.lock().unwrap().extend(stats));
+            engine.handle_command(now, Command::Stats { room, reply }, out);
+        }
+        let parts = std::mem::take(&mut *all.lock().unwrap());
+        parts.into_iter().reduce(|mut all, part| {
+            all.peers.extend(part.peers);
+            all
+        })
+    }
+
+    /// Carries every engine's words to the others, and theirs in answer.
+    fn carry_words(&mut self, now: Instant, out: &mut Outbox) {
+        let mut words = 0;
+        while let Some((from, (to, word))) =
+            (0..self.engines.len()).find_map(|worker| Some((worker, self.engines[worker].poll_link()?)))
+        {
+            words += 1;
+            assert!(words <= MAX_WORDS, "the engines talk without end");
+            self.engines[usize::from(to)].handle_link(now, from as u8, word, out);
+        }
+    }
+
+    pub(crate) fn poll_event(&mut self) -> Option<Event> {
+        let event = self.engines.iter_mut().find_map(Engine::poll_event);
+        if let Some(Event::Closed { peer, .. }) = &event {
+            self.homes.remove(peer);
+        }
+        event
+    }
+
+    pub(crate) fn dropped(&mut self, cause: DropCause) -> u64 {
+        self.engines.iter_mut().map(|engine| engine.totals_mut().drops[cause as usize]).sum()
+    }
+
+    /// The counts of all engines together.
+    pub(crate) fn totals(&mut self) -> WorkerTotals {
+        let mut all = WorkerTotals::default();
+        self.engines.iter_mut().for_each(|engine| all.add(engine.totals_mut()));
+        all
+    }
+}
+
+/// Where a worker is.
+fn address(worker: usize) -> SocketAddr {
+    SocketAddr::new(SERVER.ip(), SERVER.port() + worker as u16)
+}
