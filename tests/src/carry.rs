@@ -11,10 +11,10 @@ const MAX_SPIN: usize = 64;
 impl World {
     pub(crate) fn engine_timeout(&mut self) {
         let mut calls = 0;
-        while self.workers.next_deadline().is_some_and(|at| at <= self.now) {
+        while self.engines.next_deadline().is_some_and(|at| at <= self.now) {
             calls += 1;
             assert!(calls <= MAX_SPIN, "the engine's next deadline stays in the past");
-            self.workers.handle_timeout(self.now, &mut self.outbox);
+            self.engines.handle_timeout(self.now, &mut self.outbox);
             self.after_engine();
         }
     }
@@ -92,7 +92,7 @@ impl World {
     /// Carries what the engine sent, and takes its events.
     pub(crate) fn after_engine(&mut self) {
         self.outbox.flush();
-        self.checks.overfull |= self.workers.dropped(DropCause::PacerFull) > 0;
+        self.checks.overfull |= self.engines.dropped(DropCause::PacerFull) > 0;
         let sent = self.tap.take();
         self.checks.note_burst(sent.len(), self.people.len());
         for datagram in sent {
@@ -104,7 +104,7 @@ impl World {
                 self.air.send(due, to, datagram.bytes.clone());
             }
         }
-        while let Some(event) = self.workers.poll_event() {
+        while let Some(event) = self.engines.poll_event() {
             self.checks.note_event(&event);
             if let Event::Closed { peer, .. } = &event
                 && let Some(person) = self.people.get_mut(peer)

@@ -361,7 +361,7 @@ impl Chaos {
             }
         }
         assert_eq!((totals.peers, totals.tracks), (peers, tracks), "participants and tracks by two counts");
-        assert!(totals.rooms <= 3);
+        assert!(totals.rooms <= 3 * self.world.workers() as u64);
     }
 
     fn end(mut self) {

@@ -12,6 +12,6 @@ pub mod scenario;
 mod workers;
 pub mod world;
 
-pub use actions::Muter;
+pub use actions::{Muter, pace};
 pub use net::Link;
-pub use world::{Options, World};
+pub use world::{Options, World, workers};

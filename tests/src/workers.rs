@@ -2,7 +2,8 @@
 
 use crate::world::{Options, SERVER, server_certificate};
 use colloquy_media_core::api::{
-    AdvertisedAddress, Command, DropCause, EngineConfig, Event, PeerId, Reply, RoomId, RoomStats, WorkerTotals,
+    AdvertisedAddress, Command, DropCause, EngineConfig, Event, JoinError, PeerId, Reply, RoomId, RoomStats,
+    WorkerTotals,
 };
 use colloquy_media_core::engine::Engine;
 use colloquy_media_core::wire::{Datagram, Outbox};
@@ -19,6 +20,7 @@ pub(crate) struct Workers {
     engines: Vec<Engine>,
     homes: BTreeMap<PeerId, (RoomId, usize)>,
     epoch: u64,
+    peers_per_room: usize,
 }
 
 impl Workers {
@@ -34,7 +36,12 @@ impl Workers {
             };
             Engine::new(config, server_certificate(), start)
         };
-        Self { engines: (0..options.workers as u8).map(engine).collect(), homes: BTreeMap::new(), epoch: 0 }
+        Self {
+            engines: (0..options.workers as u8).map(engine).collect(),
+            homes: BTreeMap::new(),
+            epoch: 0,
+            peers_per_room: options.limits.peers_per_room,
+        }
     }
 
     /// Where a participant's worker is.
@@ -70,12 +77,20 @@ impl Workers {
                 }
             }
             Command::Stats { room, reply } => reply.send(self.stats(now, room, out)),
+            Command::Join { room, peer, reply, .. } if self.is_full(room) && !self.homes.contains_key(&peer) => {
+                reply.send(Err(JoinError::RoomFull))
+            }
             command => {
                 let worker = self.worker_for(&command);
                 self.engines[worker].handle_command(now, command, out);
             }
         }
         self.carry_words(now, out);
+    }
+
+    /// As the driver sees to it, who knows all workers.
+    fn is_full(&self, room: RoomId) -> bool {
+        self.homes.values().filter(|(of, _)| *of == room).count() >= self.peers_per_room
     }
 
     fn worker_for(&mut self, command: &Command) -> usize {
@@ -92,8 +107,7 @@ impl Workers {
         if !shares.contains(&worker) {
             self.epoch += 1;
             for other in shares {
-                self.engines[worker].share_room(*room, other as u8, self.epoch, true);
-                self.engines[other].share_room(*room, worker as u8, self.epoch, false);
+                self.engines[worker].share_room(*room, other as u8, self.epoch);
             }
         }
         self.homes.entry(peer).or_insert((*room, worker));

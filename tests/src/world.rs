@@ -6,8 +6,7 @@ use crate::workers::Workers;
 use colloquy_bench::client::{Client, ClientCertificate, ClientConfig};
 use colloquy_bench::tap::Tap;
 use colloquy_media_core::api::{
-    Command, DtlsVersions, Event, IceMode, Limits, PeerId, Reply, RoomId, TrackId,
-    TrackInfo, WorkerTotals,
+    Command, DtlsVersions, Event, IceMode, Limits, PeerId, Reply, RoomId, TrackId, TrackInfo, WorkerTotals,
 };
 use colloquy_media_core::transport::Certificate;
 use colloquy_media_core::wire::{Datagram, Outbox, Path};
@@ -34,7 +33,7 @@ pub struct Options {
     pub up: Link,
     /// To every client, until it is changed.
     pub down: Link,
-    /// Engines that share the rooms.
+    /// Engines that share the rooms; everyone lives on the one that his number falls on.
     pub workers: usize,
 }
 
@@ -47,7 +46,7 @@ impl Default for Options {
             limits: Limits::default(),
             up: Link::GOOD,
             down: Link::GOOD,
-            workers: 1,
+            workers: workers(),
         }
     }
 }
@@ -84,7 +83,7 @@ pub struct Person {
 
 /// One simulated world. See the methods in [`crate::world`]'s siblings for what can happen in it.
 pub struct World {
-    pub(crate) workers: Workers,
+    pub(crate) engines: Workers,
     pub(crate) outbox: Outbox,
     pub(crate) tap: Tap,
     pub(crate) start: Instant,
@@ -113,6 +112,16 @@ impl std::fmt::Debug for World {
     }
 }
 
+/// Workers that rooms are shared among where a test does not say: `COLLOQUY_WORKERS`, or 1.
+///
+/// # Panics
+/// When it is no number from 1 to 9.
+#[must_use]
+pub fn workers() -> usize {
+    let told = std::env::var("COLLOQUY_WORKERS").unwrap_or_else(|_| "1".to_owned());
+    told.parse().ok().filter(|told| (1..10).contains(told)).expect("COLLOQUY_WORKERS is a number from 1 to 9")
+}
+
 /// Datagrams under way at most: more means that somebody sends without end.
 const MAX_IN_AIR: usize = 20_000;
 
@@ -133,7 +142,7 @@ impl World {
         let start = Instant::now();
         let tap = Tap::default();
         Self {
-            workers: Workers::new(&options, start),
+            engines: Workers::new(&options, start),
             outbox: Outbox::new(Box::new(tap.clone())),
             tap,
             start,
@@ -199,15 +208,21 @@ impl World {
         &mut self.people.get_mut(&peer).expect("he joined").client
     }
 
+    /// How many engines share the rooms.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.options.workers
+    }
+
     /// The engine's counts.
     pub fn totals(&mut self) -> WorkerTotals {
-        self.workers.totals()
+        self.engines.totals()
     }
 
     /// When the engine wants to be called next, since the beginning.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.workers.next_deadline()
+        self.engines.next_deadline()
     }
 
     pub(crate) fn next_id(&mut self) -> u64 {
@@ -271,13 +286,13 @@ impl World {
 
     /// Tells the engine.
     pub fn tell(&mut self, command: Command) {
-        self.workers.handle_command(self.now, command, &mut self.outbox);
+        self.engines.handle_command(self.now, command, &mut self.outbox);
         self.after_engine();
     }
 
     /// Hands the engine a datagram of nobody's, or somebody's that was changed.
     pub fn inject(&mut self, from: SocketAddr, bytes: &[u8]) {
-        let local = self.addresses.get(&from).map_or(SERVER, |peer| self.workers.address_of(*peer));
+        let local = self.addresses.get(&from).map_or(SERVER, |peer| self.engines.address_of(*peer));
         self.inject_on(Path { local, remote: from, tcp: false }, bytes);
     }
 
@@ -285,7 +300,7 @@ impl World {
     pub fn inject_on(&mut self, path: Path, bytes: &[u8]) {
         self.checks.note_arrived(path.remote, bytes);
         let mut bytes = bytes.to_vec();
-        self.workers.handle_datagram(self.now, Datagram { path, bytes: &mut bytes }, &mut self.outbox);
+        self.engines.handle_datagram(self.now, Datagram { path, bytes: &mut bytes }, &mut self.outbox);
         self.after_engine();
     }
 
@@ -313,7 +328,8 @@ impl World {
     fn step(&mut self, until: Instant) -> bool {
         let present = self.people.values_mut().filter(|person| person.present);
         let clients = present.filter_map(|person| person.client.next_deadline()).min();
-        let Some(next) = [self.air.next_due(), self.workers.next_deadline(), clients].into_iter().flatten().min() else {
+        let Some(next) = [self.air.next_due(), self.engines.next_deadline(), clients].into_iter().flatten().min()
+        else {
             return false;
         };
         if next > until {

@@ -167,21 +167,18 @@ impl MediaEngine {
         }
     }
 
-    /// Has the first participant of a room come to a worker, and the room's other workers know of it. Gives the command back when
-    /// that worker's queue is full.
+    /// Has the first participant of a room come to a worker, who shares it with those that have it. Gives the command back when that
+    /// worker's queue is full.
     fn join_shared(&self, room: RoomId, placement: &Placement, join: Command) -> Option<Command> {
         let Placement { worker, shared_with, epoch } = placement;
         let (worker, epoch) = (*worker, *epoch);
         let Some(new) = self.workers.get(worker) else { return Some(join) };
         let with = shared_with.iter().map(|other| *other as u8).collect();
         let join = self.forgetting_the_refused(join);
-        if let Some(Message::JoinShared { join, .. }) = new.post(Message::JoinShared { room, with, epoch, join }) {
-            return Some(join);
+        match new.post(Message::JoinShared { room, with, epoch, join }) {
+            Some(Message::JoinShared { join, .. }) => Some(join),
+            _ => None,
         }
-        for other in shared_with.iter().filter_map(|other| self.workers.get(*other)) {
-            other.post(Message::Share { room, with: worker as u8, epoch });
-        }
-        None
     }
 
     /// Asks every worker of a room, and answers when all have.

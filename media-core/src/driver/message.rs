@@ -11,8 +11,6 @@ pub(super) enum Message {
     Command(Command),
     /// From another worker: a path is its, or is no more.
     Route { path: Path, owner: u8, added: bool },
-    /// A room of ours is shared with another worker from now on.
-    Share { room: RoomId, with: u8, epoch: u64 },
     /// The first of a room comes to us that is on other workers already.
     JoinShared { room: RoomId, with: Vec<u8>, epoch: u64, join: Command },
     /// From another worker: a connection that is ours.
@@ -22,6 +20,6 @@ pub(super) enum Message {
 impl Message {
     /// Whether it must arrive even where the queue is full.
     pub(super) fn must_arrive(&self) -> bool {
-        matches!(self, Self::Command(Command::Leave { .. } | Command::CloseRoom { .. }) | Self::Share { .. })
+        matches!(self, Self::Command(Command::Leave { .. } | Command::CloseRoom { .. }))
     }
 }

@@ -13,8 +13,8 @@ mod directory;
 mod finding;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
-mod media_engine;
 mod links;
+mod media_engine;
 mod message;
 mod runs;
 mod self_test;

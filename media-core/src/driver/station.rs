@@ -83,9 +83,9 @@ impl Station {
         self.tell();
     }
 
-    /// A room is shared with another worker from now on.
-    pub(super) fn share(&mut self, room: RoomId, with: u8, epoch: u64, begins: bool) {
-        self.engine.share_room(room, with, epoch, begins);
+    /// The first of a room is about to join that another worker has.
+    pub(super) fn share(&mut self, room: RoomId, with: u8, epoch: u64) {
+        self.engine.share_room(room, with, epoch);
         self.tell();
     }
 

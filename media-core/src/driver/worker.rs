@@ -259,9 +259,8 @@ impl Worker {
     fn take_message(&mut self, now: Instant, message: Message) {
         match message {
             Message::Command(command) => self.station.command(now, command),
-            Message::Share { room, with, epoch } => self.station.share(room, with, epoch, false),
             Message::JoinShared { room, with, epoch, join } => {
-                with.into_iter().for_each(|with| self.station.share(room, with, epoch, true));
+                with.into_iter().for_each(|with| self.station.share(room, with, epoch));
                 self.station.command(now, join);
             }
             Message::Route { path, owner, added } => {

@@ -31,7 +31,7 @@ impl Engine {
         if self.room_ids.get(&room).is_some_and(|key| self.rooms.get(*key).is_some_and(full)) {
             return Err(JoinError::RoomFull);
         }
-        let room_key = *self.room_ids.entry(room).or_insert_with(|| self.rooms.insert(Room::new(room)));
+        let room_key = self.room_of(room);
         // `o=` wants a number that fits 63 bits and is not used again (RFC 8829 section 5.2.1).
         let session_id = self.rng.next_u64() >> 2;
         let outflow = self.new_outflow(now);

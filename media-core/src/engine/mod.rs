@@ -33,8 +33,8 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-pub(crate) use share::OtherShare;
 pub use share::LinkMessage;
+pub(crate) use share::OtherShare;
 
 /// The engine of one worker. Told the time with everything; reads no clock.
 pub struct Engine {

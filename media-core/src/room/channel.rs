@@ -61,7 +61,8 @@ impl Channel {
     pub(crate) fn new(owner: PeerKey, id: PeerId, stream: u16, open: Open) -> Self {
         let audience = Audience::read(&open.protocol);
         let asked = open.protocol;
-        let open = Open { delivery: open.delivery, priority: open.priority, label: open.label, protocol: id.to_string() };
+        let open =
+            Open { delivery: open.delivery, priority: open.priority, label: open.label, protocol: id.to_string() };
         Self { owner, stream, open, asked, audience, mirrors: Vec::new(), held_by: Vec::new(), told_held: false }
     }
 

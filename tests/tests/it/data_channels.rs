@@ -101,7 +101,9 @@ impl World {
             bind: vec![Ipv4Addr::LOCALHOST.into()],
             port: 0,
             include_loopback: true,
-            limits: Limits { data, ..Limits::default() },
+            // Everyone on a worker of his own, where there are several.
+            workers: colloquy_tests::workers(),
+            limits: Limits { data, room_peers_per_worker: 1, ..Limits::default() },
             seed: Some(1),
             ..DriverConfig::default()
         };
@@ -115,7 +117,9 @@ impl World {
     }
 
     fn totals(&self) -> WorkerTotals {
-        self.0.worker_stats().remove(0)
+        let mut all = WorkerTotals::default();
+        self.0.worker_stats().iter().for_each(|totals| all.add(totals));
+        all
     }
 
     fn dropped(&self, cause: DataDrop) -> u64 {

@@ -13,4 +13,5 @@ mod mute;
 mod paths;
 mod second_stack;
 mod seeds;
+mod shared_rooms;
 mod speakers;

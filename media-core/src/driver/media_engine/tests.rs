@@ -1,5 +1,5 @@
 use super::*;
-use crate::api::{Permissions, RoomId};
+use crate::api::{Limits, Permissions};
 use crate::driver::stun::tests::request;
 use crate::driver::testing::wait_for;
 use std::io::Write;
@@ -54,6 +54,34 @@ fn workers_start_answer_and_stop() {
         assert_eq!(engine.worker_stats().len(), 2);
         engine.stop();
     }
+}
+
+#[test]
+fn a_room_that_outgrows_a_worker_is_shared_and_looks_like_one() {
+    let limits = Limits { room_peers_per_worker: 1, peers_per_room: 3, ..Limits::default() };
+    let (tell, told) = channel();
+    let events = move |event| {
+        if let Event::Closed { peer, .. } = event {
+            let _ = tell.send(peer);
+        }
+    };
+    let engine = MediaEngine::start(&DriverConfig { workers: 2, limits, ..config() }, Arc::new(events)).unwrap();
+    for peer in 1..=3 {
+        assert_eq!(answer(&join(&engine, 1, peer)), Ok(()));
+    }
+    assert_eq!(answer(&join(&engine, 1, 4)), Err(JoinError::RoomFull));
+    assert_eq!(engine.directory().workers_of_room(RoomId(1)), [0, 1]);
+    let (reply, stats) = channel();
+    let reply = Reply::new(move |stats: Option<RoomStats>| reply.send(stats).unwrap());
+    engine.submit(Command::Stats { room: RoomId(1), reply });
+    let mut peers: Vec<_> = answer(&stats).unwrap().peers.iter().map(|peer| peer.peer.0).collect();
+    peers.sort_unstable();
+    assert_eq!(peers, [1, 2, 3]);
+    engine.submit(Command::CloseRoom { room: RoomId(1) });
+    let mut closed: Vec<_> = (0..3).map(|_| answer(&told).0).collect();
+    closed.sort_unstable();
+    assert_eq!(closed, [1, 2, 3]);
+    wait_for("nothing left", || engine.worker_stats().iter().all(|totals| (totals.rooms, totals.peers) == (0, 0)));
 }
 
 #[test]

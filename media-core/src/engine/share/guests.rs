@@ -47,9 +47,11 @@ impl Engine {
     /// Takes a guest's track, or what changed of it.
     pub(super) fn take_track(&mut self, now: Instant, from: u8, room: RoomKey, track: &Track) {
         let guest = self.guest(now, from, room, track.info.peer);
-        let known = self.tracks.get(&track.info.id).copied().filter(|key| {
-            self.producers.get(*key).is_some_and(|p| p.owner == guest && p.kind() == track.kind())
-        });
+        let known = self
+            .tracks
+            .get(&track.info.id)
+            .copied()
+            .filter(|key| self.producers.get(*key).is_some_and(|p| p.owner == guest && p.kind() == track.kind()));
         let key = known.unwrap_or_else(|| {
             let info = track.info.clone();
             let key = self.producers.insert(Producer::new(guest, room, info, &track.rids, &self.config.limits));

@@ -28,6 +28,7 @@ impl Engine {
                 let Some(owner) = self.producers.get(key).map(|p| p.owner) else { return };
                 self.take_in(owner, Stream::Media(key, packet.encoding), &packet.arrived(now), out);
             }
+            Word::Hello { room, epoch } => self.greeted(from, room, epoch),
             Word::Synced { room, epoch } => self.synced(now, from, room, epoch, out),
             Word::Parted { room, epoch } => self.parted(now, from, room, epoch, out),
             Word::Track(track) => {

@@ -24,7 +24,9 @@ impl LinkMessage {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Word {
-    /// All that there was when sharing began has been told.
+    /// The sender begins to share a room with us, and wants to know what there is.
+    Hello { room: RoomId, epoch: u64 },
+    /// All that there was when it said so has been told.
     Synced { room: RoomId, epoch: u64 },
     /// The sender has nobody in the room any more.
     Parted { room: RoomId, epoch: u64 },

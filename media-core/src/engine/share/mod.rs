@@ -74,25 +74,33 @@ pub(crate) struct OtherShare {
 const MAX_POSTPONED: usize = 4_096;
 
 impl Engine {
-    /// A room is shared with another worker from now on. Both are told, with the same `epoch`, later ones being higher; `begins` on
-    /// the side that had no participants of the room before, and before any of them joins.
-    pub fn share_room(&mut self, room: RoomId, with: u8, epoch: u64, begins: bool) {
-        if !begins && !self.room_ids.contains_key(&room) {
-            // The last of ours left before this came.
-            self.tell(with, Word::Synced { room, epoch });
-            return self.tell(with, Word::Parted { room, epoch });
-        }
-        let key = *self.room_ids.entry(room).or_insert_with(|| self.rooms.insert(Room::new(room)));
-        let known = self.rooms.get(key).and_then(|room| room.others.iter().find(|other| other.worker == with));
-        if known.is_some_and(|known| known.epoch > epoch) {
-            return;
-        }
-        self.forget_share(key, with);
+    /// The first participant of a room is about to join here, and another worker has some already: what they publish is asked for, and
+    /// commands for the room wait until it is known. `epoch` is higher each time that any two begin to share.
+    pub fn share_room(&mut self, room: RoomId, with: u8, epoch: u64) {
+        let key = self.room_of(room);
+        self.begin_share(key, OtherShare { worker: with, epoch, is_awaited: true });
+        self.tell(with, Word::Hello { room, epoch });
+    }
+
+    /// Another worker begins to share a room. It may be one whose first participant is still on his way to us, or whose last one just
+    /// left: then we have a share without participants, until the other has none either.
+    fn greeted(&mut self, from: u8, room: RoomId, epoch: u64) {
+        let key = self.room_of(room);
+        self.begin_share(key, OtherShare { worker: from, epoch, is_awaited: false });
+        self.tell_everything(key, from);
+        self.tell(from, Word::Synced { room, epoch });
+    }
+
+    /// The room of this name, opened if it is not.
+    pub(super) fn room_of(&mut self, room: RoomId) -> RoomKey {
+        *self.room_ids.entry(room).or_insert_with(|| self.rooms.insert(Room::new(room)))
+    }
+
+    fn begin_share(&mut self, key: RoomKey, other: OtherShare) {
+        self.forget_share(key, other.worker);
         if let Some(room) = self.rooms.get_mut(key) {
-            room.others.push(OtherShare { worker: with, epoch, is_awaited: begins });
+            room.others.push(other);
         }
-        self.tell_everything(key, with);
-        self.tell(with, Word::Synced { room, epoch });
     }
 
     /// The next word for another worker's engine, in order. Drain it after every `handle_*`, and before the events: what an event
