@@ -24,7 +24,12 @@ stage_deny() {
     cargo deny --offline check bans licenses sources
 }
 # The first stage has installed the other WebRTC stacks: a test that passes them over is a failure here.
-stage_rust() { COLLOQUY_REQUIRE_PEERS=1 cargo test --workspace --locked --quiet; }
+stage_rust() {
+    COLLOQUY_REQUIRE_PEERS=1 cargo test --workspace --locked --quiet
+    # The same rooms once more, each shared by three workers.
+    COLLOQUY_WORKERS=3 cargo test --workspace --locked --quiet --test it -- \
+        --skip made_up --skip gstreamer --skip second_stack --skip corpus
+}
 stage_web-unit() { (cd web && npm run --silent check && npm test --silent); }
 stage_browser() {
     cargo build -p colloquy-server -p colloquy-bench --locked --quiet

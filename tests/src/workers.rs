@@ -78,7 +78,7 @@ impl Workers {
             }
             Command::Stats { room, reply } => reply.send(self.stats(now, room, out)),
             Command::Join { room, peer, reply, .. } if self.is_full(room) && !self.homes.contains_key(&peer) => {
-                reply.send(Err(JoinError::RoomFull))
+                reply.send(Err(JoinError::RoomFull));
             }
             command => {
                 let worker = self.worker_for(&command);

@@ -109,6 +109,7 @@ pub enum Dtls {
 #[expect(missing_docs, reason = "config/colloquy.toml says what each key means, and nothing else may")]
 pub struct Limits {
     pub peers_per_room: usize,
+    pub room_peers_per_worker: usize,
     pub sdp_bytes: usize,
     pub media_sections: usize,
     pub tracks_per_peer: usize,
