@@ -95,7 +95,7 @@ impl Engine {
     fn report_block(&mut self, now: Instant, key: PeerKey, block: &ReportBlock) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let Some(consumer) = peer.places.get(&block.ssrc).and_then(|c| self.consumers.get_mut(*c)) else { return };
-        let rtt = consumer.on_report(now, block);
+        let rtt = consumer.on_report(now, block, peer.rtt);
         if let Some(rtt) = rtt {
             peer.rtt = Some(peer.rtt.map_or(rtt, |smoothed| (smoothed * 7 + rtt) / 8));
         }

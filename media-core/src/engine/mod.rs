@@ -13,6 +13,7 @@ mod membership;
 mod negotiation;
 mod outflow;
 mod peer;
+mod recovery;
 #[cfg(test)]
 mod tests;
 mod ticks;
@@ -64,6 +65,8 @@ pub struct Engine {
     scratch: Vec<u8>,
     /// Whose pacer began to hold packets while one was forwarded.
     holding: Vec<PeerKey>,
+    /// Places that are to be sent a repair packet after the packet that is forwarded.
+    repairing: Vec<ConsumerKey>,
 }
 
 /// A path that became, or ceased to be, this engine's.
@@ -104,6 +107,7 @@ impl Engine {
             totals: WorkerTotals::default(),
             scratch: Vec::new(),
             holding: Vec::new(),
+            repairing: Vec::new(),
         }
     }
 

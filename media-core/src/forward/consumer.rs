@@ -5,6 +5,7 @@ mod reports;
 
 use super::pictures::Pictures;
 use super::producer::MediaPacket;
+use super::protection::Protection;
 use super::redundancy::Redundancy;
 use super::runs::{Offsets, Run, Runs};
 use super::selector::{Choice, Leaving, Selector};
@@ -51,6 +52,8 @@ pub(crate) struct Consumer {
     switches: u64,
     fraction_lost: f32,
     redundancy: Redundancy,
+    /// Repair packets; of video, once they were negotiated.
+    pub(crate) protection: Option<Protection>,
     /// NTP times (middle 32 bits) of our last sender reports, and when they went.
     reports_sent: [Option<(u32, Instant)>; 4],
 }
@@ -131,7 +134,8 @@ impl Consumer {
             retransmitted: 0,
             switches: 0,
             fraction_lost: 0.0,
-            redundancy: Redundancy::default(),
+            redundancy: Redundancy::of_audio(),
+            protection: None,
             reports_sent: [None; 4],
         }
     }
@@ -183,6 +187,11 @@ impl Consumer {
     pub(crate) fn redundancy(&self) -> usize {
         let negotiated = self.sending.is_some_and(|s| s.red_payload_type.is_some());
         if negotiated { self.redundancy.level() } else { 0 }
+    }
+
+    /// Repair packets that would help its receiver, in percent of the packets.
+    pub(crate) fn wanted_protection_pct(&self) -> u32 {
+        self.protection.as_ref().map_or(0, Protection::wanted_pct)
     }
 
     /// Whether its receiver takes retransmissions.

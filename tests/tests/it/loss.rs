@@ -1,5 +1,6 @@
 //! What is lost comes again.
 
+use colloquy_bench::client::{PlaceStats, Video, WatchStats};
 use colloquy_media_core::api::{Codec, MediaKind};
 use colloquy_tests::{Link, World};
 use std::time::Duration;
@@ -70,4 +71,47 @@ fn a_call_survives_five_percent_of_loss_both_ways() {
     world.connect(&people);
     world.run(Duration::from_secs(2));
     assert_eq!(world.matrix(&people, Duration::from_secs(3)), ". av av\nav . av\nav av .\n");
+}
+
+/// 500 kb/s, 30 pictures a second, no layers to step down to.
+fn plain_video() -> Video {
+    let mut video = Video::simulcast();
+    video.encodings.truncate(1);
+    video.encodings[0].bitrate_bps = 500_000;
+    video
+}
+
+/// What a viewer far away sees and gets at 10 % loss, in 20 s; and the repair packets that were made for him.
+fn far_away(seed: u64, flexfec: bool) -> (WatchStats, PlaceStats, u64) {
+    let mut world = World::with_seed(seed);
+    let room = world.room();
+    let anne = world.join(room);
+    let bert = world.join_with(room, |config| (config.flexfec, config.plays) = (flexfec, true));
+    world.client(anne).publish_video(&plain_video());
+    world.offer(anne).unwrap();
+    let video = world.person(anne).published.values().next().unwrap().id;
+    let mid = world.watch(bert, video, MediaKind::Video);
+    let far = Link { delay: Duration::from_millis(150), ..Link::GOOD };
+    world.set_links(bert, far, far.with_loss(0.1));
+    world.connect(&[anne, bert]);
+    world.run(Duration::from_secs(10));
+    let now = world.now();
+    world.client(bert).forget_played(now);
+    world.run(Duration::from_secs(20));
+    let client = &world.person(bert).client;
+    let seen = client.watch_stats(&mid, world.now()).unwrap();
+    let stats = client.place_stats(&mid).unwrap();
+    (seen, stats, world.totals().repairs)
+}
+
+#[test]
+fn repair_packets_spare_a_viewer_far_away_the_wait() {
+    for seed in 20..23 {
+        let (without, none, made) = far_away(seed, false);
+        assert_eq!((none.repairs, none.recovered, made), (0, 0, 0));
+        let (with, stats, made) = far_away(seed, true);
+        println!("seed {seed}: {without:?}\n{with:?}\n{stats:?} of {made}");
+        assert!(stats.recovered > 50 && stats.wrong == 0, "{stats:?}");
+        assert!(2 * with.freeze_total < without.freeze_total, "{with:?} and without {without:?}");
+    }
 }

@@ -45,6 +45,10 @@ impl Consumer {
             let (picture_id, tl0_pic_idx) = (packet.frame.picture_id, packet.frame.tl0_pic_idx);
             rewrite_pictures(&prepared.offsets, picture_id, tl0_pic_idx, out.get_mut(payload..).unwrap_or_default());
         }
+        if let Some(protection) = &mut self.protection {
+            let written = out.get(start..).unwrap_or_default();
+            protection.add(prepared.index, prepared.marker, &self.extensions, written);
+        }
         self.packets += 1;
         self.bytes += (out.len() - start) as u64;
         Rewritten { ssrc: self.ssrc, index: prepared.index, header_len }
@@ -103,6 +107,23 @@ impl Consumer {
         rewrite_pictures(&run.offsets, kept.picture_id, kept.tl0_pic_idx, written);
         self.retransmitted += 1;
         Some(Rewritten { ssrc: self.rtx_ssrc, index, header_len })
+    }
+
+    /// The length of the repair packet's payload, if one is to be sent now.
+    #[inline]
+    pub(crate) fn repair_due(&self) -> Option<usize> {
+        self.protection.as_ref()?.due_len()
+    }
+
+    /// Appends the repair packet that is due (FlexFEC).
+    pub(crate) fn write_repair(&mut self, stamp: Stamp, out: &mut Vec<u8>) -> Option<Rewritten> {
+        let timestamp = self.timeline.newest();
+        let protection = self.protection.as_mut()?;
+        let (index, payload_type) = protection.next()?;
+        let ssrc = protection.ssrc;
+        let fields = HeaderFields { marker: false, payload_type, sequence: index as u16, timestamp, ssrc };
+        let header_len = self.write_head(&fields, stamp, &Carried::NONE, 0, out);
+        self.protection.as_mut()?.write(out).then_some(Rewritten { ssrc, index, header_len })
     }
 
     /// Appends a packet of `len` bytes of padding (RFC 3550 section 5.1), as a retransmission of nothing.

@@ -3,6 +3,7 @@
 use super::Consumer;
 use crate::api::{MediaKind, SendStats};
 use crate::forward::producer::SenderClock;
+use crate::forward::protection::Protection;
 use colloquy_codecs::rtcp::{ReportBlock, write_sdes_cname, write_sender_report};
 use std::time::{Duration, Instant};
 
@@ -28,11 +29,14 @@ impl Consumer {
         self.reports_sent[0] = Some(((ntp >> 16) as u32, now));
     }
 
-    /// Takes the receiver's report about us. Gives the round-trip time, if it can be told.
-    pub(crate) fn on_report(&mut self, now: Instant, block: &ReportBlock) -> Option<Duration> {
+    /// Takes the receiver's report about us; `rtt` is the round-trip time as far as it was known. Gives what this report tells of it.
+    pub(crate) fn on_report(&mut self, now: Instant, block: &ReportBlock, rtt: Option<Duration>) -> Option<Duration> {
         self.announce = false;
         self.fraction_lost = f32::from(block.fraction_lost) / 256.0;
         self.redundancy.on_report(now, self.fraction_lost);
+        if let Some(protection) = &mut self.protection {
+            protection.on_report(now, self.fraction_lost, rtt);
+        }
         let (_, at) =
             self.reports_sent.iter().flatten().find(|(ntp, _)| *ntp == block.last_sr && block.last_sr != 0)?;
         let held = Duration::from_micros((u64::from(block.delay_since_last_sr) * 1_000_000) >> 16);
@@ -51,6 +55,7 @@ impl Consumer {
             packets: self.packets,
             bytes: self.bytes,
             retransmitted: self.retransmitted,
+            repairs: self.protection.as_ref().map_or(0, Protection::made),
             fraction_lost: self.fraction_lost,
             layer: self.selector.current().filter(|_| self.kind == MediaKind::Video),
             switches: self.switches,
