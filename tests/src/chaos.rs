@@ -132,7 +132,9 @@ impl Chaos {
 
     fn come(&mut self, feed: &mut Feed<'_>) {
         let room = self.rooms[feed.number(2)];
-        let peer = self.world.join(room);
+        // Every second one with repair packets.
+        let flexfec = self.world.people.len() % 2 == 1;
+        let peer = self.world.join_with(room, |config| config.flexfec = flexfec);
         self.world.checks.excuse(peer);
         let client = self.world.client(peer);
         client.publish(Codec::Opus, pace(Codec::Opus));

@@ -3,6 +3,7 @@
 mod packets;
 mod reports;
 
+use super::exceptions::{Exception, Exceptions};
 use super::pictures::Pictures;
 use super::producer::MediaPacket;
 use super::protection::Protection;
@@ -41,6 +42,7 @@ pub(crate) struct Consumer {
     last_format: Option<Format>,
     runs: Runs,
     offsets: Offsets,
+    exceptions: Exceptions,
     pictures: Pictures,
     timeline: Timeline,
     rtx_index: u64,
@@ -125,6 +127,7 @@ impl Consumer {
             // RFC 3711 section 3.3.1: the first number is under 2^15, so that a lost first packet cannot hide a rollover.
             runs: Runs::new(seed & 0x3fff),
             offsets: Offsets::default(),
+            exceptions: Exceptions::default(),
             pictures: Pictures::default(),
             timeline: Timeline::new((seed >> 32) as u32),
             rtx_index: (seed >> 16) & 0x3fff,
@@ -249,6 +252,9 @@ impl Consumer {
             self.pictures.sent(&packet.frame, &offsets);
             self.timeline.sent(packet.now, packet.timestamp.wrapping_add(offsets.timestamp));
         }
+        if marker != packet.marker {
+            self.exceptions.note(index, Exception::Marker(marker));
+        }
         let sending = self.sending?;
         let payload_type = match sending.red_payload_type {
             Some(red) if self.redundancy.level() > 0 => red,
@@ -262,6 +268,7 @@ impl Consumer {
             self.pictures.left_out(&packet.frame, &mut self.offsets);
         }
         let (index, offsets) = self.runs.skip(packet.index, self.offsets)?;
+        self.exceptions.note(index, Exception::Filler);
         let payload_type = self.sending?.payload_type;
         Some(Prepared { index, offsets, payload_type, marker: false, is_filler: true })
     }

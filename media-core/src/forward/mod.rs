@@ -4,6 +4,7 @@ mod arrivals;
 mod carried;
 mod consumer;
 mod encoding;
+mod exceptions;
 mod frame;
 mod keyframe;
 mod nack;

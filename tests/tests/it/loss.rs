@@ -1,8 +1,8 @@
 //! What is lost comes again.
 
 use colloquy_bench::client::{PlaceStats, Video, WatchStats};
-use colloquy_media_core::api::{Codec, MediaKind};
-use colloquy_tests::{Link, World};
+use colloquy_media_core::api::{Codec, Limits, MediaKind};
+use colloquy_tests::{Link, Options, World};
 use std::time::Duration;
 
 #[test]
@@ -63,7 +63,6 @@ fn a_packet_asked_for_again_and_again_is_not_sent_without_end() {
 
 #[test]
 fn a_call_survives_five_percent_of_loss_both_ways() {
-    use colloquy_tests::Options;
     let mut world = World::new(Options { seed: 4, up: Link::BAD, down: Link::BAD, ..Options::default() });
     world.checks.orderly_uplinks = false;
     let room = world.room();
@@ -113,5 +112,52 @@ fn repair_packets_spare_a_viewer_far_away_the_wait() {
         println!("seed {seed}: {without:?}\n{with:?}\n{stats:?} of {made}");
         assert!(stats.recovered > 50 && stats.wrong == 0, "{stats:?}");
         assert!(2 * with.freeze_total < without.freeze_total, "{with:?} and without {without:?}");
+    }
+}
+
+#[test]
+fn repair_packets_of_a_publisher_far_away_repair_for_everyone() {
+    let mut world = World::with_seed(30);
+    let room = world.room();
+    let anne = world.join_with(room, |config| config.flexfec = true);
+    let bert = world.join(room);
+    world.client(anne).publish_video(&plain_video());
+    world.offer(anne).unwrap();
+    let video = world.person(anne).published.values().next().unwrap().id;
+    let mid = world.watch(bert, video, MediaKind::Video);
+    let far = Link { delay: Duration::from_millis(150), ..Link::GOOD };
+    world.set_links(anne, far.with_loss(0.1), far);
+    world.connect(&[anne, bert]);
+    world.run(Duration::from_secs(10));
+    world.set_links(anne, far, far);
+    world.run(Duration::from_secs(2));
+    let sent = world.person(anne).client.send_stats("0").unwrap();
+    let stats = world.person(bert).client.place_stats(&mid).unwrap();
+    let room = world.stats(room).unwrap();
+    let received = room.peers.iter().flat_map(|peer| &peer.receive).next().unwrap();
+    println!("{sent:?} {stats:?} {received:?}");
+    assert!(sent.repairs > 100 && received.recovered > 30, "{sent:?} {received:?}");
+    assert_eq!(world.totals().recovered, received.recovered);
+    assert_eq!((stats.lost, received.lost), (0, 0));
+    assert_eq!(stats.repairs, 0, "they are made for him where he loses something");
+}
+
+#[test]
+fn nobody_near_gets_repair_packets_and_none_are_negotiated_where_they_are_off() {
+    for (fec_max_pct, delay_ms) in [(50, 10), (0, 150)] {
+        let mut world =
+            World::new(Options { seed: 31, limits: Limits { fec_max_pct, ..Limits::default() }, ..Options::default() });
+        let room = world.room();
+        let anne = world.join_with(room, |config| config.flexfec = true);
+        let bert = world.join_with(room, |config| config.flexfec = true);
+        let video = world.publish(anne, Codec::Vp8);
+        let mid = world.watch(bert, video, MediaKind::Video);
+        let link = Link { delay: Duration::from_millis(delay_ms), ..Link::GOOD };
+        world.set_links(bert, link, link.with_loss(0.1));
+        world.connect(&[anne, bert]);
+        world.run(Duration::from_secs(10));
+        let stats = world.person(bert).client.place_stats(&mid).unwrap();
+        assert_eq!((stats.repairs, world.totals().repairs), (0, 0), "{fec_max_pct} % at {delay_ms} ms");
+        assert_eq!(world.person(anne).client.send_stats("0").unwrap().repairs > 0, fec_max_pct > 0);
     }
 }

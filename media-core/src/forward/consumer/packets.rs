@@ -2,6 +2,7 @@
 
 use super::{Consumer, Offsets, Prepared, Rewritten, Run};
 use crate::forward::carried::{Carried, MAX_ELEMENT_LEN};
+use crate::forward::exceptions::Exception;
 use crate::forward::producer::MediaPacket;
 use crate::forward::redundancy::MAX_REDUNDANCY;
 use crate::forward::ring::{Kept, Ring};
@@ -92,19 +93,29 @@ impl Consumer {
         let payload_type = self.sending?.rtx_payload_type?;
         let index = self.rtx_index;
         self.rtx_index += 1;
+        let exception = self.exceptions.of(out_index);
+        let is_filler = exception == Some(Exception::Filler);
+        let marker = match exception {
+            Some(Exception::Marker(marker)) => marker,
+            Some(Exception::Filler) => false,
+            None => kept.marker,
+        };
         let fields = HeaderFields {
-            marker: kept.marker,
+            marker,
             payload_type,
             sequence: index as u16,
             timestamp: kept.timestamp.wrapping_add(run.offsets.timestamp),
             ssrc: self.rtx_ssrc,
         };
-        let header_len = self.write_head(&fields, stamp, &kept.carried(), run.offsets.frame, out);
+        let carried = if is_filler { Carried::NONE } else { kept.carried() };
+        let header_len = self.write_head(&fields, stamp, &carried, run.offsets.frame, out);
         out.extend_from_slice(&(out_index as u16).to_be_bytes());
-        let payload = out.len();
-        out.extend_from_slice(&kept.payload);
-        let written = out.get_mut(payload..).unwrap_or_default();
-        rewrite_pictures(&run.offsets, kept.picture_id, kept.tl0_pic_idx, written);
+        if !is_filler {
+            let payload = out.len();
+            out.extend_from_slice(&kept.payload);
+            let written = out.get_mut(payload..).unwrap_or_default();
+            rewrite_pictures(&run.offsets, kept.picture_id, kept.tl0_pic_idx, written);
+        }
         self.retransmitted += 1;
         Some(Rewritten { ssrc: self.rtx_ssrc, index, header_len })
     }
