@@ -27,6 +27,6 @@ pub(crate) use arrivals::Arrivals;
 pub(crate) use carried::Carried;
 pub(crate) use consumer::{Aim, Consumer, Rewritten};
 pub(crate) use producer::{Arrived, MediaPacket, Producer, SenderClock};
-pub(crate) use protection::Protection;
+pub(crate) use protection::{PathTold, Protection};
 pub(crate) use reception::Reception;
 pub(crate) use stamp::{Stamp, set_transport_sequence};

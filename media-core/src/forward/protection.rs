@@ -27,6 +27,15 @@ const MAX_BLOCK: u32 = 24;
 /// Longer packets go unprotected: the repair packet is some 40 bytes longer, and must fit into any MTU.
 const MAX_PACKET_LEN: usize = 1_300;
 
+/// What a receiver's reports tell of his path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PathTold {
+    /// Of what was sent of late, 0 to 1.
+    pub(crate) fraction_lost: f32,
+    /// The round trip, where it is known.
+    pub(crate) rtt: Option<Duration>,
+}
+
 /// The protection of one place.
 #[derive(Debug)]
 pub(crate) struct Protection {
@@ -67,11 +76,11 @@ impl Protection {
         }
     }
 
-    /// Takes the loss that the receiver reported, 0 to 1, and how far away he is.
-    pub(crate) fn on_report(&mut self, now: Instant, fraction_lost: f32, rtt: Option<Duration>) {
-        self.need.on_report(now, fraction_lost);
+    /// Takes what the receiver reported.
+    pub(crate) fn on_report(&mut self, now: Instant, told: PathTold) {
+        self.need.on_report(now, told.fraction_lost);
         let edge = if self.is_far { NEAR } else { FAR };
-        self.is_far = rtt.is_some_and(|rtt| rtt >= edge);
+        self.is_far = told.rtt.is_some_and(|rtt| rtt >= edge);
     }
 
     /// Repair packets that would help, in percent of the packets.

@@ -109,7 +109,6 @@ fn repair_packets_spare_a_viewer_far_away_the_wait() {
         let (without, none, made) = far_away(seed, false);
         assert_eq!((none.repairs, none.recovered, made), (0, 0, 0));
         let (with, stats, made) = far_away(seed, true);
-        println!("seed {seed}: {without:?}\n{with:?}\n{stats:?} of {made}");
         assert!(stats.recovered > 50 && stats.wrong == 0, "{stats:?}");
         assert!(2 * with.freeze_total < without.freeze_total, "{with:?} and without {without:?}");
     }
@@ -135,7 +134,6 @@ fn repair_packets_of_a_publisher_far_away_repair_for_everyone() {
     let stats = world.person(bert).client.place_stats(&mid).unwrap();
     let room = world.stats(room).unwrap();
     let received = room.peers.iter().flat_map(|peer| &peer.receive).next().unwrap();
-    println!("{sent:?} {stats:?} {received:?}");
     assert!(sent.repairs > 100 && received.recovered > 30, "{sent:?} {received:?}");
     assert_eq!(world.totals().recovered, received.recovered);
     assert_eq!((stats.lost, received.lost), (0, 0));
@@ -160,4 +158,39 @@ fn nobody_near_gets_repair_packets_and_none_are_negotiated_where_they_are_off() 
         assert_eq!((stats.repairs, world.totals().repairs), (0, 0), "{fec_max_pct} % at {delay_ms} ms");
         assert_eq!(world.person(anne).client.send_stats("0").unwrap().repairs > 0, fec_max_pct > 0);
     }
+}
+
+#[test]
+fn repair_packets_end_with_the_loss_and_stay_within_what_the_path_carries() {
+    let mut world = World::with_seed(40);
+    let room = world.room();
+    let anne = world.join(room);
+    let bert = world.join_with(room, |config| (config.flexfec, config.plays) = (true, true));
+    world.client(anne).publish_video(&Video::simulcast());
+    world.offer(anne).unwrap();
+    let video = world.person(anne).published.values().next().unwrap().id;
+    let mid = world.watch(bert, video, MediaKind::Video);
+    let narrow = Link { delay: Duration::from_millis(75), rate_bps: Some(900_000), ..Link::GOOD };
+    world.set_links(bert, narrow, narrow.with_loss(0.1));
+    world.connect(&[anne, bert]);
+    world.run(Duration::from_secs(10));
+    let now = world.now();
+    world.client(bert).forget_played(now);
+    let before = world.totals();
+    let mut over = 0;
+    for _ in 0..200 {
+        world.run(Duration::from_millis(100));
+        let stats = world.stats(room).unwrap();
+        let downlink = stats.peers.iter().find_map(|peer| peer.downlink).unwrap();
+        over += u32::from(downlink.sent_bps > downlink.target_bps * 12 / 10);
+    }
+    let made = world.totals().repairs - before.repairs;
+    let seen = world.person(bert).client.watch_stats(&mid, world.now()).unwrap();
+    assert!(made > 200, "{made}");
+    assert!(over < 20, "more was sent than the target allows in {over} of 200 looks");
+    world.set_links(bert, narrow, narrow);
+    world.run(Duration::from_secs(25));
+    let before = world.totals().repairs;
+    world.run(Duration::from_secs(5));
+    assert_eq!(world.totals().repairs, before, "nothing is lost any more");
 }

@@ -3,7 +3,7 @@
 use super::Consumer;
 use crate::api::{MediaKind, SendStats};
 use crate::forward::producer::SenderClock;
-use crate::forward::protection::Protection;
+use crate::forward::protection::{PathTold, Protection};
 use colloquy_codecs::rtcp::{ReportBlock, write_sdes_cname, write_sender_report};
 use std::time::{Duration, Instant};
 
@@ -29,13 +29,15 @@ impl Consumer {
         self.reports_sent[0] = Some(((ntp >> 16) as u32, now));
     }
 
-    /// Takes the receiver's report about us; `rtt` is the round-trip time as far as it was known. Gives what this report tells of it.
-    pub(crate) fn on_report(&mut self, now: Instant, block: &ReportBlock, rtt: Option<Duration>) -> Option<Duration> {
+    /// Takes the receiver's report about us, beside what is known of the whole path. Gives the round-trip time, if it can be told.
+    pub(crate) fn on_report(&mut self, now: Instant, block: &ReportBlock, told: PathTold) -> Option<Duration> {
         self.announce = false;
         self.fraction_lost = f32::from(block.fraction_lost) / 256.0;
         self.redundancy.on_report(now, self.fraction_lost);
         if let Some(protection) = &mut self.protection {
-            protection.on_report(now, self.fraction_lost, rtt);
+            // Where little is sent, a report of a second's packets says less than one about all that went this way.
+            let fraction_lost = self.fraction_lost.max(told.fraction_lost);
+            protection.on_report(now, PathTold { fraction_lost, ..told });
         }
         let (_, at) =
             self.reports_sent.iter().flatten().find(|(ntp, _)| *ntp == block.last_sr && block.last_sr != 0)?;
