@@ -203,7 +203,7 @@ impl fmt::Debug for FromEngine {
 /// Name, help, and the field.
 type Field = (&'static str, &'static str, fn(&WorkerTotals) -> u64);
 
-const COUNTERS: [Field; 15] = [
+const COUNTERS: [Field; 17] = [
     ("worker_packets_in", "Datagrams received", |t| t.packets_in),
     ("worker_bytes_in", "Bytes received", |t| t.bytes_in),
     ("worker_packets_out", "Datagrams sent", |t| t.packets_out),
@@ -213,6 +213,8 @@ const COUNTERS: [Field; 15] = [
     ("worker_data_messages_out", "Messages of data channels forwarded, one for each receiver", |t| t.data_messages_out),
     ("worker_data_bytes_out", "Bytes of data channels forwarded", |t| t.data_bytes_out),
     ("worker_retransmitted", "RTP packets sent again for a NACK", |t| t.retransmitted),
+    ("worker_repairs", "Repair packets (FlexFEC) sent to receivers who lose packets", |t| t.repairs),
+    ("worker_recovered", "RTP packets made again out of publishers' repair packets", |t| t.recovered),
     ("worker_keyframe_requests", "Key frames asked of publishers", |t| t.keyframe_requests),
     ("worker_send_calls", "Calls that sent datagrams", |t| t.send_calls),
     ("worker_panics", "Sessions ended by a panic", |t| t.panics),

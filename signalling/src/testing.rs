@@ -301,6 +301,7 @@ fn receive_stats(track: &TrackInfo) -> ReceiveStats {
         lost: 0,
         jitter_ms: 0.0,
         nacked: 0,
+        recovered: 0,
         keyframe_requests: 0,
         encodings: encodings.iter().copied().map(encoding).collect(),
     }

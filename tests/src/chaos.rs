@@ -19,6 +19,8 @@ const PEOPLE: usize = 4;
 const TRACKS: usize = 6;
 /// Longest packet made up.
 const PACKET_BYTES: usize = 64;
+/// Payload type of repair packets in the offers.
+const FLEXFEC: u8 = 49;
 /// Who is where nobody disturbs them.
 const HEALTHY: &str = ". a\na .\n";
 
@@ -132,7 +134,9 @@ impl Chaos {
 
     fn come(&mut self, feed: &mut Feed<'_>) {
         let room = self.rooms[feed.number(2)];
-        let peer = self.world.join(room);
+        // Every second one with repair packets.
+        let flexfec = self.world.people.len() % 2 == 1;
+        let peer = self.world.join_with(room, |config| config.flexfec = flexfec);
         self.world.checks.excuse(peer);
         let client = self.world.client(peer);
         client.publish(Codec::Opus, pace(Codec::Opus));
@@ -285,7 +289,7 @@ impl Chaos {
         let mids: Vec<u8> = self.world.person(peer).published.keys().copied().collect();
         let mid = feed.one(&mids).unwrap_or(0).to_string();
         let (first, second) = (feed.byte(), feed.byte());
-        let payload_type = feed.one(&[111, 96, 97, 98, 99, 102, 103, 45, 46, second & 0x7f]).unwrap_or(111);
+        let payload_type = feed.one(&[111, 96, 97, 98, 99, 102, 103, 45, 46, FLEXFEC, second & 0x7f]).unwrap_or(111);
         let ssrcs = self.world.client(peer).ssrcs(&mid);
         let ssrc = match (ssrcs, feed.number(4)) {
             (Some((media, _)), 0 | 1) => media,
@@ -295,6 +299,13 @@ impl Chaos {
         let mut packet = vec![0x80 | first & 0x3f, second & 0x80 | payload_type, 0, 0];
         packet.extend_from_slice(&(feed.wide() as u32).to_be_bytes());
         packet.extend_from_slice(&ssrc.to_be_bytes());
+        if let Some((media, _)) = ssrcs.filter(|_| payload_type == FLEXFEC && first & 0x40 != 0) {
+            // A repair packet of what is published, about to be believed.
+            packet.extend_from_slice(&[0, 0, 0, second, 0, 0, 0, 0, 1, 0, 0, 0]);
+            packet.extend_from_slice(&media.to_be_bytes());
+            packet.extend_from_slice(&(self.next as u16).to_be_bytes());
+            packet.extend_from_slice(&[0x80 | first, second | 1]);
+        }
         packet.extend_from_slice(feed.bytes());
         self.next += 1 + u64::from(feed.byte()) * u64::from(first >> 6);
         let from = self.world.address(peer);

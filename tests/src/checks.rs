@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// Payload types of retransmissions in the clients' offers.
-const RTX: [u8; 4] = [97, 99, 103, 46];
+/// Payload types of retransmissions and repair packets in the clients' offers: the engine numbers them itself.
+const NUMBERED_HERE: [u8; 5] = [97, 99, 103, 46, 49];
 /// How long what was sent before a change may still come: the longest way, and repetitions.
 const SLACK: Duration = Duration::from_secs(2);
 /// Datagrams that one call of the engine may send, for each person in the world.
@@ -188,7 +188,7 @@ impl Checks {
         let new = self.sealed.insert((peer, ssrc, sequence.0));
         assert!(new, "{peer}: SSRC {ssrc:x} index {} was sealed twice", sequence.0);
         let Some(before) = before.filter(|_| !self.hostile.contains(&peer)) else { return };
-        let strict = !self.overfull && (self.orderly_uplinks || RTX.contains(&(second & 0x7f)));
+        let strict = !self.overfull && (self.orderly_uplinks || NUMBERED_HERE.contains(&(second & 0x7f)));
         if strict {
             assert_eq!(sequence.0, before.0 + 1, "{peer}: SSRC {ssrc:x} jumped, and nothing was lost on the way in");
         } else {

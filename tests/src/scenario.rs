@@ -16,6 +16,9 @@ use std::time::Duration;
 const ACTIONS: usize = 24;
 /// People in one scenario at most: handshakes are what it costs.
 const PEOPLE: usize = 5;
+/// One in so many scenarios plays [`FAR`] away.
+const FAR_EVERY: u64 = 4;
+const FAR: Link = Link { delay: Duration::from_millis(60), loss: 0.1, ..Link::GOOD };
 /// After the links are good again: an ICE check, a DTLS retransmission and a key frame.
 const RECOVERY_STEP: Duration = Duration::from_millis(500);
 const RECOVERY_STEPS: u32 = 30;
@@ -31,12 +34,16 @@ struct Scenario {
     trace: bool,
     world: World,
     rooms: Vec<RoomId>,
+    /// Far from the server over links that lose packets, with repair packets both ways.
+    far: bool,
 }
 
 impl Scenario {
     fn new(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed ^ 0x5ce0_a210);
         let (up, down) = (start_link(&mut rng), start_link(&mut rng));
+        let far = seed % FAR_EVERY == 1;
+        let (up, down) = if far { (FAR, FAR) } else { (up, down) };
         let options = Options {
             seed,
             ice: if rng.random_bool(0.8) { IceMode::Lite } else { IceMode::Full },
@@ -50,7 +57,7 @@ impl Scenario {
         let mut world = World::new(options);
         world.checks.orderly_uplinks = up.is_orderly();
         let rooms = vec![world.room(), world.room()];
-        Self { rng, trace: std::env::var_os("COLLOQUY_TRACE").is_some(), world, rooms }
+        Self { rng, trace: std::env::var_os("COLLOQUY_TRACE").is_some(), world, rooms, far }
     }
 
     fn play(mut self) {
@@ -66,7 +73,8 @@ impl Scenario {
                     );
                 }
             }
-            let pause = self.rng.random_range(5..250);
+            // Far away, what is lost must be reported before anything comes of it: once a second.
+            let pause = self.rng.random_range(5..250) * if self.far { 3 } else { 1 };
             self.world.run(Duration::from_millis(pause));
         }
         self.settle();
@@ -114,7 +122,8 @@ impl Scenario {
     fn come(&mut self) {
         // Most meet in the first room; the second is there to be kept apart.
         let room = self.rooms[usize::from(self.rng.random_bool(0.25))];
-        let peer = self.world.join(room);
+        let far = self.far;
+        let peer = self.world.join_with(room, |config| config.flexfec = far);
         self.world.client(peer).publish(Codec::Opus, pace(Codec::Opus));
         match self.rng.random_range(0..10) {
             0..3 => {
@@ -218,7 +227,8 @@ impl Scenario {
 
     fn any_link(&mut self) -> Link {
         let slow = Link { rate_bps: Some(200_000), ..Link::GOOD };
-        self.one(&[Link::GOOD, Link::BAD, Link::GOOD.with_loss(0.3), Link::CUT, slow]).unwrap_or(Link::GOOD)
+        let link = self.one(&[Link::GOOD, Link::BAD, Link::GOOD.with_loss(0.3), Link::CUT, slow]).unwrap_or(Link::GOOD);
+        if self.far { Link { delay: FAR.delay, ..link } } else { link }
     }
 
     /// Garbage from a stranger, and from the person's own address.
@@ -286,6 +296,10 @@ impl Scenario {
     }
 
     fn end(mut self) {
+        for (peer, person) in &self.world.people {
+            let stats = person.client.place_mids().filter_map(|mid| person.client.place_stats(mid));
+            assert_eq!(stats.map(|stats| stats.wrong).sum::<u64>(), 0, "{peer} was repaired wrongly");
+        }
         for peer in self.present() {
             if self.rng.random_bool(0.5) {
                 self.world.leave(peer);

@@ -7,6 +7,16 @@ use colloquy_codecs::payload::{PayloadFormat, Red, layer_info};
 use colloquy_codecs::rtp::{RtpHeader, strip_padding, transport_sequence};
 use std::time::Instant;
 
+/// Where a packet comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    First,
+    /// Sent again (RFC 4588); its payload type before.
+    Again(u8),
+    /// Made again out of repair packets.
+    Recovered,
+}
+
 impl Client {
     pub(super) fn handle_rtp(&mut self, now: Instant, bytes: &mut [u8]) {
         let Some(srtp) = &mut self.srtp else { return };
@@ -22,22 +32,54 @@ impl Client {
         if let Some(sequence) = sequence {
             self.arrivals.note(now, self.config.epoch, sequence, header.ssrc);
         }
-        let Some(payload) = bytes.get(header.header_len..end) else { return };
-        let Ok(mut payload) = strip_padding(&header, payload) else { return };
+        let Some(packet) = bytes.get(..end) else { return };
+        let Some(index) = self.places.iter().position(|place| place.repair.ssrc == Some(header.ssrc)) else {
+            return self.take_media(now, &header, packet);
+        };
+        let Some(place) = self.places.get_mut(index) else { return };
+        let payload = packet.get(header.header_len..).unwrap_or_default();
+        let made = place.repair.take_repair(place.ssrc, payload);
+        self.take_made(now, index, made);
+    }
+
+    /// Takes packets that were made again.
+    fn take_made(&mut self, now: Instant, index: usize, made: Vec<Vec<u8>>) {
+        for packet in made {
+            if let Ok(header) = RtpHeader::parse(&packet) {
+                self.take_into(now, index, &header, &packet, Origin::Recovered);
+            }
+        }
+    }
+
+    fn take_media(&mut self, now: Instant, header: &RtpHeader, packet: &[u8]) {
         let rtx = self.places.iter().find_map(|place| place.rtx.iter().find(|(rtx, _)| *rtx == header.payload_type));
-        let rtx = rtx.copied();
-        let Some(index) = self.place_of(&header, bytes, rtx.is_some()) else {
+        let origin = rtx.map_or(Origin::First, |(_, original)| Origin::Again(*original));
+        let Some(index) = self.place_of(header, packet, rtx.is_some()) else {
             self.dropped += 1;
             return;
         };
+        self.take_into(now, index, header, packet, origin);
+        if let Some(place) = self.places.get_mut(index).filter(|_| origin == Origin::First) {
+            let made = place.repair.take_packet(packet, self.transport_extension);
+            self.take_made(now, index, made);
+        }
+    }
+
+    fn take_into(&mut self, now: Instant, index: usize, header: &RtpHeader, packet: &[u8], origin: Origin) {
+        let Some(payload) = packet.get(header.header_len..) else { return };
+        let Ok(mut payload) = strip_padding(header, payload) else { return };
         let Some(place) = self.places.get_mut(index) else { return };
         let (mut sequence, mut payload_type) = (header.sequence, header.payload_type);
-        if let Some((_, original)) = rtx {
+        if let Origin::Again(original) = origin {
             let Some((number, rest)) = payload.split_first_chunk::<2>() else { return };
             (sequence, payload_type, payload) = (u16::from_be_bytes(*number), original, rest);
         } else {
             place.ssrc = Some(header.ssrc);
         }
+        if origin != Origin::Recovered {
+            place.repair.compare(sequence, header.marker, header.timestamp, payload);
+        }
+        let repeated = origin != Origin::First;
         let is_red = place.red == Some(payload_type);
         if is_red {
             let Ok(red) = Red::parse(payload) else { return };
@@ -53,7 +95,7 @@ impl Client {
             payload_type,
             payload_len: payload.len(),
             stamp,
-            repeated: rtx.is_some(),
+            repeated,
             epoch: self.config.epoch,
         };
         let Some(sequence) = place.take(incoming, now) else { return };
@@ -91,7 +133,7 @@ impl Client {
             marker: header.marker,
             payload_len: payload.len(),
             stamp,
-            repeated: rtx.is_some(),
+            repeated,
             at: now,
         });
     }

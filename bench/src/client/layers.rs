@@ -13,16 +13,19 @@ impl Client {
         let interval = Duration::from_secs(1) / video.frames_per_s.max(1);
         // Sizes are the coder's.
         let pace = Pace { interval, packets: 1, payload_bytes: 0, large_key_frames: false };
-        let mut usage = None;
+        let (mut usage, is_simulcast) = (None, video.encodings.len() > 1);
         for index in 0..video.encodings.len() {
             let start = self.start();
             let mut track = SendTrack::new(mid.clone(), video.codec, pace, start);
             track.coder = Coder::new(video, index, self.config.seed.wrapping_mul(31).wrapping_add(index as u64));
-            track.is_simulcast = video.encodings.len() > 1;
-            usage.get_or_insert(SectionUse::Publish { codec: video.codec, ssrc: track.ssrc, rtx_ssrc: track.rtx_ssrc });
+            track.is_simulcast = is_simulcast;
+            // As browsers have it: repair packets protect one stream, so there are none of a simulcast.
+            let fec_ssrc = if is_simulcast { None } else { self.protect(&mut track) };
+            let (ssrc, rtx_ssrc) = (track.ssrc, track.rtx_ssrc);
+            usage.get_or_insert(SectionUse::Publish { codec: video.codec, ssrc, rtx_ssrc, fec_ssrc });
             self.tracks.push(track);
         }
-        if video.encodings.len() > 1 {
+        if is_simulcast {
             let rids = video.encodings.iter().map(|encoding| encoding.rid.clone()).collect();
             usage = Some(SectionUse::Simulcast { codec: video.codec, rids });
         }

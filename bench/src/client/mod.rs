@@ -7,6 +7,7 @@
 mod arrivals;
 mod coder;
 mod dtls;
+mod fec;
 mod forge;
 mod ice;
 mod incoming;
@@ -70,6 +71,8 @@ pub struct ClientConfig {
     pub recovers: bool,
     /// Offers redundant audio (RFC 2198) where it receives audio.
     pub red: bool,
+    /// Offers repair packets (FlexFEC) of video, makes them where it publishes and uses them where it receives.
+    pub flexfec: bool,
     /// Reckons what would be seen and heard, and asks for key frames as a decoder would.
     pub plays: bool,
 }
@@ -89,6 +92,7 @@ impl ClientConfig {
             epoch,
             recovers: true,
             red: false,
+            flexfec: false,
             plays: false,
         }
     }
@@ -116,7 +120,7 @@ pub(crate) struct Section {
 /// What a section is for.
 #[derive(Debug, Clone)]
 pub(crate) enum SectionUse {
-    Publish { codec: Codec, ssrc: u32, rtx_ssrc: Option<u32> },
+    Publish { codec: Codec, ssrc: u32, rtx_ssrc: Option<u32>, fec_ssrc: Option<u32> },
     Simulcast { codec: Codec, rids: Vec<String> },
     Receive,
 }
@@ -207,12 +211,21 @@ impl Client {
         }
     }
 
+    /// Has repair packets made of a video. Gives their SSRC.
+    fn protect(&mut self, track: &mut SendTrack) -> Option<u32> {
+        let ssrc = (self.config.flexfec && track.codec.kind() == MediaKind::Video)
+            .then(|| self.rng.random_range(1..u32::MAX))?;
+        track.protect = Some(fec::Protect::new(ssrc));
+        Some(ssrc)
+    }
+
     /// Publishes one more track with the next offer. Gives its mid.
     pub fn publish(&mut self, codec: Codec, pace: Pace) -> String {
         let mid = self.next_mid();
         let start = self.start();
-        let track = SendTrack::new(mid.clone(), codec, pace, start);
-        let usage = SectionUse::Publish { codec, ssrc: track.ssrc, rtx_ssrc: track.rtx_ssrc };
+        let mut track = SendTrack::new(mid.clone(), codec, pace, start);
+        let fec_ssrc = self.protect(&mut track);
+        let usage = SectionUse::Publish { codec, ssrc: track.ssrc, rtx_ssrc: track.rtx_ssrc, fec_ssrc };
         self.sections.push(Section { mid: mid.clone(), kind: codec.kind(), usage });
         self.tracks.push(track);
         mid
@@ -240,6 +253,7 @@ impl Client {
             fingerprint: &fingerprint,
             role: if self.offers == 1 { self.config.dtls_role } else { DtlsRole::ActPass },
             red: self.config.red,
+            flexfec: self.config.flexfec,
             candidate: Some(self.ice.candidate()),
         };
         sdp::offer(&head, &self.sections)

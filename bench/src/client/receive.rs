@@ -1,5 +1,6 @@
 //! A receiving place: what came into it, what is missing, and what is asked for again.
 
+use super::fec::Repair;
 use super::listen::Listen;
 use super::payload::Stamp;
 use super::sdp::AnsweredSection;
@@ -49,6 +50,12 @@ pub struct PlaceStats {
     pub reordered: u64,
     /// Packets that came again after they were lost.
     pub repaired: u64,
+    /// Repair packets that came (FlexFEC).
+    pub repairs: u64,
+    /// Packets that were made again with them.
+    pub recovered: u64,
+    /// Those of them that were not as they had been sent, and repair packets that made no sense: a fault.
+    pub wrong: u64,
     /// NACKed packets.
     pub nacked: u64,
     /// First packets of key frames.
@@ -87,6 +94,8 @@ pub(super) struct Place {
     pub(super) payloads: Vec<(u8, PayloadFormat)>,
     /// The payload type of redundant audio.
     pub(super) red: Option<u8>,
+    /// What makes lost packets again.
+    pub(super) repair: Repair,
     /// What would be seen and heard, where that is asked for.
     pub(super) watch: Option<Watch>,
     pub(super) listen: Option<Listen>,
@@ -96,13 +105,15 @@ pub(super) struct Place {
     sequences: SequenceUnwrapper,
     first: Option<u64>,
     received: u64,
+    /// Of them, those that were not sent again or made again: what a report is of (RFC 3550 section 6.4.1).
+    arrived: u64,
     missing: BTreeMap<u64, Missing>,
     recovers: bool,
     transit: Option<i64>,
     jitter: f64,
     clock_rate_hz: u32,
     expected_before: u64,
-    received_before: u64,
+    arrived_before: u64,
     last_sr: Option<(u32, Instant)>,
 }
 
@@ -116,6 +127,7 @@ impl Place {
             rtx: Vec::new(),
             payloads: Vec::new(),
             red: None,
+            repair: Repair::default(),
             watch: None,
             listen: None,
             clocks: Vec::new(),
@@ -123,13 +135,14 @@ impl Place {
             sequences: SequenceUnwrapper::new(),
             first: None,
             received: 0,
+            arrived: 0,
             missing: BTreeMap::new(),
             recovers: recovers && kind == MediaKind::Video,
             transit: None,
             jitter: 0.0,
             clock_rate_hz: 90_000,
             expected_before: 0,
-            received_before: 0,
+            arrived_before: 0,
             last_sr: None,
         }
     }
@@ -162,12 +175,17 @@ impl Place {
             self.ssrc = Some(ssrc);
             self.rtx_ssrc = section.fid.map(|(_, rtx)| rtx);
         }
+        self.repair.payload_type = section.fec;
+        self.repair.ssrc = section.fec_fr.map(|(_, fec)| fec);
     }
 
     /// What came so far.
     pub(super) fn stats(&self) -> PlaceStats {
         PlaceStats {
             lost: self.expected().saturating_sub(self.received),
+            repairs: self.repair.repairs,
+            recovered: self.repair.recovered,
+            wrong: self.repair.wrong,
             jitter_ms: self.jitter * 1000.0 / f64::from(self.clock_rate_hz),
             ..self.stats
         }
@@ -198,6 +216,7 @@ impl Place {
         self.stats.key_frames += u64::from(packet.stamp.is_some_and(|stamp| stamp.key && stamp.first));
         if sequence.0 >= first {
             self.received += 1;
+            self.arrived += u64::from(!packet.repeated);
         }
         if let Some(highest) = highest {
             self.note_gap(highest.0 + 1, sequence.0, now);
@@ -273,9 +292,9 @@ impl Place {
         let (ssrc, highest) = (self.ssrc?, self.sequences.highest()?);
         let expected = self.expected();
         let expected_now = expected.saturating_sub(self.expected_before);
-        let received_now = self.received.saturating_sub(self.received_before);
-        (self.expected_before, self.received_before) = (expected, self.received);
-        let lost_now = expected_now.saturating_sub(received_now);
+        let arrived_now = self.arrived.saturating_sub(self.arrived_before);
+        (self.expected_before, self.arrived_before) = (expected, self.arrived);
+        let lost_now = expected_now.saturating_sub(arrived_now);
         let (last_sr, delay) = self.last_sr.map_or((0, 0), |(middle, at)| {
             let delay = now.saturating_duration_since(at).as_nanos() * 65_536 / 1_000_000_000;
             (middle, delay as u32)
@@ -283,7 +302,7 @@ impl Place {
         Some(ReportBlock {
             ssrc,
             fraction_lost: (lost_now * 256).checked_div(expected_now).unwrap_or(0).min(255) as u8,
-            cumulative_lost: i32::try_from(expected.saturating_sub(self.received)).unwrap_or(i32::MAX),
+            cumulative_lost: i32::try_from(expected.saturating_sub(self.arrived)).unwrap_or(i32::MAX),
             highest_sequence: highest.0.saturating_sub(1 << 16) as u32,
             jitter: self.jitter as u32,
             last_sr,

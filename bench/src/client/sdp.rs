@@ -42,6 +42,8 @@ const FORMATS: [Format; 5] = [
 
 /// The payload type of redundant audio (RFC 2198) in Chromium's offers.
 const RED: u8 = 63;
+/// That of repair packets.
+const FLEXFEC: u8 = 49;
 
 /// How a codec is offered.
 pub(super) fn format(codec: Codec) -> Format {
@@ -59,6 +61,8 @@ pub(super) struct Head<'a> {
     pub(super) role: DtlsRole,
     /// Offers redundant audio where audio is received.
     pub(super) red: bool,
+    /// Offers repair packets of video.
+    pub(super) flexfec: bool,
     /// The value of `a=candidate`.
     pub(super) candidate: Option<String>,
 }
@@ -90,11 +94,14 @@ fn write_section(sdp: &mut String, head: &Head<'_>, section: &Section, first: bo
     };
     // Receiving, as browsers offer it: whether it is sent is the server's to decide.
     let red = head.red && section.kind == MediaKind::Audio && matches!(section.usage, SectionUse::Receive);
+    let is_simulcast = matches!(section.usage, SectionUse::Simulcast { .. });
+    let fec = head.flexfec && section.kind == MediaKind::Video && !is_simulcast;
     let numbers: Vec<_> = formats
         .iter()
         .flat_map(|format| [Some(format.payload_type), format.rtx])
         .flatten()
         .chain(red.then_some(RED))
+        .chain(fec.then_some(FLEXFEC))
         .map(|number| number.to_string())
         .collect();
     write!(
@@ -144,6 +151,12 @@ fn write_section(sdp: &mut String, head: &Head<'_>, section: &Section, first: bo
     if red {
         write!(sdp, "a=rtpmap:{RED} red/48000/2\r\na=fmtp:{RED} 111/111\r\n")?;
     }
+    if fec {
+        write!(
+            sdp,
+            "a=rtpmap:{FLEXFEC} flexfec-03/90000\r\na=rtcp-fb:{FLEXFEC} transport-cc\r\na=fmtp:{FLEXFEC} repair-window=10000000\r\n"
+        )?;
+    }
     if let SectionUse::Simulcast { rids, .. } = &section.usage {
         write!(sdp, "a=msid:stream track{}\r\n", section.mid)?;
         for rid in rids {
@@ -151,13 +164,16 @@ fn write_section(sdp: &mut String, head: &Head<'_>, section: &Section, first: bo
         }
         write!(sdp, "a=simulcast:send {}\r\n", rids.join(";"))?;
     }
-    if let SectionUse::Publish { ssrc, rtx_ssrc, .. } = section.usage {
+    if let SectionUse::Publish { ssrc, rtx_ssrc, fec_ssrc, .. } = section.usage {
         let mid = &section.mid;
         write!(sdp, "a=msid:stream track{mid}\r\n")?;
         if let Some(rtx) = rtx_ssrc {
             write!(sdp, "a=ssrc-group:FID {ssrc} {rtx}\r\n")?;
         }
-        for ssrc in [Some(ssrc), rtx_ssrc].into_iter().flatten() {
+        if let Some(fec) = fec_ssrc {
+            write!(sdp, "a=ssrc-group:FEC-FR {ssrc} {fec}\r\n")?;
+        }
+        for ssrc in [Some(ssrc), rtx_ssrc, fec_ssrc].into_iter().flatten() {
             write!(sdp, "a=ssrc:{ssrc} cname:client\r\na=ssrc:{ssrc} msid:stream track{mid}\r\n")?;
         }
     }
@@ -225,6 +241,10 @@ pub struct AnsweredSection {
     pub ssrcs: Vec<u32>,
     /// Primary and retransmission SSRC (RFC 5576 section 4.2).
     pub fid: Option<(u32, u32)>,
+    /// Payload type of repair packets (FlexFEC).
+    pub fec: Option<u8>,
+    /// Primary SSRC and that of its repair packets (RFC 5956).
+    pub fec_fr: Option<(u32, u32)>,
 }
 
 /// An answer cannot be used.
@@ -311,13 +331,19 @@ fn section(media: &Media) -> AnsweredSection {
                     section.ssrcs.push(ssrc);
                 }
             }
-            "ssrc-group" if first == "FID" => {
+            "ssrc-group" => {
                 let mut numbers = rest.split(' ').filter_map(|number| number.parse().ok());
-                section.fid = numbers.next().zip(numbers.next());
+                let pair = numbers.next().zip(numbers.next());
+                match first {
+                    "FID" => section.fid = pair,
+                    "FEC-FR" => section.fec_fr = pair,
+                    _ => {}
+                }
             }
             _ => {}
         }
     }
-    section.formats.retain(|(_, name)| !name.eq_ignore_ascii_case("rtx"));
+    section.fec = section.formats.iter().find(|(_, name)| name.eq_ignore_ascii_case("flexfec-03")).map(|(pt, _)| *pt);
+    section.formats.retain(|(_, name)| !["rtx", "flexfec-03"].iter().any(|other| name.eq_ignore_ascii_case(other)));
     section
 }

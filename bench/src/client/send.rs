@@ -1,6 +1,7 @@
 //! A published track: frames on time, with the headers that the answer asked for, and retransmissions of them.
 
 use super::coder::{Coder, Lineage, Picture};
+use super::fec::Protect;
 use super::payload::{self, Position, Stamp};
 use super::sdp::{AnsweredSection, extension, format};
 use super::srtp_out::SrtpOut;
@@ -47,6 +48,8 @@ pub struct SendStats {
     pub nacked: u64,
     /// Packets sent again.
     pub retransmitted: u64,
+    /// Repair packets sent (FlexFEC).
+    pub repairs: u64,
     /// Frames left out because the client was not called in time: the generator is the bottleneck.
     pub skipped: u64,
 }
@@ -76,6 +79,8 @@ pub(super) struct SendTrack {
     pub(super) coder: Option<Coder>,
     /// One of several encodings of a section.
     pub(super) is_simulcast: bool,
+    /// Makes repair packets.
+    pub(super) protect: Option<Protect>,
     negotiated: Option<Negotiated>,
     key_frame_wanted: bool,
     index: u64,
@@ -111,7 +116,7 @@ pub(super) struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    fn next_transport_sequence(&mut self) -> [u8; 2] {
+    pub(super) fn next_transport_sequence(&mut self) -> [u8; 2] {
         let sequence = self.transport_sequence.to_be_bytes();
         *self.transport_sequence = self.transport_sequence.wrapping_add(1);
         sequence
@@ -151,6 +156,7 @@ impl SendTrack {
             rtx_ssrc: format(codec).rtx.map(|_| start.rtx_ssrc),
             coder: None,
             is_simulcast: false,
+            protect: None,
             negotiated: None,
             key_frame_wanted: true,
             index: u64::from(start.sequence & 0x7fff),
@@ -185,6 +191,7 @@ impl SendTrack {
         if self.negotiated.is_none() {
             self.next_frame = None;
         }
+        self.protect.iter_mut().for_each(|protect| protect.payload_type = section.fec);
     }
 
     pub(super) fn ask_key_frame(&mut self) {
@@ -352,7 +359,13 @@ impl SendTrack {
         if negotiated.rtx.is_some() {
             self.keep(&packet);
         }
+        let transport_extension = negotiated.transport_cc;
+        let repair_due = self.protect.as_mut().is_some_and(|protect| protect.add(&packet, transport_extension, marker));
         shared.out.send_rtp(packet, header_len, self.ssrc, self.index);
+        if let Some(protect) = self.protect.as_mut().filter(|_| repair_due) {
+            protect.send(self.last_timestamp, transport_extension, shared);
+            self.stats.repairs = protect.made;
+        }
         self.index += 1;
         self.stats.packets += 1;
     }

@@ -96,6 +96,9 @@ pub struct Limits {
     pub header_extensions: usize,
     /// Packets kept of each video track for retransmission (RFC 4588). At 1 Mb/s and 1,200 bytes, 512 are 5 s.
     pub rtx_ring_packets: usize,
+    /// Repair packets (FlexFEC) toward a receiver who loses some, in percent of his video at most; 0 does not negotiate them, either way.
+    /// Half as much again repairs most of 20 % loss; beyond it, a smaller picture helps more.
+    pub fec_max_pct: u8,
     /// What a receiver's path is taken to carry before it is known, in bits a second: audio and a small video.
     pub downlink_start_bps: u64,
     /// What it is never taken to carry less than, in bits a second: one stream of audio with its headers.
@@ -127,6 +130,7 @@ impl Default for Limits {
             tcp_unproven_per_address: 64,
             header_extensions: 64,
             rtx_ring_packets: 512,
+            fec_max_pct: 50,
             downlink_start_bps: 300_000,
             downlink_min_bps: 30_000,
             downlink_max_bps: 100_000_000,

@@ -63,6 +63,8 @@ pub struct ReceiveStats {
     pub jitter_ms: f32,
     /// Packets asked for again.
     pub nacked: u64,
+    /// Packets made again out of the publisher's repair packets (FlexFEC).
+    pub recovered: u64,
     /// Key frames asked for.
     pub keyframe_requests: u64,
     /// Each simulcast encoding that came, in the order of the description; one for a track without simulcast.
@@ -97,6 +99,8 @@ pub struct SendStats {
     pub bytes: u64,
     /// Packets sent again.
     pub retransmitted: u64,
+    /// Repair packets sent (FlexFEC).
+    pub repairs: u64,
     /// Loss that the receiver reported last, 0 to 1.
     pub fraction_lost: f32,
     /// The quality that is sent; `None` for audio, and while nothing is.
@@ -262,6 +266,10 @@ totals! {
     forwarded,
     /// RTP packets sent again for a NACK.
     retransmitted,
+    /// Repair packets made for receivers who lose some (FlexFEC).
+    repairs,
+    /// Packets of publishers made again out of their repair packets.
+    recovered,
     /// Key frames asked of publishers.
     keyframe_requests,
     /// Calls that sent datagrams.

@@ -42,6 +42,39 @@ struct Looked {
     in_view: bool,
 }
 
+/// What comes off a target before video is planned.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    audio_bps: u64,
+    /// Repair packets, in percent of the video.
+    repairs_pct: u64,
+}
+
+impl Share {
+    /// Without repair packets, where they would not leave `least_bps` of the target.
+    fn if_it_leaves(self, least_bps: u64, target_bps: u64) -> Self {
+        if self.without_repairs(target_bps) >= least_bps { self } else { Self { repairs_pct: 0, ..self } }
+    }
+
+    /// What is left of a rate when repair packets are taken off its video.
+    fn without_repairs(self, bps: u64) -> u64 {
+        let video_bps = bps.saturating_sub(self.audio_bps);
+        // Divided first: what is unlimited is near the end of the range.
+        bps - video_bps / (100 + self.repairs_pct) * self.repairs_pct
+    }
+
+    /// The other way round.
+    fn with_repairs(self, bps: u64) -> u64 {
+        bps.saturating_add(bps.saturating_sub(self.audio_bps).saturating_mul(self.repairs_pct) / 100)
+    }
+}
+
+/// What is shared: the target, but for the lowest quality of what comes first, which is not given up while it is in reach. Without it
+/// there would be nothing to see, and nothing to learn of the path from.
+fn budget(least: u64, target: u64) -> u64 {
+    if target < least && target.saturating_mul(IN_REACH) >= least { least } else { target }
+}
+
 impl Engine {
     /// Decides anew what a participant gets, at the next occasion.
     pub(super) fn look_again(&mut self, now: Instant, key: PeerKey) {
@@ -66,8 +99,11 @@ impl Engine {
         peer.timers.allocate_at = Some(now + INTERVAL);
         let target = peer.outflow.target_bps().min(peer.downlink.max_bps.unwrap_or(u64::MAX));
         let audio = self.audio_bps(now, key);
-        let budget = self.budget(&looked, target, audio);
-        let plan = self.plan(now, key, &looked, budget, audio);
+        let least = self.least(&looked, audio);
+        let share = Share { audio_bps: audio, repairs_pct: self.repairs_pct(&looked) };
+        let share = share.if_it_leaves(least, target);
+        let plan = self.plan(now, key, &looked, budget(least, target), share);
+        self.grant_repairs(&looked, target, share);
         for (look, given) in looked.iter().zip(&plan.allocations) {
             let layer = if look.in_view { given.layer } else { None };
             self.give(now, key, look, layer, given.bps, given.short_of);
@@ -144,21 +180,38 @@ impl Engine {
         sum
     }
 
-    /// What is shared: the target, but for the lowest quality of what comes first, which is not given up while it is in reach. Without it
-    /// there would be nothing to see, and nothing to learn of the path from.
-    fn budget(&self, looked: &[Looked], target: u64, audio: u64) -> u64 {
+    /// What the lowest quality of what comes first takes.
+    fn least(&self, looked: &[Looked], audio: u64) -> u64 {
         let first =
             looked.iter().filter(|look| look.in_view && !self.is_hidden(look.place)).min_by_key(|look| look.class);
         let lowest = first.and_then(|look| self.producers.get(look.producer)?.ladder.rungs().first());
-        let least = lowest.map_or(0, |rung| (audio + rung.bps) * LEAST_HEADROOM_PCT / 100);
-        if target < least && target.saturating_mul(IN_REACH) >= least { least } else { target }
+        lowest.map_or(0, |rung| (audio + rung.bps) * LEAST_HEADROOM_PCT / 100)
+    }
+
+    /// Repair packets that would help a participant, in percent of his video.
+    fn repairs_pct(&self, looked: &[Looked]) -> u64 {
+        let places = looked.iter().filter(|look| look.in_view).filter_map(|look| self.consumers.get(look.place));
+        let wanted = places.map(Consumer::wanted_protection_pct).max().unwrap_or(0);
+        u64::from(wanted.min(u32::from(self.config.limits.fec_max_pct)))
+    }
+
+    /// Lets each place have the repair packets that it wants, if the target has room for them beside what was planned.
+    fn grant_repairs(&mut self, looked: &[Looked], target: u64, share: Share) {
+        let owner = looked.first().and_then(|look| self.consumers.get(look.place)).map(|c| c.owner);
+        let planned_bps = owner.and_then(|owner| self.peers.get(owner)).map_or(0, |p| p.outflow.allocated_bps);
+        let most = if planned_bps <= target { share.repairs_pct } else { 0 };
+        for look in looked {
+            let Some(consumer) = self.consumers.get_mut(look.place) else { continue };
+            let wanted = consumer.wanted_protection_pct().min(u32::try_from(most).unwrap_or(0));
+            consumer.protection.iter_mut().for_each(|protection| protection.grant(wanted));
+        }
     }
 
     fn is_hidden(&self, place: ConsumerKey) -> bool {
         self.consumers.get(place).is_some_and(|c| c.preference.size.is_some_and(PixelSize::is_hidden))
     }
 
-    fn plan(&mut self, now: Instant, key: PeerKey, looked: &[Looked], target: u64, audio: u64) -> Plan<ConsumerKey> {
+    fn plan(&mut self, now: Instant, key: PeerKey, looked: &[Looked], target: u64, share: Share) -> Plan<ConsumerKey> {
         let wishes: Vec<_> = looked
             .iter()
             .filter_map(|look| {
@@ -176,12 +229,12 @@ impl Engine {
             })
             .collect();
         let Some(peer) = self.peers.get_mut(key) else { return Plan::default() };
-        let plan = peer.outflow.allocator.plan(now, target, audio, &wishes).clone();
-        peer.outflow.allocated_bps = plan.allocated_bps;
+        let plan = peer.outflow.allocator.plan(now, share.without_repairs(target), share.audio_bps, &wishes).clone();
+        peer.outflow.allocated_bps = share.with_repairs(plan.allocated_bps);
         let most_bps = peer.downlink.max_bps.unwrap_or(u64::MAX);
-        peer.outflow.needed_bps = plan.needed_bps.min(most_bps);
-        let wanted_bps = plan.wanted_bps.min(most_bps);
-        peer.outflow.bandwidth.set_demand(plan.allocated_bps, peer.outflow.needed_bps, wanted_bps);
+        peer.outflow.needed_bps = share.with_repairs(plan.needed_bps).min(most_bps);
+        let wanted_bps = share.with_repairs(plan.wanted_bps).min(most_bps);
+        peer.outflow.bandwidth.set_demand(peer.outflow.allocated_bps, peer.outflow.needed_bps, wanted_bps);
         plan
     }
 

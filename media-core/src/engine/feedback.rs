@@ -6,7 +6,7 @@ use super::peer::{Peer, Stream};
 use super::ticks::NACK_INTERVAL;
 use crate::api::{DropCause, Event, TransportState};
 use crate::bandwidth::{Bandwidth, Urgency};
-use crate::forward::{Reception, SenderClock};
+use crate::forward::{PathTold, Reception, SenderClock};
 use crate::keys::{ConsumerKey, PeerKey};
 use crate::transport::srtp::OpenError;
 use crate::wire::Outbox;
@@ -97,7 +97,8 @@ impl Engine {
     fn report_block(&mut self, now: Instant, key: PeerKey, block: &ReportBlock) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let Some(consumer) = peer.places.get(&block.ssrc).and_then(|c| self.consumers.get_mut(*c)) else { return };
-        let rtt = consumer.on_report(now, block);
+        let told = peer.outflow.path_told().unwrap_or(PathTold { fraction_lost: 0.0, rtt: peer.rtt });
+        let rtt = consumer.on_report(now, block, told);
         if let Some(rtt) = rtt {
             peer.rtt = Some(peer.rtt.map_or(rtt, |smoothed| (smoothed * 7 + rtt) / 8));
         }

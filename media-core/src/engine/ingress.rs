@@ -3,10 +3,11 @@
 use super::Engine;
 use super::outflow::{Departure, Sent};
 use super::peer::Stream;
+use super::recovery::repaired_by;
 use super::ticks::{FEEDBACK_INTERVAL, NACK_INTERVAL};
 use crate::api::{DropCause, MediaKind};
 use crate::bandwidth::Urgency;
-use crate::forward::{Arrived, Carried, MediaPacket};
+use crate::forward::{Arrived, Carried, MediaPacket, Protection};
 use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::Extension;
 use crate::transport::demux::{self, Protocol};
@@ -108,7 +109,8 @@ impl Engine {
             OpenError::Unauthentic => DropCause::Unauthentic,
             OpenError::TooManySsrcs => DropCause::UnknownSsrc,
         })?;
-        let bytes = &bytes[..end];
+        let opened = &mut bytes[..end];
+        let bytes = &*opened;
         let payload = bytes.get(header.header_len..).ok_or(DropCause::Malformed)?;
         let payload = strip_padding(&header, payload).map_err(|_| DropCause::Malformed)?;
 
@@ -132,7 +134,7 @@ impl Engine {
         }
         let stream = match self.peers.get(key).and_then(|p| p.streams.get(&header.ssrc)) {
             Some(stream) => *stream,
-            None => self.bind(key, &header, &told).ok_or(DropCause::UnknownSsrc)?,
+            None => self.bind(key, &header, &told, payload).ok_or(DropCause::UnknownSsrc)?,
         };
         let mut arrived = Arrived {
             now,
@@ -145,6 +147,9 @@ impl Engine {
             len_bytes,
             repaired: false,
         };
+        if let Stream::Fec(..) = stream {
+            return self.take_repair(now, key, stream, payload, out);
+        }
         let producer = self.producers.get_mut(stream.producer()).ok_or(DropCause::UnknownSsrc)?;
         if let Stream::Rtx(_, encoding) = stream {
             // RFC 4588 section 4: the original's sequence number goes before its payload. An empty one is a probe.
@@ -158,6 +163,9 @@ impl Engine {
             Some(payload_type) => self.take_red(key, stream, &Arrived { payload_type, ..arrived }, out),
             None => {
                 self.take_in(key, stream, &arrived, out);
+                if let Stream::Media(..) = stream {
+                    self.remember(now, key, stream, (&header, opened), out);
+                }
                 Ok(())
             }
         }
@@ -221,13 +229,16 @@ impl Engine {
 
     /// Finds the track of an SSRC that no description named: by its MID (RFC 9143), else by its payload type if only one track
     /// has it; and of a track with simulcast the encoding, by its RID (RFC 8852).
-    fn bind(&mut self, key: PeerKey, header: &RtpHeader, told: &Told<'_>) -> Option<Stream> {
+    fn bind(&mut self, key: PeerKey, header: &RtpHeader, told: &Told<'_>, payload: &[u8]) -> Option<Stream> {
         let peer = self.peers.get_mut(key)?;
         if peer.streams.len() >= self.config.limits.ssrcs_per_peer {
             return None;
         }
         let carries = |key: &ProducerKey| {
             let producer = self.producers.get(*key)?;
+            if producer.fec_payload_type == Some(header.payload_type) {
+                return repaired_by(&peer.streams, payload).filter(|stream| stream.producer() == *key);
+            }
             let encoding = |rid: Option<&[u8]>| match &producer.encodings[..] {
                 [_] => Some(0),
                 _ => producer.encoding_of_rid(rid?),
@@ -256,6 +267,7 @@ impl Engine {
         let mut restarted = false;
         let before = match stream {
             Stream::Rtx(..) => encoding.rtx_ssrc.replace(header.ssrc),
+            Stream::Fec(..) => encoding.fec_ssrc.replace(header.ssrc),
             Stream::Media(..) => {
                 let before = encoding.ssrc;
                 encoding.restart(header.ssrc);
@@ -315,9 +327,36 @@ impl Engine {
                 }
                 Sent::Dropped => self.totals.dropped(DropCause::PacerFull),
             }
+            if consumer.repair_due().is_some() {
+                self.repairing.push(*consumer_key);
+            }
         }
         self.totals.forwarded += sent;
+        self.send_repairs(packet.now, out);
         self.arm_holding();
+    }
+
+    /// Sends the repair packets that became due, each in its turn behind what it protects.
+    fn send_repairs(&mut self, now: Instant, out: &mut Outbox) {
+        while let Some(key) = self.repairing.pop() {
+            let Some(consumer) = self.consumers.get_mut(key) else { continue };
+            let Some(payload_len) = consumer.repair_due() else { continue };
+            let owner = consumer.owner;
+            let Some(peer) = self.peers.get_mut(owner) else { continue };
+            let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress()) else { continue };
+            let departure = Departure { now, flow: owner.flow(), path, sender, urgency: Urgency::InTurn, payload_len };
+            match peer.outflow.send(departure, out, |stamp, buffer| consumer.write_repair(stamp, buffer)) {
+                Sent::Left => self.totals.repairs += 1,
+                Sent::Held => {
+                    self.totals.repairs += 1;
+                    self.holding.push(owner);
+                }
+                Sent::Dropped => {
+                    consumer.protection.iter_mut().for_each(Protection::drop_repair);
+                    self.totals.dropped(DropCause::PacerFull);
+                }
+            }
+        }
     }
 
     /// Sees to it that what was held leaves when its turn comes.

@@ -13,6 +13,7 @@ mod membership;
 mod negotiation;
 mod outflow;
 mod peer;
+mod recovery;
 mod share;
 #[cfg(test)]
 mod tests;
@@ -69,6 +70,8 @@ pub struct Engine {
     /// Whose pacer began to hold packets while one was forwarded.
     holding: Vec<PeerKey>,
     shares: share::Shares,
+    /// Places that are to be sent a repair packet after the packet that is forwarded.
+    repairing: Vec<ConsumerKey>,
 }
 
 /// A path that became, or ceased to be, this engine's.
@@ -110,6 +113,7 @@ impl Engine {
             scratch: Vec::new(),
             holding: Vec::new(),
             shares: share::Shares::default(),
+            repairing: Vec::new(),
         }
     }
 

@@ -6,7 +6,7 @@ use super::peer::{Section, Stream};
 use crate::api::{
     Answer, Event, Fragment, IceMode, Mute, NegotiateError, Offer, PeerId, Source, Subscriptions, TrackId, TrackInfo,
 };
-use crate::forward::{Arrivals, Consumer, Producer};
+use crate::forward::{Arrivals, Consumer, Producer, Protection};
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
 use crate::negotiate::{
     AnswerPlan, BadOffer, Direction, Extension, OfferedSection, ParsedOffer, PlaceLine, SectionPlan, read_fragment,
@@ -177,6 +177,9 @@ impl Engine {
             }
             consumer.extensions = offered.extensions;
         }
+        if let Some(consumer) = consumer {
+            self.take_protection(consumer, offered);
+        }
         Section { mid: offered.mid.clone(), producer, consumer }
     }
 
@@ -210,6 +213,7 @@ impl Engine {
     fn update_producer(&mut self, owner: PeerKey, key: ProducerKey, offered: &OfferedSection) {
         let Some(producer) = self.producers.get_mut(key) else { return };
         producer.codecs.clone_from(&offered.codecs);
+        producer.fec_payload_type = offered.fec.as_ref().map(|fec| fec.payload_type);
         let Some(peer) = self.peers.get_mut(owner) else { return };
         // The encodings of a simulcast are known by their RIDs; SSRCs of a description are those of a track without.
         let [encoding] = &mut producer.encodings[..] else { return };
@@ -230,6 +234,11 @@ impl Engine {
             peer.streams.insert(rtx, Stream::Rtx(key, 0));
             encoding.rtx_ssrc = Some(rtx);
         }
+        if let Some(fec) = offered.fec_ssrc.filter(|ssrc| encoding.fec_ssrc != Some(*ssrc)) {
+            peer.streams.retain(|_, stream| *stream != Stream::Fec(key, 0));
+            peer.streams.insert(fec, Stream::Fec(key, 0));
+            encoding.fec_ssrc = Some(fec);
+        }
         if restarted {
             self.share_restart(key, 0);
         }
@@ -237,23 +246,44 @@ impl Engine {
 
     fn add_consumer(&mut self, owner: PeerKey, offered: &OfferedSection) -> ConsumerKey {
         let kind = offered.kind.unwrap_or(crate::api::MediaKind::Audio);
-        let places =
-            self.peers.get(owner).into_iter().flat_map(|p| p.consumers()).filter_map(|c| self.consumers.get(c));
-        let mut taken: Vec<u32> = places.flat_map(|c| [c.ssrc, c.rtx_ssrc]).collect();
-        let mut fresh = || loop {
-            let ssrc = self.rng.next_u32();
-            if ssrc != 0 && !taken.contains(&ssrc) {
-                taken.push(ssrc);
-                return ssrc;
-            }
-        };
-        let ssrcs = (fresh(), fresh());
+        let media = self.fresh_ssrc(owner, 0);
+        let ssrcs = (media, self.fresh_ssrc(owner, media));
         let seed = self.rng.next_u64();
         let key = self.consumers.insert(Consumer::new(owner, &offered.mid, kind, ssrcs, seed));
         if let Some(peer) = self.peers.get_mut(owner) {
             peer.places.insert(ssrcs.0, key);
         }
         key
+    }
+
+    /// An SSRC that nothing toward a participant has, nor `other`.
+    fn fresh_ssrc(&mut self, owner: PeerKey, other: u32) -> u32 {
+        let places = self.peers.get(owner).into_iter().flat_map(|p| p.consumers());
+        let taken: Vec<u32> = places
+            .filter_map(|c| self.consumers.get(c))
+            .flat_map(|c| [c.ssrc, c.rtx_ssrc, c.protection.as_ref().map_or(0, |p| p.ssrc)])
+            .collect();
+        loop {
+            let ssrc = self.rng.next_u32();
+            if ssrc != 0 && ssrc != other && !taken.contains(&ssrc) {
+                return ssrc;
+            }
+        }
+    }
+
+    /// Repair packets have an SSRC of their own as soon as they are negotiated, and keep it.
+    fn take_protection(&mut self, key: ConsumerKey, offered: &OfferedSection) {
+        let Some(owner) = self.consumers.get(key).map(|c| c.owner) else { return };
+        let payload_type = offered.fec.as_ref().map(|fec| fec.payload_type);
+        let is_new = self.consumers.get(key).is_some_and(|c| c.protection.is_none());
+        let new = (is_new && payload_type.is_some()).then(|| {
+            let own = self.consumers.get(key).map_or(0, |c| c.ssrc);
+            // RFC 3711 section 3.3.1, as for all first numbers.
+            Protection::new(self.fresh_ssrc(owner, own), self.rng.next_u64() & 0x3fff)
+        });
+        let Some(consumer) = self.consumers.get_mut(key) else { return };
+        consumer.protection = new.or(consumer.protection.take());
+        consumer.protection.iter_mut().for_each(|protection| protection.payload_type = payload_type);
     }
 
     /// Tracks that are gone, or never were, leave their places empty: whoever offered may not have heard yet.
@@ -300,6 +330,7 @@ impl Engine {
             let place = section.consumer.and_then(|c| self.consumers.get(c)).map(|c| PlaceLine {
                 ssrc: c.ssrc,
                 rtx_ssrc: c.codecs.iter().any(|c| c.rtx_payload_type.is_some()).then_some(c.rtx_ssrc),
+                fec_ssrc: c.protection.as_ref().map(|p| p.ssrc).filter(|_| offered.fec.is_some()),
                 stream: self.stream_name(c),
                 track: c.source.map_or_else(|| format!("place-{}", c.mid), |(_, track)| track.to_string()),
             });

@@ -2,7 +2,7 @@
 
 use crate::allocate::{Allocator, RateMeter};
 use crate::bandwidth::{Admission, Bandwidth, BandwidthLimits, Pacer, ProbeId, Urgency};
-use crate::forward::{Rewritten, Stamp, set_transport_sequence};
+use crate::forward::{PathTold, Rewritten, Stamp, set_transport_sequence};
 use crate::keys::ConsumerKey;
 use crate::transport::srtp::SrtpSender;
 use crate::wire::{Outbox, Path};
@@ -96,6 +96,12 @@ impl Outflow {
             Feedback::None => self.limits.max_bps,
             Feedback::Remb | Feedback::Transport => self.bandwidth.target_bps(),
         }
+    }
+
+    /// What his feedback tells of loss and round trip; `None` where he gives none.
+    pub(super) fn path_told(&self) -> Option<PathTold> {
+        let stats = self.bandwidth.stats();
+        self.gives_feedback().then_some(PathTold { fraction_lost: stats.loss, rtt: stats.rtt })
     }
 
     /// Whether he reports arrivals.

@@ -18,18 +18,20 @@ pub(super) enum Stream {
     Media(ProducerKey, u8),
     /// Retransmissions of it.
     Rtx(ProducerKey, u8),
+    /// Repair packets of it (FlexFEC).
+    Fec(ProducerKey, u8),
 }
 
 impl Stream {
     pub(super) fn encoding(self) -> u8 {
         match self {
-            Self::Media(_, encoding) | Self::Rtx(_, encoding) => encoding,
+            Self::Media(_, encoding) | Self::Rtx(_, encoding) | Self::Fec(_, encoding) => encoding,
         }
     }
 
     pub(super) fn producer(self) -> ProducerKey {
         match self {
-            Self::Media(key, _) | Self::Rtx(key, _) => key,
+            Self::Media(key, _) | Self::Rtx(key, _) | Self::Fec(key, _) => key,
         }
     }
 }

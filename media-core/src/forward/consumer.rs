@@ -1,22 +1,20 @@
 //! A receiving place: one continuous stream of packets towards one receiver, whatever it shows.
 
-use super::carried::{Carried, MAX_ELEMENT_LEN};
+mod packets;
+mod reports;
+
+use super::exceptions::{Exception, Exceptions};
 use super::pictures::Pictures;
-use super::producer::{MediaPacket, SenderClock};
-use super::redundancy::{MAX_REDUNDANCY, Redundancy};
-use super::ring::{Kept, Ring};
+use super::producer::MediaPacket;
+use super::protection::Protection;
+use super::redundancy::Redundancy;
 use super::runs::{Offsets, Run, Runs};
 use super::selector::{Choice, Leaving, Selector};
-use super::stamp::Stamp;
 use super::timeline::Timeline;
-use crate::api::{Layer, MediaKind, Preference, SendStats, Shown, TrackId};
+use crate::api::{Layer, MediaKind, Preference, Shown, TrackId};
 use crate::keys::{PeerKey, ProducerKey};
-use crate::negotiate::{CodecEntry, Extension, ExtensionIds, Format, matching};
-use colloquy_codecs::payload::{MAX_RED_BLOCK_LEN, MAX_RED_OFFSET, PictureId, Tl0PicIdx, write_red};
-use colloquy_codecs::rtcp::{ReportBlock, write_sdes_cname, write_sender_report};
-use colloquy_codecs::rtp::dependency::rewrite_frame_number;
-use colloquy_codecs::rtp::{HeaderFields, write_header};
-use std::time::{Duration, Instant};
+use crate::negotiate::{CodecEntry, ExtensionIds, Format, matching};
+use std::time::Instant;
 
 /// A receiving place.
 #[derive(Debug)]
@@ -44,6 +42,7 @@ pub(crate) struct Consumer {
     last_format: Option<Format>,
     runs: Runs,
     offsets: Offsets,
+    exceptions: Exceptions,
     pictures: Pictures,
     timeline: Timeline,
     rtx_index: u64,
@@ -55,6 +54,8 @@ pub(crate) struct Consumer {
     switches: u64,
     fraction_lost: f32,
     redundancy: Redundancy,
+    /// Repair packets; of video, once they were negotiated.
+    pub(crate) protection: Option<Protection>,
     /// NTP times (middle 32 bits) of our last sender reports, and when they went.
     reports_sent: [Option<(u32, Instant)>; 4],
 }
@@ -126,6 +127,7 @@ impl Consumer {
             // RFC 3711 section 3.3.1: the first number is under 2^15, so that a lost first packet cannot hide a rollover.
             runs: Runs::new(seed & 0x3fff),
             offsets: Offsets::default(),
+            exceptions: Exceptions::default(),
             pictures: Pictures::default(),
             timeline: Timeline::new((seed >> 32) as u32),
             rtx_index: (seed >> 16) & 0x3fff,
@@ -135,7 +137,8 @@ impl Consumer {
             retransmitted: 0,
             switches: 0,
             fraction_lost: 0.0,
-            redundancy: Redundancy::default(),
+            redundancy: Redundancy::of_audio(),
+            protection: None,
             reports_sent: [None; 4],
         }
     }
@@ -189,6 +192,11 @@ impl Consumer {
         if negotiated { self.redundancy.level() } else { 0 }
     }
 
+    /// Repair packets that would help its receiver, in percent of the packets.
+    pub(crate) fn wanted_protection_pct(&self) -> u32 {
+        self.protection.as_ref().map_or(0, Protection::wanted_pct)
+    }
+
     /// Whether its receiver takes retransmissions.
     pub(crate) fn repairs(&self) -> bool {
         self.kind == MediaKind::Video && self.codecs.iter().any(|c| c.rtx_payload_type.is_some())
@@ -200,21 +208,10 @@ impl Consumer {
         self.runs.newest()
     }
 
-    /// Appends a packet of `len` bytes of padding (RFC 3550 section 5.1), as a retransmission of nothing.
-    pub(crate) fn write_padding(&mut self, len: u8, stamp: Stamp, out: &mut Vec<u8>) -> Option<Rewritten> {
-        let by_codec = || self.codecs.iter().find_map(|c| c.rtx_payload_type);
-        let payload_type = self.sending.and_then(|s| s.rtx_payload_type).or_else(by_codec)?;
-        let index = self.rtx_index;
-        self.rtx_index += 1;
-        let (sequence, timestamp) = (index as u16, self.timeline.newest());
-        let fields = HeaderFields { marker: false, payload_type, sequence, timestamp, ssrc: self.rtx_ssrc };
-        let start = out.len();
-        let header_len = self.write_head(&fields, stamp, &Carried::NONE, 0, out);
-        *out.get_mut(start)? |= 0x20;
-        let end = out.len() + usize::from(len.max(1));
-        out.resize(end - 1, 0);
-        out.push(len.max(1));
-        Some(Rewritten { ssrc: self.rtx_ssrc, index, header_len })
+    /// The packet that the receiver misses: which encoding's, its number there, and what became of it.
+    pub(crate) fn missed(&self, sequence: u16) -> Option<(u64, u64, Run)> {
+        self.sending?.rtx_payload_type?;
+        self.runs.source_of(sequence)
     }
 
     /// Decides on a packet; `None` when this receiver gets nothing of it.
@@ -255,6 +252,9 @@ impl Consumer {
             self.pictures.sent(&packet.frame, &offsets);
             self.timeline.sent(packet.now, packet.timestamp.wrapping_add(offsets.timestamp));
         }
+        if marker != packet.marker {
+            self.exceptions.note(index, Exception::Marker(marker));
+        }
         let sending = self.sending?;
         let payload_type = match sending.red_payload_type {
             Some(red) if self.redundancy.level() > 0 => red,
@@ -268,6 +268,7 @@ impl Consumer {
             self.pictures.left_out(&packet.frame, &mut self.offsets);
         }
         let (index, offsets) = self.runs.skip(packet.index, self.offsets)?;
+        self.exceptions.note(index, Exception::Filler);
         let payload_type = self.sending?.payload_type;
         Some(Prepared { index, offsets, payload_type, marker: false, is_filler: true })
     }
@@ -295,208 +296,4 @@ impl Consumer {
         self.runs.splice(packet.encoding, packet.index);
         Some(())
     }
-
-    /// Appends a packet as it was prepared. `before` has those that came before it, for a receiver of audio who loses some.
-    #[inline]
-    pub(crate) fn write(
-        &mut self,
-        prepared: &Prepared,
-        packet: &MediaPacket<'_>,
-        before: Option<&Ring>,
-        stamp: Stamp,
-        out: &mut Vec<u8>,
-    ) -> Rewritten {
-        let fields = HeaderFields {
-            marker: prepared.marker,
-            payload_type: prepared.payload_type,
-            sequence: prepared.index as u16,
-            timestamp: packet.timestamp.wrapping_add(prepared.offsets.timestamp),
-            ssrc: self.ssrc,
-        };
-        let start = out.len();
-        let carried = if prepared.is_filler { &Carried::NONE } else { &packet.carried };
-        let header_len = self.write_head(&fields, stamp, carried, prepared.offsets.frame, out);
-        if !prepared.is_filler {
-            let payload = out.len();
-            match self.sending {
-                Some(s) if Some(prepared.payload_type) == s.red_payload_type => {
-                    let ring = before.into_iter();
-                    let kept = ring.flat_map(|ring| ring.before(packet.index).take(self.redundancy.level()));
-                    write_redundant(packet, s.payload_type, kept, out);
-                }
-                _ => out.extend_from_slice(packet.payload),
-            }
-            let (picture_id, tl0_pic_idx) = (packet.frame.picture_id, packet.frame.tl0_pic_idx);
-            rewrite_pictures(&prepared.offsets, picture_id, tl0_pic_idx, out.get_mut(payload..).unwrap_or_default());
-        }
-        self.packets += 1;
-        self.bytes += (out.len() - start) as u64;
-        Rewritten { ssrc: self.ssrc, index: prepared.index, header_len }
-    }
-
-    /// Appends a header with everything that goes into its extensions; the transport-wide number first, where
-    /// [`set_transport_sequence`](super::set_transport_sequence) finds it.
-    #[inline]
-    fn write_head(
-        &self,
-        fields: &HeaderFields,
-        stamp: Stamp,
-        carried: &Carried<'_>,
-        frame_offset: u16,
-        out: &mut Vec<u8>,
-    ) -> usize {
-        let ids = &self.extensions;
-        let mid = ids.get(Extension::Mid).filter(|_| self.announce).map(|id| (id, self.mid.as_bytes()));
-        let sequence = stamp.transport_sequence.map(u16::to_be_bytes);
-        let sequence = ids.get(Extension::TransportSequence).zip(sequence.as_ref().map(|s| &s[..]));
-        let send_time = ids.get(Extension::AbsSendTime).zip(stamp.send_time.as_ref().map(|t| &t[..]));
-        let mut descriptor = [0u8; MAX_ELEMENT_LEN];
-        let descriptor = carried
-            .get(Extension::DependencyDescriptor)
-            .and_then(|element| renumbered(element, frame_offset, &mut descriptor));
-        let carried = carried.iter().filter_map(move |(extension, element)| {
-            let element = if extension == Extension::DependencyDescriptor { descriptor? } else { element };
-            Some((ids.get(extension)?, element))
-        });
-        write_header(out, fields, [sequence, mid, send_time].into_iter().flatten().chain(carried))
-    }
-
-    /// The packet that the receiver misses: which encoding's, its number there, and what became of it.
-    pub(crate) fn missed(&self, sequence: u16) -> Option<(u64, u64, Run)> {
-        self.sending?.rtx_payload_type?;
-        self.runs.source_of(sequence)
-    }
-
-    /// Appends a packet that was sent before, as a retransmission (RFC 4588 section 4).
-    pub(crate) fn write_rtx(
-        &mut self,
-        (out_index, run): (u64, &Run),
-        kept: &Kept,
-        stamp: Stamp,
-        out: &mut Vec<u8>,
-    ) -> Option<Rewritten> {
-        let payload_type = self.sending?.rtx_payload_type?;
-        let index = self.rtx_index;
-        self.rtx_index += 1;
-        let fields = HeaderFields {
-            marker: kept.marker,
-            payload_type,
-            sequence: index as u16,
-            timestamp: kept.timestamp.wrapping_add(run.offsets.timestamp),
-            ssrc: self.rtx_ssrc,
-        };
-        let header_len = self.write_head(&fields, stamp, &kept.carried(), run.offsets.frame, out);
-        out.extend_from_slice(&(out_index as u16).to_be_bytes());
-        let payload = out.len();
-        out.extend_from_slice(&kept.payload);
-        let written = out.get_mut(payload..).unwrap_or_default();
-        rewrite_pictures(&run.offsets, kept.picture_id, kept.tl0_pic_idx, written);
-        self.retransmitted += 1;
-        Some(Rewritten { ssrc: self.rtx_ssrc, index, header_len })
-    }
-
-    /// Appends a sender report with our clocks, from the publisher's (RFC 3550 section 6.4.1). `ntp_shift` moves his NTP time to
-    /// one that all publishers share, so that a receiver that pairs any two of our streams pairs them rightly.
-    pub(crate) fn write_report(
-        &mut self,
-        now: Instant,
-        clock: &SenderClock,
-        ntp_shift: u64,
-        cname: &str,
-        out: &mut Vec<u8>,
-    ) {
-        let Some(sending) = self.sending.as_ref() else { return };
-        let elapsed = now.saturating_duration_since(clock.at);
-        let ntp = clock.ntp.wrapping_add(ntp_shift).wrapping_add(ntp_of(elapsed));
-        let units = elapsed.as_micros() as u64 * u64::from(sending.format.codec.clock_rate_hz()) / 1_000_000;
-        let timestamp = clock.rtp.wrapping_add(units as u32).wrapping_add(self.offsets.timestamp);
-        write_sender_report(out, self.ssrc, ntp, timestamp, self.packets as u32, self.bytes as u32, &[]);
-        write_sdes_cname(out, self.ssrc, cname);
-        self.reports_sent.rotate_right(1);
-        self.reports_sent[0] = Some(((ntp >> 16) as u32, now));
-    }
-
-    /// Takes the receiver's report about us. Gives the round-trip time, if it can be told.
-    pub(crate) fn on_report(&mut self, now: Instant, block: &ReportBlock) -> Option<Duration> {
-        self.announce = false;
-        self.fraction_lost = f32::from(block.fraction_lost) / 256.0;
-        self.redundancy.on_report(now, self.fraction_lost);
-        let (_, at) =
-            self.reports_sent.iter().flatten().find(|(ntp, _)| *ntp == block.last_sr && block.last_sr != 0)?;
-        let held = Duration::from_micros((u64::from(block.delay_since_last_sr) * 1_000_000) >> 16);
-        Some(now.saturating_duration_since(*at).saturating_sub(held))
-    }
-
-    /// Whether the receiver reported loss of what we sent, 0 to 1.
-    pub(crate) fn fraction_lost(&self) -> f32 {
-        self.fraction_lost
-    }
-
-    pub(crate) fn stats(&self) -> SendStats {
-        SendStats {
-            mid: self.mid.clone(),
-            track: self.source.map(|(_, track)| track),
-            packets: self.packets,
-            bytes: self.bytes,
-            retransmitted: self.retransmitted,
-            fraction_lost: self.fraction_lost,
-            layer: self.selector.current().filter(|_| self.kind == MediaKind::Video),
-            switches: self.switches,
-        }
-    }
-}
-
-/// A payload with repetitions is no longer than this: a packet in two fragments is lost twice as easily.
-const MAX_REDUNDANT_BYTES: usize = 1_100;
-
-/// Appends a payload that repeats `kept`, the newest first, before its own.
-fn write_redundant<'a>(
-    packet: &MediaPacket<'_>,
-    payload_type: u8,
-    kept: impl Iterator<Item = &'a Kept>,
-    out: &mut Vec<u8>,
-) {
-    let mut blocks: [(u16, &[u8]); MAX_REDUNDANCY] = [(0, &[]); MAX_REDUNDANCY];
-    let mut free = MAX_REDUNDANCY;
-    let mut len_bytes = packet.payload.len();
-    for (place, kept) in (0..MAX_REDUNDANCY).rev().zip(kept) {
-        let Ok(age) = u16::try_from(packet.timestamp.wrapping_sub(kept.timestamp)) else { break };
-        len_bytes += kept.payload.len();
-        if age > MAX_RED_OFFSET || kept.payload.len() > MAX_RED_BLOCK_LEN || len_bytes > MAX_REDUNDANT_BYTES {
-            break;
-        }
-        (blocks[place], free) = ((age, kept.payload.as_slice()), place);
-    }
-    write_red(out, payload_type, packet.payload, &blocks[free..]);
-}
-
-/// Adds to the numbers that stand in a payload.
-#[inline]
-fn rewrite_pictures(
-    offsets: &Offsets,
-    picture_id: Option<PictureId>,
-    tl0_pic_idx: Option<Tl0PicIdx>,
-    payload: &mut [u8],
-) {
-    // Neither can fail: the payload is a copy of the one that they were read from.
-    if let Some(id) = picture_id.filter(|_| offsets.picture != 0) {
-        let _ = id.rewrite(payload, id.value.wrapping_add(offsets.picture));
-    }
-    if let Some(index) = tl0_pic_idx.filter(|_| offsets.tl0 != 0) {
-        let _ = index.rewrite(payload, index.value.wrapping_add(offsets.tl0));
-    }
-}
-
-/// A dependency descriptor whose frame number is `offset` higher.
-fn renumbered<'a>(element: &[u8], offset: u16, buffer: &'a mut [u8; MAX_ELEMENT_LEN]) -> Option<&'a [u8]> {
-    let copy = buffer.get_mut(..element.len())?;
-    copy.copy_from_slice(element);
-    let number = element.get(1..3).map(|n| u16::from_be_bytes([n[0], n[1]]))?;
-    rewrite_frame_number(copy, number.wrapping_add(offset)).ok()?;
-    Some(copy)
-}
-
-/// A duration in NTP units of 2^-32 s.
-fn ntp_of(duration: Duration) -> u64 {
-    (duration.as_secs() << 32) | ((u64::from(duration.subsec_nanos()) << 32) / 1_000_000_000)
 }

@@ -10,6 +10,7 @@ use super::seen::Seen;
 use crate::allocate::RateMeter;
 use crate::api::{EncodingStats, Limits, MediaKind};
 use crate::negotiate::{CodecEntry, Extension, Format};
+use colloquy_codecs::fec::flexfec::Recoverer;
 use colloquy_codecs::rtp::dependency::{DependencyDescriptor, TemplateStructure};
 use std::time::Instant;
 
@@ -19,6 +20,9 @@ pub(crate) struct Encoding {
     pub(crate) rid: String,
     pub(crate) ssrc: Option<u32>,
     pub(crate) rtx_ssrc: Option<u32>,
+    pub(crate) fec_ssrc: Option<u32>,
+    /// Makes lost packets again, once a repair packet came; it holds the last 256 packets.
+    pub(crate) recoverer: Option<Box<Recoverer>>,
     pub(crate) reception: Option<Reception>,
     pub(crate) nacker: Nacker,
     pub(crate) keyframes: KeyframeRequests,
@@ -26,6 +30,8 @@ pub(crate) struct Encoding {
     /// The last sender report (RFC 3550 section 6.4.1).
     pub(crate) last_sr: Option<SenderClock>,
     pub(crate) nacked: u64,
+    /// Packets that were made again.
+    pub(crate) recovered: u64,
     /// Somebody gets it, or may at once.
     pub(crate) is_wanted: bool,
     /// What comes of it.
@@ -49,12 +55,15 @@ impl Encoding {
             rid: rid.to_owned(),
             ssrc: None,
             rtx_ssrc: None,
+            fec_ssrc: None,
+            recoverer: None,
             reception: None,
             nacker: Nacker::default(),
             keyframes: KeyframeRequests::new(limits.keyframe_interval),
             ring: Some(Ring::new(packets)),
             last_sr: None,
             nacked: 0,
+            recovered: 0,
             is_wanted: true,
             rate: RateMeter::new(),
             seen: Seen::default(),
@@ -175,6 +184,7 @@ impl Encoding {
     /// Starts over with another SSRC: the publisher restarted, or replaced his encoder.
     pub(crate) fn restart(&mut self, ssrc: u32) {
         self.ssrc = Some(ssrc);
+        self.recoverer = None;
         self.reception = None;
         self.nacker = Nacker::default();
         self.seen = Seen::default();

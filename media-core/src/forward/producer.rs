@@ -19,6 +19,8 @@ pub(crate) struct Producer {
     pub(crate) room: RoomKey,
     pub(crate) info: TrackInfo,
     pub(crate) codecs: Vec<CodecEntry>,
+    /// The payload type of its repair packets (FlexFEC).
+    pub(crate) fec_payload_type: Option<u8>,
     /// One, or those of the simulcast in the order of the description.
     pub(crate) encodings: Vec<Encoding>,
     /// The codec of the packets that come now.
@@ -110,6 +112,7 @@ impl Producer {
             room,
             info,
             codecs: Vec::new(),
+            fec_payload_type: None,
             encodings,
             format: None,
             consumers: Vec::new(),
@@ -300,6 +303,7 @@ impl Producer {
             lost: receptions().map(Reception::lost).sum(),
             jitter_ms: receptions().map(Reception::jitter_ms).fold(0.0, f32::max),
             nacked: self.encodings.iter().map(|e| e.nacked).sum(),
+            recovered: self.encodings.iter().map(|e| e.recovered).sum(),
             keyframe_requests: self.encodings.iter().map(|e| e.keyframes.count).sum(),
             encodings: self.encodings.iter().map(|e| e.stats(now)).collect(),
         }

@@ -11,7 +11,9 @@ pub(crate) struct Reception {
     highest: u64,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
-    /// Packets and expected packets at the last report.
+    /// Of them, those that came in their own right: what a report is of, or loss that is repaired would never be told.
+    arrived: u64,
+    /// Packets that arrived and expected packets at the last report.
     reported: (u64, u64),
     /// Relative transit time of the last packet, in clock units.
     transit: Option<i64>,
@@ -30,6 +32,7 @@ impl Reception {
             highest: index,
             packets: 0,
             bytes: 0,
+            arrived: 0,
             reported: (0, 0),
             transit: None,
             epoch: now,
@@ -43,6 +46,7 @@ impl Reception {
     #[inline]
     pub(crate) fn count(&mut self, now: Instant, index: u64, timestamp: u32, len_bytes: usize) {
         self.packets += 1;
+        self.arrived += 1;
         self.bytes += len_bytes as u64;
         self.first = self.first.min(index);
         self.highest = self.highest.max(index);
@@ -92,16 +96,16 @@ impl Reception {
 
     /// The report block of the interval since the last one.
     pub(crate) fn report(&mut self, now: Instant, ssrc: u32) -> ReportBlock {
-        let (packets, expected) = (self.packets, self.expected());
-        let (new_packets, new_expected) = (packets - self.reported.0, expected - self.reported.1.min(expected));
-        self.reported = (packets, expected);
-        let new_lost = new_expected.saturating_sub(new_packets);
+        let (arrived, expected) = (self.arrived, self.expected());
+        let (new_arrived, new_expected) = (arrived - self.reported.0, expected - self.reported.1.min(expected));
+        self.reported = (arrived, expected);
+        let new_lost = new_expected.saturating_sub(new_arrived);
         self.fraction_lost = (new_lost * 256).checked_div(new_expected).unwrap_or(0).min(255) as u8;
         let (last_sr, delay_since_last_sr) = self.last_sr.map_or((0, 0), |(sr, at)| (sr, ntp_short(now - at)));
         ReportBlock {
             ssrc,
             fraction_lost: self.fraction_lost,
-            cumulative_lost: self.lost().min(0x7f_ffff) as i32,
+            cumulative_lost: expected.saturating_sub(arrived).min(0x7f_ffff) as i32,
             highest_sequence: self.highest as u32,
             jitter: (self.jitter_x16 >> 4) as u32,
             last_sr,
@@ -136,6 +140,18 @@ mod tests {
         assert!((1.2..2.1).contains(&reception.jitter_ms()), "{}", reception.jitter_ms());
         let second = reception.report(start + Duration::from_secs(2), 7);
         assert_eq!(second.fraction_lost, 0, "nothing was expected since");
+    }
+
+    #[test]
+    fn what_was_repaired_was_lost_all_the_same() {
+        let start = Instant::now();
+        let mut reception = Reception::new(90_000, 100, start);
+        for i in (0..100u64).filter(|i| i % 10 != 3) {
+            reception.count(start, 100 + i, 0, 50);
+        }
+        (0..10).for_each(|_| reception.count_repaired(50));
+        let report = reception.report(start, 7);
+        assert_eq!((report.cumulative_lost, report.fraction_lost, reception.lost()), (10, 25, 0));
     }
 
     #[test]

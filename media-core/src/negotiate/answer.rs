@@ -2,6 +2,7 @@
 
 use super::codec::CodecEntry;
 use super::extension::{Extension, ExtensionIds};
+use super::fec::FecEntry;
 use super::offer::{Direction, DtlsRole, OfferedSection};
 use crate::api::{AdvertisedAddress, MediaKind};
 use std::fmt::Write as _;
@@ -40,6 +41,7 @@ pub(crate) struct SectionPlan<'a> {
 pub(crate) struct PlaceLine {
     pub(crate) ssrc: u32,
     pub(crate) rtx_ssrc: Option<u32>,
+    pub(crate) fec_ssrc: Option<u32>,
     /// `a=msid`: the stream and the track.
     pub(crate) stream: String,
     pub(crate) track: String,
@@ -121,6 +123,7 @@ fn accept(sdp: &mut String, plan: &AnswerPlan<'_>, section: &SectionPlan<'_>, di
         .iter()
         .flat_map(|c| [Some(c.payload_type), c.rtx_payload_type, c.red_payload_type])
         .flatten()
+        .chain(offered.fec.as_ref().map(|fec| fec.payload_type))
         .map(|pt| pt.to_string())
         .collect();
     // In the order of the offer (RFC 3264 section 6.1): who offers RED before Opus sends it, who does not, does not.
@@ -143,6 +146,9 @@ fn accept(sdp: &mut String, plan: &AnswerPlan<'_>, section: &SectionPlan<'_>, di
     }
     for codec in section.codecs {
         codec_lines(sdp, codec);
+    }
+    if let Some(fec) = &offered.fec {
+        fec_lines(sdp, fec);
     }
     if direction.receives() && !offered.rids.is_empty() {
         for rid in &offered.rids {
@@ -214,13 +220,28 @@ fn codec_lines(sdp: &mut String, codec: &CodecEntry) {
     }
 }
 
+fn fec_lines(sdp: &mut String, fec: &FecEntry) {
+    let pt = fec.payload_type;
+    line(sdp, format_args!("a=rtpmap:{pt} {}", fec.rtpmap));
+    if !fec.fmtp.is_empty() {
+        line(sdp, format_args!("a=fmtp:{pt} {}", fec.fmtp));
+    }
+    for feedback in fec.feedback.lines() {
+        line(sdp, format_args!("a=rtcp-fb:{pt} {feedback}"));
+    }
+}
+
 fn place_lines(sdp: &mut String, place: &PlaceLine, kind: Option<MediaKind>) {
     line(sdp, format_args!("a=msid:{} {}", place.stream, place.track));
     let rtx = place.rtx_ssrc.filter(|_| kind == Some(MediaKind::Video));
     if let Some(rtx) = rtx {
         line(sdp, format_args!("a=ssrc-group:FID {} {rtx}", place.ssrc));
     }
-    for ssrc in [Some(place.ssrc), rtx].into_iter().flatten() {
+    let fec = place.fec_ssrc.filter(|_| kind == Some(MediaKind::Video));
+    if let Some(fec) = fec {
+        line(sdp, format_args!("a=ssrc-group:FEC-FR {} {fec}", place.ssrc));
+    }
+    for ssrc in [Some(place.ssrc), rtx, fec].into_iter().flatten() {
         line(sdp, format_args!("a=ssrc:{ssrc} cname:{}", place.stream));
         line(sdp, format_args!("a=ssrc:{ssrc} msid:{} {}", place.stream, place.track));
     }

@@ -5,6 +5,7 @@ mod answer;
 mod codec;
 mod data;
 mod extension;
+mod fec;
 mod fragment;
 mod offer;
 mod simulcast;

@@ -4,6 +4,7 @@
 use super::codec::CodecEntry;
 use super::data::DataSection;
 use super::extension::ExtensionIds;
+use super::fec::{FecEntry, repair_ssrc};
 use super::simulcast;
 use crate::api::{Limits, MediaKind};
 use is::IceCreds;
@@ -41,6 +42,9 @@ pub(crate) struct OfferedSection {
     /// The SSRC of its media, and that of its retransmissions (RFC 5576, RFC 4588).
     pub(crate) ssrc: Option<u32>,
     pub(crate) rtx_ssrc: Option<u32>,
+    /// Its repair packets, and their SSRC (RFC 5956); of video only.
+    pub(crate) fec: Option<FecEntry>,
+    pub(crate) fec_ssrc: Option<u32>,
     /// The simulcast encodings that the client would send (RFC 8853); none without simulcast.
     pub(crate) rids: Vec<String>,
     pub(crate) reduced_size_rtcp: bool,
@@ -178,6 +182,9 @@ impl ParsedOffer {
         let read = |media| OfferedSection::read(media, mixed_extensions);
         let mut sections: Vec<_> = session.medias.iter().map(read).collect::<Result<_, _>>()?;
         DataSection::keep_first(&mut sections);
+        if limits.fec_max_pct == 0 {
+            sections.iter_mut().for_each(|section| section.fec = None);
+        }
         check_mids(&session, &sections)?;
         let lines = transport_lines(&session);
         let value = |name| lines.iter().find_map(|a| value_of(a, name));
@@ -304,6 +311,8 @@ impl OfferedSection {
             extensions,
             ssrc,
             rtx_ssrc,
+            fec: kind.filter(|kind| *kind == MediaKind::Video).and_then(|_| FecEntry::read(media)),
+            fec_ssrc: ssrc.and_then(|ssrc| repair_ssrc(media, ssrc)),
             rids: kind.filter(|kind| *kind == MediaKind::Video).map(|_| simulcast::offered(media)).unwrap_or_default(),
             reduced_size_rtcp: flag("rtcp-rsize"),
         })

@@ -55,6 +55,7 @@ fn an_answer_repeats_what_was_taken_and_refuses_the_rest() {
             place: (offered.direction == Direction::RecvOnly).then(|| PlaceLine {
                 ssrc: 11,
                 rtx_ssrc: Some(12),
+                fec_ssrc: offered.fec.as_ref().map(|_| 13),
                 stream: "p1".into(),
                 track: "t1".into(),
             }),
@@ -89,6 +90,18 @@ fn an_answer_repeats_what_was_taken_and_refuses_the_rest() {
     assert!(place.get_attribute_values("rtcp-fb").flatten().any(|v| v.ends_with("transport-cc")));
     assert!(session.attributes.iter().any(|a| a.attribute == "extmap-allow-mixed"));
     assert!(place.get_attribute_values("ssrc-group").flatten().any(|v| v == "FID 11 12"));
+    assert!(place.fmt.ends_with(" 49") && !video.fmt.contains("49"), "Chromium takes FlexFEC and sends none");
+    assert!(place.get_attribute_values("rtpmap").flatten().any(|v| v == "49 flexfec-03/90000"));
+    assert!(place.get_attribute_values("ssrc-group").flatten().any(|v| v == "FEC-FR 11 13"));
+}
+
+#[test]
+fn flexfec_is_left_out_where_it_is_switched_off() {
+    let fec = |fec_max_pct| {
+        let limits = Limits { fec_max_pct, ..Limits::default() };
+        ParsedOffer::read(CHROMIUM, &limits).unwrap().sections[3].fec.clone().map(|fec| fec.payload_type)
+    };
+    assert_eq!((fec(50), fec(0)), (Some(49), None));
 }
 
 #[test]

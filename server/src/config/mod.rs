@@ -120,6 +120,7 @@ pub struct Limits {
     pub tcp_unproven_per_address: usize,
     pub header_extensions: usize,
     pub rtx_ring_packets: usize,
+    pub fec_max_pct: u8,
     pub downlink_start_bps: u64,
     pub downlink_min_bps: u64,
     pub downlink_max_bps: u64,

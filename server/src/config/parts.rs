@@ -21,6 +21,7 @@ impl Config {
             tcp_unproven_per_address: limits.tcp_unproven_per_address,
             header_extensions: limits.header_extensions,
             rtx_ring_packets: limits.rtx_ring_packets,
+            fec_max_pct: limits.fec_max_pct,
             downlink_start_bps: limits.downlink_start_bps,
             downlink_min_bps: limits.downlink_min_bps,
             downlink_max_bps: limits.downlink_max_bps,

@@ -130,6 +130,8 @@ pub struct ReceiveView {
     pub jitter_ms: f32,
     /// Packets asked for again.
     pub nacked: u64,
+    /// Packets made again out of his repair packets (FlexFEC).
+    pub recovered: u64,
     /// Key frames asked for.
     pub keyframe_requests: u64,
     /// Each simulcast encoding, in the order of the description; one for a track without simulcast.
@@ -149,6 +151,8 @@ pub struct SendView {
     pub bytes: u64,
     /// Packets sent again.
     pub retransmitted: u64,
+    /// Repair packets sent (FlexFEC).
+    pub repairs: u64,
     /// Loss that the receiver reported last, 0 to 1.
     pub fraction_lost: f32,
     /// The quality that is sent; null for audio, and while nothing is.
@@ -219,6 +223,7 @@ impl From<&ReceiveStats> for ReceiveView {
             lost: stats.lost,
             jitter_ms: stats.jitter_ms,
             nacked: stats.nacked,
+            recovered: stats.recovered,
             keyframe_requests: stats.keyframe_requests,
             encodings: stats.encodings.iter().map(EncodingView::from).collect(),
         }
@@ -233,6 +238,7 @@ impl From<&SendStats> for SendView {
             packets: stats.packets,
             bytes: stats.bytes,
             retransmitted: stats.retransmitted,
+            repairs: stats.repairs,
             fraction_lost: stats.fraction_lost,
             layer: stats.layer.map(LayerView::from),
             switches: stats.switches,

@@ -1,7 +1,8 @@
 //! What is lost comes again.
 
-use colloquy_media_core::api::{Codec, MediaKind};
-use colloquy_tests::{Link, World};
+use colloquy_bench::client::{PlaceStats, Video, WatchStats};
+use colloquy_media_core::api::{Codec, Limits, MediaKind};
+use colloquy_tests::{Link, Options, World};
 use std::time::Duration;
 
 #[test]
@@ -62,7 +63,6 @@ fn a_packet_asked_for_again_and_again_is_not_sent_without_end() {
 
 #[test]
 fn a_call_survives_five_percent_of_loss_both_ways() {
-    use colloquy_tests::Options;
     let mut world = World::new(Options { seed: 4, up: Link::BAD, down: Link::BAD, ..Options::default() });
     world.checks.orderly_uplinks = false;
     let room = world.room();
@@ -70,4 +70,127 @@ fn a_call_survives_five_percent_of_loss_both_ways() {
     world.connect(&people);
     world.run(Duration::from_secs(2));
     assert_eq!(world.matrix(&people, Duration::from_secs(3)), ". av av\nav . av\nav av .\n");
+}
+
+/// 500 kb/s, 30 pictures a second, no layers to step down to.
+fn plain_video() -> Video {
+    let mut video = Video::simulcast();
+    video.encodings.truncate(1);
+    video.encodings[0].bitrate_bps = 500_000;
+    video
+}
+
+/// What a viewer far away sees and gets at 10 % loss, in 20 s; and the repair packets that were made for him.
+fn far_away(seed: u64, flexfec: bool) -> (WatchStats, PlaceStats, u64) {
+    let mut world = World::with_seed(seed);
+    let room = world.room();
+    let anne = world.join(room);
+    let bert = world.join_with(room, |config| (config.flexfec, config.plays) = (flexfec, true));
+    world.client(anne).publish_video(&plain_video());
+    world.offer(anne).unwrap();
+    let video = world.person(anne).published.values().next().unwrap().id;
+    let mid = world.watch(bert, video, MediaKind::Video);
+    let far = Link { delay: Duration::from_millis(150), ..Link::GOOD };
+    world.set_links(bert, far, far.with_loss(0.1));
+    world.connect(&[anne, bert]);
+    world.run(Duration::from_secs(10));
+    let now = world.now();
+    world.client(bert).forget_played(now);
+    world.run(Duration::from_secs(20));
+    let client = &world.person(bert).client;
+    let seen = client.watch_stats(&mid, world.now()).unwrap();
+    let stats = client.place_stats(&mid).unwrap();
+    (seen, stats, world.totals().repairs)
+}
+
+#[test]
+fn repair_packets_spare_a_viewer_far_away_the_wait() {
+    for seed in 20..23 {
+        let (without, none, made) = far_away(seed, false);
+        assert_eq!((none.repairs, none.recovered, made), (0, 0, 0));
+        let (with, stats, made) = far_away(seed, true);
+        assert!(stats.recovered > 50 && stats.wrong == 0 && made >= stats.repairs, "{stats:?} of {made}");
+        assert!(2 * with.freeze_total < without.freeze_total, "{with:?} and without {without:?}");
+    }
+}
+
+#[test]
+fn repair_packets_of_a_publisher_far_away_repair_for_everyone() {
+    let mut world = World::with_seed(30);
+    let room = world.room();
+    let anne = world.join_with(room, |config| config.flexfec = true);
+    let bert = world.join(room);
+    world.client(anne).publish_video(&plain_video());
+    world.offer(anne).unwrap();
+    let video = world.person(anne).published.values().next().unwrap().id;
+    let mid = world.watch(bert, video, MediaKind::Video);
+    let far = Link { delay: Duration::from_millis(150), ..Link::GOOD };
+    world.set_links(anne, far.with_loss(0.1), far);
+    world.connect(&[anne, bert]);
+    world.run(Duration::from_secs(10));
+    world.set_links(anne, far, far);
+    world.run(Duration::from_secs(2));
+    let sent = world.person(anne).client.send_stats("0").unwrap();
+    let stats = world.person(bert).client.place_stats(&mid).unwrap();
+    let room = world.stats(room).unwrap();
+    let received = room.peers.iter().flat_map(|peer| &peer.receive).next().unwrap();
+    assert!(sent.repairs > 100 && received.recovered > 30, "{sent:?} {received:?}");
+    assert_eq!(world.totals().recovered, received.recovered);
+    assert_eq!((stats.lost, received.lost), (0, 0));
+    assert_eq!(stats.repairs, 0, "they are made for him where he loses something");
+}
+
+#[test]
+fn nobody_near_gets_repair_packets_and_none_are_negotiated_where_they_are_off() {
+    for (fec_max_pct, delay_ms) in [(50, 10), (0, 150)] {
+        let mut world =
+            World::new(Options { seed: 31, limits: Limits { fec_max_pct, ..Limits::default() }, ..Options::default() });
+        let room = world.room();
+        let anne = world.join_with(room, |config| config.flexfec = true);
+        let bert = world.join_with(room, |config| config.flexfec = true);
+        let video = world.publish(anne, Codec::Vp8);
+        let mid = world.watch(bert, video, MediaKind::Video);
+        let link = Link { delay: Duration::from_millis(delay_ms), ..Link::GOOD };
+        world.set_links(bert, link, link.with_loss(0.1));
+        world.connect(&[anne, bert]);
+        world.run(Duration::from_secs(10));
+        let stats = world.person(bert).client.place_stats(&mid).unwrap();
+        assert_eq!((stats.repairs, world.totals().repairs), (0, 0), "{fec_max_pct} % at {delay_ms} ms");
+        assert_eq!(world.person(anne).client.send_stats("0").unwrap().repairs > 0, fec_max_pct > 0);
+    }
+}
+
+#[test]
+fn repair_packets_end_with_the_loss_and_stay_within_what_the_path_carries() {
+    let mut world = World::with_seed(40);
+    let room = world.room();
+    let anne = world.join(room);
+    let bert = world.join_with(room, |config| (config.flexfec, config.plays) = (true, true));
+    world.client(anne).publish_video(&Video::simulcast());
+    world.offer(anne).unwrap();
+    let video = world.person(anne).published.values().next().unwrap().id;
+    let mid = world.watch(bert, video, MediaKind::Video);
+    let narrow = Link { delay: Duration::from_millis(75), rate_bps: Some(900_000), ..Link::GOOD };
+    world.set_links(bert, narrow, narrow.with_loss(0.1));
+    world.connect(&[anne, bert]);
+    world.run(Duration::from_secs(10));
+    let now = world.now();
+    world.client(bert).forget_played(now);
+    let before = world.totals();
+    let mut over = 0;
+    for _ in 0..200 {
+        world.run(Duration::from_millis(100));
+        let stats = world.stats(room).unwrap();
+        let downlink = stats.peers.iter().find_map(|peer| peer.downlink).unwrap();
+        over += u32::from(downlink.sent_bps > downlink.target_bps * 12 / 10);
+    }
+    let made = world.totals().repairs - before.repairs;
+    let seen = world.person(bert).client.watch_stats(&mid, world.now()).unwrap();
+    assert!(made > 200 && seen.broken == 0, "{made} {seen:?}");
+    assert!(over < 20, "more was sent than the target allows in {over} of 200 looks");
+    world.set_links(bert, narrow, narrow);
+    world.run(Duration::from_secs(25));
+    let before = world.totals().repairs;
+    world.run(Duration::from_secs(5));
+    assert_eq!(world.totals().repairs, before, "nothing is lost any more");
 }

@@ -1,6 +1,6 @@
 //! Making repair packets.
 
-use super::header::{MAX_SPAN, RepairHeader};
+use super::header::{MAX_HEADER_LEN, MAX_SPAN, RepairHeader};
 use super::parity::{split, xor, xor_recovery};
 use crate::ParseError;
 
@@ -46,6 +46,17 @@ impl RepairEncoder {
     /// How many packets were added.
     pub fn packets(&self) -> u32 {
         self.header.map_or(0, |header| header.mask.count_ones())
+    }
+
+    /// How long the repair packet's payload will be at most, in bytes; 0 without a packet.
+    pub fn max_len(&self) -> usize {
+        self.header.map_or(0, |_| MAX_HEADER_LEN + self.parity.len())
+    }
+
+    /// Forgets the packets that were added.
+    pub fn clear(&mut self) {
+        self.header = None;
+        self.parity.clear();
     }
 
     /// Appends the repair packet's payload, and begins anew. False, and nothing appended, without a packet.

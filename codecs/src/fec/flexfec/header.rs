@@ -9,6 +9,9 @@ const CUT: &str = "FlexFEC header cut";
 /// 15 + 31 + 63 bits.
 pub const MAX_SPAN: u16 = 109;
 
+/// The longest header, in bytes: that with the longest mask.
+pub(super) const MAX_HEADER_LEN: usize = 32;
+
 /// The header of a repair packet's payload, with one protected stream and a flexible mask
 /// (draft-ietf-payload-flexible-fec-scheme-03 4.2.2).
 ///
