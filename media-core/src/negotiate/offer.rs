@@ -299,6 +299,10 @@ impl OfferedSection {
             }
         }
         let (ssrc, rtx_ssrc) = ssrcs(media);
+        let is_video = kind == Some(MediaKind::Video);
+        let rids = if is_video { simulcast::offered(media) } else { Vec::new() };
+        // One stream of repair packets protects one stream of media: libwebrtc makes none of a simulcast.
+        let fec = if is_video && rids.is_empty() { FecEntry::read(media) } else { None };
         Ok(Self {
             media: media.media.clone(),
             proto: media.proto.clone(),
@@ -311,9 +315,9 @@ impl OfferedSection {
             extensions,
             ssrc,
             rtx_ssrc,
-            fec: kind.filter(|kind| *kind == MediaKind::Video).and_then(|_| FecEntry::read(media)),
+            fec,
             fec_ssrc: ssrc.and_then(|ssrc| repair_ssrc(media, ssrc)),
-            rids: kind.filter(|kind| *kind == MediaKind::Video).map(|_| simulcast::offered(media)).unwrap_or_default(),
+            rids,
             reduced_size_rtcp: flag("rtcp-rsize"),
         })
     }

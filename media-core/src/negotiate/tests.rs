@@ -96,12 +96,15 @@ fn an_answer_repeats_what_was_taken_and_refuses_the_rest() {
 }
 
 #[test]
-fn flexfec_is_left_out_where_it_is_switched_off() {
+fn flexfec_is_left_out_where_it_is_switched_off_and_of_simulcast() {
     let fec = |fec_max_pct| {
         let limits = Limits { fec_max_pct, ..Limits::default() };
         ParsedOffer::read(CHROMIUM, &limits).unwrap().sections[3].fec.clone().map(|fec| fec.payload_type)
     };
     assert_eq!((fec(50), fec(0)), (Some(49), None));
+    let simulcast = "a=recvonly\r\na=rid:h send\r\na=rid:f send\r\na=simulcast:send h;f\r\n";
+    let sections = read(&CHROMIUM.replace("a=recvonly\r\n", simulcast)).unwrap().sections;
+    assert_eq!((sections[3].rids.len(), sections[3].fec.is_none()), (2, true), "it protects one stream");
 }
 
 #[test]

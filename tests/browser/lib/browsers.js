@@ -26,16 +26,20 @@ export class Browsers {
   #running = new Map();
   #pulse;
 
-  /** @param {'chromium' | 'firefox'} kind */
-  launch(kind) {
-    if (!this.#running.has(kind)) {
-      this.#running.set(kind, this.#start(kind).then((browser) => {
+  /**
+   * @param {'chromium' | 'firefox'} kind
+   * @param {string} trials Chromium's field trials; those who have others are another process.
+   */
+  launch(kind, trials = '') {
+    const which = `${kind} ${trials}`;
+    if (!this.#running.has(which)) {
+      this.#running.set(which, this.#start(kind, trials).then((browser) => {
         // One that crashed costs its scene, and no more.
-        browser.once('disconnected', () => this.#running.delete(kind));
+        browser.once('disconnected', () => this.#running.delete(which));
         return browser;
       }));
     }
-    return this.#running.get(kind);
+    return this.#running.get(which);
   }
 
   /** Whether pages of this engine can hear: Firefox needs a sound server. */
@@ -45,12 +49,12 @@ export class Browsers {
 
   /**
    * A context of its own, which is a person with a machine of their own, with the lab in every page.
-   * @param {{ kind?: 'chromium' | 'firefox', index?: number, devices?: string, busy?: boolean, script?: string, granted?: boolean }} options
+   * @param {{ kind?: 'chromium' | 'firefox', index?: number, devices?: string, busy?: boolean, script?: string, granted?: boolean, trials?: string }} options
    *   `script` runs after the lab and before the page; `granted`: whether the browser knows of a permission (without one
    *   Chromium hides its addresses behind mDNS names).
    */
-  async context({ kind = 'chromium', index = 0, devices = 'ok', busy = false, script = '', granted = true, ...rest } = {}) {
-    const browser = await this.launch(kind);
+  async context({ kind = 'chromium', index = 0, devices = 'ok', busy = false, script = '', granted = true, trials = '', ...rest } = {}) {
+    const browser = await this.launch(kind, trials);
     const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, ignoreHTTPSErrors: true, ...rest });
     await context.addInitScript({ content: `(${LAB})(${JSON.stringify({ index, devices, busy })});\n${script}` });
     if (kind === 'chromium' && granted) await context.grantPermissions(['microphone', 'camera', 'clipboard-read', 'clipboard-write']);
@@ -67,9 +71,10 @@ export class Browsers {
     return this.#pulse;
   }
 
-  async #start(kind) {
+  async #start(kind, trials) {
     if (kind === 'chromium') {
-      return chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args: CHROMIUM_FLAGS });
+      const args = trials === '' ? CHROMIUM_FLAGS : [...CHROMIUM_FLAGS, `--force-fieldtrials=${trials}`];
+      return chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args });
     }
     const sound = await this.#sound();
     return firefox.launch({

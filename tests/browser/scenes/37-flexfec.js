@@ -9,6 +9,9 @@ const LOSS = 0.1;
 /** Each way: too far for what is sent again to come in time. */
 const DELAY_MS = 100;
 
+/** Chromium sends repair packets only when it is told to, and only of a stream that is alone in its section. */
+const TRIALS = 'WebRTC-FlexFEC-03-Advertised/Enabled/WebRTC-FlexFEC-03/Enabled/';
+
 /** What Chromium tells of repairs, over all the video that it receives. */
 function repaired(person) {
   return person.page.evaluate(async () => {
@@ -40,4 +43,21 @@ export async function scene(stage) {
   });
 
   for (const person of [anne, ben]) await stage.gone(person);
+
+  await stage.step('repair packets of Chromium make whole what was lost on its way to the server', async () => {
+    const way = await Impairment.start(stage);
+    await way.set({ up: { delay_ms: DELAY_MS }, down: { delay_ms: DELAY_MS } });
+    const clara = await stage.person({ busy: true, script: way.script, trials: TRIALS, query: '?codec=vp9' });
+    const david = await stage.person({ devices: 'none' });
+    await seesAtWidth(david, clara, (width) => width > 0, 'at all');
+    await way.set({ up: { loss: LOSS, delay_ms: DELAY_MS } });
+    let last = null;
+    await until(() => `packets of ${clara.name} are made again: ${JSON.stringify(last)}`, async () => {
+      const { participants } = await (await fetch(`${stage.server.url}/api/v1/rooms/${stage.room}/stats`)).json();
+      last = participants.find(({ participant }) => participant === clara.id)?.receive.find(({ codec }) => codec === 'VP9');
+      return (last?.recovered ?? 0) > 20;
+    });
+    stage.say(JSON.stringify(last));
+    for (const person of [clara, david]) await stage.gone(person);
+  });
 }
