@@ -283,7 +283,7 @@ impl Engine {
         });
         let Some(consumer) = self.consumers.get_mut(key) else { return };
         consumer.protection = new.or(consumer.protection.take());
-        consumer.protection.iter_mut().for_each(|protection| protection.payload_type = payload_type);
+        consumer.protection.iter_mut().for_each(|protection| protection.negotiated(payload_type));
     }
 
     /// Tracks that are gone, or never were, leave their places empty: whoever offered may not have heard yet.

@@ -42,7 +42,7 @@ pub(crate) struct Protection {
     /// Never changes: its numbers go on as long as the keys do.
     pub(crate) ssrc: u32,
     /// `None` while the receiver does not take repair packets.
-    pub(crate) payload_type: Option<u8>,
+    payload_type: Option<u8>,
     index: u64,
     need: Redundancy,
     is_far: bool,
@@ -73,6 +73,14 @@ impl Protection {
             newest: None,
             scratch: Vec::new(),
             made: 0,
+        }
+    }
+
+    /// Takes note of the payload type of repair packets; `None` where the receiver does not take them any more.
+    pub(crate) fn negotiated(&mut self, payload_type: Option<u8>) {
+        self.payload_type = payload_type;
+        if payload_type.is_none() {
+            self.drop_repair();
         }
     }
 
@@ -157,5 +165,68 @@ impl Protection {
     /// Repair packets made.
     pub(crate) fn made(&self) -> u64 {
         self.made
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use colloquy_codecs::rtp::{HeaderFields, write_header};
+
+    fn packet(sequence: u16) -> Vec<u8> {
+        let fields = HeaderFields { marker: false, payload_type: 96, sequence, timestamp: 1, ssrc: 7 };
+        let mut packet = Vec::new();
+        write_header(&mut packet, &fields, std::iter::empty::<(u8, &[u8])>());
+        packet.extend_from_slice(&[0xa5; 100]);
+        packet
+    }
+
+    /// Repair packets for 1,000 packets in pictures of four.
+    fn made(protection: &mut Protection) -> u64 {
+        let before = protection.made();
+        for index in 0..1_000u64 {
+            protection.add(index + before * 10_000, index % 4 == 3, &ExtensionIds::default(), &packet(index as u16));
+            if protection.due_len().is_some() {
+                assert!(protection.next().is_some() && protection.write(&mut Vec::new()));
+            }
+        }
+        protection.made() - before
+    }
+
+    #[test]
+    fn as_many_are_made_as_were_granted() {
+        let mut protection = Protection::new(1, 0);
+        protection.grant(50);
+        assert_eq!(made(&mut protection), 0, "the receiver takes none");
+        protection.negotiated(Some(49));
+        for pct in [50, 34, 20, 10] {
+            protection.grant(pct);
+            let made = made(&mut protection);
+            assert!(made.abs_diff(u64::from(pct) * 10) <= 5, "{made} at {pct} %");
+        }
+        protection.grant(0);
+        assert_eq!(made(&mut protection), 0);
+    }
+
+    #[test]
+    fn they_are_wanted_where_loss_meets_distance() {
+        let start = Instant::now();
+        let mut protection = Protection::new(1, 0);
+        protection.negotiated(Some(49));
+        let mut second = 0;
+        let mut told = |fraction_lost: f32, rtt_ms: Option<u64>| {
+            second += 1;
+            let rtt = rtt_ms.map(Duration::from_millis);
+            protection.on_report(start + Duration::from_secs(second), PathTold { fraction_lost, rtt });
+            protection.wanted_pct()
+        };
+        assert_eq!((0..9).map(|_| told(0.1, Some(50))).max(), Some(0), "what is sent again comes in time");
+        assert_eq!(told(0.1, None), 0);
+        assert_eq!(
+            (told(0.1, Some(79)), told(0.1, Some(80)), told(0.1, Some(61)), told(0.1, Some(59))),
+            (0, 20, 20, 0)
+        );
+        assert_eq!((0..9).map(|_| told(0.3, Some(200))).last(), Some(50));
+        assert_eq!((0..60).map(|_| told(0.0, Some(200))).last(), Some(0));
     }
 }
