@@ -40,6 +40,8 @@ pub(crate) struct SctpSettings {
     pub(crate) message_bytes: u32,
     /// What may be received and not yet read: the receive window.
     pub(crate) window_bytes: u32,
+    /// Channels that the client may open.
+    pub(crate) channels: usize,
     /// Streams that the client may have: his own channels and those of others.
     pub(crate) streams: usize,
     pub(crate) backlog: BacklogLimits,
@@ -262,9 +264,8 @@ impl Sctp {
         let request = Bytes::from(open.write());
         // A stream that is open without it could neither be used nor be told to the client.
         self.check_length(&request)?;
+        let first = self.first_of_ours();
         let (_, association) = self.association.as_mut().ok_or(Unsent::Closed)?;
-        // RFC 8832 section 6: the DTLS client has the even streams.
-        let first = u16::from(!self.settings.active);
         let opened = (first..MAX_STREAMS).step_by(2).find_map(|stream| {
             // One whose reset is under way is not free yet, and opening it fails.
             let free = !self.backlog.has(stream);
@@ -282,9 +283,18 @@ impl Sctp {
         Ok(stream)
     }
 
-    /// Whether a stream is one that we open, rather than the client.
+    /// The lowest stream that we open. RFC 8832 section 6 gives the even ones to the DTLS client and the odd ones to its server.
+    /// libwebrtc guesses while it waits for an answer, and as the one who offered it takes itself for the server: so of ours, the
+    /// low ones are left to the client, as many as he has channels.
+    fn first_of_ours(&self) -> u16 {
+        let left = u16::try_from(self.settings.channels.saturating_mul(2)).unwrap_or(u16::MAX).min(MAX_STREAMS / 2);
+        left.next_multiple_of(2) + u16::from(!self.settings.active)
+    }
+
+    /// Whether a stream is one that only we open.
     pub(crate) fn is_ours(&self, stream: u16) -> bool {
-        stream % 2 == u16::from(!self.settings.active)
+        let first = self.first_of_ours();
+        stream >= first && stream % 2 == first % 2
     }
 
     /// What a stream promises from the next message on.
