@@ -279,6 +279,11 @@ impl World {
         assert_ne!(before, config.local, "a new socket has a new port");
         let person = self.people.get_mut(&peer).expect("he joined");
         person.client = Client::new(config);
+        if person.talks {
+            person.client.use_channels();
+        }
+        self.book.forget(peer);
+        let person = self.people.get_mut(&peer).expect("he joined");
         person.wanted.clear();
         person.published.clear();
         for codec in codecs {

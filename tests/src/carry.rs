@@ -27,6 +27,7 @@ impl World {
             assert!(calls <= MAX_SPIN, "a client's next deadline stays in the past: a defect of the simulator");
             person.client.handle_timeout(self.now);
         }
+        self.note_channels(peer);
         self.pump(peer);
     }
 
@@ -64,6 +65,7 @@ impl World {
                 let local = person.client.local();
                 person.client.handle_datagram(self.now, local, SERVER, &mut bytes);
                 self.note_received(peer);
+                self.note_channels(peer);
                 self.pump(peer);
             }
         }

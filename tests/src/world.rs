@@ -2,6 +2,7 @@
 
 use crate::checks::Checks;
 use crate::net::{Air, Lane, Link};
+use crate::talk::Book;
 use colloquy_bench::client::{Client, ClientCertificate, ClientConfig};
 use colloquy_bench::tap::Tap;
 use colloquy_media_core::api::{
@@ -67,6 +68,8 @@ pub struct Person {
     pub client: Client,
     /// Still a participant, as the engine knows it.
     pub present: bool,
+    /// He uses data channels.
+    pub(crate) talks: bool,
     /// His address as the engine sees it.
     pub(crate) external: SocketAddr,
     pub(crate) up: Lane,
@@ -92,6 +95,7 @@ pub struct World {
     pub(crate) addresses: HashMap<SocketAddr, PeerId>,
     /// What must hold.
     pub checks: Checks,
+    pub(crate) book: Book,
     pub(crate) options: Options,
     next_id: u64,
     next_address: u16,
@@ -147,6 +151,7 @@ impl World {
             people: BTreeMap::new(),
             addresses: HashMap::new(),
             checks: Checks::new(start, options.ice),
+            book: Book::default(),
             options,
             next_id: 1,
             next_address: 1,
@@ -242,6 +247,7 @@ impl World {
             room,
             client: Client::new(config),
             present: true,
+            talks: false,
             external,
             up: Lane::new(self.options.up, seed),
             down: Lane::new(self.options.down, seed + 1),
