@@ -3,13 +3,13 @@
 use crate::net::Link;
 use crate::world::World;
 use colloquy_bench::client::{Client, ClientCertificate, ClientConfig, Pace};
-use colloquy_media_core::api::TrackId;
 use colloquy_media_core::api::{
-    Answer, Codec, Command, Downlink, Fragment, JoinError, MediaKind, Mute, NegotiateError, Offer, PeerId, Permissions,
-    Preference, RoomId, RoomStats, SubscribeError, Subscriptions, TrackError, TrackInfo,
+    AdvertisedAddress, Answer, Codec, Command, Downlink, Fragment, JoinError, MediaKind, Mute, NegotiateError, Offer,
+    PeerId, Permissions, Preference, RoomId, RoomStats, SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// Who silences a track.
@@ -290,6 +290,28 @@ impl World {
             self.client(peer).publish(*codec, pace(*codec));
         }
         self.watch_everyone(peer);
+    }
+
+    /// The server's machine gets another address; whether the server notices is up to `noticed`. What is under way to the old one and
+    /// from it is lost.
+    pub fn move_server(&mut self, noticed: bool) -> SocketAddr {
+        self.checks.orderly_uplinks = false;
+        let [.., last] = match self.server.ip() {
+            IpAddr::V4(ip) => ip.octets(),
+            IpAddr::V6(_) => [0; 4],
+        };
+        self.server.set_ip(Ipv4Addr::new(192, 0, 2, last.wrapping_add(1)).into());
+        if noticed {
+            self.notice_address();
+        }
+        self.server
+    }
+
+    /// The server looks which address it has.
+    pub fn notice_address(&mut self) {
+        let addresses = vec![AdvertisedAddress::udp(self.server)];
+        self.engine.set_addresses(self.now, addresses, &mut self.outbox);
+        self.after_engine();
     }
 
     /// The person's machine gets another address, and his client knows.

@@ -2,7 +2,7 @@
 
 use crate::checks::{Delivery, peer_of};
 use crate::net::{Destination, Flying};
-use crate::world::{Heard, SERVER, World};
+use crate::world::{Heard, World};
 use colloquy_media_core::api::{DropCause, Event, PeerId};
 
 /// Calls of one timeout at most, before it counts as stuck.
@@ -42,7 +42,7 @@ impl World {
                     recorded.push((person.external, datagram.bytes.clone()));
                 }
                 for due in person.up.arrivals(*now, datagram.bytes.len()) {
-                    let to = Destination::Engine { from: person.external, peer };
+                    let to = Destination::Engine { from: person.external, to: datagram.remote, peer };
                     air.send(due, to, datagram.bytes.clone());
                 }
             }
@@ -52,18 +52,20 @@ impl World {
 
     pub(crate) fn deliver(&mut self, flying: Flying) {
         match flying.to {
-            Destination::Engine { from, peer } => {
+            // Nobody is there any more.
+            Destination::Engine { to, .. } if to != self.server => {}
+            Destination::Engine { from, peer, .. } => {
                 // What a client sends is genuine; the checks remember where its STUN came from.
                 self.checks.note_client_datagram(from, peer, &flying.bytes);
                 self.inject(from, &flying.bytes);
             }
-            Destination::Client { peer, through } => {
+            Destination::Client { peer, from, through } => {
                 let mut bytes = flying.bytes;
                 let Some(person) = self.people.get_mut(&peer).filter(|p| p.present && p.external == through) else {
                     return;
                 };
                 let local = person.client.local();
-                person.client.handle_datagram(self.now, local, SERVER, &mut bytes);
+                person.client.handle_datagram(self.now, local, from, &mut bytes);
                 self.note_received(peer);
                 self.note_channels(peer);
                 self.pump(peer);
@@ -99,10 +101,14 @@ impl World {
         self.checks.note_burst(sent.len(), self.people.len());
         for datagram in sent {
             self.checks.note_sent(self.now, &datagram.path, &datagram.bytes);
+            // From an address that is not there any more, nothing goes out.
+            if datagram.path.local != self.server {
+                continue;
+            }
             let Some(peer) = self.addresses.get(&datagram.path.remote).copied() else { continue };
             let Some(person) = self.people.get_mut(&peer) else { continue };
             for due in person.down.arrivals(self.now, datagram.bytes.len()) {
-                let to = Destination::Client { peer, through: datagram.path.remote };
+                let to = Destination::Client { peer, from: datagram.path.local, through: datagram.path.remote };
                 self.air.send(due, to, datagram.bytes.clone());
             }
         }

@@ -9,10 +9,10 @@ use std::net::SocketAddr;
 /// Where a datagram goes.
 #[derive(Debug, Clone)]
 pub(crate) enum Destination {
-    /// To the engine, from an address as the engine sees it.
-    Engine { from: SocketAddr, peer: PeerId },
-    /// To a client, through an address that was his when it was sent.
-    Client { peer: PeerId, through: SocketAddr },
+    /// To the engine, where somebody believes it to be, from an address as the engine sees it.
+    Engine { from: SocketAddr, to: SocketAddr, peer: PeerId },
+    /// To a client from the engine, through an address that was his when it was sent.
+    Client { peer: PeerId, from: SocketAddr, through: SocketAddr },
 }
 
 /// A datagram under way.

@@ -17,7 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// Where the engine is (RFC 5737: a documentation address).
+/// Where the engine is at first (RFC 5737: a documentation address).
 pub const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 7000);
 
 /// How a world is set up.
@@ -89,6 +89,8 @@ pub struct World {
     pub(crate) tap: Tap,
     pub(crate) start: Instant,
     pub(crate) now: Instant,
+    /// Where the engine is now.
+    pub(crate) server: SocketAddr,
     pub(crate) air: Air,
     /// Everyone who ever was here.
     pub people: BTreeMap<PeerId, Person>,
@@ -147,6 +149,7 @@ impl World {
             tap,
             start,
             now: start,
+            server: SERVER,
             air: Air::default(),
             people: BTreeMap::new(),
             addresses: HashMap::new(),
@@ -288,7 +291,7 @@ impl World {
 
     /// Hands the engine a datagram of nobody's, or somebody's that was changed.
     pub fn inject(&mut self, from: SocketAddr, bytes: &[u8]) {
-        self.inject_on(Path { local: SERVER, remote: from, tcp: false }, bytes);
+        self.inject_on(Path { local: self.server, remote: from, tcp: false }, bytes);
     }
 
     /// The same, on a path that may be none of ours.

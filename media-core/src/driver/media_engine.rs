@@ -1,6 +1,6 @@
 //! The media engine as the rest of the server sees it: threads behind a door.
 
-use super::addresses;
+use super::addresses::{self, Offered};
 use super::bind::{self, Sockets};
 use super::config::{DriverConfig, StartError};
 use super::crossing::{self, Crossing};
@@ -15,6 +15,7 @@ use crate::api::{
 };
 use crate::transport::Certificate;
 use mio::{Poll, Waker};
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -27,10 +28,13 @@ type SharedDirectory = Arc<Mutex<Directory>>;
 pub struct MediaEngine {
     workers: Vec<Worker>,
     directory: SharedDirectory,
-    addresses: Vec<AdvertisedAddress>,
+    /// As it was started, but for the advertised addresses.
+    config: DriverConfig,
+    offered: Mutex<Vec<Offered>>,
 }
 
 struct Worker {
+    port: u16,
     messages: SyncSender<Message>,
     waker: Arc<Waker>,
     shared: Arc<Shared>,
@@ -68,16 +72,16 @@ impl MediaEngine {
         }
         let cores = sys::allowed_cores();
         let seed = config.seed.unwrap_or_else(rand::random);
-        let mut engine = Self { workers: Vec::new(), directory, addresses: Vec::new() };
+        let mut engine = Self {
+            workers: Vec::new(),
+            directory,
+            config: config.clone(),
+            offered: Mutex::new(choice.offered.clone()),
+        };
         let crossings = crossings(config, &prepared);
         for (i, (prepared, crossing)) in prepared.into_iter().zip(crossings).enumerate() {
-            let addresses = addresses::candidates(&choice.offered, prepared.sockets.port, config.tcp);
-            for address in &addresses {
-                // On a single port all workers offer the same.
-                if !engine.addresses.contains(address) {
-                    engine.addresses.push(*address);
-                }
-            }
+            let port = prepared.sockets.port;
+            let addresses = addresses::candidates(&choice.offered, port, config.tcp);
             let worker_config = EngineConfig {
                 worker: i as u8,
                 addresses,
@@ -100,7 +104,7 @@ impl MediaEngine {
                 core: cores.get(i).copied().filter(|_| config.pin && cores.len() >= config.workers),
             };
             let thread = Some(spawn(i, setup)?);
-            engine.workers.push(Worker { messages, waker, shared, thread });
+            engine.workers.push(Worker { port, messages, waker, shared, thread });
         }
         Ok(engine)
     }
@@ -142,8 +146,49 @@ impl MediaEngine {
 
     /// The addresses that clients are offered, of all workers.
     #[must_use]
-    pub fn addresses(&self) -> &[AdvertisedAddress] {
-        &self.addresses
+    pub fn addresses(&self) -> Vec<AdvertisedAddress> {
+        let offered = self.offered();
+        let mut all: Vec<AdvertisedAddress> = Vec::new();
+        for worker in &self.workers {
+            for address in addresses::candidates(&offered, worker.port, self.config.tcp) {
+                // On a single port all workers offer the same.
+                if !all.contains(&address) {
+                    all.push(address);
+                }
+            }
+        }
+        all
+    }
+
+    /// Looks which addresses this machine has now, and offers those from now on; `advertise` is as in [`DriverConfig`]. Gives whether
+    /// they are others than before. Calls go on: a client comes to the new ones when he restarts ICE.
+    ///
+    /// A machine that has none at the moment offers what it had: it may come back. Nothing is bound anew, so one that was told
+    /// which addresses to bind stays with them.
+    ///
+    /// # Errors
+    /// When the addresses cannot be listed.
+    pub fn refresh_addresses(&self, advertise: &[IpAddr]) -> Result<bool, StartError> {
+        let config = DriverConfig { advertise: advertise.to_vec(), ..self.config.clone() };
+        let choice = addresses::choose(&config, &addresses::local_addresses()?, addresses::route_to);
+        let mut offered = self.offered();
+        if choice.offered.is_empty() || choice.offered == *offered {
+            return Ok(false);
+        }
+        for worker in &self.workers {
+            let addresses = addresses::candidates(&choice.offered, worker.port, config.tcp);
+            if worker.messages.try_send(Message::Addresses(addresses)).is_err() {
+                // Too busy now: what is noted is still the old, so the next look finds the change again.
+                return Ok(false);
+            }
+            let _ = worker.waker.wake();
+        }
+        *offered = choice.offered;
+        Ok(true)
+    }
+
+    fn offered(&self) -> MutexGuard<'_, Vec<Offered>> {
+        self.offered.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     /// Closes every room, so that clients hear of it, and waits until the threads have ended.
@@ -207,7 +252,7 @@ impl Worker {
             }
             Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) => match message {
                 Message::Command(command) => Some(command),
-                Message::Route { .. } | Message::Stray(_) => None,
+                Message::Addresses(_) | Message::Route { .. } | Message::Stray(_) => None,
             },
         };
         if back.is_none() {

@@ -235,6 +235,7 @@ impl Worker {
             };
             match message {
                 Message::Command(command) => self.station.command(now, command),
+                Message::Addresses(addresses) => self.station.set_addresses(now, addresses),
                 Message::Route { path, owner, added } => {
                     if let Some(crossing) = &mut self.crossing {
                         crossing.learn(owner, path, added);

@@ -145,7 +145,7 @@ fn peers(config: &TurnConfig, engine: &MediaEngine, hosts: Vec<IpAddr>) -> PeerP
     peers.allow.clone_from(&config.allow);
     peers.public_peers = config.public_peers;
     peers.hosts = hosts;
-    let media = engine.addresses().iter().filter(|address| !address.tcp);
+    let media = engine.addresses().into_iter().filter(|address| !address.tcp);
     let own: Vec<OwnAddress> = media.map(|one| OwnAddress { public: one.public, local: one.local }).collect();
     peers.set_own(&own);
     peers
