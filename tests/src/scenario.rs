@@ -160,6 +160,10 @@ impl Scenario {
         if present.is_empty() {
             return;
         }
+        if self.talk_rng.random_bool(0.01) {
+            // All come back in the end, by the restart that everybody does then.
+            self.world.move_server(true);
+        }
         let peer = present[self.talk_rng.random_range(0..present.len())];
         let channels = self.world.channels(peer);
         let what = self.talk_rng.random_range(0..10);

@@ -155,8 +155,11 @@ impl World {
     /// Takes what a client tells of its channels.
     pub(crate) fn note_channels(&mut self, peer: PeerId) {
         let Some(person) = self.people.get_mut(&peer).filter(|person| person.talks) else { return };
-        let room = person.room;
-        for event in person.client.take_channel_events() {
+        let (room, events) = (person.room, person.client.take_channel_events());
+        if self.checks.is_excused(peer) {
+            return;
+        }
+        for event in events {
             match event {
                 ChannelEvent::Opened(stream, config) => self.note_opened(peer, room, stream, &config),
                 ChannelEvent::Message(stream, bytes) => self.note_message(peer, stream, &bytes),

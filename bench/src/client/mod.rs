@@ -363,7 +363,8 @@ impl Client {
             self.association.as_ref().filter(|_| self.may_handshake()).and_then(Association::next_deadline);
         let media = self.tracks.iter().filter_map(SendTrack::next_deadline).min();
         let feedback = self.places.iter().filter_map(Place::next_deadline).min();
-        let channels = self.channels.as_ref().and_then(Channels::next_deadline);
+        let channels =
+            self.channels.as_ref().filter(|_| self.state == ClientState::Connected).and_then(Channels::next_deadline);
         [ice, association, channels, media, feedback, self.report_at, self.arrivals.next_deadline()]
             .into_iter()
             .flatten()

@@ -14,3 +14,4 @@ mod paths;
 mod second_stack;
 mod seeds;
 mod speakers;
+mod talk;
