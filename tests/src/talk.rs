@@ -45,6 +45,8 @@ struct Opened {
 /// What one client heard of a channel.
 #[derive(Debug, Default)]
 struct Mirror {
+    /// How much had been said when he was given it: that may have been before his time.
+    since: u32,
     numbers: BTreeSet<u32>,
     last: Option<u32>,
 }
@@ -178,7 +180,8 @@ impl World {
         assert_eq!(config.protocol, owner.to_string(), "{listener}: channel {id} names its owner wrongly");
         assert_eq!((config.ordered, config.effort), (wanted.ordered, wanted.effort), "channel {id} at {listener}");
         let key = (listener, self.checks.source(listener), id);
-        let before = self.book.heard.insert(key, Mirror::default());
+        let since = it.said;
+        let before = self.book.heard.insert(key, Mirror { since, ..Mirror::default() });
         assert!(before.is_none(), "{listener} is given channel {id} a second time");
         let before = self.book.mirrors.insert((listener, stream), id);
         assert_eq!(before, None, "{listener}: stream {stream} is opened while it is open");
@@ -242,7 +245,7 @@ impl World {
                     return Some(format!("{listener} lacks channel {id} of {}", it.owner));
                 }
                 let mirror = self.book.heard.get(&(*listener, source, id)).filter(|_| has && it.is_reliable());
-                if let Some(amiss) = mirror.and_then(|mirror| holes(&mirror.numbers, it.said)) {
+                if let Some(amiss) = mirror.and_then(|mirror| mirror.lacks(it.said)) {
                     return Some(format!("{listener}: channel {id} of {}: {amiss}", it.owner));
                 }
             }
@@ -251,13 +254,13 @@ impl World {
     }
 }
 
-/// What is missing between the first that was heard and the last that was said.
-fn holes(numbers: &BTreeSet<u32>, said: u32) -> Option<String> {
-    let Some(first) = numbers.first().filter(|_| said > 0) else {
-        return (said > 0).then(|| format!("nothing of {said} messages was heard"));
-    };
-    let heard = numbers.len();
-    ((said - first) as usize != heard).then(|| format!("{heard} of {} messages were heard", said - first))
+impl Mirror {
+    /// What is missing of so much that was said. In order there are no holes before it either, which was looked at as it came.
+    fn lacks(&self, said: u32) -> Option<String> {
+        let heard = self.numbers.range(self.since..).count();
+        (heard < (said - self.since) as usize)
+            .then(|| format!("{heard} messages from {} to {said} were heard", self.since))
+    }
 }
 
 impl Book {

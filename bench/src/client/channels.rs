@@ -102,6 +102,8 @@ fn transport() -> Arc<TransportConfig> {
             .with_max_send_message_size(u32::MAX)
             .with_max_num_inbound_streams(MAX_STREAMS)
             .with_max_num_outbound_streams(MAX_STREAMS)
+            // As libwebrtc.
+            .with_rto_max_ms(3_000)
             .with_max_init_retransmits(None)
             .with_max_data_retransmits(None),
     )

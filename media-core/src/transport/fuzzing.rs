@@ -2,7 +2,7 @@
 //! get past.
 
 use super::dcep::{Delivery, Effort, Message as Dcep, Open};
-use super::sctp::{BacklogLimits, Kind, Sctp, SctpEvent, SctpSettings};
+use super::sctp::{BacklogLimits, Kind, Sctp, SctpEvent, SctpSettings, seal};
 use bytes::Bytes;
 use sctp_proto::PayloadProtocolIdentifier as Ppid;
 use std::time::{Duration, Instant};
@@ -26,13 +26,6 @@ fn settings(active: bool) -> SctpSettings {
         streams: 48,
         backlog: BacklogLimits { stream_bytes: 64 * 1024, total_bytes: 128 * 1024 },
     }
-}
-
-/// RFC 9260 appendix A.
-fn crc32c(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0x82f6_3b78 } else { 0 })
-    })
 }
 
 /// The bytes, taken from the front; zeros when there are no more.
@@ -177,9 +170,7 @@ impl Pair {
             }
             packet.resize(packet.len().next_multiple_of(4), 0);
         }
-        packet[8..HEADER_LEN].fill(0);
-        let crc = crc32c(&packet);
-        packet[8..HEADER_LEN].copy_from_slice(&crc.to_le_bytes());
+        seal(&mut packet);
         let _ = self.server.handle_packet(self.now, &packet);
     }
 

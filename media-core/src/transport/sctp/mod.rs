@@ -6,17 +6,21 @@
 
 mod backlog;
 mod census;
+mod deferred;
 mod resets;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use backlog::BacklogLimits;
+#[cfg(feature = "fuzzing")]
+pub(crate) use deferred::seal;
 
 use super::dcep::{Delivery, Effort, Open};
 use crate::api::DropCause;
 use backlog::Backlog;
 use bytes::Bytes;
 use census::{Census, MAX_STREAMS, Verdict};
+use deferred::Deferred;
 use resets::{NotNow, Resets};
 use sctp_proto::{
     Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
@@ -88,6 +92,9 @@ pub(crate) enum Unsent {
 
 /// User bytes in one packet: 1,200 in a datagram, less 37 of a DTLS 1.2 record with AES-GCM and 28 of SCTP, and a multiple of 4.
 const MAX_PAYLOAD: u32 = 1_132;
+/// The longest wait before something is sent again. RFC 9260 has a minute: then a client whose network was away for half of one
+/// would wait for the other half. libwebrtc waits 3 s at the longest too.
+const RTO_MAX_MS: u64 = 3_000;
 /// The library wants an address to tell its associations apart; ours has one.
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 5_000);
 
@@ -99,6 +106,10 @@ pub(crate) struct Sctp {
     state: State,
     census: Census,
     resets: Resets,
+    /// Of the client's.
+    from_client: Deferred,
+    /// Of ours.
+    from_us: Deferred,
     backlog: Backlog,
     events: VecDeque<SctpEvent>,
 }
@@ -119,6 +130,7 @@ fn transport_config(settings: &SctpSettings) -> Arc<TransportConfig> {
             .with_max_num_inbound_streams(MAX_STREAMS)
             .with_max_num_outbound_streams(MAX_STREAMS)
             .with_remote_port(settings.remote_port)
+            .with_rto_max_ms(RTO_MAX_MS)
             // Whether the client is there is for ICE to say, not for a count of retransmissions.
             .with_max_init_retransmits(None)
             .with_max_data_retransmits(None),
@@ -137,6 +149,8 @@ impl Sctp {
             state: State::Opening,
             census: Census::default(),
             resets: Resets::new(settings.streams),
+            from_client: Deferred::default(),
+            from_us: Deferred::default(),
             backlog: Backlog::new(settings.backlog),
             events: VecDeque::new(),
             settings,
@@ -172,7 +186,8 @@ impl Sctp {
             Verdict::Malformed => return Err(DropCause::BadSctp),
             Verdict::TooMuchHeld => return Err(DropCause::SctpBacklog),
         }
-        let taken = self.endpoint.handle(now, NOWHERE, None, None, Bytes::copy_from_slice(packet));
+        let packet = self.from_client.mend(packet).map_or_else(|| Bytes::copy_from_slice(packet), Bytes::from);
+        let taken = self.endpoint.handle(now, NOWHERE, None, None, packet);
         match (taken, &mut self.association) {
             (Some((handle, DatagramEvent::NewAssociation(association))), none @ None) => {
                 *none = Some((handle, association));
@@ -215,7 +230,10 @@ impl Sctp {
             for packet in packets {
                 self.census.leaves(&packet, self.settings.window_bytes);
                 self.resets.leaves(&packet);
-                send(&packet);
+                match self.from_us.mend(&packet) {
+                    Some(mended) => send(&mended),
+                    None => send(&packet),
+                }
             }
         }
         // Messages may have run out of their time just now.
