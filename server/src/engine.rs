@@ -40,7 +40,7 @@ impl Engine {
     /// Looks which addresses this machine has. `config` may advertise others than it did.
     pub(crate) fn refresh_addresses(&self, config: &Config) -> Result<()> {
         let driver = driver(config);
-        if self.media.refresh_addresses(&driver.advertise)? {
+        if self.media.refresh_addresses(&driver)? {
             let count = self.media.addresses().len();
             tracing::info!(count, "this machine's addresses changed: clients are offered the new ones");
             if let Some(turn) = &self.turn {

@@ -15,7 +15,6 @@ use crate::api::{
 };
 use crate::transport::Certificate;
 use mio::{Poll, Waker};
-use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -28,7 +27,7 @@ type SharedDirectory = Arc<Mutex<Directory>>;
 pub struct MediaEngine {
     workers: Vec<Worker>,
     directory: SharedDirectory,
-    /// As it was started, but for the advertised addresses.
+    /// As it was started.
     config: DriverConfig,
     offered: Mutex<Vec<Offered>>,
 }
@@ -160,16 +159,17 @@ impl MediaEngine {
         all
     }
 
-    /// Looks which addresses this machine has now, and offers those from now on; `advertise` is as in [`DriverConfig`]. Gives whether
-    /// they are others than before. Calls go on: a client comes to the new ones when he restarts ICE.
+    /// Looks which addresses this machine has now, and offers those from now on. Of `wished`, what is advertised counts, and
+    /// loopback; the rest is as it was started. Gives whether they are others than before. Calls go on: a client comes to the new ones when he restarts ICE.
     ///
     /// A machine that has none at the moment offers what it had: it may come back. Nothing is bound anew, so one that was told
     /// which addresses to bind stays with them.
     ///
     /// # Errors
     /// When the addresses cannot be listed.
-    pub fn refresh_addresses(&self, advertise: &[IpAddr]) -> Result<bool, StartError> {
-        let config = DriverConfig { advertise: advertise.to_vec(), ..self.config.clone() };
+    pub fn refresh_addresses(&self, wished: &DriverConfig) -> Result<bool, StartError> {
+        let (advertise, include_loopback) = (wished.advertise.clone(), wished.include_loopback);
+        let config = DriverConfig { advertise, include_loopback, ..self.config.clone() };
         let choice = addresses::choose(&config, &addresses::local_addresses()?, addresses::route_to);
         let mut offered = self.offered();
         if choice.offered.is_empty() || choice.offered == *offered {

@@ -139,8 +139,8 @@ fn on_a_single_port_everything_reaches_its_worker() {
 
 #[test]
 fn addresses_that_change_are_offered_from_then_on() {
-    let advertise: IpAddr = "203.0.113.9".parse().unwrap();
-    let engine = start(&DriverConfig { workers: 2, advertise: vec![advertise], ..config() });
+    let advertised = |ip: &str| DriverConfig { workers: 2, advertise: vec![ip.parse().unwrap()], ..config() };
+    let engine = start(&advertised("203.0.113.9"));
     answer(&join(&engine, 1, 1)).unwrap();
     let restarted = |ufrag: &str| {
         let (tell, told) = channel();
@@ -160,15 +160,15 @@ fn addresses_that_change_are_offered_from_then_on() {
         answer(&told).unwrap().sdp
     };
     assert!(restarted("abcd").contains("203.0.113.9"));
-    assert!(!engine.refresh_addresses(&[advertise]).unwrap(), "they are as they were");
-    let moved: IpAddr = "203.0.113.10".parse().unwrap();
-    assert!(engine.refresh_addresses(&[moved]).unwrap());
-    assert!(engine.addresses().iter().all(|address| address.public.ip() == moved));
+    assert!(!engine.refresh_addresses(&advertised("203.0.113.9")).unwrap(), "they are as they were");
+    assert!(engine.refresh_addresses(&advertised("203.0.113.10")).unwrap());
+    let moved = |address: &AdvertisedAddress| address.public.ip().to_string() == "203.0.113.10";
+    assert!(engine.addresses().iter().all(moved));
     let sdp = restarted("efgh");
     assert!(sdp.contains("203.0.113.10") && !sdp.contains("203.0.113.9 "), "{sdp}");
     // Of nothing that could be offered, the old stays.
-    assert!(!engine.refresh_addresses(&["0.0.0.0".parse().unwrap()]).unwrap());
-    assert!(engine.addresses().iter().all(|address| address.public.ip() == moved));
+    assert!(!engine.refresh_addresses(&advertised("0.0.0.0")).unwrap());
+    assert!(engine.addresses().iter().all(moved));
 }
 
 #[test]
