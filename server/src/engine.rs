@@ -37,6 +37,19 @@ impl Engine {
         Ok(Arc::new(Self { turn, media }))
     }
 
+    /// Looks which addresses this machine has. `config` may advertise others than it did.
+    pub(crate) fn refresh_addresses(&self, config: &Config) -> Result<()> {
+        let driver = driver(config);
+        if self.media.refresh_addresses(&driver)? {
+            let count = self.media.addresses().len();
+            tracing::info!(count, "this machine's addresses changed: clients are offered the new ones");
+            if let Some(turn) = &self.turn {
+                turn.refresh_addresses(&driver, &self.media)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the certificate of the relay again.
     pub(crate) fn reload(&self, config: &Config) -> Result<()> {
         let identity = tls::identity(config)?;
@@ -61,7 +74,7 @@ impl EnginePort for Engine {
         let Some(turn) = &self.turn else { return Vec::new() };
         let credential = turn.credential(user);
         vec![IceServer {
-            urls: turn.urls().to_vec(),
+            urls: turn.urls(),
             username: Some(credential.username),
             credential: Some(credential.password),
         }]

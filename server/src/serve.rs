@@ -16,17 +16,22 @@ use signals::{Asked, Signals};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::MissedTickBehavior;
 
 pub(crate) const HELP: &str = "Without a configuration it serves this machine only, on http://127.0.0.1:8080.
 
   SIGTERM, Ctrl-C  drains: takes nobody in any more, tells the clients, and ends when the calls
                    have ended, after `drain_s` at the latest. The second one ends it at once.
-  SIGHUP           reads the certificate and the keys again, without ending a call.
+  SIGHUP           reads the certificate, the keys and the advertised addresses again, without
+                   ending a call.
 
 Examples:
   colloquy serve
   colloquy serve --config colloquy.toml
   COLLOQUY__MEDIA__PORT=30000 colloquy serve     any key of the file, from the environment";
+
+/// How often this machine's addresses are looked at. Clients are without a way for longer when they change.
+const ADDRESS_POLL: Duration = Duration::from_secs(5);
 
 /// How often a draining server looks whether the last one has left.
 const IDLE_POLL: Duration = Duration::from_millis(100);
@@ -54,12 +59,22 @@ async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
     let mut server = HttpServer::start(config, listener, identity, &signalling)?;
     banner::print(config, &findings, &signalling.access_statement());
 
+    // What a reload advertises holds from then on.
+    let mut advertised = config.clone();
+    let mut look = tokio::time::interval(ADDRESS_POLL);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             asked = signals.next() => match asked {
                 Asked::Stop => break,
-                Asked::Reload => reload(file, &signalling, &server, &engine),
+                Asked::Reload => {
+                    if let Some(config) = reload(file, &signalling, &server, &engine) {
+                        advertised.media.advertise = config.media.advertise;
+                    }
+                    refresh_addresses(&engine, &advertised);
+                }
             },
+            _ = look.tick() => refresh_addresses(&engine, &advertised),
             ended = server.ended() => return Err(ended),
         }
     }
@@ -96,11 +111,22 @@ async fn drain(drain_s: u64, signalling: &Signalling) {
     }
 }
 
-/// Reads the certificate and the keys again. What cannot be used is said, and the old stays.
-fn reload(file: Option<&Path>, signalling: &Arc<Signalling>, server: &HttpServer, engine: &Engine) {
+/// Lists the addresses of this machine's interfaces: a call of the kernel of some 50 us.
+fn refresh_addresses(engine: &Engine, config: &Config) {
+    if let Err(error) = engine.refresh_addresses(config) {
+        tracing::warn!("this machine's addresses could not be read: {error:#}");
+    }
+}
+
+/// Reads the certificate and the keys again. What cannot be used is said, and the old stays. Gives the configuration, if it could
+/// be read.
+fn reload(file: Option<&Path>, signalling: &Arc<Signalling>, server: &HttpServer, engine: &Engine) -> Option<Config> {
     let config = match config::load(file) {
         Ok(config) => config,
-        Err(error) => return tracing::error!("nothing was reloaded: {error:#}"),
+        Err(error) => {
+            tracing::error!("nothing was reloaded: {error:#}");
+            return None;
+        }
     };
     // Each by itself: a key that leaked must go even while a certificate is half renewed.
     match signalling.reload_keys(&config.auth.keys) {
@@ -111,4 +137,5 @@ fn reload(file: Option<&Path>, signalling: &Arc<Signalling>, server: &HttpServer
         Ok(()) => tracing::info!("the certificate was read again"),
         Err(error) => tracing::error!("the certificate stays as it was: {error:#}"),
     }
+    Some(config)
 }

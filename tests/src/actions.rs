@@ -3,13 +3,13 @@
 use crate::net::Link;
 use crate::world::World;
 use colloquy_bench::client::{Client, ClientCertificate, ClientConfig, Pace};
-use colloquy_media_core::api::TrackId;
 use colloquy_media_core::api::{
     Answer, Codec, Command, Downlink, Fragment, JoinError, MediaKind, Mute, NegotiateError, Offer, PeerId, Permissions,
-    Preference, RoomId, RoomStats, SubscribeError, Subscriptions, TrackError, TrackInfo,
+    Preference, RoomId, RoomStats, SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 /// Who silences a track.
@@ -279,12 +279,39 @@ impl World {
         assert_ne!(before, config.local, "a new socket has a new port");
         let person = self.people.get_mut(&peer).expect("he joined");
         person.client = Client::new(config);
+        if person.talks {
+            person.client.use_channels();
+        }
+        self.book.forget(peer);
+        let person = self.people.get_mut(&peer).expect("he joined");
         person.wanted.clear();
         person.published.clear();
         for codec in codecs {
             self.client(peer).publish(*codec, pace(*codec));
         }
         self.watch_everyone(peer);
+    }
+
+    /// The server's machine gets another address; whether the server notices is up to `noticed`. What is under way to the old one and
+    /// from it is lost.
+    pub fn move_server(&mut self, noticed: bool) -> SocketAddr {
+        self.checks.orderly_uplinks = false;
+        let [.., last] = match self.server.ip() {
+            IpAddr::V4(ip) => ip.octets(),
+            IpAddr::V6(_) => [0; 4],
+        };
+        self.server.set_ip(Ipv4Addr::new(192, 0, 2, last.wrapping_add(1)).into());
+        self.engines.move_to(self.server);
+        if noticed {
+            self.notice_address();
+        }
+        self.server
+    }
+
+    /// The server looks which address it has.
+    pub fn notice_address(&mut self) {
+        self.engines.notice_address(self.now, &mut self.outbox);
+        self.after_engine();
     }
 
     /// The person's machine gets another address, and his client knows.

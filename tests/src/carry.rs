@@ -27,6 +27,7 @@ impl World {
             assert!(calls <= MAX_SPIN, "a client's next deadline stays in the past: a defect of the simulator");
             person.client.handle_timeout(self.now);
         }
+        self.note_channels(peer);
         self.pump(peer);
     }
 
@@ -41,7 +42,7 @@ impl World {
                     recorded.push((person.external, datagram.bytes.clone()));
                 }
                 for due in person.up.arrivals(*now, datagram.bytes.len()) {
-                    let to = Destination::Engine { from: person.external, peer };
+                    let to = Destination::Engine { from: person.external, to: datagram.remote, peer };
                     air.send(due, to, datagram.bytes.clone());
                 }
             }
@@ -51,7 +52,9 @@ impl World {
 
     pub(crate) fn deliver(&mut self, flying: Flying) {
         match flying.to {
-            Destination::Engine { from, peer } => {
+            // Nobody is there any more.
+            Destination::Engine { to, .. } if to.ip() != self.server.ip() => {}
+            Destination::Engine { from, peer, .. } => {
                 // What a client sends is genuine; the checks remember where its STUN came from.
                 self.checks.note_client_datagram(from, peer, &flying.bytes);
                 self.inject(from, &flying.bytes);
@@ -64,6 +67,7 @@ impl World {
                 let local = person.client.local();
                 person.client.handle_datagram(self.now, local, from, &mut bytes);
                 self.note_received(peer);
+                self.note_channels(peer);
                 self.pump(peer);
             }
         }
@@ -97,6 +101,10 @@ impl World {
         self.checks.note_burst(sent.len(), self.people.len());
         for datagram in sent {
             self.checks.note_sent(self.now, &datagram.path, &datagram.bytes);
+            // From an address that is not there any more, nothing goes out.
+            if datagram.path.local.ip() != self.server.ip() {
+                continue;
+            }
             let Some(peer) = self.addresses.get(&datagram.path.remote).copied() else { continue };
             let Some(person) = self.people.get_mut(&peer) else { continue };
             for due in person.down.arrivals(self.now, datagram.bytes.len()) {

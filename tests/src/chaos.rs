@@ -4,7 +4,9 @@
 
 use crate::actions::{Muter, pace};
 use crate::net::Link;
+use crate::talk::Wanted;
 use crate::world::{Options, World};
+use colloquy_bench::client::{Effort, Numbering};
 use colloquy_media_core::api::{
     Codec, Command, DtlsVersions, IceMode, Mute, Offer, PeerId, Permissions, RoomId, Source, Subscriptions, TrackId,
 };
@@ -91,7 +93,15 @@ impl Chaos {
         let mut world = World::new(options);
         let quiet_room = world.room();
         let healthy = world.meet(quiet_room, 2, &[Codec::Opus]);
+        for peer in &healthy {
+            world.use_channels(*peer);
+            world.offer(*peer).expect("the offer is answered");
+        }
         world.connect(&healthy);
+        assert!(world.run_until(Duration::from_secs(5), |world| {
+            healthy.iter().all(|peer| world.person(*peer).client.has_channels())
+        }));
+        world.open_channel(healthy[0], Wanted::CHAT);
         let rooms = vec![world.room(), world.room()];
         Self { world, rooms, healthy, quiet_room, next: 2_000, spoiled: Vec::new() }
     }
@@ -110,7 +120,7 @@ impl Chaos {
             }
             return;
         };
-        match action % 24 {
+        match action % 27 {
             0..=3 => self.pass(feed),
             4 => self.publish(peer, feed),
             5 => self.orderly(peer, |world| world.watch_everyone(peer)),
@@ -128,6 +138,9 @@ impl Chaos {
             20 => self.forge_rtcp(peer, feed),
             21 => self.forge_data(peer, feed),
             22 => self.stray_datagram(peer, feed),
+            23 => self.open_channel(peer, feed),
+            24 => self.say(peer, feed),
+            25 => self.move_server(feed),
             _ => self.world.close_room(self.rooms[feed.number(2)]),
         }
     }
@@ -138,6 +151,9 @@ impl Chaos {
         let flexfec = self.world.people.len() % 2 == 1;
         let peer = self.world.join_with(room, |config| config.flexfec = flexfec);
         self.world.checks.excuse(peer);
+        if feed.byte() & 1 == 0 {
+            self.world.use_channels(peer);
+        }
         let client = self.world.client(peer);
         client.publish(Codec::Opus, pace(Codec::Opus));
         if let Some(codec) = feed.one(&[Codec::Vp8, Codec::H264, Codec::Vp9, Codec::Av1]) {
@@ -333,6 +349,38 @@ impl Chaos {
         }
     }
 
+    /// His client may not have heard of a section that the server refused: then nothing comes of it.
+    fn open_channel(&mut self, peer: PeerId, feed: &mut Feed<'_>) {
+        let how = feed.byte();
+        let effort = match how % 3 {
+            0 => Effort::Reliable,
+            1 => Effort::Retransmits(u32::from(how >> 2)),
+            _ => Effort::LifetimeMs(u32::from(how)),
+        };
+        let to = (how & 8 != 0).then(|| (0..feed.number(3)).map(|_| self.anybody(feed)).collect());
+        let numbering = if how & 16 == 0 { Numbering::Proper } else { Numbering::Guessed };
+        self.world.open_channel(peer, Wanted { ordered: how & 4 == 0, effort, to, numbering });
+    }
+
+    fn say(&mut self, peer: PeerId, feed: &mut Feed<'_>) {
+        let channels = self.world.channels(peer);
+        let Some(channel) = feed.one(&channels) else { return };
+        match feed.byte() {
+            255 => self.world.close_channel(channel),
+            len => drop(self.world.say(channel, usize::from(len) * 40)),
+        }
+    }
+
+    /// Those in the quiet room find it again.
+    fn move_server(&mut self, feed: &mut Feed<'_>) {
+        if feed.byte() & 7 == 0 {
+            self.world.move_server(true);
+            let healthy = self.healthy.clone();
+            healthy.into_iter().for_each(|peer| self.world.restart_ice(peer));
+            self.world.run(Duration::from_millis(300));
+        }
+    }
+
     fn forge_data(&mut self, peer: PeerId, feed: &mut Feed<'_>) {
         let bytes = feed.bytes();
         let from = self.world.address(peer);
@@ -377,7 +425,12 @@ impl Chaos {
 
     fn end(mut self) {
         let healthy = self.healthy.clone();
+        self.world.say_a_word_everywhere();
         assert_eq!(self.world.matrix(&healthy, Duration::from_millis(300)), HEALTHY, "the healthy call");
+        let chat = self.world.channels(healthy[0]);
+        // A retransmission of what a move of the server cost waits for seconds.
+        let heard = |world: &World| chat.iter().any(|chat| world.heard_of(healthy[1], *chat) > 0);
+        assert!(self.world.run_until(Duration::from_secs(15), heard), "the healthy chat");
         for room in [self.rooms[0], self.rooms[1], self.quiet_room] {
             self.world.close_room(room);
         }

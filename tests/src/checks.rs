@@ -114,6 +114,11 @@ impl Checks {
         self.hostile.insert(peer);
     }
 
+    /// Whether what this person receives is of no interest.
+    pub(crate) fn is_excused(&self, peer: PeerId) -> bool {
+        self.hostile.contains(&peer)
+    }
+
     /// The person's own STUN comes from this address as well.
     pub fn vouch(&mut self, from: SocketAddr, peer: PeerId) {
         self.validated.insert(from, peer);

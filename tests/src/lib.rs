@@ -9,6 +9,7 @@ pub mod chaos;
 pub mod checks;
 pub mod net;
 pub mod scenario;
+pub mod talk;
 mod workers;
 pub mod world;
 

@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 /// Where a datagram goes.
 #[derive(Debug, Clone)]
 pub(crate) enum Destination {
-    /// To the engine, from an address as the engine sees it.
-    Engine { from: SocketAddr, peer: PeerId },
+    /// To the engine, where somebody believes it to be, from an address as the engine sees it.
+    Engine { from: SocketAddr, to: SocketAddr, peer: PeerId },
     /// To a client, from an address of the server, through one that was his when it was sent.
     Client { peer: PeerId, from: SocketAddr, through: SocketAddr },
 }

@@ -3,10 +3,12 @@
 
 use crate::actions::{Muter, pace};
 use crate::net::Link;
+use crate::talk::Wanted;
 use crate::world::{Options, World};
-use colloquy_bench::client::Video;
+use colloquy_bench::client::{Effort, Numbering, Video};
 use colloquy_media_core::api::{
-    Codec, Downlink, DtlsVersions, IceMode, MediaKind, PeerId, PixelSize, Preference, RoomId, TrackId,
+    Codec, DataLimits, Downlink, DtlsVersions, IceMode, Limits, MediaKind, PeerId, PixelSize, Preference, RoomId,
+    TrackId,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -23,6 +25,23 @@ const FAR: Link = Link { delay: Duration::from_millis(60), loss: 0.1, ..Link::GO
 const RECOVERY_STEP: Duration = Duration::from_millis(500);
 const RECOVERY_STEPS: u32 = 30;
 
+/// Channels of one person at once.
+const CHANNELS: usize = 4;
+/// Limits that such a scenario can meet.
+const DATA: DataLimits = DataLimits {
+    channels_per_peer: 16,
+    mirrors_per_peer: 64,
+    label_bytes: 32,
+    protocol_bytes: 128,
+    message_bytes: 64 * 1024,
+    window_bytes: 64 * 1024,
+    backlog_bytes_per_channel: 32 * 1024,
+    backlog_bytes_per_peer: 96 * 1024,
+    messages_per_s: 40,
+    bytes_per_s: 128 * 1024,
+    stall: Duration::from_secs(3),
+};
+
 /// Plays the scenario of a seed. Panics when something that must hold does not.
 pub fn play(seed: u64) {
     Scenario::new(seed).play();
@@ -30,6 +49,8 @@ pub fn play(seed: u64) {
 
 struct Scenario {
     rng: StdRng,
+    /// Of what is said on data channels.
+    talk_rng: StdRng,
     /// Tells what happens on standard error: `COLLOQUY_TRACE=1`.
     trace: bool,
     world: World,
@@ -52,17 +73,19 @@ impl Scenario {
             dtls: if rng.random_bool(0.7) { DtlsVersions::Prefer12 } else { DtlsVersions::Prefer13 },
             up,
             down,
-            ..Options::default()
+            limits: Limits { data: DATA, ..Limits::default() },
         };
         let mut world = World::new(options);
         world.checks.orderly_uplinks = up.is_orderly();
         let rooms = vec![world.room(), world.room()];
-        Self { rng, trace: std::env::var_os("COLLOQUY_TRACE").is_some(), world, rooms, far }
+        let talk_rng = StdRng::seed_from_u64(seed ^ 0x7a1c);
+        Self { rng, talk_rng, trace: std::env::var_os("COLLOQUY_TRACE").is_some(), world, rooms, far }
     }
 
     fn play(mut self) {
         for _ in 0..ACTIONS {
             self.act();
+            self.talk();
             if self.trace {
                 for (peer, person) in &self.world.people {
                     eprintln!(
@@ -136,7 +159,51 @@ impl Scenario {
             }
             _ => {}
         }
+        if self.talk_rng.random_bool(0.6) {
+            self.world.use_channels(peer);
+        }
         self.world.watch_everyone(peer);
+    }
+
+    /// Somebody opens a channel, says something, or closes one.
+    fn talk(&mut self) {
+        let present = self.present();
+        if present.is_empty() {
+            return;
+        }
+        if self.talk_rng.random_bool(0.01) {
+            // All come back in the end, by the restart that everybody does then.
+            self.world.move_server(true);
+        }
+        let peer = present[self.talk_rng.random_range(0..present.len())];
+        let channels = self.world.channels(peer);
+        let what = self.talk_rng.random_range(0..10);
+        match channels.get(self.talk_rng.random_range(0..CHANNELS)) {
+            Some(channel) if what == 0 => self.world.close_channel(*channel),
+            Some(channel) => {
+                let len = if what == 1 { 20_000 } else { self.talk_rng.random_range(0..1_500) };
+                for _ in 0..self.talk_rng.random_range(1..8) {
+                    self.world.say(*channel, len);
+                }
+            }
+            None if channels.len() < CHANNELS => {
+                let wanted = self.channel(&present);
+                self.world.open_channel(peer, wanted);
+            }
+            None => {}
+        }
+    }
+
+    fn channel(&mut self, present: &[PeerId]) -> Wanted {
+        let rng = &mut self.talk_rng;
+        let effort = match rng.random_range(0..4) {
+            0 => Effort::Retransmits(rng.random_range(0..3)),
+            1 => Effort::LifetimeMs(rng.random_range(0..300)),
+            _ => Effort::Reliable,
+        };
+        let to = rng.random_bool(0.3).then(|| present.iter().copied().filter(|_| rng.random_bool(0.5)).collect());
+        let numbering = if rng.random_bool(0.2) { Numbering::Guessed } else { Numbering::Proper };
+        Wanted { ordered: rng.random_bool(0.5), effort, to, numbering }
     }
 
     fn video(&mut self) -> Codec {
@@ -261,8 +328,9 @@ impl Scenario {
         let mut amiss = None;
         for _ in 0..RECOVERY_STEPS {
             self.world.forget();
+            self.world.say_a_word_everywhere();
             self.world.run(RECOVERY_STEP);
-            amiss = self.amiss();
+            amiss = self.amiss().or_else(|| self.world.channels_amiss());
             if amiss.is_none() {
                 break;
             }

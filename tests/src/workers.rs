@@ -19,6 +19,8 @@ const MAX_WORDS: usize = 100_000;
 pub(crate) struct Workers {
     engines: Vec<Engine>,
     homes: BTreeMap<PeerId, (RoomId, usize)>,
+    /// Where the first engine is; the others have the ports after its.
+    base: SocketAddr,
     epoch: u64,
     peers_per_room: usize,
 }
@@ -28,7 +30,7 @@ impl Workers {
         let engine = |worker: u8| {
             let config = EngineConfig {
                 worker,
-                addresses: vec![AdvertisedAddress::udp(address(usize::from(worker)))],
+                addresses: vec![AdvertisedAddress::udp(address(SERVER, usize::from(worker)))],
                 ice: options.ice,
                 dtls: options.dtls,
                 limits: options.limits.clone(),
@@ -39,6 +41,7 @@ impl Workers {
         Self {
             engines: (0..options.workers as u8).map(engine).collect(),
             homes: BTreeMap::new(),
+            base: SERVER,
             epoch: 0,
             peers_per_room: options.limits.peers_per_room,
         }
@@ -46,7 +49,19 @@ impl Workers {
 
     /// Where a participant's worker is.
     pub(crate) fn address_of(&self, peer: PeerId) -> SocketAddr {
-        self.homes.get(&peer).map_or(SERVER, |(_, worker)| address(*worker))
+        self.homes.get(&peer).map_or(self.base, |(_, worker)| address(self.base, *worker))
+    }
+
+    /// The server's machine is at another address from now on; the engines do not know.
+    pub(crate) fn move_to(&mut self, base: SocketAddr) {
+        self.base = base;
+    }
+
+    /// The engines look which address they have.
+    pub(crate) fn notice_address(&mut self, now: Instant, out: &mut Outbox) {
+        for (worker, engine) in self.engines.iter_mut().enumerate() {
+            engine.set_addresses(now, vec![AdvertisedAddress::udp(address(self.base, worker))], out);
+        }
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -64,7 +79,9 @@ impl Workers {
 
     /// A datagram that arrives at one of the workers' addresses; at another, the first worker has it.
     pub(crate) fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>, out: &mut Outbox) {
-        let at = (0..self.engines.len()).find(|worker| address(*worker) == datagram.path.local).unwrap_or_default();
+        let at = (0..self.engines.len())
+            .find(|worker| address(self.base, *worker) == datagram.path.local)
+            .unwrap_or_default();
         self.engines[at].handle_datagram(now, datagram, out);
         self.carry_words(now, out);
     }
@@ -161,6 +178,6 @@ impl Workers {
 }
 
 /// Where a worker is.
-fn address(worker: usize) -> SocketAddr {
-    SocketAddr::new(SERVER.ip(), SERVER.port() + worker as u16)
+fn address(base: SocketAddr, worker: usize) -> SocketAddr {
+    SocketAddr::new(base.ip(), base.port() + worker as u16)
 }

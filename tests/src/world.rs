@@ -2,6 +2,7 @@
 
 use crate::checks::Checks;
 use crate::net::{Air, Lane, Link};
+use crate::talk::Book;
 use crate::workers::Workers;
 use colloquy_bench::client::{Client, ClientCertificate, ClientConfig};
 use colloquy_bench::tap::Tap;
@@ -15,7 +16,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// Where the engine is (RFC 5737: a documentation address).
+/// Where the engine is at first (RFC 5737: a documentation address).
 pub const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 7000);
 
 /// How a world is set up.
@@ -69,6 +70,8 @@ pub struct Person {
     pub client: Client,
     /// Still a participant, as the engine knows it.
     pub present: bool,
+    /// He uses data channels.
+    pub(crate) talks: bool,
     /// His address as the engine sees it.
     pub(crate) external: SocketAddr,
     pub(crate) up: Lane,
@@ -88,12 +91,15 @@ pub struct World {
     pub(crate) tap: Tap,
     pub(crate) start: Instant,
     pub(crate) now: Instant,
+    /// Where the engine is now.
+    pub(crate) server: SocketAddr,
     pub(crate) air: Air,
     /// Everyone who ever was here.
     pub people: BTreeMap<PeerId, Person>,
     pub(crate) addresses: HashMap<SocketAddr, PeerId>,
     /// What must hold.
     pub checks: Checks,
+    pub(crate) book: Book,
     pub(crate) options: Options,
     next_id: u64,
     next_address: u16,
@@ -147,10 +153,12 @@ impl World {
             tap,
             start,
             now: start,
+            server: SERVER,
             air: Air::default(),
             people: BTreeMap::new(),
             addresses: HashMap::new(),
             checks: Checks::new(start, options.ice),
+            book: Book::default(),
             options,
             next_id: 1,
             next_address: 1,
@@ -252,6 +260,7 @@ impl World {
             room,
             client: Client::new(config),
             present: true,
+            talks: false,
             external,
             up: Lane::new(self.options.up, seed),
             down: Lane::new(self.options.down, seed + 1),
@@ -292,7 +301,7 @@ impl World {
 
     /// Hands the engine a datagram of nobody's, or somebody's that was changed.
     pub fn inject(&mut self, from: SocketAddr, bytes: &[u8]) {
-        let local = self.addresses.get(&from).map_or(SERVER, |peer| self.engines.address_of(*peer));
+        let local = self.addresses.get(&from).map_or(self.server, |peer| self.engines.address_of(*peer));
         self.inject_on(Path { local, remote: from, tcp: false }, bytes);
     }
 

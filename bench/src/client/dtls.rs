@@ -72,6 +72,8 @@ pub(super) enum Told {
     Keys(KeyingMaterial, SrtpProfile),
     /// Media may flow.
     Connected,
+    /// A packet of the data channels' association.
+    Data(Vec<u8>),
     /// The server closed it, or it failed, or its certificate is not the one that the answer named.
     Closed,
 }
@@ -184,6 +186,7 @@ impl Association {
                     return;
                 }
                 Output::Connected => told.push(Told::Connected),
+                Output::ApplicationData(bytes) => told.push(Told::Data(bytes.to_vec())),
                 Output::PeerCert(der) => {
                     let fingerprint = dimpl::certificate::calculate_fingerprint(der);
                     let fingerprint = dimpl::certificate::format_fingerprint(&fingerprint);

@@ -5,6 +5,7 @@
 //! behaviour rather than interoperability; `webrtc` and webrtcbin do that.
 
 mod arrivals;
+mod channels;
 mod coder;
 mod dtls;
 mod fec;
@@ -20,9 +21,11 @@ mod sdp;
 mod send;
 mod session;
 mod srtp_out;
+mod talk;
 mod transmit;
 mod watch;
 
+pub use channels::{ChannelConfig, ChannelEvent, Effort, Numbering};
 pub use coder::{Encoding, Lineage, Video};
 pub use dtls::{ClientCertificate, DtlsRole, DtlsVersion};
 pub use ice::Route;
@@ -35,6 +38,7 @@ pub use transmit::Transmit;
 pub use watch::{Seen, WatchStats};
 
 use arrivals::Arrivals;
+use channels::Channels;
 use colloquy_media_core::api::{Codec, MediaKind};
 use colloquy_media_core::transport::srtp::{Profile, SrtpReceiver};
 use dtls::{Association, Setup, Told};
@@ -123,6 +127,7 @@ pub(crate) enum SectionUse {
     Publish { codec: Codec, ssrc: u32, rtx_ssrc: Option<u32>, fec_ssrc: Option<u32> },
     Simulcast { codec: Codec, rids: Vec<String> },
     Receive,
+    Data,
 }
 
 /// Received packets held for a caller who does not ask for them; the oldest are dropped beyond it, and counted.
@@ -138,6 +143,7 @@ pub struct Client {
     rng: StdRng,
     ice: Ice,
     association: Option<Association>,
+    channels: Option<Channels>,
     is_dtls_client: bool,
     fingerprint: String,
     srtp: Option<SrtpReceiver>,
@@ -171,6 +177,7 @@ impl Client {
         Self {
             ice,
             association: None,
+            channels: None,
             is_dtls_client: true,
             fingerprint: String::new(),
             srtp: None,
@@ -276,6 +283,7 @@ impl Client {
             if let Some(place) = self.places.iter_mut().find(|place| place.mid == section.mid) {
                 place.negotiate(section);
             }
+            self.negotiate_channels(&section.mid, section.rejected);
             let mid = section.extensions.iter().find(|(_, uri)| uri == sdp::extension::MID.1);
             self.mid_extension = mid.map(|(id, _)| *id).or(self.mid_extension);
             let transport = section.extensions.iter().find(|(_, uri)| uri == sdp::extension::TRANSPORT_CC.1);
@@ -338,6 +346,7 @@ impl Client {
                     association.handle_datagram(now, bytes, &mut self.told);
                 }
                 self.after_dtls(now, Some(Route { local, remote }));
+                self.drive_channels(now);
             }
             [128..=191, 192..=223, ..] => self.handle_rtcp(now, bytes),
             [128..=191, _, ..] => self.handle_rtp(now, bytes),
@@ -368,7 +377,12 @@ impl Client {
             self.association.as_ref().filter(|_| self.may_handshake()).and_then(Association::next_deadline);
         let media = self.tracks.iter().filter_map(SendTrack::next_deadline).min();
         let feedback = self.places.iter().filter_map(Place::next_deadline).min();
-        [ice, association, media, feedback, self.report_at, self.arrivals.next_deadline()].into_iter().flatten().min()
+        let channels =
+            self.channels.as_ref().filter(|_| self.state == ClientState::Connected).and_then(Channels::next_deadline);
+        [ice, association, channels, media, feedback, self.report_at, self.arrivals.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The next datagram to send. Give its bytes back with [`recycle`](Self::recycle) where allocation matters.

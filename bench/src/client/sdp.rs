@@ -84,9 +84,14 @@ pub(super) fn offer(head: &Head<'_>, sections: &[Section]) -> String {
 }
 
 fn write_section(sdp: &mut String, head: &Head<'_>, section: &Section, first: bool) -> std::fmt::Result {
+    if let SectionUse::Data = section.usage {
+        return write_data_section(sdp, head, section, first);
+    }
     let formats: Vec<Format> = match &section.usage {
         SectionUse::Publish { codec, .. } | SectionUse::Simulcast { codec, .. } => vec![format(*codec)],
-        SectionUse::Receive => FORMATS.iter().copied().filter(|format| format.codec.kind() == section.kind).collect(),
+        SectionUse::Receive | SectionUse::Data => {
+            FORMATS.iter().copied().filter(|format| format.codec.kind() == section.kind).collect()
+        }
     };
     let kind = match section.kind {
         MediaKind::Audio => "audio",
@@ -109,18 +114,7 @@ fn write_section(sdp: &mut String, head: &Head<'_>, section: &Section, first: bo
         "m={kind} 9 UDP/TLS/RTP/SAVPF {}\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n",
         numbers.join(" ")
     )?;
-    if first && let Some(candidate) = &head.candidate {
-        write!(sdp, "a=candidate:{candidate}\r\n")?;
-    }
-    write!(
-        sdp,
-        "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\na=ice-options:trickle\r\na=fingerprint:sha-256 {}\r\na=setup:{}\r\na=mid:{}\r\n",
-        head.ufrag,
-        head.password,
-        head.fingerprint,
-        head.role.name(),
-        section.mid
-    )?;
+    write_transport(sdp, head, section, first)?;
     let extensions = match section.kind {
         MediaKind::Audio => vec![extension::AUDIO_LEVEL, extension::TRANSPORT_CC, extension::MID],
         MediaKind::Video => match section.usage {
@@ -131,7 +125,7 @@ fn write_section(sdp: &mut String, head: &Head<'_>, section: &Section, first: bo
                 extension::REPAIRED_RID,
                 extension::DEPENDENCY,
             ],
-            SectionUse::Publish { codec: Codec::Av1, .. } | SectionUse::Receive => {
+            SectionUse::Publish { codec: Codec::Av1, .. } | SectionUse::Receive | SectionUse::Data => {
                 vec![extension::TRANSPORT_CC, extension::MID, extension::DEPENDENCY]
             }
             SectionUse::Publish { .. } => vec![extension::TRANSPORT_CC, extension::MID],
@@ -142,7 +136,7 @@ fn write_section(sdp: &mut String, head: &Head<'_>, section: &Section, first: bo
     }
     let direction = match section.usage {
         SectionUse::Publish { .. } | SectionUse::Simulcast { .. } => "sendonly",
-        SectionUse::Receive => "recvonly",
+        SectionUse::Receive | SectionUse::Data => "recvonly",
     };
     write!(sdp, "a={direction}\r\na=rtcp-mux\r\na=rtcp-rsize\r\n")?;
     for format in &formats {
@@ -178,6 +172,28 @@ fn write_section(sdp: &mut String, head: &Head<'_>, section: &Section, first: bo
         }
     }
     Ok(())
+}
+
+fn write_transport(sdp: &mut String, head: &Head<'_>, section: &Section, first: bool) -> std::fmt::Result {
+    if first && let Some(candidate) = &head.candidate {
+        write!(sdp, "a=candidate:{candidate}\r\n")?;
+    }
+    write!(
+        sdp,
+        "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\na=ice-options:trickle\r\na=fingerprint:sha-256 {}\r\na=setup:{}\r\na=mid:{}\r\n",
+        head.ufrag,
+        head.password,
+        head.fingerprint,
+        head.role.name(),
+        section.mid
+    )
+}
+
+/// A section of data channels (RFC 8841), as Chromium writes it.
+fn write_data_section(sdp: &mut String, head: &Head<'_>, section: &Section, first: bool) -> std::fmt::Result {
+    write!(sdp, "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\n")?;
+    write_transport(sdp, head, section, first)?;
+    write!(sdp, "a=sctp-port:5000\r\na=max-message-size:262144\r\n")
 }
 
 fn write_format(sdp: &mut String, format: Format) -> std::fmt::Result {

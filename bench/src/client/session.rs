@@ -22,6 +22,7 @@ impl Client {
             association.handle_timeout(now, &mut self.told);
         }
         self.after_dtls(now, None);
+        self.drive_channels(now);
     }
 
     pub(super) fn after_dtls(&mut self, now: Instant, fallback: Option<Route>) {
@@ -30,6 +31,9 @@ impl Client {
                 Told::Send(bytes) => self.out.send_plain(bytes, fallback),
                 Told::Keys(material, profile) => self.take_keys(&material, profile),
                 Told::Connected => self.connected(now),
+                Told::Data(packet) => {
+                    self.channels.iter_mut().for_each(|channels| channels.handle_packet(now, &packet));
+                }
                 Told::Closed => {
                     self.state = ClientState::Closed;
                     self.tracks.iter_mut().for_each(SendTrack::stop);

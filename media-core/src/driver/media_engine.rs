@@ -1,6 +1,6 @@
 //! The media engine as the rest of the server sees it: threads behind a door.
 
-use super::addresses;
+use super::addresses::{self, Offered};
 use super::bind::{self, Sockets};
 use super::config::{DriverConfig, StartError};
 use super::crossing::{self, Crossing};
@@ -29,10 +29,13 @@ type SharedDirectory = Arc<Mutex<Directory>>;
 pub struct MediaEngine {
     workers: Vec<Worker>,
     directory: SharedDirectory,
-    addresses: Vec<AdvertisedAddress>,
+    /// As it was started.
+    config: DriverConfig,
+    offered: Mutex<Vec<Offered>>,
 }
 
 struct Worker {
+    port: u16,
     messages: SyncSender<Message>,
     waker: Arc<Waker>,
     shared: Arc<Shared>,
@@ -74,18 +77,18 @@ impl MediaEngine {
         }
         let cores = sys::allowed_cores();
         let seed = config.seed.unwrap_or_else(rand::random);
-        let mut engine = Self { workers: Vec::new(), directory, addresses: Vec::new() };
+        let mut engine = Self {
+            workers: Vec::new(),
+            directory,
+            config: config.clone(),
+            offered: Mutex::new(choice.offered.clone()),
+        };
         let crossings = crossings(config, &prepared);
         let links = link(&prepared);
         let epoch = Instant::now();
         for (i, ((prepared, crossing), links)) in prepared.into_iter().zip(crossings).zip(links).enumerate() {
-            let addresses = addresses::candidates(&choice.offered, prepared.sockets.port, config.tcp);
-            for address in &addresses {
-                // On a single port all workers offer the same.
-                if !engine.addresses.contains(address) {
-                    engine.addresses.push(*address);
-                }
-            }
+            let port = prepared.sockets.port;
+            let addresses = addresses::candidates(&choice.offered, port, config.tcp);
             let worker_config = EngineConfig {
                 worker: i as u8,
                 addresses,
@@ -110,7 +113,7 @@ impl MediaEngine {
                 core: cores.get(i).copied().filter(|_| config.pin && cores.len() >= config.workers),
             };
             let thread = Some(spawn(i, setup)?);
-            engine.workers.push(Worker { messages, waker, shared, thread });
+            engine.workers.push(Worker { port, messages, waker, shared, thread });
         }
         Ok(engine)
     }
@@ -206,8 +209,50 @@ impl MediaEngine {
 
     /// The addresses that clients are offered, of all workers.
     #[must_use]
-    pub fn addresses(&self) -> &[AdvertisedAddress] {
-        &self.addresses
+    pub fn addresses(&self) -> Vec<AdvertisedAddress> {
+        let offered = self.offered();
+        let mut all: Vec<AdvertisedAddress> = Vec::new();
+        for worker in &self.workers {
+            for address in addresses::candidates(&offered, worker.port, self.config.tcp) {
+                // On a single port all workers offer the same.
+                if !all.contains(&address) {
+                    all.push(address);
+                }
+            }
+        }
+        all
+    }
+
+    /// Looks which addresses this machine has now, and offers those from now on. Of `wished`, what is advertised counts, and
+    /// loopback; the rest is as it was started. Gives whether they are others than before. Calls go on: a client comes to the new ones when he restarts ICE.
+    ///
+    /// A machine that has none at the moment offers what it had: it may come back. Nothing is bound anew, so one that was told
+    /// which addresses to bind stays with them.
+    ///
+    /// # Errors
+    /// When the addresses cannot be listed.
+    pub fn refresh_addresses(&self, wished: &DriverConfig) -> Result<bool, StartError> {
+        let (advertise, include_loopback) = (wished.advertise.clone(), wished.include_loopback);
+        let config = DriverConfig { advertise, include_loopback, ..self.config.clone() };
+        let choice = addresses::choose(&config, &addresses::local_addresses()?, addresses::route_to);
+        let mut offered = self.offered();
+        if choice.offered.is_empty() || choice.offered == *offered {
+            return Ok(false);
+        }
+        for worker in &self.workers {
+            let addresses = addresses::candidates(&choice.offered, worker.port, config.tcp);
+            if worker.messages.try_send(Message::Addresses(addresses)).is_err() {
+                // Too busy now: what is noted is still the old, so the next look finds the change again.
+                return Ok(false);
+            }
+            let _ = worker.waker.wake();
+        }
+        *offered = choice.offered;
+        Ok(true)
+    }
+
+    fn offered(&self) -> MutexGuard<'_, Vec<Offered>> {
+        self.offered.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     /// Closes every room, so that clients hear of it, and waits until the threads have ended.

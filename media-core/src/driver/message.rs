@@ -1,7 +1,7 @@
 //! What workers are sent.
 
 use super::tcp::Stray;
-use crate::api::{Command, RoomId};
+use crate::api::{AdvertisedAddress, Command, RoomId};
 use crate::wire::Path;
 
 /// What is sent to a worker.
@@ -9,6 +9,8 @@ use crate::wire::Path;
 pub(super) enum Message {
     /// From outside.
     Command(Command),
+    /// Our addresses are these from now on.
+    Addresses(Vec<AdvertisedAddress>),
     /// From another worker: a path is its, or is no more.
     Route { path: Path, owner: u8, added: bool },
     /// The first of a room comes to us that is on other workers already.

@@ -3,7 +3,7 @@
 use super::links::Links;
 use super::socket::{SendOutcome, UdpSender};
 use super::tcp::TcpEgress;
-use crate::api::{Command, DropCause, Event, RoomId, WorkerTotals};
+use crate::api::{AdvertisedAddress, Command, DropCause, Event, RoomId, WorkerTotals};
 use crate::engine::{Engine, LinkMessage, PathChange};
 use crate::wire::{Batch, Datagram, MAX_HELD, Outbox, Path, Wire};
 use std::cell::{Cell, RefCell};
@@ -92,6 +92,11 @@ impl Station {
     pub(super) fn command(&mut self, now: Instant, command: Command) {
         self.outbox.hold(MAX_HELD);
         self.engine.handle_command(now, command, &mut self.outbox);
+        self.tell();
+    }
+
+    pub(super) fn set_addresses(&mut self, now: Instant, addresses: Vec<AdvertisedAddress>) {
+        self.engine.set_addresses(now, addresses, &mut self.outbox);
         self.tell();
     }
 

@@ -259,6 +259,7 @@ impl Worker {
     fn take_message(&mut self, now: Instant, message: Message) {
         match message {
             Message::Command(command) => self.station.command(now, command),
+            Message::Addresses(addresses) => self.station.set_addresses(now, addresses),
             Message::JoinShared { room, with, epoch, join } => {
                 with.into_iter().for_each(|with| self.station.share(room, with, epoch));
                 self.station.command(now, join);

@@ -19,7 +19,7 @@ mod share;
 mod tests;
 mod ticks;
 
-use crate::api::{CloseCause, Command, EngineConfig, Event, PeerId, RoomId, TrackId, WorkerTotals};
+use crate::api::{AdvertisedAddress, CloseCause, Command, EngineConfig, Event, PeerId, RoomId, TrackId, WorkerTotals};
 use crate::forward::{Consumer, Producer};
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
 use crate::room::Room;
@@ -115,6 +115,18 @@ impl Engine {
             shares: share::Shares::default(),
             repairing: Vec::new(),
         }
+    }
+
+    /// Our addresses are others from now on. Whoever has a session keeps it, and finds them when he restarts ICE: his answer names
+    /// them. A full agent goes there by itself.
+    pub fn set_addresses(&mut self, now: Instant, addresses: Vec<AdvertisedAddress>, out: &mut Outbox) {
+        for (_, peer) in &mut self.peers {
+            if let Some(transport) = &mut peer.transport {
+                transport.ice.add_local_candidates(&addresses);
+            }
+        }
+        self.config.addresses = addresses;
+        self.handle_timeout(now, out);
     }
 
     /// Takes a datagram that arrived at `now`.

@@ -39,6 +39,9 @@ pub(crate) enum IceEvent {
 /// Candidate pairs of one client at most: ours times those of his that can be reached from them.
 const MAX_PAIRS: usize = 64;
 
+/// Our addresses that an agent knows at most: those that came since the last restart of ICE add up.
+const MAX_LOCAL: usize = 32;
+
 /// The ICE agent of one client.
 #[derive(Debug)]
 pub(crate) struct Ice {
@@ -62,6 +65,20 @@ impl Ice {
         Self { agent, remote, connected: false, remote_candidates_left: config.limits.remote_candidates }
     }
 
+    /// Has more addresses of ours than before; a full agent goes on to check them. Those that it has are passed over.
+    pub(crate) fn add_local_candidates(&mut self, addresses: &[AdvertisedAddress]) {
+        for address in addresses {
+            let is_known = |known: Candidate| known.addr() == address.local && known.proto() == protocol(address.tcp);
+            let has_room = self.agent.local_candidates().count() < MAX_LOCAL;
+            if let Some(candidate) = local_candidate(address)
+                && has_room
+                && !self.agent.local_candidates().any(is_known)
+            {
+                self.agent.add_local_candidate(candidate);
+            }
+        }
+    }
+
     /// Whether it sends checks of its own.
     pub(crate) fn is_full(&self) -> bool {
         !self.agent.ice_lite()
@@ -82,7 +99,9 @@ impl Ice {
 
     /// Starts over with new credentials on both sides. What we send keeps going where it went until a new path is selected.
     pub(crate) fn restart(&mut self, config: &EngineConfig, remote: IceCreds, rng: &mut impl Rng) {
-        self.agent.ice_restart(credentials(config.worker, rng), true);
+        // Our addresses may be others than before.
+        self.agent.ice_restart(credentials(config.worker, rng), false);
+        self.add_local_candidates(&config.addresses);
         self.agent.set_remote_credentials(remote.clone());
         self.remote = remote;
         self.remote_candidates_left = config.limits.remote_candidates;

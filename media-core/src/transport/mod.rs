@@ -5,6 +5,8 @@ mod certificate;
 pub(crate) mod dcep;
 pub(crate) mod demux;
 mod dtls;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod ice;
 pub(crate) mod sctp;
 pub mod srtp;

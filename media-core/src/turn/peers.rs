@@ -126,6 +126,8 @@ fn embedded(ip: IpAddr) -> Option<Ipv4Addr> {
     let [a, b, c, d, e, f, g, h] = ip.segments();
     let of = |high: u16, low: u16| Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)));
     match (a, b, c, d, e, f) {
+        // Unspecified and loopback are addresses of their own (RFC 4291 section 2.5), which no IPv4 network allows.
+        (0, 0, 0, 0, 0, 0) if g == 0 && h <= 1 => None,
         (0, 0, 0, 0, 0, 0 | 0xFFFF) | (0, 0, 0, 0, 0xFFFF, 0) | (0x64, 0xFF9B, 0, 0, 0, 0) => of(g, h),
         (0x2002, high, low, ..) => of(high, low),
         _ => None,

@@ -15,3 +15,4 @@ mod second_stack;
 mod seeds;
 mod shared_rooms;
 mod speakers;
+mod talk;

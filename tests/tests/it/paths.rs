@@ -1,7 +1,7 @@
 //! Addresses change, the call goes on; and nobody else can change them.
 
-use colloquy_media_core::api::{Codec, Event, TransportState};
-use colloquy_tests::{Link, World};
+use colloquy_media_core::api::{Codec, Event, IceMode, TransportState};
+use colloquy_tests::{Link, Options, World};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -69,6 +69,50 @@ fn a_nat_that_rebinds_keeps_the_media() {
     world.rebind(people[0]);
     // The client's next check comes from the new address, and moves the path.
     world.run(8 * SECOND);
+    assert_eq!(world.matrix(&people, SECOND), BOTH);
+}
+
+/// The machine moved to another network. People's clients learn of it as their sockets are cut, and restart ICE.
+#[test]
+fn a_server_whose_address_changes_keeps_its_calls() {
+    let (mut world, people) = call(9);
+    let connected = people.iter().map(|peer| world.person(*peer).client.connected_at()).collect::<Vec<_>>();
+    for _ in 0..3 {
+        let before = world.totals();
+        let address = world.move_server(true);
+        assert_eq!(world.matrix(&people, SECOND), ". .\n. .\n", "nobody knows where it is");
+        for peer in &people {
+            world.restart_ice(*peer);
+        }
+        world.run(SECOND);
+        assert_eq!(world.matrix(&people, SECOND), BOTH, "at {address}");
+        assert_eq!((world.totals().peers, world.totals().tracks), (before.peers, before.tracks), "the same people");
+    }
+    let after = people.iter().map(|peer| world.person(*peer).client.connected_at()).collect::<Vec<_>>();
+    assert_eq!(after, connected, "no second handshake");
+}
+
+#[test]
+fn a_server_that_notices_late_is_found_by_the_next_restart() {
+    let (mut world, people) = call(10);
+    world.move_server(false);
+    people.iter().for_each(|peer| world.restart_ice(*peer));
+    assert_eq!(world.matrix(&people, 2 * SECOND), ". .\n. .\n", "the answers name the old address");
+    world.notice_address();
+    people.iter().for_each(|peer| world.restart_ice(*peer));
+    world.run(SECOND);
+    assert_eq!(world.matrix(&people, SECOND), BOTH);
+}
+
+/// It sends checks from the new address, which its clients answer: nobody has to restart anything.
+#[test]
+fn a_full_agent_moves_by_itself() {
+    let mut world = World::new(Options { seed: 11, ice: IceMode::Full, ..Options::default() });
+    let room = world.room();
+    let people = world.meet(room, 2, &[Codec::Opus]);
+    world.connect(&people);
+    world.move_server(true);
+    world.run(40 * SECOND);
     assert_eq!(world.matrix(&people, SECOND), BOTH);
 }
 

@@ -166,6 +166,40 @@ fn on_a_single_port_everything_reaches_its_worker() {
 }
 
 #[test]
+fn addresses_that_change_are_offered_from_then_on() {
+    let advertised = |ip: &str| DriverConfig { workers: 2, advertise: vec![ip.parse().unwrap()], ..config() };
+    let engine = start(&advertised("203.0.113.9"));
+    answer(&join(&engine, 1, 1)).unwrap();
+    let restarted = |ufrag: &str| {
+        let (tell, told) = channel();
+        let sdp = format!(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n\
+             c=IN IP4 0.0.0.0\r\na=ice-ufrag:{ufrag}\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\na=fingerprint:sha-256 {}00\r\n\
+             a=setup:actpass\r\na=mid:0\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n",
+            "00:".repeat(31)
+        );
+        let offer = crate::api::Offer {
+            sdp,
+            sources: Vec::new(),
+            subscriptions: crate::api::Subscriptions::InOrder(Vec::new()),
+        };
+        let reply = Reply::new(move |answer: Result<crate::api::Answer, _>| tell.send(answer).unwrap());
+        engine.submit(Command::Offer { peer: PeerId(1), offer, reply });
+        answer(&told).unwrap().sdp
+    };
+    assert!(restarted("abcd").contains("203.0.113.9"));
+    assert!(!engine.refresh_addresses(&advertised("203.0.113.9")).unwrap(), "they are as they were");
+    assert!(engine.refresh_addresses(&advertised("203.0.113.10")).unwrap());
+    let moved = |address: &AdvertisedAddress| address.public.ip().to_string() == "203.0.113.10";
+    assert!(engine.addresses().iter().all(moved));
+    let sdp = restarted("efgh");
+    assert!(sdp.contains("203.0.113.10") && !sdp.contains("203.0.113.9 "), "{sdp}");
+    // Of nothing that could be offered, the old stays.
+    assert!(!engine.refresh_addresses(&advertised("0.0.0.0")).unwrap());
+    assert!(engine.addresses().iter().all(moved));
+}
+
+#[test]
 fn the_door_is_for_every_thread() {
     fn for_every_thread<T: Send + Sync>() {}
     for_every_thread::<MediaEngine>();

@@ -10,7 +10,7 @@ mod thread;
 
 pub use config::TurnConfig;
 
-use super::addresses::{self, Offered};
+use super::addresses::{self, LocalAddress, Offered};
 use super::config::{DriverConfig, StartError};
 use super::media_engine::MediaEngine;
 use crate::turn::{Credential, OwnAddress, PeerPolicy, Secret, TurnCounters, TurnCredentials, TurnPolicy, TurnServer};
@@ -21,7 +21,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use thread::{FIRST_TOKEN, Relay, Shared, WAKER};
+use thread::{FIRST_TOKEN, Moved, Relay, Shared, WAKER};
 
 /// What TLS is spoken with.
 #[derive(Debug, Clone)]
@@ -35,8 +35,11 @@ pub struct TurnTls {
 /// The relay, running. Dropping it stops it.
 pub struct TurnService {
     credentials: TurnCredentials,
-    credential_ttl_s: u64,
-    urls: Vec<String>,
+    config: TurnConfig,
+    port: u16,
+    /// The port and the name.
+    tls_at: Option<(u16, String)>,
+    urls: Mutex<Vec<String>>,
     tls: Arc<Mutex<Option<Arc<ServerConfig>>>>,
     shared: Arc<Shared>,
     waker: Waker,
@@ -63,9 +66,10 @@ impl TurnService {
         let locals = addresses::local_addresses()?;
         let offered = addresses::choose(driver, &locals, addresses::route_to).offered;
         let listening = sockets::listen(config, &offered, tls.is_some())?;
-        let urls = urls(config, &offered, listening.port, listening.tls_port.zip(tls.as_ref().map(|tls| &*tls.name)));
-        let hosts = locals.iter().map(|local| local.ip).chain(offered.iter().map(|one| one.public)).collect();
-        let policy = TurnPolicy { limits: config.limits.clone(), peers: peers(config, engine, hosts) };
+        let port = listening.port;
+        let tls_at = listening.tls_port.zip(tls.as_ref().map(|tls| tls.name.clone()));
+        let urls = urls(config, &offered, port, named(tls_at.as_ref()));
+        let policy = TurnPolicy { limits: config.limits.clone(), peers: peers(config, engine, &locals, &offered) };
 
         let poll = Poll::new().map_err(StartError::Thread)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(StartError::Thread)?;
@@ -80,20 +84,39 @@ impl TurnService {
             move || relay.run(&shared)
         };
         let thread = std::thread::Builder::new().name("turn".to_owned()).spawn(body).map_err(StartError::Thread)?;
-        let credential_ttl_s = config.credential_ttl_s;
-        Ok(Self { credentials, credential_ttl_s, urls, tls, shared, waker, thread: Some(thread) })
+        let (config, urls) = (config.clone(), Mutex::new(urls));
+        Ok(Self { credentials, config, port, tls_at, urls, tls, shared, waker, thread: Some(thread) })
+    }
+
+    /// Looks which addresses this machine has now, as [`MediaEngine::refresh_addresses`] did just before: clients find the relay there
+    /// from now on. Allocations stay as long as their addresses do.
+    ///
+    /// # Errors
+    /// When the addresses cannot be listed.
+    pub fn refresh_addresses(&self, driver: &DriverConfig, engine: &MediaEngine) -> Result<(), StartError> {
+        let locals = addresses::local_addresses()?;
+        let offered = addresses::choose(driver, &locals, addresses::route_to).offered;
+        if offered.is_empty() {
+            return Ok(());
+        }
+        let peers = peers(&self.config, engine, &locals, &offered);
+        let urls = urls(&self.config, &offered, self.port, named(self.tls_at.as_ref()));
+        *self.urls.lock().unwrap_or_else(|e| e.into_inner()) = urls;
+        *self.shared.moved.lock().unwrap_or_else(|e| e.into_inner()) = Some(Moved { offered, peers });
+        let _ = self.waker.wake();
+        Ok(())
     }
 
     /// Where clients find it, as `turn:` and `turns:` addresses (RFC 7065). Few: browsers try every one.
     #[must_use]
-    pub fn urls(&self) -> &[String] {
-        &self.urls
+    pub fn urls(&self) -> Vec<String> {
+        self.urls.lock().unwrap_or_else(|e| e.into_inner()).clone()
     }
 
     /// Credentials for a client, good from now on for the configured time. His allocations are counted by `user`.
     #[must_use]
     pub fn credential(&self, user: &str) -> Credential {
-        self.credentials.issue(thread::now().unix_s, user, self.credential_ttl_s)
+        self.credentials.issue(thread::now().unix_s, user, self.config.credential_ttl_s)
     }
 
     /// The counts, at most 100 ms old.
@@ -139,13 +162,17 @@ pub fn turn_self_test(
     Ok(urls(config, &offered, listening.port, listening.tls_port.zip(tls_name)))
 }
 
-fn peers(config: &TurnConfig, engine: &MediaEngine, hosts: Vec<IpAddr>) -> PeerPolicy {
+fn named(tls_at: Option<&(u16, String)>) -> Option<(u16, &str)> {
+    tls_at.map(|(port, name)| (*port, &**name))
+}
+
+fn peers(config: &TurnConfig, engine: &MediaEngine, locals: &[LocalAddress], offered: &[Offered]) -> PeerPolicy {
     let mut peers = PeerPolicy::default();
     peers.deny.clone_from(&config.deny);
     peers.allow.clone_from(&config.allow);
     peers.public_peers = config.public_peers;
-    peers.hosts = hosts;
-    let media = engine.addresses().iter().filter(|address| !address.tcp);
+    peers.hosts = locals.iter().map(|local| local.ip).chain(offered.iter().map(|one| one.public)).collect();
+    let media = engine.addresses().into_iter().filter(|address| !address.tcp);
     let own: Vec<OwnAddress> = media.map(|one| OwnAddress { public: one.public, local: one.local }).collect();
     peers.set_own(&own);
     peers

@@ -12,9 +12,12 @@ use rustc_hash::FxHashMap;
 use rustls::ServerConfig;
 use slotmap::SecondaryMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
+
+/// Addresses listened at in all: those that a machine had in its life add up.
+const MAX_BOUND: usize = 64;
 
 /// What an event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,8 +41,12 @@ pub(super) struct Network {
     registry: Registry,
     config: TurnConfig,
     offered: Vec<Offered>,
+    /// The address that each was bound to is in `bound`.
     pub(super) clients: Vec<(SocketAddr, UdpSocket)>,
     pub(super) listeners: Vec<(FlowKind, TcpListener)>,
+    bound: Vec<IpAddr>,
+    port: u16,
+    tls_port: Option<u16>,
     pub(super) relays: SecondaryMap<RelayId, Relayed>,
     /// Bounded by [`TurnConfig::connections`].
     pub(super) streams: FxHashMap<Flow, Stream>,
@@ -63,9 +70,12 @@ impl Network {
         let mut network = Self {
             registry,
             config,
+            bound: sockets::locals(&offered),
             offered,
-            clients: listening.udp,
-            listeners: listening.streams,
+            clients: Vec::new(),
+            listeners: Vec::new(),
+            port: listening.port,
+            tls_port: listening.tls_port,
             relays: SecondaryMap::new(),
             streams: FxHashMap::default(),
             places: FxHashMap::default(),
@@ -73,15 +83,39 @@ impl Network {
             tls,
             unsent: 0,
         };
-        for i in 0..network.clients.len() {
-            let token = network.token(Place::Client(i));
-            network.registry.register(&mut network.clients[i].1, token, Interest::READABLE)?;
-        }
-        for i in 0..network.listeners.len() {
-            let token = network.token(Place::Listener(i));
-            network.registry.register(&mut network.listeners[i].1, token, Interest::READABLE)?;
-        }
+        network.take_in(listening)?;
         Ok(network)
+    }
+
+    /// Our addresses are others. What is new is listened at as well; what is there stays, as an address that went may come back.
+    pub(super) fn set_offered(&mut self, offered: Vec<Offered>) {
+        for local in sockets::locals(&offered) {
+            if self.bound.contains(&local) || self.bound.len() >= MAX_BOUND {
+                continue;
+            }
+            let tls = self.tls.lock().unwrap_or_else(|e| e.into_inner()).is_some();
+            let mut listening = Listening { port: self.port, tls_port: self.tls_port, ..Listening::default() };
+            let bound = sockets::listen_at(&mut listening, &self.config, local, tls);
+            match bound.map_err(|e| e.to_string()).and_then(|()| self.take_in(listening).map_err(|e| e.to_string())) {
+                Ok(()) => self.bound.push(local),
+                Err(error) => tracing::warn!(error, "clients are offered no TURN at an address that is new"),
+            }
+        }
+        self.offered = offered;
+    }
+
+    fn take_in(&mut self, listening: Listening) -> io::Result<()> {
+        for (address, mut socket) in listening.udp {
+            let token = self.token(Place::Client(self.clients.len()));
+            self.registry.register(&mut socket, token, Interest::READABLE)?;
+            self.clients.push((address, socket));
+        }
+        for (kind, mut listener) in listening.streams {
+            let token = self.token(Place::Listener(self.listeners.len()));
+            self.registry.register(&mut listener, token, Interest::READABLE)?;
+            self.listeners.push((kind, listener));
+        }
+        Ok(())
     }
 
     /// Whether there is anything that wants to be looked after as time goes by.

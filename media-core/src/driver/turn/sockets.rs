@@ -8,7 +8,7 @@ use crate::turn::{FlowKind, NoRelay};
 use mio::net::{TcpListener, UdpSocket};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Kernel buffers of a socket that clients send to: a burst of some hundred packets of many clients.
 const CLIENT_BUFFER_BYTES: usize = 1024 * 1024;
@@ -33,25 +33,36 @@ pub(super) struct Listening {
 pub(super) fn listen(config: &TurnConfig, offered: &[Offered], tls: bool) -> Result<Listening, StartError> {
     let mut listening = Listening { port: config.port, ..Listening::default() };
     for local in locals(offered) {
-        let mut address = SocketAddr::new(local, listening.port);
-        if config.udp {
-            let socket = udp(address, CLIENT_BUFFER_BYTES).map_err(|e| bind::refusal(e, "UDP", address))?;
-            address = socket.local_addr().map_err(|e| bind::refusal(e, "UDP", address))?;
-            listening.udp.push((address, socket));
-        }
-        if config.tcp {
-            let listener = bind::listen(address, false).map_err(|e| bind::refusal(e, "TCP", address))?;
-            address = listener.local_addr().map_err(|e| bind::refusal(e, "TCP", address))?;
-            listening.streams.push((FlowKind::Tcp, listener));
-        }
-        listening.port = address.port();
-        let Some(tls_port) = config.tls_port.filter(|_| tls) else { continue };
-        let address = SocketAddr::new(local, listening.tls_port.unwrap_or(tls_port));
-        let listener = bind::listen(address, false).map_err(|e| bind::refusal(e, "TCP", address))?;
-        listening.tls_port = listener.local_addr().ok().map(|address| address.port());
-        listening.streams.push((FlowKind::Tls, listener));
+        listen_at(&mut listening, config, local, tls)?;
     }
     Ok(listening)
+}
+
+/// Binds all that is asked for at one address, at the ports of those before it.
+pub(super) fn listen_at(
+    listening: &mut Listening,
+    config: &TurnConfig,
+    local: IpAddr,
+    tls: bool,
+) -> Result<(), StartError> {
+    let mut address = SocketAddr::new(local, listening.port);
+    if config.udp {
+        let socket = udp(address, CLIENT_BUFFER_BYTES).map_err(|e| bind::refusal(e, "UDP", address))?;
+        address = socket.local_addr().map_err(|e| bind::refusal(e, "UDP", address))?;
+        listening.udp.push((address, socket));
+    }
+    if config.tcp {
+        let listener = bind::listen(address, false).map_err(|e| bind::refusal(e, "TCP", address))?;
+        address = listener.local_addr().map_err(|e| bind::refusal(e, "TCP", address))?;
+        listening.streams.push((FlowKind::Tcp, listener));
+    }
+    listening.port = address.port();
+    let Some(tls_port) = config.tls_port.filter(|_| tls) else { return Ok(()) };
+    let address = SocketAddr::new(local, listening.tls_port.unwrap_or(tls_port));
+    let listener = bind::listen(address, false).map_err(|e| bind::refusal(e, "TCP", address))?;
+    listening.tls_port = listener.local_addr().ok().map(|address| address.port());
+    listening.streams.push((FlowKind::Tls, listener));
+    Ok(())
 }
 
 /// A socket for a relayed address, and the address that peers know it by.
@@ -91,7 +102,7 @@ fn beside(offered: &[Offered], client: SocketAddr, is_ipv4: bool) -> Option<Offe
 }
 
 /// Our addresses, each once.
-fn locals(offered: &[Offered]) -> Vec<std::net::IpAddr> {
+pub(super) fn locals(offered: &[Offered]) -> Vec<IpAddr> {
     let mut locals: Vec<_> = offered.iter().map(|one| one.local).collect();
     locals.sort_unstable();
     locals.dedup();

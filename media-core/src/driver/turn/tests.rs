@@ -1,6 +1,7 @@
 //! The relay over loopback sockets, used by the TURN client of another hand.
 
 mod caller;
+mod cost;
 mod hostile;
 
 use super::*;
@@ -12,6 +13,8 @@ use std::time::Duration;
 
 /// A media engine and its relay on loopback.
 struct House {
+    ip: IpAddr,
+    driver: DriverConfig,
     engine: MediaEngine,
     turn: TurnService,
     trusted: Arc<rustls::ClientConfig>,
@@ -19,15 +22,18 @@ struct House {
 
 impl House {
     fn new(change: impl FnOnce(&mut TurnConfig)) -> Self {
-        let driver =
-            DriverConfig { bind: vec![Ipv4Addr::LOCALHOST.into()], port: 0, seed: Some(1), ..DriverConfig::default() };
+        Self::at(Ipv4Addr::LOCALHOST.into(), change)
+    }
+
+    fn at(ip: IpAddr, change: impl FnOnce(&mut TurnConfig)) -> Self {
+        let driver = DriverConfig { bind: vec![ip], port: 0, seed: Some(1), ..DriverConfig::default() };
         let engine = MediaEngine::start(&driver, Arc::new(|_| ())).unwrap();
         let (tls, trusted) = certificate();
         let relay_ports = 0..=0;
         let mut config = TurnConfig { port: 0, tls_port: Some(0), relay_ports, ..TurnConfig::default() };
         change(&mut config);
         let turn = TurnService::start(&config, &driver, &engine, Some(tls)).unwrap();
-        Self { engine, turn, trusted }
+        Self { ip, driver, engine, turn, trusted }
     }
 
     /// Where a kind of client connects to.
@@ -37,9 +43,10 @@ impl House {
             Kind::Tcp => ("turn:", "tcp"),
             Kind::Tls => ("turns:", "tcp"),
         };
-        let url = self.turn.urls().iter().find(|url| url.starts_with(scheme) && url.ends_with(transport)).unwrap();
-        let port = url.split(['?', ':']).nth(2).unwrap().parse().unwrap();
-        SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)
+        let urls = self.turn.urls();
+        let url = urls.iter().find(|url| url.starts_with(scheme) && url.ends_with(transport)).unwrap();
+        let port = url.split('?').next().and_then(|at| at.rsplit(':').next()).unwrap().parse().unwrap();
+        SocketAddr::new(self.ip, port)
     }
 
     /// A client with credentials as a participant gets them.
@@ -54,13 +61,26 @@ impl House {
 }
 
 fn loopback() -> Vec<crate::turn::Network> {
-    vec!["127.0.0.0/8".parse().unwrap()]
+    vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]
 }
 
 #[test]
 fn every_kind_of_client_relays_both_ways() {
-    let house = House::new(|config| config.allow = loopback());
-    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    relays_both_ways(Ipv4Addr::LOCALHOST.into());
+}
+
+#[test]
+fn every_kind_of_client_relays_both_ways_over_ipv6() {
+    if UdpSocket::bind("[::1]:0").is_err() {
+        eprintln!("this machine has no IPv6: passed over");
+        return;
+    }
+    relays_both_ways(Ipv6Addr::LOCALHOST.into());
+}
+
+fn relays_both_ways(ip: IpAddr) {
+    let house = House::at(ip, |config| config.allow = loopback());
+    let peer = UdpSocket::bind((ip, 0)).unwrap();
     peer.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     for kind in [Kind::Udp, Kind::Tcp, Kind::Tls] {
         let mut caller = house.caller(kind, "p1");
@@ -100,6 +120,32 @@ fn the_way_to_our_own_media_is_open_and_no_other_is() {
     caller.send(elsewhere.local_addr().unwrap(), b"x");
     wait_for("the refusal", || house.refusals(Refused::Peer) == 2);
     assert!(!caller.permit("10.0.0.1:1".parse().unwrap()));
+}
+
+#[test]
+fn an_address_that_is_new_is_listened_at_and_what_is_there_stays() {
+    let house = House::new(|config| config.allow = loopback());
+    let mut caller = house.caller(Kind::Udp, "p1");
+    caller.allocate().unwrap();
+    let before = house.turn.urls();
+    // The machine gets 127.0.0.2 as well, which is ours in any case.
+    let both = vec![house.ip, "127.0.0.2".parse().unwrap()];
+    let driver = DriverConfig { bind: both, ..house.driver.clone() };
+    house.turn.refresh_addresses(&driver, &house.engine).unwrap();
+    let old = house.address(Kind::Udp);
+    for kind in [Kind::Udp, Kind::Tcp, Kind::Tls] {
+        let at = SocketAddr::new("127.0.0.2".parse().unwrap(), house.address(kind).port());
+        let credential = house.turn.credential("p2");
+        if kind == Kind::Udp {
+            wait_for("the new socket", || UdpSocket::bind(at).is_err());
+        }
+        let mut other = Caller::new(kind, at, &house.trusted, &credential.username, &credential.password);
+        assert!(other.allocate().is_some(), "{kind:?} at {at}");
+    }
+    assert_eq!(house.address(Kind::Udp), old);
+    assert_eq!(house.turn.urls(), before, "one address of a family is told");
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    assert!(caller.permit(peer.local_addr().unwrap()), "the allocation stays");
 }
 
 #[test]

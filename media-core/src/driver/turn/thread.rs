@@ -2,7 +2,8 @@
 
 use super::network::{Network, Place};
 use super::stream::{End, READ_BYTES};
-use crate::turn::{Flow, FlowKind, MAX_MESSAGE_BYTES, Now, Refused, TurnCounters, TurnServer};
+use crate::driver::addresses::Offered;
+use crate::turn::{Flow, FlowKind, MAX_MESSAGE_BYTES, Now, PeerPolicy, Refused, TurnCounters, TurnServer};
 use mio::net::UdpSocket;
 use mio::{Events, Poll, Token};
 use rustc_hash::FxHashSet;
@@ -39,12 +40,21 @@ const PUBLISH: Duration = Duration::from_millis(100);
 /// Rest after a panic, lest one that comes back at once fills the log and the core.
 const AFTER_PANIC: Duration = Duration::from_millis(100);
 
+/// Where we are, and where that lets clients send.
+#[derive(Debug)]
+pub(super) struct Moved {
+    pub(super) offered: Vec<Offered>,
+    pub(super) peers: PeerPolicy,
+}
+
 /// What the thread shares with those who hold the service.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) counters: Mutex<TurnCounters>,
     /// Set once, followed by a wake.
     pub(super) stopping: AtomicBool,
+    /// Our addresses are others; followed by a wake.
+    pub(super) moved: Mutex<Option<Moved>>,
     /// Makes the next turn panic.
     #[cfg(test)]
     pub(super) panic: AtomicBool,
@@ -111,6 +121,11 @@ impl Relay {
             self.wait(unpublished)?;
             #[cfg(test)]
             assert!(!shared.panic.swap(false, Ordering::AcqRel), "a test asked for it");
+            let moved = shared.moved.lock().unwrap_or_else(|e| e.into_inner()).take();
+            if let Some(Moved { offered, peers }) = moved {
+                self.network.set_offered(offered);
+                self.server.set_peers(peers);
+            }
             let time = now();
             unpublished |= !self.ready.is_empty();
             self.serve_ready(time);

@@ -101,6 +101,7 @@ impl Engine {
                     remote_port: section.sctp_port,
                     remote_message_bytes: section.max_message_bytes,
                     message_bytes: limits.message_bytes,
+                    channels: limits.channels_per_peer,
                     streams: limits.channels_per_peer.saturating_add(limits.mirrors_per_peer),
                     window_bytes: limits.window_bytes.max(limits.message_bytes),
                     backlog: BacklogLimits {

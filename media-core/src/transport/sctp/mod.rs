@@ -6,17 +6,21 @@
 
 mod backlog;
 mod census;
+mod deferred;
 mod resets;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use backlog::BacklogLimits;
+#[cfg(feature = "fuzzing")]
+pub(crate) use deferred::seal;
 
 use super::dcep::{Delivery, Effort, Open};
 use crate::api::DropCause;
 use backlog::Backlog;
 use bytes::Bytes;
 use census::{Census, MAX_STREAMS, Verdict};
+use deferred::Deferred;
 use resets::{NotNow, Resets};
 use sctp_proto::{
     Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
@@ -40,6 +44,8 @@ pub(crate) struct SctpSettings {
     pub(crate) message_bytes: u32,
     /// What may be received and not yet read: the receive window.
     pub(crate) window_bytes: u32,
+    /// Channels that the client may open.
+    pub(crate) channels: usize,
     /// Streams that the client may have: his own channels and those of others.
     pub(crate) streams: usize,
     pub(crate) backlog: BacklogLimits,
@@ -86,6 +92,9 @@ pub(crate) enum Unsent {
 
 /// User bytes in one packet: 1,200 in a datagram, less 37 of a DTLS 1.2 record with AES-GCM and 28 of SCTP, and a multiple of 4.
 const MAX_PAYLOAD: u32 = 1_132;
+/// The longest wait before something is sent again. RFC 9260 has a minute: then a client whose network was away for half of one
+/// would wait for the other half. libwebrtc waits 3 s at the longest too.
+const RTO_MAX_MS: u64 = 3_000;
 /// The library wants an address to tell its associations apart; ours has one.
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 5_000);
 
@@ -97,6 +106,10 @@ pub(crate) struct Sctp {
     state: State,
     census: Census,
     resets: Resets,
+    /// Of the client's.
+    from_client: Deferred,
+    /// Of ours.
+    from_us: Deferred,
     backlog: Backlog,
     events: VecDeque<SctpEvent>,
 }
@@ -117,6 +130,7 @@ fn transport_config(settings: &SctpSettings) -> Arc<TransportConfig> {
             .with_max_num_inbound_streams(MAX_STREAMS)
             .with_max_num_outbound_streams(MAX_STREAMS)
             .with_remote_port(settings.remote_port)
+            .with_rto_max_ms(RTO_MAX_MS)
             // Whether the client is there is for ICE to say, not for a count of retransmissions.
             .with_max_init_retransmits(None)
             .with_max_data_retransmits(None),
@@ -135,6 +149,8 @@ impl Sctp {
             state: State::Opening,
             census: Census::default(),
             resets: Resets::new(settings.streams),
+            from_client: Deferred::default(),
+            from_us: Deferred::default(),
             backlog: Backlog::new(settings.backlog),
             events: VecDeque::new(),
             settings,
@@ -170,7 +186,8 @@ impl Sctp {
             Verdict::Malformed => return Err(DropCause::BadSctp),
             Verdict::TooMuchHeld => return Err(DropCause::SctpBacklog),
         }
-        let taken = self.endpoint.handle(now, NOWHERE, None, None, Bytes::copy_from_slice(packet));
+        let packet = self.from_client.mend(packet).map_or_else(|| Bytes::copy_from_slice(packet), Bytes::from);
+        let taken = self.endpoint.handle(now, NOWHERE, None, None, packet);
         match (taken, &mut self.association) {
             (Some((handle, DatagramEvent::NewAssociation(association))), none @ None) => {
                 *none = Some((handle, association));
@@ -213,7 +230,10 @@ impl Sctp {
             for packet in packets {
                 self.census.leaves(&packet, self.settings.window_bytes);
                 self.resets.leaves(&packet);
-                send(&packet);
+                match self.from_us.mend(&packet) {
+                    Some(mended) => send(&mended),
+                    None => send(&packet),
+                }
             }
         }
         // Messages may have run out of their time just now.
@@ -262,9 +282,8 @@ impl Sctp {
         let request = Bytes::from(open.write());
         // A stream that is open without it could neither be used nor be told to the client.
         self.check_length(&request)?;
+        let first = self.first_of_ours();
         let (_, association) = self.association.as_mut().ok_or(Unsent::Closed)?;
-        // RFC 8832 section 6: the DTLS client has the even streams.
-        let first = u16::from(!self.settings.active);
         let opened = (first..MAX_STREAMS).step_by(2).find_map(|stream| {
             // One whose reset is under way is not free yet, and opening it fails.
             let free = !self.backlog.has(stream);
@@ -282,9 +301,18 @@ impl Sctp {
         Ok(stream)
     }
 
-    /// Whether a stream is one that we open, rather than the client.
+    /// The lowest stream that we open. RFC 8832 section 6 gives the even ones to the DTLS client and the odd ones to its server.
+    /// libwebrtc guesses while it waits for an answer, and as the one who offered it takes itself for the server: so of ours, the
+    /// low ones are left to the client, as many as he has channels.
+    fn first_of_ours(&self) -> u16 {
+        let left = u16::try_from(self.settings.channels.saturating_mul(2)).unwrap_or(u16::MAX).min(MAX_STREAMS / 2);
+        left.next_multiple_of(2) + u16::from(!self.settings.active)
+    }
+
+    /// Whether a stream is one that only we open.
     pub(crate) fn is_ours(&self, stream: u16) -> bool {
-        stream % 2 == u16::from(!self.settings.active)
+        let first = self.first_of_ours();
+        stream >= first && stream % 2 == first % 2
     }
 
     /// What a stream promises from the next message on.

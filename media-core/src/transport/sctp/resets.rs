@@ -5,11 +5,11 @@
 use super::census::{MAX_STREAMS, chunks};
 use std::time::{Duration, Instant};
 
-const RECONFIG: u8 = 130;
+pub(super) const RECONFIG: u8 = 130;
 /// Outgoing SSN Reset Request (RFC 6525 section 4.1).
-const RESET_REQUEST: u16 = 13;
+pub(super) const RESET_REQUEST: u16 = 13;
 /// Re-configuration Response (RFC 6525 section 4.4), and the result of one that was carried out.
-const RESPONSE: u16 = 16;
+pub(super) const RESPONSE: u16 = 16;
 const PERFORMED: u32 = 1;
 
 /// Parameters of a chunk at most (RFC 6525 section 3.1).
@@ -54,7 +54,7 @@ pub(super) struct Resets {
 }
 
 /// The parameters of a chunk; `None` in the place of one that is not whole.
-fn parameters(value: &[u8]) -> impl Iterator<Item = Option<(u16, &[u8])>> {
+pub(super) fn parameters(value: &[u8]) -> impl Iterator<Item = Option<(u16, &[u8])>> {
     let mut rest = value;
     std::iter::from_fn(move || {
         let bytes = std::mem::take(&mut rest);
@@ -71,7 +71,7 @@ fn parameters(value: &[u8]) -> impl Iterator<Item = Option<(u16, &[u8])>> {
 }
 
 /// The first word, and what follows.
-fn word(bytes: &[u8]) -> Option<(u32, &[u8])> {
+pub(super) fn word(bytes: &[u8]) -> Option<(u32, &[u8])> {
     bytes.split_first_chunk().map(|(word, rest)| (u32::from_be_bytes(*word), rest))
 }
 

@@ -11,6 +11,8 @@ fn settings(active: bool) -> SctpSettings {
         remote_message_bytes: MESSAGE_BYTES,
         message_bytes: MESSAGE_BYTES,
         window_bytes: 256 * 1024,
+        // Clients number from the first.
+        channels: if active { 0 } else { 16 },
         streams: 272,
         backlog: BacklogLimits { stream_bytes: 1 << 20, total_bytes: 4 << 20 },
     }
@@ -132,7 +134,9 @@ fn channels_open_carry_and_close_both_ways() {
     let mut pair = Pair::up();
     let even = pair.client.open(&open("up")).unwrap();
     let odd = pair.server.open(&open("down")).unwrap();
-    assert_eq!((even, odd), (0, 1), "RFC 8832 section 6");
+    assert_eq!((even, odd), (0, 33), "RFC 8832 section 6, and the low ones of ours are left to clients who guess");
+    let of_the_server = |stream| pair.server.is_ours(stream);
+    assert_eq!([0, 1, 31, 32, 33, 35].map(of_the_server), [false, false, false, false, true, true]);
     let (kind, bytes) = text("hello");
     pair.client.write(even, kind, &bytes, true).unwrap();
     pair.client.write(even, Kind::User(Ppid::BinaryEmpty), &Bytes::from_static(&[0]), true).unwrap();

@@ -57,6 +57,13 @@ fn no_inner_address_is_reached_however_it_is_written() {
 }
 
 #[test]
+fn the_loopback_of_ipv6_is_an_address_of_its_own() {
+    let policy = PeerPolicy { allow: networks("::1/128"), ..PeerPolicy::default() };
+    assert!(policy.permits(ip("::1")));
+    assert!(!policy.permits(ip("::2")) && !policy.permits(ip("127.0.0.1")) && !policy.permits(ip("::127.0.0.1")));
+}
+
+#[test]
 fn an_allowed_disguise_does_not_open_what_it_hides() {
     let policy = PeerPolicy { allow: networks("64:ff9b::/96"), public_peers: true, ..PeerPolicy::default() };
     assert!(policy.permits(ip("64:ff9b::808:808")));

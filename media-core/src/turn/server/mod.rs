@@ -12,6 +12,7 @@ use super::credentials::{TurnCredentials, User};
 use super::frames::MAX_MESSAGE_BYTES;
 use super::message::{Class, Message, Method, TransactionId, attribute};
 use super::nonce::Nonces;
+use super::peers::PeerPolicy;
 use super::policy::{Now, TurnPolicy};
 use super::rate::Strangers;
 use super::write::Writer;
@@ -112,6 +113,11 @@ impl TurnServer {
             counters: TurnCounters::default(),
             out: Vec::with_capacity(MAX_MESSAGE_BYTES + 64),
         }
+    }
+
+    /// Sends to these from now on. What was permitted stays permitted, and goes where the policy lets it.
+    pub fn set_peers(&mut self, peers: PeerPolicy) {
+        self.policy.peers = peers;
     }
 
     /// The counts.

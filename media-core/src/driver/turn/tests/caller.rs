@@ -11,7 +11,7 @@ use turn_client_proto::api::{DelayedMessageOrChannelSend, Transmit, TurnConfig, 
 use turn_client_proto::client::TurnClient;
 use turn_client_proto::prelude::*;
 use turn_client_proto::tcp::TurnClientTcp;
-use turn_client_proto::types::{TransportType, TurnCredentials};
+use turn_client_proto::types::{AddressFamily, TransportType, TurnCredentials};
 use turn_client_proto::udp::TurnClientUdp;
 
 /// How the client reaches the relay.
@@ -62,10 +62,14 @@ impl Caller {
         username: &str,
         password: &str,
     ) -> Self {
-        let config = TurnConfig::new(TurnCredentials::new(username, password));
+        let mut config = TurnConfig::new(TurnCredentials::new(username, password));
+        let here = if server.is_ipv6() { "[::1]:0" } else { "127.0.0.1:0" };
+        if server.is_ipv6() {
+            config.set_address_family(AddressFamily::IPV6);
+        }
         let start = Instant::now();
         if kind == Kind::Udp {
-            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let socket = UdpSocket::bind(here).unwrap();
             socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
             let local = socket.local_addr().unwrap();
             let client = TurnClientUdp::allocate(local, server, config).into();
@@ -117,6 +121,14 @@ impl Caller {
             self.write(&bytes);
         }
         self.write_waiting();
+    }
+
+    /// What goes out for a packet to a peer whose channel is bound, and the socket that it leaves from.
+    pub(super) fn over_channel(&mut self, peer: SocketAddr, payload: &[u8]) -> (UdpSocket, Vec<u8>) {
+        let built = self.client.send_to(TransportType::Udp, peer, payload.to_vec(), self.now()).unwrap();
+        let bytes = DelayedMessageOrChannelSend::build(built.expect("the channel is there").data);
+        let Wire::Datagrams(socket) = &self.wire else { panic!("a caller over UDP") };
+        (socket.try_clone().unwrap(), bytes)
     }
 
     /// What a peer sent.
