@@ -55,7 +55,7 @@ export async function scene(stage) {
     await until(() => `packets of ${clara.name} are made again: ${JSON.stringify(last)}`, async () => {
       const { participants } = await (await fetch(`${stage.server.url}/api/v1/rooms/${stage.room}/stats`)).json();
       last = participants.find(({ participant }) => participant === clara.id)?.receive.find(({ codec }) => codec === 'VP9');
-      return (last?.recovered ?? 0) > 20;
+      return (last?.recovered ?? 0) > 10;
     });
     stage.say(JSON.stringify(last));
     for (const person of [clara, david]) await stage.gone(person);
