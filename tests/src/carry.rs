@@ -92,7 +92,7 @@ impl World {
     /// Carries what the engine sent, and takes its events.
     pub(crate) fn after_engine(&mut self) {
         self.outbox.flush();
-        self.checks.overfull |= self.engine.totals_mut().drops[DropCause::PacerFull as usize] > 0;
+        self.checks.told_dropped = self.engine.totals_mut().drops[DropCause::PacerFull as usize];
         let sent = self.tap.take();
         self.checks.note_burst(sent.len(), self.people.len());
         for datagram in sent {

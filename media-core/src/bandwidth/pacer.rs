@@ -220,6 +220,12 @@ impl<N> Pacer<N> {
         self.charge(now, wire_bytes)
     }
 
+    /// Something leaves now that waits for nobody and is part of no cluster: it is paid for.
+    pub(crate) fn charge_aside(&mut self, now: Instant, wire_bytes: usize) {
+        self.pay(now);
+        self.debt_bytes += wire_bytes as f64;
+    }
+
     /// When to [`poll`](Self::poll) and to look for [`padding_due`](Self::padding_due); `None` while nothing waits.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         if !self.queue.is_empty() {

@@ -95,7 +95,8 @@ impl Engine {
     fn report_block(&mut self, now: Instant, key: PeerKey, block: &ReportBlock) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let Some(consumer) = peer.places.get(&block.ssrc).and_then(|c| self.consumers.get_mut(*c)) else { return };
-        let rtt = consumer.on_report(now, block);
+        let (rtt, told) = consumer.on_report(now, block);
+        peer.redundancy.on_report(now, &told);
         if let Some(rtt) = rtt {
             peer.rtt = Some(peer.rtt.map_or(rtt, |smoothed| (smoothed * 7 + rtt) / 8));
         }
@@ -130,7 +131,8 @@ impl Engine {
             let Some(left) = peer.retransmissions_left.checked_sub(1) else { return };
             peer.retransmissions_left = left;
             let (flow, payload_len) = (key.flow(), kept.payload.len());
-            let departure = Departure { now, flow, path, sender: &mut *sender, urgency: Urgency::Soon, payload_len };
+            let sender = &mut *sender;
+            let departure = Departure { now, flow, path, sender, urgency: Urgency::Soon, payload_len, copies: 0 };
             match peer
                 .outflow
                 .send(departure, out, |stamp, buffer| consumer.write_rtx((out_index, &run), kept, stamp, buffer))

@@ -3,7 +3,7 @@
 use super::carried::{Carried, MAX_ELEMENT_LEN};
 use super::pictures::Pictures;
 use super::producer::{MediaPacket, SenderClock};
-use super::redundancy::{MAX_REDUNDANCY, Redundancy};
+use super::redundancy::{MAX_REDUNDANCY, Told};
 use super::ring::{Kept, Ring};
 use super::runs::{Offsets, Run, Runs};
 use super::selector::{Choice, Leaving, Selector};
@@ -54,7 +54,10 @@ pub(crate) struct Consumer {
     retransmitted: u64,
     switches: u64,
     fraction_lost: f32,
-    redundancy: Redundancy,
+    /// Highest sequence number that was reported.
+    reported: Option<u32>,
+    /// Times that its receiver is told each packet of audio again.
+    repeats: usize,
     /// NTP times (middle 32 bits) of our last sender reports, and when they went.
     reports_sent: [Option<(u32, Instant)>; 4],
 }
@@ -135,7 +138,8 @@ impl Consumer {
             retransmitted: 0,
             switches: 0,
             fraction_lost: 0.0,
-            redundancy: Redundancy::default(),
+            reported: None,
+            repeats: 0,
             reports_sent: [None; 4],
         }
     }
@@ -183,10 +187,23 @@ impl Consumer {
         [self.selector.target(), self.selector.current()].into_iter().flatten().map(|layer| layer.encoding)
     }
 
+    /// Has audio told so many times more from now on.
+    #[inline]
+    pub(crate) fn repeat(&mut self, times: usize) {
+        self.repeats = if self.kind == MediaKind::Audio { times } else { 0 };
+    }
+
     /// How many packets each audio packet repeats.
+    #[inline]
     pub(crate) fn redundancy(&self) -> usize {
         let negotiated = self.sending.is_some_and(|s| s.red_payload_type.is_some());
-        if negotiated { self.redundancy.level() } else { 0 }
+        if negotiated { self.repeats } else { 0 }
+    }
+
+    /// How many times more each audio packet is sent as it is, to a receiver who takes no packets that repeat others.
+    #[inline]
+    pub(crate) fn copies(&self) -> usize {
+        self.repeats - self.redundancy()
     }
 
     /// Whether its receiver takes retransmissions.
@@ -257,7 +274,7 @@ impl Consumer {
         }
         let sending = self.sending?;
         let payload_type = match sending.red_payload_type {
-            Some(red) if self.redundancy.level() > 0 => red,
+            Some(red) if self.repeats > 0 => red,
             _ => sending.payload_type,
         };
         Some(Prepared { index, offsets, payload_type, marker, is_filler: false })
@@ -321,7 +338,7 @@ impl Consumer {
             match self.sending {
                 Some(s) if Some(prepared.payload_type) == s.red_payload_type => {
                     let ring = before.into_iter();
-                    let kept = ring.flat_map(|ring| ring.before(packet.index).take(self.redundancy.level()));
+                    let kept = ring.flat_map(|ring| ring.before(packet.index).take(self.repeats));
                     write_redundant(packet, s.payload_type, kept, out);
                 }
                 _ => out.extend_from_slice(packet.payload),
@@ -416,15 +433,22 @@ impl Consumer {
         self.reports_sent[0] = Some(((ntp >> 16) as u32, now));
     }
 
-    /// Takes the receiver's report about us. Gives the round-trip time, if it can be told.
-    pub(crate) fn on_report(&mut self, now: Instant, block: &ReportBlock) -> Option<Duration> {
+    /// Takes the receiver's report about us. Gives the round-trip time, if it can be told, and what it tells of the path.
+    pub(crate) fn on_report(&mut self, now: Instant, block: &ReportBlock) -> (Option<Duration>, Told) {
         self.announce = false;
         self.fraction_lost = f32::from(block.fraction_lost) / 256.0;
-        self.redundancy.on_report(now, self.fraction_lost);
-        let (_, at) =
-            self.reports_sent.iter().flatten().find(|(ntp, _)| *ntp == block.last_sr && block.last_sr != 0)?;
-        let held = Duration::from_micros((u64::from(block.delay_since_last_sr) * 1_000_000) >> 16);
-        Some(now.saturating_duration_since(*at).saturating_sub(held))
+        let before = self
+            .reported
+            .replace(block.highest_sequence)
+            .unwrap_or(block.highest_sequence.wrapping_sub(self.packets as u32));
+        let packets = block.highest_sequence.wrapping_sub(before);
+        let told = Told { fraction_lost: self.fraction_lost, packets, copies: self.copies() };
+        let mut sent = self.reports_sent.iter().flatten();
+        let rtt = sent.find(|(ntp, _)| *ntp == block.last_sr && block.last_sr != 0).map(|(_, at)| {
+            let held = Duration::from_micros((u64::from(block.delay_since_last_sr) * 1_000_000) >> 16);
+            now.saturating_duration_since(*at).saturating_sub(held)
+        });
+        (rtt, told)
     }
 
     /// Whether the receiver reported loss of what we sent, 0 to 1.

@@ -26,4 +26,5 @@ pub(crate) use carried::Carried;
 pub(crate) use consumer::{Aim, Consumer, Rewritten};
 pub(crate) use producer::{Arrived, MediaPacket, Producer, SenderClock};
 pub(crate) use reception::Reception;
+pub(crate) use redundancy::Redundancy;
 pub(crate) use stamp::{Stamp, set_transport_sequence};

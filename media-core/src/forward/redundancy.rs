@@ -1,32 +1,63 @@
-//! How much a receiver of audio is told twice: packets that repeat those before them (RFC 2198), as many as he loses.
+//! How often a receiver is told each packet of audio: again with those after it (RFC 2198), or as it is, as often as he loses some.
 
 use std::time::{Duration, Instant};
 
-/// Packets that one may repeat at most: 30 % random loss then takes less than one in a hundred.
+/// Times that one may be told again at most: 30 % random loss then takes less than one in a hundred.
 pub(crate) const MAX_REDUNDANCY: usize = 3;
-/// Loss from which so many packets are repeated, 0 to 1: what remains is under 0.4 %, 0.4 % and 1 % of the packets.
+/// Loss from which it is told so many times more, 0 to 1: what remains is under 0.4 %, 0.4 % and 1 % of the packets.
 const STEPS: [f32; MAX_REDUNDANCY] = [0.02, 0.06, 0.16];
 /// Loss must stay under this part of a step for so long before less is repeated.
 const RELAX_PART: f32 = 0.5;
 const RELAX_AFTER: Duration = Duration::from_secs(10);
-/// Weight of a report in the loss that is reckoned with when it rises; falls are followed half as fast.
-const RISE: f32 = 0.5;
+/// Weight of a report in the loss that is reckoned with when it rises; falls are followed more slowly.
+const RISE: f32 = 0.4;
 const FALL: f32 = 0.25;
+/// A report of so many packets, a second of audio, has its full weight; one of fewer tells less.
+const FULL_REPORT: f32 = 50.0;
+/// So long after a report of packets that were sent once, reports of others are not needed.
+const PLAIN_FOR: Duration = Duration::from_secs(10);
 
-/// How much one receiver needs.
+/// What a report tells of the path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told {
+    /// 0 to 1.
+    pub(crate) fraction_lost: f32,
+    /// Packets that it is about.
+    pub(crate) packets: u32,
+    /// How many times more each of them was sent: it is lost only if all are.
+    pub(crate) copies: usize,
+}
+
+/// How much one receiver needs. All that he is sent takes the same path, so that what he loses of any of it counts.
 #[derive(Debug, Default)]
 pub(crate) struct Redundancy {
     loss: f32,
     level: usize,
     /// Since when less would do.
     lower_since: Option<Instant>,
+    /// When he last told of packets that were sent once.
+    plain_at: Option<Instant>,
 }
 
 impl Redundancy {
-    /// Takes the loss that the receiver reported, 0 to 1.
-    pub(crate) fn on_report(&mut self, now: Instant, fraction_lost: f32) {
-        let weight = if fraction_lost > self.loss { RISE } else { FALL };
-        self.loss += weight * (fraction_lost - self.loss);
+    /// Takes what the receiver reported of one stream.
+    pub(crate) fn on_report(&mut self, now: Instant, told: &Told) {
+        if told.packets == 0 {
+            return;
+        }
+        if told.copies == 0 {
+            self.plain_at = Some(now);
+        } else if self.plain_at.is_some_and(|at| now.saturating_duration_since(at) < PLAIN_FOR) {
+            return;
+        }
+        // Of copies some ms apart each is lost by itself.
+        let loss = told.fraction_lost.powf(1.0 / (1 + told.copies) as f32);
+        let weight = if loss > self.loss { RISE } else { FALL };
+        self.loss += weight * (told.packets as f32 / FULL_REPORT).min(1.0) * (loss - self.loss);
+        self.settle(now);
+    }
+
+    fn settle(&mut self, now: Instant) {
         let wanted = STEPS.iter().filter(|step| self.loss >= **step).count();
         let bearable = STEPS.iter().filter(|step| self.loss >= **step * RELAX_PART).count();
         if wanted > self.level {
@@ -38,7 +69,7 @@ impl Redundancy {
         }
     }
 
-    /// Packets that each one repeats.
+    /// Times that each packet is told again.
     #[inline]
     pub(crate) fn level(&self) -> usize {
         self.level
@@ -49,12 +80,16 @@ impl Redundancy {
 mod tests {
     use super::*;
 
+    fn plain(fraction_lost: f32) -> Told {
+        Told { fraction_lost, packets: 250, copies: 0 }
+    }
+
     #[test]
     fn follows_loss_up_at_once_and_down_slowly() {
         let start = Instant::now();
         let mut redundancy = Redundancy::default();
         let mut report = |second: u64, loss: f32| {
-            redundancy.on_report(start + Duration::from_secs(second), loss);
+            redundancy.on_report(start + Duration::from_secs(second), &plain(loss));
             redundancy.level()
         };
         assert_eq!((0..5).map(|s| report(s, 0.0)).max(), Some(0));
@@ -65,5 +100,37 @@ mod tests {
         assert!(levels[..9].iter().all(|level| *level == 3), "{levels:?}");
         assert_eq!(levels.last(), Some(&0));
         assert!(levels.windows(2).all(|pair| pair[1] <= pair[0]));
+    }
+    #[test]
+    fn copies_that_help_are_not_taken_for_a_better_path() {
+        let start = Instant::now();
+        let mut redundancy = Redundancy::default();
+        let mut levels = Vec::new();
+        for report in 0..60 {
+            // Ten in a hundred are lost: one in a hundred of those that are sent twice, and of 250 one in a thousand is seldom one.
+            let remains = [0.1, 0.01, if report % 4 == 0 { 0.004 } else { 0.0 }, 0.0][redundancy.level()];
+            let told = Told { fraction_lost: remains, packets: 250, copies: redundancy.level() };
+            redundancy.on_report(start + Duration::from_secs(5 * report), &told);
+            levels.push(redundancy.level());
+        }
+        assert!(levels[2..].iter().all(|level| (1..=2).contains(level)), "{levels:?}");
+        for second in 300..340 {
+            redundancy
+                .on_report(start + Duration::from_secs(second), &Told { copies: redundancy.level(), ..plain(0.0) });
+        }
+        assert_eq!(redundancy.level(), 0);
+    }
+
+    #[test]
+    fn what_is_sent_once_tells_more_than_what_is_sent_often() {
+        let start = Instant::now();
+        let mut redundancy = Redundancy::default();
+        for second in 0..60 {
+            let now = start + Duration::from_secs(second);
+            redundancy.on_report(now, &Told { packets: 60, ..plain(0.1) });
+            redundancy.on_report(now, &Told { fraction_lost: 0.0, packets: 50, copies: redundancy.level() });
+            redundancy.on_report(now, &Told { packets: 0, ..plain(0.0) });
+            assert_eq!(redundancy.level(), if second < 3 { redundancy.level() } else { 2 });
+        }
     }
 }
