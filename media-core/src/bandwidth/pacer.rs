@@ -236,6 +236,11 @@ impl<N> Pacer<N> {
         self.running.map(|running| running.next_padding(self.paid_at))
     }
 
+    /// How long what is to leave [`Urgency::Soon`] waits.
+    pub(crate) fn wait_of_soon(&self) -> Duration {
+        Duration::from_secs_f64(self.queue.soon_bytes() as f64 / self.fill_rate())
+    }
+
     /// What waits and what was dropped.
     pub(crate) fn stats(&self) -> PacerStats {
         PacerStats {

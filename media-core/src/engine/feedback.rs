@@ -19,6 +19,9 @@ const CNAME: &str = "colloquy";
 const MAX_COMPOUND: usize = 1_100;
 /// What a round trip is taken for before one was measured.
 const DEFAULT_RTT: Duration = Duration::from_millis(100);
+/// A packet is not sent again sooner than this, nor sooner than this part of the round trip, after it was sent again.
+const MIN_RESEND: Duration = Duration::from_millis(20);
+const RESEND_PART: f32 = 0.75;
 /// Sequence numbers asked for in one NACK at most.
 const MAX_NACKED: usize = 256;
 
@@ -124,10 +127,15 @@ impl Engine {
         if producer.info.mute.is_muted() {
             return;
         }
+        // He may have measured a shorter one than we.
+        let round_trip = peer.rtt.unwrap_or(MIN_RESEND).mul_f32(RESEND_PART).max(MIN_RESEND);
         for sequence in nack.sequences() {
             let Some((index, out_index, run)) = consumer.missed(sequence) else { continue };
             let ring = producer.encodings.get(usize::from(run.encoding)).and_then(|e| e.ring.as_ref());
             let Some(kept) = ring.and_then(|r| r.get(index)) else { continue };
+            if !consumer.resends(now, out_index, round_trip + peer.outflow.pacer.wait_of_soon()) {
+                continue;
+            }
             let Some(left) = peer.retransmissions_left.checked_sub(1) else { return };
             peer.retransmissions_left = left;
             let (flow, payload_len) = (key.flow(), kept.payload.len());

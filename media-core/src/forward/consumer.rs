@@ -4,6 +4,7 @@ use super::carried::{Carried, MAX_ELEMENT_LEN};
 use super::pictures::Pictures;
 use super::producer::{MediaPacket, SenderClock};
 use super::redundancy::{MAX_REDUNDANCY, Told};
+use super::resent::Resent;
 use super::ring::{Kept, Ring};
 use super::runs::{Offsets, Run, Runs};
 use super::selector::{Choice, Leaving, Selector};
@@ -47,6 +48,7 @@ pub(crate) struct Consumer {
     pictures: Pictures,
     timeline: Timeline,
     rtx_index: u64,
+    resent: Resent,
     /// MID goes into every packet until the receiver reports: then it knows whose SSRC it is (RFC 8843 section 15).
     announce: bool,
     packets: u64,
@@ -132,6 +134,7 @@ impl Consumer {
             pictures: Pictures::default(),
             timeline: Timeline::new((seed >> 32) as u32),
             rtx_index: (seed >> 16) & 0x3fff,
+            resent: Resent::default(),
             announce: true,
             packets: 0,
             bytes: 0,
@@ -376,6 +379,11 @@ impl Consumer {
             Some((ids.get(extension)?, element))
         });
         write_header(out, fields, [sequence, mid, send_time].into_iter().flatten().chain(carried))
+    }
+
+    /// Whether to send a packet again that is asked for: not while it is on its way, which takes `pause`.
+    pub(crate) fn resends(&mut self, now: Instant, out_index: u64, pause: Duration) -> bool {
+        self.resent.may(now, out_index, pause)
     }
 
     /// The packet that the receiver misses: which encoding's, its number there, and what became of it.

@@ -11,6 +11,7 @@ mod pictures;
 mod producer;
 mod reception;
 mod redundancy;
+mod resent;
 mod ring;
 mod runs;
 mod seen;
