@@ -73,6 +73,6 @@ export async function scene(stage) {
       stage.say(`${clara.name} was back after ${took} ms`);
     });
 
-    for (const person of [anne, ben, clara]) await stage.gone(person);
+    for (const person of [anne, ben, clara].filter(Boolean)) await stage.gone(person);
   }
 }
