@@ -96,7 +96,7 @@ impl World {
     /// Carries what the engine sent, and takes its events.
     pub(crate) fn after_engine(&mut self) {
         self.outbox.flush();
-        self.checks.overfull |= self.engines.dropped(DropCause::PacerFull) > 0;
+        self.checks.told_dropped = self.engines.dropped(DropCause::PacerFull);
         let sent = self.tap.take();
         self.checks.note_burst(sent.len(), self.people.len());
         for datagram in sent {

@@ -4,16 +4,23 @@ use colloquy_bench::client::{Received, Stamp};
 use colloquy_codecs::seq::SequenceUnwrapper;
 use colloquy_media_core::api::{Codec, Event, IceMode, MediaKind, PeerId, RoomId, TrackId, TrackInfo};
 use colloquy_media_core::wire::Path;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Payload types of retransmissions and repair packets in the clients' offers: the engine numbers them itself.
 const NUMBERED_HERE: [u8; 5] = [97, 99, 103, 46, 49];
+/// Payload type of Opus in the clients' offers.
+const OPUS: u8 = 111;
 /// How long what was sent before a change may still come: the longest way, and repetitions.
 const SLACK: Duration = Duration::from_secs(2);
 /// Datagrams that one call of the engine may send, for each person in the world.
 const MAX_BURST_EACH: usize = 600;
+/// Copies of one sealed datagram, and how long after it they may leave: three, 20 ms apart, and a tick late each.
+const MAX_COPIES: u8 = 3;
+const COPY_TIME: Duration = Duration::from_millis(100);
 /// A jump of the sequence numbers that no loss explains.
 const MAX_JUMP: u64 = 3000;
 
@@ -53,6 +60,14 @@ struct Last {
     from: (u64, u8),
 }
 
+/// A datagram as it was sealed.
+#[derive(Debug)]
+struct Sealed {
+    digest: u64,
+    at: Instant,
+    copies: u8,
+}
+
 /// The invariants, and what they remember.
 #[derive(Debug)]
 pub struct Checks {
@@ -64,7 +79,9 @@ pub struct Checks {
     stun: HashMap<SocketAddr, (usize, usize)>,
     gone: HashMap<PeerId, Instant>,
     sequences: HashMap<(PeerId, u32), SequenceUnwrapper>,
-    sealed: HashSet<(PeerId, u32, u64)>,
+    sealed: HashMap<(PeerId, u32, u64), Sealed>,
+    /// Numbers of a peer's SSRC that were given and never sent.
+    left_out: HashSet<(PeerId, u32, u16)>,
     tracks: HashMap<TrackId, Track>,
     /// By the source that a client writes into its media, and the number of the track.
     by_mid: HashMap<(u64, u8), TrackId>,
@@ -76,8 +93,8 @@ pub struct Checks {
     closed: HashSet<PeerId>,
     /// Every uplink is orderly and always was: what the engine sends has no gaps then.
     pub orderly_uplinks: bool,
-    /// More came for somebody than he could be sent, and some of it was dropped on the way out: what he gets has gaps then.
-    pub overfull: bool,
+    /// Packets that the engine says it dropped on the way out because more came for somebody than he could be sent.
+    pub(crate) told_dropped: u64,
     /// DTLS associations of a client, when it has more than one: keys differ between them.
     generation: HashMap<PeerId, u64>,
     /// Those who send what no client sends, and those who watch them: what they receive makes no sense.
@@ -93,7 +110,8 @@ impl Checks {
             stun: HashMap::new(),
             gone: HashMap::new(),
             sequences: HashMap::new(),
-            sealed: HashSet::new(),
+            sealed: HashMap::new(),
+            left_out: HashSet::new(),
             tracks: HashMap::new(),
             by_mid: HashMap::new(),
             subscriptions: HashMap::new(),
@@ -102,7 +120,7 @@ impl Checks {
             unpublished: HashSet::new(),
             closed: HashSet::new(),
             orderly_uplinks: true,
-            overfull: false,
+            told_dropped: 0,
             generation: HashMap::new(),
             hostile: HashSet::new(),
         }
@@ -142,7 +160,7 @@ impl Checks {
     pub fn note_new_keys(&mut self, peer: PeerId) {
         *self.generation.entry(peer).or_default() += 1;
         self.sequences.retain(|(of, _), _| *of != peer);
-        self.sealed.retain(|(of, _, _)| *of != peer);
+        self.sealed.retain(|(of, _, _), _| *of != peer);
         self.places.retain(|(of, _), _| *of != peer);
     }
 
@@ -177,12 +195,13 @@ impl Checks {
         if let [128..=191, second, ..] = *bytes
             && !(192..=223).contains(&second)
         {
-            self.note_sealed(peer, bytes);
+            self.note_sealed(now, peer, bytes);
         }
     }
 
-    /// No nonce is used twice: one (key, SSRC, index) is sealed once. And numbers have no gaps of the engine's making.
-    fn note_sealed(&mut self, peer: PeerId, bytes: &[u8]) {
+    /// No nonce is used twice: one (key, SSRC, index) is sealed once, and what is sent again is the same datagram. And numbers have no gaps
+    /// of the engine's making, but for what it drops.
+    fn note_sealed(&mut self, now: Instant, peer: PeerId, bytes: &[u8]) {
         let &[_, second, s0, s1, _, _, _, _, c0, c1, c2, c3, ..] = bytes else {
             panic!("the engine sent RTP of {} bytes", bytes.len());
         };
@@ -190,12 +209,27 @@ impl Checks {
         let unwrapper = self.sequences.entry((peer, ssrc)).or_default();
         let before = unwrapper.highest();
         let sequence = unwrapper.unwrap(u16::from_be_bytes([s0, s1]));
-        let new = self.sealed.insert((peer, ssrc, sequence.0));
-        assert!(new, "{peer}: SSRC {ssrc:x} index {} was sealed twice", sequence.0);
+        let digest = BuildHasherDefault::<DefaultHasher>::default().hash_one(bytes);
+        match self.sealed.entry((peer, ssrc, sequence.0)) {
+            Entry::Vacant(vacant) => vacant.insert(Sealed { digest, at: now, copies: 0 }),
+            Entry::Occupied(occupied) => {
+                let sealed = occupied.into_mut();
+                assert_eq!(sealed.digest, digest, "{peer}: SSRC {ssrc:x} index {} was sealed twice", sequence.0);
+                sealed.copies += 1;
+                let (copies, late) = (sealed.copies, now - sealed.at);
+                assert!(copies <= MAX_COPIES && late <= COPY_TIME, "{peer}: copy {copies} left after {late:?}");
+                assert_eq!(second & 0x7f, OPUS, "{peer}: SSRC {ssrc:x} is no audio, and was sent twice");
+                return;
+            }
+        };
         let Some(before) = before.filter(|_| !self.hostile.contains(&peer)) else { return };
-        let strict = !self.overfull && (self.orderly_uplinks || NUMBERED_HERE.contains(&(second & 0x7f)));
-        if strict {
-            assert_eq!(sequence.0, before.0 + 1, "{peer}: SSRC {ssrc:x} jumped, and nothing was lost on the way in");
+        if self.orderly_uplinks || NUMBERED_HERE.contains(&(second & 0x7f)) {
+            assert!(sequence.0 > before.0, "{peer}: SSRC {ssrc:x} went back from {} to {}", before.0, sequence.0);
+            // Every number that is not sent is one of a packet that was dropped, and told to be.
+            self.left_out.extend((before.0 + 1..sequence.0).map(|number| (peer, ssrc, number as u16)));
+            let left_out = self.left_out.len() as u64;
+            let told = self.told_dropped;
+            assert!(left_out <= told, "{peer}: SSRC {ssrc:x} jumped: {left_out} numbers were left out, {told} dropped");
         } else {
             let jump = sequence.0.abs_diff(before.0);
             assert!(jump < MAX_JUMP, "{peer}: SSRC {ssrc:x} jumped by {jump}");
@@ -282,9 +316,11 @@ impl Checks {
         if last.is_none_or(|last| last.sequence < this.sequence) {
             self.places.insert(key, this);
         }
-        let strict = delivery.orderly && self.orderly_uplinks && !self.overfull;
+        let strict = delivery.orderly && self.orderly_uplinks;
         let switched = last.is_none_or(|last| last.from != this.from);
-        if strict && switched && is_video {
+        let next = last.map_or(this.sequence, |last| last.sequence + 1);
+        let dropped = (next..this.sequence).all(|number| self.left_out.contains(&(listener, this.ssrc, number as u16)));
+        if strict && switched && is_video && next == this.sequence {
             assert!(
                 stamp.key && stamp.first,
                 "{listener}: {} begins in the middle of a picture: {stamp:?}",
@@ -296,7 +332,13 @@ impl Checks {
         if !strict {
             return;
         }
-        assert_eq!(this.sequence, last.sequence + 1, "{listener}: a seam in the sequence numbers of {}", delivery.mid);
+        assert!(
+            this.sequence >= next && dropped,
+            "{listener}: a seam in the sequence numbers of {}: {} after {}",
+            delivery.mid,
+            this.sequence,
+            last.sequence
+        );
         let ticks = this.timestamp.wrapping_sub(last.timestamp).cast_signed();
         assert!(ticks >= 0, "{listener}: timestamps of {} went back by {ticks}", delivery.mid);
         let (media, elapsed) = (f64::from(ticks) / f64::from(last.clock_rate_hz), (this.at - last.at).as_secs_f64());

@@ -41,6 +41,9 @@ const BACKLOG_US: u64 = 1_000_000;
 const BACKLOG_PACING: f64 = 1.2;
 /// While it is long, packets wait here rather than there: the pacer can still drop them.
 const FLOOD_PACING: f64 = 0.5;
+/// One of several copies that takes this much longer than the packet before it is not the first of them, which was lost, microseconds: half of
+/// what they are apart.
+const COPY_US: i64 = 10_000;
 /// Before a round trip is measured, microseconds.
 const ASSUMED_RTT_US: u64 = 100_000;
 /// Round trips above this are not believed, microseconds.
@@ -62,6 +65,8 @@ pub(crate) struct Bandwidth {
     reports: ReportLoss,
     probes: ProbeControl,
     newest_sent_us: u64,
+    /// From when the last packet told of left to when it arrived, by two clocks.
+    last_way_us: Option<i64>,
     rtt_us: Option<u64>,
     has_feedback: bool,
     /// The first packet sent since the last feedback.
@@ -89,6 +94,7 @@ impl Bandwidth {
             reports: ReportLoss::new(limits.start_bps),
             probes: ProbeControl::new(limits.start_bps),
             newest_sent_us: 0,
+            last_way_us: None,
             rtt_us: None,
             has_feedback: false,
             waiting_since_us: None,
@@ -119,6 +125,12 @@ impl Bandwidth {
         if let Some(id) = probe {
             self.probes.on_sent(id, now_us, bytes.into());
         }
+    }
+
+    /// The same datagram leaves once more, with the number that it had if any.
+    pub(crate) fn on_sent_again(&mut self, now: Instant, sequence: Option<u64>, wire_bytes: usize) {
+        self.sent.add(self.us(now), u16::try_from(wire_bytes).unwrap_or(u16::MAX).into());
+        sequence.into_iter().for_each(|sequence| self.history.on_sent_again(sequence));
     }
 
     /// Takes in transport-wide feedback. Whatever a peer may write in it, the work is bounded by its length in statuses, and
@@ -165,6 +177,17 @@ impl Bandwidth {
             self.loss.on_arrived(packet.sent_us);
         }
         let Some(arrived_us) = arrived_us else { return };
+        let way_us = i64::try_from(arrived_us).unwrap_or(i64::MAX).saturating_sub_unsigned(packet.sent_us);
+        let before_us = self.last_way_us.replace(way_us).unwrap_or(way_us);
+        if packet.sendings > 1 {
+            // Feedback knows of one; the path carried the others as well, or most of them.
+            self.acked.add(arrived_us, packet.wire_bytes * u32::from(packet.sendings - 1));
+            if way_us.saturating_sub(before_us) > COPY_US {
+                // The first of them was lost, and how long the second was on its way nobody knows.
+                self.acked.add(arrived_us, packet.wire_bytes);
+                return packet.probe.into_iter().for_each(|id| self.probes.on_missed(id));
+            }
+        }
         let Some(_queue_us) = self.queue.on_packet(packet.sent_us, arrived_us) else { return };
         self.acked.add(arrived_us, packet.wire_bytes);
         self.trend.on_packet(packet.sent_us, arrived_us);
@@ -187,6 +210,7 @@ impl Bandwidth {
     fn forget_delays(&mut self) {
         self.acked = RateWindow::new();
         self.queue = QueueDelay::new();
+        self.last_way_us = None;
         self.trend = Trendline::new();
         self.delay.forget_delays();
     }

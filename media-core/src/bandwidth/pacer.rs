@@ -220,6 +220,12 @@ impl<N> Pacer<N> {
         self.charge(now, wire_bytes)
     }
 
+    /// Something leaves now that waits for nobody and is part of no cluster: it is paid for.
+    pub(crate) fn charge_aside(&mut self, now: Instant, wire_bytes: usize) {
+        self.pay(now);
+        self.debt_bytes += wire_bytes as f64;
+    }
+
     /// When to [`poll`](Self::poll) and to look for [`padding_due`](Self::padding_due); `None` while nothing waits.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         if !self.queue.is_empty() {
@@ -228,6 +234,11 @@ impl<N> Pacer<N> {
             return Some(self.paid_at + wait.max(MIN_WAIT));
         }
         self.running.map(|running| running.next_padding(self.paid_at))
+    }
+
+    /// How long what is to leave [`Urgency::Soon`] waits.
+    pub(crate) fn wait_of_soon(&self) -> Duration {
+        Duration::from_secs_f64(self.queue.soon_bytes() as f64 / self.fill_rate())
     }
 
     /// What waits and what was dropped.

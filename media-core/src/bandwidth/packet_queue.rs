@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 pub(super) const MAX_BYTES: usize = 512 * 1024;
 /// Empty buffers kept for use again; more are freed.
 const MAX_SPARE: usize = 64;
+/// Of what must leave soon so many packets go before one of the others: whoever asks for much again must not stop what is new.
+const MAX_AHEAD: u32 = 3;
 
 /// How soon a packet must leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,9 @@ pub(super) struct PacketQueue<N> {
     soon: VecDeque<Held<N>>,
     in_turn: VecDeque<Held<N>>,
     bytes: usize,
+    soon_bytes: usize,
+    /// Packets of the first line that left since one of the other.
+    ahead: u32,
     spare: Vec<Vec<u8>>,
     leaving: Vec<u8>,
 }
@@ -52,13 +57,18 @@ pub(super) struct PacketQueue<N> {
 impl<N> Default for PacketQueue<N> {
     fn default() -> Self {
         let (soon, in_turn) = (VecDeque::new(), VecDeque::new());
-        Self { soon, in_turn, bytes: 0, spare: Vec::new(), leaving: Vec::new() }
+        Self { soon, in_turn, bytes: 0, soon_bytes: 0, ahead: 0, spare: Vec::new(), leaving: Vec::new() }
     }
 }
 
 impl<N> PacketQueue<N> {
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Of them, those of the first line.
+    pub(super) fn soon_bytes(&self) -> usize {
+        self.soon_bytes
     }
 
     pub(super) fn packets(&self) -> usize {
@@ -94,20 +104,36 @@ impl<N> PacketQueue<N> {
         self.bytes += wire_bytes;
         let held = Held { buffer, note, wire_bytes };
         match urgency {
-            Urgency::Immediate | Urgency::Soon => self.soon.push_back(held),
+            Urgency::Immediate | Urgency::Soon => {
+                self.soon_bytes += wire_bytes;
+                self.soon.push_back(held);
+            }
             Urgency::InTurn => self.in_turn.push_back(held),
         }
         true
     }
 
+    fn is_soon_next(&self) -> bool {
+        !self.soon.is_empty() && (self.ahead < MAX_AHEAD || self.in_turn.is_empty())
+    }
+
     /// The size of the next to leave.
     pub(super) fn next_wire_bytes(&self) -> Option<usize> {
-        self.soon.front().or(self.in_turn.front()).map(|held| held.wire_bytes)
+        let line = if self.is_soon_next() { &self.soon } else { &self.in_turn };
+        line.front().map(|held| held.wire_bytes)
     }
 
     /// The next to leave.
     pub(super) fn pop(&mut self, probe: Option<ProbeId>) -> Option<Queued<'_, N>> {
-        let held = self.soon.pop_front().or_else(|| self.in_turn.pop_front())?;
+        let held = if self.is_soon_next() {
+            let held = self.soon.pop_front()?;
+            self.soon_bytes = self.soon_bytes.saturating_sub(held.wire_bytes);
+            self.ahead = self.ahead.saturating_add(1);
+            held
+        } else {
+            self.ahead = 0;
+            self.in_turn.pop_front()?
+        };
         self.bytes = self.bytes.saturating_sub(held.wire_bytes);
         let before = std::mem::replace(&mut self.leaving, held.buffer);
         self.put_back(before);
@@ -118,7 +144,12 @@ impl<N> PacketQueue<N> {
     pub(super) fn shorten(&mut self, max_bytes: usize) -> u64 {
         let mut dropped = 0;
         while self.bytes > max_bytes {
-            let Some(held) = self.in_turn.pop_back().or_else(|| self.soon.pop_back()) else { break };
+            let held = self.in_turn.pop_back().or_else(|| {
+                let held = self.soon.pop_back()?;
+                self.soon_bytes = self.soon_bytes.saturating_sub(held.wire_bytes);
+                Some(held)
+            });
+            let Some(held) = held else { break };
             self.bytes = self.bytes.saturating_sub(held.wire_bytes);
             self.put_back(held.buffer);
             dropped += 1;

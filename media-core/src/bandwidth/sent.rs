@@ -29,15 +29,22 @@ struct Slot {
     wire_bytes: u16,
     probe: Option<ProbeId>,
     fate: Fate,
+    /// Times that it left: feedback tells of the first of them to arrive.
+    sendings: u8,
 }
 
 impl Slot {
     fn packet(&self) -> SentPacket {
-        SentPacket { sent_us: self.sent_us, wire_bytes: self.wire_bytes.into(), probe: self.probe }
+        SentPacket {
+            sent_us: self.sent_us,
+            wire_bytes: self.wire_bytes.into(),
+            probe: self.probe,
+            sendings: self.sendings,
+        }
     }
 }
 
-const EMPTY: Slot = Slot { key: 0, sent_us: 0, wire_bytes: 0, probe: None, fate: Fate::Unknown };
+const EMPTY: Slot = Slot { key: 0, sent_us: 0, wire_bytes: 0, probe: None, fate: Fate::Unknown, sendings: 1 };
 
 /// A packet that feedback told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +52,7 @@ pub(super) struct SentPacket {
     pub(super) sent_us: u64,
     pub(super) wire_bytes: u32,
     pub(super) probe: Option<ProbeId>,
+    pub(super) sendings: u8,
 }
 
 /// A packet that feedback told to have arrived.
@@ -88,7 +96,15 @@ impl SentHistory {
             index = self.index(sequence);
         }
         if let Some(slot) = self.slots.get_mut(index) {
-            *slot = Slot { key: sequence + 1, sent_us, wire_bytes, probe, fate: Fate::Unknown };
+            *slot = Slot { key: sequence + 1, sent_us, wire_bytes, probe, ..EMPTY };
+        }
+    }
+
+    /// Notes that a packet leaves once more under the same number.
+    pub(super) fn on_sent_again(&mut self, sequence: u64) {
+        let index = self.index(sequence);
+        if let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.key == sequence + 1) {
+            slot.sendings = slot.sendings.saturating_add(1);
         }
     }
 

@@ -173,9 +173,9 @@ impl Engine {
         let mut sum = 0;
         for place in places {
             let Some(consumer) = self.consumers.get(place).filter(|c| c.kind == MediaKind::Audio) else { continue };
-            let redundancy = consumer.redundancy() as u64;
+            let (repeated, copied) = (consumer.redundancy() as u64, consumer.copies() as u64);
             let Some(producer) = consumer.source.and_then(|(p, _)| self.producers.get_mut(p)) else { continue };
-            sum += producer.audio_bps(now) * (100 + REPEATED_PCT * redundancy) / 100;
+            sum += producer.audio_bps(now) * (100 + REPEATED_PCT * repeated + 100 * copied) / 100;
         }
         sum
     }
@@ -333,15 +333,17 @@ impl Engine {
     pub(super) fn pace(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         peer.outflow.tick(now);
-        self.totals.drops[DropCause::PacerFull as usize] += peer.outflow.take_dropped();
         if peer.outflow.pacer.take_overflow() && peer.timers.allocate_at.is_some() {
             peer.timers.allocate_at = Some(now + OVERFLOW_PAUSE);
         }
         if let Some(egress) = peer.transport.as_mut().and_then(|t| t.egress()) {
+            let path = egress.0;
             peer.outflow.release(now, key.flow(), egress, out);
+            peer.outflow.echo(now, key.flow(), path, out);
         } else {
             peer.outflow.forget_held();
         }
+        self.totals.drops[DropCause::PacerFull as usize] += peer.outflow.take_dropped();
         for _ in 0..MAX_FILLER {
             let Some(bytes) = self.peers.get_mut(key).and_then(|p| p.outflow.filler_due(now)) else { break };
             if !self.send_filler(now, key, bytes, out) {
@@ -372,7 +374,8 @@ impl Engine {
             Some((ring.get(index)?, out_index, run))
         });
         let payload_len = newest.map_or(bytes.min(255), |(kept, ..)| kept.payload.len());
-        let departure = Departure { now, flow: key.flow(), path, sender, urgency: Urgency::Soon, payload_len };
+        let departure =
+            Departure { now, flow: key.flow(), path, sender, urgency: Urgency::Soon, payload_len, copies: 0 };
         peer.outflow.send_filler(departure, out, |stamp, buffer| match newest {
             Some((kept, out_index, run)) => consumer.write_rtx((out_index, &run), kept, stamp, buffer),
             None => consumer.write_padding(payload_len as u8, stamp, buffer),

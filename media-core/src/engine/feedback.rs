@@ -19,6 +19,9 @@ const CNAME: &str = "colloquy";
 const MAX_COMPOUND: usize = 1_100;
 /// What a round trip is taken for before one was measured.
 const DEFAULT_RTT: Duration = Duration::from_millis(100);
+/// A packet is not sent again sooner than this, nor sooner than this part of the round trip, after it was sent again.
+const MIN_RESEND: Duration = Duration::from_millis(20);
+const RESEND_PART: f32 = 0.75;
 /// Sequence numbers asked for in one NACK at most.
 const MAX_NACKED: usize = 256;
 
@@ -97,8 +100,9 @@ impl Engine {
     fn report_block(&mut self, now: Instant, key: PeerKey, block: &ReportBlock) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let Some(consumer) = peer.places.get(&block.ssrc).and_then(|c| self.consumers.get_mut(*c)) else { return };
-        let told = peer.outflow.path_told().unwrap_or(PathTold { fraction_lost: 0.0, rtt: peer.rtt });
-        let rtt = consumer.on_report(now, block, told);
+        let path = peer.outflow.path_told().unwrap_or(PathTold { fraction_lost: 0.0, rtt: peer.rtt });
+        let (rtt, told) = consumer.on_report(now, block, path);
+        peer.redundancy.on_report(now, &told);
         if let Some(rtt) = rtt {
             peer.rtt = Some(peer.rtt.map_or(rtt, |smoothed| (smoothed * 7 + rtt) / 8));
         }
@@ -126,14 +130,20 @@ impl Engine {
         if producer.info.mute.is_muted() {
             return;
         }
+        // He may have measured a shorter one than we.
+        let round_trip = peer.rtt.unwrap_or(MIN_RESEND).mul_f32(RESEND_PART).max(MIN_RESEND);
         for sequence in nack.sequences() {
             let Some((index, out_index, run)) = consumer.missed(sequence) else { continue };
             let ring = producer.encodings.get(usize::from(run.encoding)).and_then(|e| e.ring.as_ref());
             let Some(kept) = ring.and_then(|r| r.get(index)) else { continue };
+            if !consumer.resends(now, out_index, round_trip + peer.outflow.pacer.wait_of_soon()) {
+                continue;
+            }
             let Some(left) = peer.retransmissions_left.checked_sub(1) else { return };
             peer.retransmissions_left = left;
             let (flow, payload_len) = (key.flow(), kept.payload.len());
-            let departure = Departure { now, flow, path, sender: &mut *sender, urgency: Urgency::Soon, payload_len };
+            let sender = &mut *sender;
+            let departure = Departure { now, flow, path, sender, urgency: Urgency::Soon, payload_len, copies: 0 };
             match peer
                 .outflow
                 .send(departure, out, |stamp, buffer| consumer.write_rtx((out_index, &run), kept, stamp, buffer))

@@ -313,14 +313,21 @@ impl Engine {
             let owner = consumer.owner;
             let Some(peer) = self.peers.get_mut(owner) else { continue };
             let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress()) else { continue };
+            consumer.repeat(peer.redundancy.level());
             let Some(prepared) = consumer.prepare(packet) else { continue };
             let payload_len = packet.payload.len() * (1 + consumer.redundancy());
-            let departure = Departure { now: packet.now, flow: owner.flow(), path, sender, urgency, payload_len };
+            let (now, flow, copies) = (packet.now, owner.flow(), consumer.copies());
+            let departure = Departure { now, flow, path, sender, urgency, payload_len, copies };
             match peer
                 .outflow
                 .send(departure, out, |stamp, buffer| Some(consumer.write(&prepared, packet, before, stamp, buffer)))
             {
-                Sent::Left => sent += 1,
+                Sent::Left => {
+                    sent += 1;
+                    if copies > 0 {
+                        self.holding.push(owner);
+                    }
+                }
                 Sent::Held => {
                     sent += 1;
                     self.holding.push(owner);
@@ -344,7 +351,8 @@ impl Engine {
             let owner = consumer.owner;
             let Some(peer) = self.peers.get_mut(owner) else { continue };
             let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress()) else { continue };
-            let departure = Departure { now, flow: owner.flow(), path, sender, urgency: Urgency::InTurn, payload_len };
+            let departure =
+                Departure { now, flow: owner.flow(), path, sender, urgency: Urgency::InTurn, payload_len, copies: 0 };
             match peer.outflow.send(departure, out, |stamp, buffer| consumer.write_repair(stamp, buffer)) {
                 Sent::Left => self.totals.repairs += 1,
                 Sent::Held => {

@@ -6,6 +6,7 @@
 
 mod allocation;
 mod data;
+mod echoes;
 mod feedback;
 mod gate;
 mod ingress;

@@ -1,5 +1,6 @@
 //! What goes out to one participant: numbered for his feedback, paced, and as much as his path carries.
 
+use super::echoes::Echoes;
 use crate::allocate::{Allocator, RateMeter};
 use crate::bandwidth::{Admission, Bandwidth, BandwidthLimits, Pacer, ProbeId, Urgency};
 use crate::forward::{PathTold, Rewritten, Stamp, set_transport_sequence};
@@ -32,6 +33,7 @@ pub(super) struct Outflow {
     feedback: Feedback,
     pub(super) bandwidth: Bandwidth,
     pub(super) pacer: Pacer<Rewritten>,
+    echoes: Echoes,
     pub(super) allocator: Allocator<ConsumerKey>,
     limits: BandwidthLimits,
     started: Instant,
@@ -52,6 +54,8 @@ pub(super) struct Departure<'a> {
     pub(super) sender: &'a mut SrtpSender,
     pub(super) urgency: Urgency,
     pub(super) payload_len: usize,
+    /// Times that the same datagram leaves again a little later, if it leaves at once.
+    pub(super) copies: usize,
 }
 
 /// What became of a datagram.
@@ -71,6 +75,7 @@ impl Outflow {
         Self {
             feedback: Feedback::None,
             pacer: Pacer::new(bandwidth.pacing_bps(), now),
+            echoes: Echoes::default(),
             bandwidth,
             allocator: Allocator::new(),
             limits,
@@ -121,7 +126,7 @@ impl Outflow {
         out: &mut Outbox,
         write: impl FnOnce(Stamp, &mut Vec<u8>) -> Option<Rewritten>,
     ) -> Sent {
-        let Departure { now, flow, path, sender, urgency, payload_len } = departure;
+        let Departure { now, flow, path, sender, urgency, payload_len, copies } = departure;
         let wire_bytes = payload_len + OVERHEAD;
         let admission = match self.feedback {
             Feedback::None => Admission::Now(None),
@@ -143,10 +148,13 @@ impl Outflow {
         };
         match admission {
             Admission::Now(probe) => {
+                let echoes = &mut self.echoes;
                 let seal = |buffer: &mut Vec<u8>| {
                     let start = buffer.len();
                     let new = write(stamp, buffer)?;
-                    sender.seal_rtp(buffer, start, new.header_len, new.ssrc, new.index).ok()
+                    sender.seal_rtp(buffer, start, new.header_len, new.ssrc, new.index).ok()?;
+                    echoes.keep(now, copies, buffer.get(start..)?, sequence, wire_bytes);
+                    Some(())
                 };
                 if out.push(flow, path, seal).is_none() {
                     return Sent::Dropped;
@@ -198,6 +206,22 @@ impl Outflow {
             if pushed.is_some() {
                 self.left(now, sequence, wire_bytes, probe);
             }
+        }
+    }
+
+    /// Sends again what is to be sent again now. It is paid for, and never waits, as what it is a copy of.
+    pub(super) fn echo(&mut self, now: Instant, flow: u32, path: Path, out: &mut Outbox) {
+        while let Some(echo) = self.echoes.poll(now) {
+            let pushed = out.push(flow, path, |buffer| {
+                buffer.extend_from_slice(&echo.bytes);
+                Some(())
+            });
+            if pushed.is_some() {
+                self.pacer.charge_aside(now, echo.wire_bytes);
+                self.sent.add(now, echo.wire_bytes);
+                self.bandwidth.on_sent_again(now, echo.sequence, echo.wire_bytes);
+            }
+            self.echoes.put_back(now, echo);
         }
     }
 
@@ -253,6 +277,7 @@ impl Outflow {
     /// What waits is of no use any more: there is no way to him.
     pub(super) fn forget_held(&mut self) {
         self.pacer.clear();
+        self.echoes.clear();
     }
 
     /// Packets that were dropped while they waited, since this was asked last.
@@ -264,7 +289,7 @@ impl Outflow {
     /// When this wants attention next.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let bandwidth = self.bandwidth.next_deadline().filter(|_| self.feedback == Feedback::Transport);
-        [self.pacer.next_deadline(), bandwidth].into_iter().flatten().min()
+        [self.pacer.next_deadline(), bandwidth, self.echoes.next_deadline()].into_iter().flatten().min()
     }
 
     /// For how long nothing was learnt of the path since the beginning: the receiver may have nothing to report yet.

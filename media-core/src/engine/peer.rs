@@ -3,7 +3,7 @@
 use super::data::PeerData;
 use super::outflow::Outflow;
 use crate::api::{Downlink, PeerId, Permissions, Source};
-use crate::forward::Arrivals;
+use crate::forward::{Arrivals, Redundancy};
 use crate::keys::{ConsumerKey, ProducerKey, RoomKey};
 use crate::negotiate::{ExtensionIds, ExtensionTable};
 use crate::transport::Transport;
@@ -55,6 +55,8 @@ pub(crate) struct Peer {
     /// What he wants to receive in all.
     pub(super) downlink: Downlink,
     pub(super) outflow: Outflow,
+    /// How often he is told what he hears.
+    pub(super) redundancy: Redundancy,
     pub(super) transport: Option<Transport>,
     pub(super) sections: Vec<Section>,
     pub(super) streams: FxHashMap<u32, Stream>,
@@ -137,6 +139,7 @@ impl Peer {
             permissions,
             downlink: Downlink::default(),
             outflow,
+            redundancy: Redundancy::of_audio(),
             transport: None,
             sections: Vec::new(),
             streams: FxHashMap::default(),

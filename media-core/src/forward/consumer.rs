@@ -7,14 +7,14 @@ use super::exceptions::{Exception, Exceptions};
 use super::pictures::Pictures;
 use super::producer::MediaPacket;
 use super::protection::Protection;
-use super::redundancy::Redundancy;
+use super::resent::Resent;
 use super::runs::{Offsets, Run, Runs};
 use super::selector::{Choice, Leaving, Selector};
 use super::timeline::Timeline;
 use crate::api::{Layer, MediaKind, Preference, Shown, TrackId};
 use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::{CodecEntry, ExtensionIds, Format, matching};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A receiving place.
 #[derive(Debug)]
@@ -46,6 +46,7 @@ pub(crate) struct Consumer {
     pictures: Pictures,
     timeline: Timeline,
     rtx_index: u64,
+    resent: Resent,
     /// MID goes into every packet until the receiver reports: then it knows whose SSRC it is (RFC 8843 section 15).
     announce: bool,
     packets: u64,
@@ -53,7 +54,10 @@ pub(crate) struct Consumer {
     retransmitted: u64,
     switches: u64,
     fraction_lost: f32,
-    redundancy: Redundancy,
+    /// Highest sequence number that was reported.
+    reported: Option<u32>,
+    /// Times that its receiver is told each packet of audio again.
+    repeats: usize,
     /// Repair packets; of video, once they were negotiated.
     pub(crate) protection: Option<Protection>,
     /// NTP times (middle 32 bits) of our last sender reports, and when they went.
@@ -131,13 +135,15 @@ impl Consumer {
             pictures: Pictures::default(),
             timeline: Timeline::new((seed >> 32) as u32),
             rtx_index: (seed >> 16) & 0x3fff,
+            resent: Resent::default(),
             announce: true,
             packets: 0,
             bytes: 0,
             retransmitted: 0,
             switches: 0,
             fraction_lost: 0.0,
-            redundancy: Redundancy::of_audio(),
+            reported: None,
+            repeats: 0,
             protection: None,
             reports_sent: [None; 4],
         }
@@ -186,10 +192,23 @@ impl Consumer {
         [self.selector.target(), self.selector.current()].into_iter().flatten().map(|layer| layer.encoding)
     }
 
+    /// Has audio told so many times more from now on.
+    #[inline]
+    pub(crate) fn repeat(&mut self, times: usize) {
+        self.repeats = if self.kind == MediaKind::Audio { times } else { 0 };
+    }
+
     /// How many packets each audio packet repeats.
+    #[inline]
     pub(crate) fn redundancy(&self) -> usize {
         let negotiated = self.sending.is_some_and(|s| s.red_payload_type.is_some());
-        if negotiated { self.redundancy.level() } else { 0 }
+        if negotiated { self.repeats } else { 0 }
+    }
+
+    /// How many times more each audio packet is sent as it is, to a receiver who takes no packets that repeat others.
+    #[inline]
+    pub(crate) fn copies(&self) -> usize {
+        self.repeats - self.redundancy()
     }
 
     /// Repair packets that would help its receiver, in percent of the packets.
@@ -206,6 +225,11 @@ impl Consumer {
     pub(crate) fn newest(&self) -> Option<(u64, u64, Run)> {
         self.sending?.rtx_payload_type?;
         self.runs.newest()
+    }
+
+    /// Whether to send a packet again that is asked for: not while it is on its way, which takes `pause`.
+    pub(crate) fn resends(&mut self, now: Instant, out_index: u64, pause: Duration) -> bool {
+        self.resent.may(now, out_index, pause)
     }
 
     /// The packet that the receiver misses: which encoding's, its number there, and what became of it.
@@ -257,7 +281,7 @@ impl Consumer {
         }
         let sending = self.sending?;
         let payload_type = match sending.red_payload_type {
-            Some(red) if self.redundancy.level() > 0 => red,
+            Some(red) if self.repeats > 0 => red,
             _ => sending.payload_type,
         };
         Some(Prepared { index, offsets, payload_type, marker, is_filler: false })

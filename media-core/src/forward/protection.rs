@@ -86,7 +86,7 @@ impl Protection {
 
     /// Takes what the receiver reported.
     pub(crate) fn on_report(&mut self, now: Instant, told: PathTold) {
-        self.need.on_report(now, told.fraction_lost);
+        self.need.on_loss(now, told.fraction_lost, 1.0);
         let edge = if self.is_far { NEAR } else { FAR };
         self.is_far = told.rtt.is_some_and(|rtt| rtt >= edge);
     }

@@ -3,8 +3,10 @@
  * is known by what they send: person i is a sine of 400 + 240 i Hz and a flat colour with a frame counter. And it reads
  * back what the page plays and shows: who is heard, who is seen.
  *
- * The file is one function, called with { index, devices: 'ok' | 'refused' | 'none' | 'no-camera', busy }. Flat colours cost an
- * encoder next to nothing; `busy` adds strips of noise, so that each encoding takes the bits that it may.
+ * The file is one function, called with { index, devices: 'ok' | 'refused' | 'none' | 'no-camera', busy, voice }. Flat colours cost an
+ * encoder next to nothing; `busy` adds strips of noise, so that each encoding takes the bits that it may. A codec for speech keeps, in each
+ * packet, what it takes to make up for one that was lost (RFC 6716 section 2.1.7), but takes a tone that never changes for noise: `voice` is
+ * something like a voice instead.
  */
 (options) => {
   const WIDTH = 640;
@@ -29,13 +31,43 @@
     return context;
   }
 
+  function tone() {
+    const oscillator = new OscillatorNode(audio(), { frequency: toneOf(options.index) });
+    oscillator.start();
+    return oscillator;
+  }
+
+  /** Of a voice: resonances in Hz and how loud they are, how often its syllables come and its pitch wavers, in Hz. */
+  const FORMANTS = [[600, 4], [1100, 2.4], [2500, 1.2]];
+  const [SYLLABLES, WAVER] = [3.7, 3.1];
+
+  /** Something that moves as slowly as `frequency`, by `depth` up and down. */
+  function sway(parameter, frequency, depth) {
+    const slow = new OscillatorNode(audio(), { frequency });
+    slow.connect(new GainNode(audio(), { gain: depth })).connect(parameter);
+    slow.start();
+  }
+
+  /** Something like a voice. Nobody can be told by it. */
+  function voice() {
+    const pitch = new OscillatorNode(audio(), { type: 'sawtooth', frequency: 130 });
+    sway(pitch.frequency, WAVER, 25);
+    const syllables = new GainNode(audio(), { gain: 0.25 });
+    sway(syllables.gain, SYLLABLES, 0.25);
+    for (const [frequency, gain] of FORMANTS) {
+      const resonance = new BiquadFilterNode(audio(), { type: 'bandpass', frequency, Q: 7 });
+      sway(resonance.frequency, 1.3 + frequency / 1000, frequency / 4);
+      pitch.connect(resonance).connect(new GainNode(audio(), { gain })).connect(syllables);
+    }
+    pitch.start();
+    return syllables;
+  }
+
   function microphone() {
     if (volume === null) {
-      const oscillator = new OscillatorNode(audio(), { frequency: toneOf(options.index) });
       volume = new GainNode(audio(), { gain: 0.3 });
       volume.out = new MediaStreamAudioDestinationNode(audio(), { channelCount: 1 });
-      oscillator.connect(volume).connect(volume.out);
-      oscillator.start();
+      (options.voice ? voice() : tone()).connect(volume).connect(volume.out);
     }
     // A clone, so that stopping the track, as pages do, does not end the device.
     return volume.out.stream.getAudioTracks()[0].clone();

@@ -49,14 +49,14 @@ export class Browsers {
 
   /**
    * A context of its own, which is a person with a machine of their own, with the lab in every page.
-   * @param {{ kind?: 'chromium' | 'firefox', index?: number, devices?: string, busy?: boolean, script?: string, granted?: boolean, trials?: string }} options
+   * @param {{ kind?: 'chromium' | 'firefox', index?: number, devices?: string, busy?: boolean, voice?: boolean, script?: string, granted?: boolean, trials?: string }} options
    *   `script` runs after the lab and before the page; `granted`: whether the browser knows of a permission (without one
    *   Chromium hides its addresses behind mDNS names).
    */
-  async context({ kind = 'chromium', index = 0, devices = 'ok', busy = false, script = '', granted = true, trials = '', ...rest } = {}) {
+  async context({ kind = 'chromium', index = 0, devices = 'ok', busy = false, voice = false, script = '', granted = true, trials = '', ...rest } = {}) {
     const browser = await this.launch(kind, trials);
     const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, ignoreHTTPSErrors: true, ...rest });
-    await context.addInitScript({ content: `(${LAB})(${JSON.stringify({ index, devices, busy })});\n${script}` });
+    await context.addInitScript({ content: `(${LAB})(${JSON.stringify({ index, devices, busy, voice })});\n${script}` });
     if (kind === 'chromium' && granted) await context.grantPermissions(['microphone', 'camera', 'clipboard-read', 'clipboard-write']);
     return context;
   }

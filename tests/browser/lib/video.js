@@ -1,5 +1,5 @@
 /** What browsers measure of pictures: what is decoded of somebody, and what is encoded for each quality. */
-import { until } from './until.js';
+import { sleep, until } from './until.js';
 
 /**
  * A script for the page: its encoder gives up pictures rather than pixels when the machine is busy, so that a width tells of the server's
@@ -100,24 +100,41 @@ export async function watchPictures(watcher, sender) {
     }, 20);
     window.labStall = stall;
   })));
+  sender.framesBefore = await framesEncoded(sender);
   await watcher.page.evaluate((id) => {
     const video = document.querySelector(`video[data-participant="${id}"][data-source=camera]`);
     if (video === null) throw new Error(`no picture of ${id} is shown: ${document.querySelector(`[data-testid="tile-${id}"]`)?.dataset.paused ?? 'and the tile does not say why'}`);
-    const pictures = { last: null, longest: 0, frames: 0 };
+    const pictures = { last: performance.now(), longest: 0, frames: 0 };
     (window.labPictures ??= {})[id] = pictures;
-    const onFrame = (now) => {
-      if (window.labPictures[id] !== pictures) return;
-      if (pictures.last !== null) pictures.longest = Math.max(pictures.longest, now - pictures.last);
-      pictures.last = now;
-      pictures.frames += 1;
-      video.requestVideoFrameCallback(onFrame);
+    // A picture that was paused comes back in another element.
+    const watched = new WeakSet();
+    const follow = (element) => {
+      watched.add(element);
+      const onFrame = (now) => {
+        if (window.labPictures[id] !== pictures) return;
+        pictures.longest = Math.max(pictures.longest, now - pictures.last);
+        pictures.last = now;
+        pictures.frames += 1;
+        element.requestVideoFrameCallback(onFrame);
+      };
+      element.requestVideoFrameCallback(onFrame);
     };
-    video.requestVideoFrameCallback(onFrame);
+    follow(video);
+    const looking = setInterval(() => {
+      if (window.labPictures[id] !== pictures) return clearInterval(looking);
+      const now = document.querySelector(`video[data-participant="${id}"][data-source=camera]`);
+      if (now !== null && !watched.has(now)) follow(now);
+    }, 50);
   }, sender.id);
 }
 
-/** Pictures that come further apart than this, in ms, are as few because this machine makes no more. */
-const SMOOTH_MS = 70;
+/** Pictures of the camera that were encoded, in the encoding that has most. */
+async function framesEncoded(sender) {
+  return Math.max(0, ...[...(await encoded(sender)).values()].map(({ frames }) => frames));
+}
+
+/** The lab's cameras make a picture every 67 ms: a sender that encodes them further apart than this, in ms, has not the time for more. */
+const SMOOTH_MS = 75;
 
 /**
  * The longest wait for a picture since `watchPictures`, `watchedMs` ago, less what the two pages themselves stood still: what this machine
@@ -127,24 +144,54 @@ export async function stoodStill(watcher, sender, watchedMs = 0) {
   const stalls = await Promise.all([watcher, sender].map(({ page }) => page.evaluate(() => window.labStall.longest)));
   const { longest, frames } = await watcher.page.evaluate((id) => {
     const pictures = window.labPictures[id];
-    return { frames: pictures.frames, longest: Math.max(pictures.longest, performance.now() - (pictures.last ?? 0)) };
+    return { frames: pictures.frames, longest: Math.max(pictures.longest, performance.now() - pictures.last) };
   }, sender.id);
   const stalled = Math.max(...stalls);
-  // Where a busy machine encodes seven pictures a second, one that is sent again is two intervals late by itself.
-  const interval = frames > 1 ? watchedMs / frames : 0;
+  // Where the sender itself encodes seven pictures a second, one that is sent again is two intervals late by itself.
+  const made = await framesEncoded(sender) - sender.framesBefore;
+  const interval = made > 0 ? watchedMs / made : 0;
   const ms = Math.max(0, longest - stalled - (interval > SMOOTH_MS ? 2 * interval : 0));
-  return { ms, text: `${watcher.name} saw ${frames} pictures of ${sender.name}, the longest wait ${longest.toFixed(0)} ms (their pages stood for up to ${stalled.toFixed(0)} ms)` };
+  return { ms, text: `${watcher.name} saw ${frames} of ${made} pictures of ${sender.name}, the longest wait ${longest.toFixed(0)} ms (their pages stood for up to ${stalled.toFixed(0)} ms)` };
 }
 
-/** Samples of sound heard and made up for what did not come, over all that `watcher` receives. */
-export async function sound(watcher) {
-  const stats = await watcher.page.evaluate(() => window.lab.stats());
-  const sum = { total: 0, concealed: 0 };
-  for (const entry of stats) {
-    if (entry.type !== 'inbound-rtp' || entry.kind !== 'audio') continue;
+/** Samples of sound heard and made up for what did not come, over all that `watcher` receives, how loud it was in sum, and packets that `speaker` sent. */
+async function sound(watcher, speaker) {
+  const sum = { total: 0, concealed: 0, energy: 0, spoken: 0 };
+  const [heard, said] = await Promise.all([watcher, speaker].map(({ page }) => page.evaluate(() => window.lab.stats())));
+  for (const entry of heard.filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio')) {
     sum.total += entry.totalSamplesReceived ?? 0;
+    sum.energy += entry.totalAudioEnergy ?? 0;
     // Silence made of nothing (somebody muted) is no loss.
     sum.concealed += (entry.concealedSamples ?? 0) - (entry.silentConcealedSamples ?? 0);
   }
+  for (const entry of said.filter(({ type, kind }) => type === 'outbound-rtp' && kind === 'audio')) sum.spoken += entry.packetsSent;
   return sum;
+}
+
+/** Of the packets of 20 ms that a second of sound is, a browser that has the time sends all but so many. */
+const UNEVEN = 4;
+
+/**
+ * Listens for some seconds. Those in which the speaker's browser, on a busy machine, did not send what it should, or sent what it had kept, and
+ * those after them, say nothing of the network and do not count. @returns the part that was made up, 0 to 1, over how many seconds, and whether
+ * anything was heard.
+ */
+export async function listen(watcher, speaker, seconds) {
+  const sum = { total: 0, concealed: 0 };
+  let [counted, energy, wasUneven] = [0, 0, false];
+  let before = await sound(watcher, speaker);
+  for (let second = 0; second < seconds; second++) {
+    await sleep(1_000);
+    const after = await sound(watcher, speaker);
+    const grown = Object.fromEntries(Object.keys(after).map((key) => [key, after[key] - before[key]]));
+    const isUneven = Math.abs(grown.spoken - grown.total / 960) > UNEVEN;
+    if (!isUneven && !wasUneven) {
+      counted += 1;
+      for (const key of Object.keys(sum)) sum[key] += grown[key];
+    }
+    energy += grown.energy;
+    [before, wasUneven] = [after, isUneven];
+  }
+  const share = sum.concealed / Math.max(1, sum.total);
+  return { share, counted, isHeard: energy > 0, text: `${watcher.name}: ${(share * 100).toFixed(2)} % of the sound was made up (in ${counted} even seconds of ${seconds})` };
 }

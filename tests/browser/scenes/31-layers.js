@@ -45,6 +45,9 @@ export async function scene(stage) {
       for (let look = 0; look < 6; look++) {
         await ben.page.evaluate(() => window.lab.wait(10));
         const [his, hers] = [await received(ben, anne), await received(clara, anne)];
+        for (const [viewer, picture] of [[ben, his], [clara, hers]]) {
+          if (picture === null) throw new Error(`${viewer.name} gets no picture, and is shown ${JSON.stringify(await shown(viewer, anne))}`);
+        }
         if (!isLow(his.width)) throw new Error(`${ben.name} is back at ${his.width} on a path that does not carry it`);
         if (!isTop(hers.width)) throw new Error(`${clara.name}, who has all the room, fell to ${hers.width}`);
       }
@@ -70,6 +73,6 @@ export async function scene(stage) {
       stage.say(`${clara.name} was back after ${took} ms`);
     });
 
-    for (const person of [anne, ben, clara]) await stage.gone(person);
+    for (const person of [anne, ben, clara].filter(Boolean)) await stage.gone(person);
   }
 }

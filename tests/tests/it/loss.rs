@@ -194,3 +194,25 @@ fn repair_packets_end_with_the_loss_and_stay_within_what_the_path_carries() {
     world.run(Duration::from_secs(5));
     assert_eq!(world.totals().repairs, before, "nothing is lost any more");
 }
+
+#[test]
+fn who_takes_no_redundancy_is_sent_the_same_datagrams_again() {
+    let mut world = World::with_seed(5);
+    let room = world.room();
+    let people = world.meet(room, 3, &[Codec::Opus]);
+    world.connect(&people);
+    let heard = |world: &World| {
+        let client = &world.person(people[0]).client;
+        let stats: Vec<_> = client.place_mids().filter_map(|mid| client.place_stats(mid)).collect();
+        stats.iter().fold((0, 0), |(packets, lost), place| (packets + place.packets, lost + place.lost))
+    };
+    world.set_links(people[0], Link::GOOD, Link::GOOD.with_loss(0.1));
+    // He reports every second.
+    world.run(Duration::from_secs(5));
+    let before = heard(&world);
+    world.run(Duration::from_secs(20));
+    let after = heard(&world);
+    let (packets, lost) = (after.0 - before.0, after.1.saturating_sub(before.1));
+    assert!(packets > 600, "{packets}");
+    assert!(lost * 100 < packets, "{lost} of {packets} never came");
+}

@@ -73,6 +73,23 @@ fn audio_and_retransmissions_pass_video() {
 }
 
 #[test]
+fn what_is_asked_for_again_does_not_stop_what_is_new() {
+    let now = Instant::now();
+    let mut pacer = Pacer::new(1_000_000, now);
+    assert_eq!(offer(&mut pacer, now, Urgency::InTurn, 0, 1_200), Admission::Now(None));
+    for sequence in 1..4 {
+        offer(&mut pacer, now, Urgency::InTurn, sequence, 1_200);
+    }
+    for sequence in 10..20 {
+        offer(&mut pacer, now, Urgency::Soon, sequence, 1_200);
+    }
+    assert_eq!(pacer.wait_of_soon(), Duration::from_millis(96));
+    let left: Vec<_> = drain(&mut pacer, now, now).into_iter().map(|(_, sequence)| sequence).collect();
+    assert_eq!(left, [10, 11, 12, 1, 13, 14, 15, 2, 16, 17, 18, 3, 19]);
+    assert_eq!(pacer.wait_of_soon(), Duration::ZERO);
+}
+
+#[test]
 fn nothing_waits_longer_than_the_limit() {
     let now = Instant::now();
     let mut pacer = Pacer::new(1_000_000, now);

@@ -38,7 +38,7 @@ impl Consumer {
             match self.sending {
                 Some(s) if Some(prepared.payload_type) == s.red_payload_type => {
                     let ring = before.into_iter();
-                    let kept = ring.flat_map(|ring| ring.before(packet.index).take(self.redundancy.level()));
+                    let kept = ring.flat_map(|ring| ring.before(packet.index).take(self.repeats));
                     write_redundant(packet, s.payload_type, kept, out);
                 }
                 _ => out.extend_from_slice(packet.payload),

@@ -4,6 +4,7 @@ use super::Consumer;
 use crate::api::{MediaKind, SendStats};
 use crate::forward::producer::SenderClock;
 use crate::forward::protection::{PathTold, Protection};
+use crate::forward::redundancy::Told;
 use colloquy_codecs::rtcp::{ReportBlock, write_sdes_cname, write_sender_report};
 use std::time::{Duration, Instant};
 
@@ -29,20 +30,28 @@ impl Consumer {
         self.reports_sent[0] = Some(((ntp >> 16) as u32, now));
     }
 
-    /// Takes the receiver's report about us, beside what is known of the whole path. Gives the round-trip time, if it can be told.
-    pub(crate) fn on_report(&mut self, now: Instant, block: &ReportBlock, told: PathTold) -> Option<Duration> {
+    /// Takes the receiver's report about us, beside what is known of the whole path. Gives the round-trip time, if it can be told, and
+    /// what it tells of the path.
+    pub(crate) fn on_report(&mut self, now: Instant, block: &ReportBlock, path: PathTold) -> (Option<Duration>, Told) {
         self.announce = false;
         self.fraction_lost = f32::from(block.fraction_lost) / 256.0;
-        self.redundancy.on_report(now, self.fraction_lost);
+        let before = self
+            .reported
+            .replace(block.highest_sequence)
+            .unwrap_or(block.highest_sequence.wrapping_sub(self.packets as u32));
+        let packets = block.highest_sequence.wrapping_sub(before);
+        let told = Told { fraction_lost: self.fraction_lost, packets, copies: self.copies() };
         if let Some(protection) = &mut self.protection {
             // Where little is sent, a report of a second's packets says less than one about all that went this way.
-            let fraction_lost = self.fraction_lost.max(told.fraction_lost);
-            protection.on_report(now, PathTold { fraction_lost, ..told });
+            let fraction_lost = self.fraction_lost.max(path.fraction_lost);
+            protection.on_report(now, PathTold { fraction_lost, ..path });
         }
-        let (_, at) =
-            self.reports_sent.iter().flatten().find(|(ntp, _)| *ntp == block.last_sr && block.last_sr != 0)?;
-        let held = Duration::from_micros((u64::from(block.delay_since_last_sr) * 1_000_000) >> 16);
-        Some(now.saturating_duration_since(*at).saturating_sub(held))
+        let mut sent = self.reports_sent.iter().flatten();
+        let rtt = sent.find(|(ntp, _)| *ntp == block.last_sr && block.last_sr != 0).map(|(_, at)| {
+            let held = Duration::from_micros((u64::from(block.delay_since_last_sr) * 1_000_000) >> 16);
+            now.saturating_duration_since(*at).saturating_sub(held)
+        });
+        (rtt, told)
     }
 
     /// Whether the receiver reported loss of what we sent, 0 to 1.
