@@ -6,11 +6,13 @@ use super::limits::{BandwidthLimits, BandwidthStats, PathState};
 use super::loss::LossLimit;
 use super::probe::{Probe, ProbeControl, ProbeId};
 use super::queue_delay::QueueDelay;
+use super::queue_trace::{QueueTrace, Swell};
 use super::rate_window::RateWindow;
 use super::report_loss::ReportLoss;
 use super::sent::{Arrival, SentHistory, SentPacket};
 use super::trendline::Trendline;
 use colloquy_codecs::rtcp::TransportFeedback;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// What arrived and what was sent is looked at over this time, microseconds; a few frames and feedback packets.
@@ -41,6 +43,8 @@ const BACKLOG_US: u64 = 1_000_000;
 const BACKLOG_PACING: f64 = 1.2;
 /// While it is long, packets wait here rather than there: the pacer can still drop them.
 const FLOOD_PACING: f64 = 0.5;
+/// After this everyone's feedback has told of packets that left, microseconds; well within what the trace of queues remembers.
+const TOLD_US: u64 = 800_000;
 /// Before a round trip is measured, microseconds.
 const ASSUMED_RTT_US: u64 = 100_000;
 /// Round trips above this are not believed, microseconds.
@@ -56,6 +60,7 @@ pub(crate) struct Bandwidth {
     sent: RateWindow,
     acked: RateWindow,
     queue: QueueDelay,
+    trace: QueueTrace,
     trend: Trendline,
     delay: DelayControl,
     loss: LossLimit,
@@ -83,6 +88,7 @@ impl Bandwidth {
             sent: RateWindow::new(),
             acked: RateWindow::new(),
             queue: QueueDelay::new(),
+            trace: QueueTrace::new(),
             trend: Trendline::new(),
             delay: DelayControl::new(limits.start_bps),
             loss: LossLimit::default(),
@@ -165,7 +171,8 @@ impl Bandwidth {
             self.loss.on_arrived(packet.sent_us);
         }
         let Some(arrived_us) = arrived_us else { return };
-        let Some(_queue_us) = self.queue.on_packet(packet.sent_us, arrived_us) else { return };
+        let Some(queue_us) = self.queue.on_packet(packet.sent_us, arrived_us) else { return };
+        self.trace.add(packet.sent_us, queue_us);
         self.acked.add(arrived_us, packet.wire_bytes);
         self.trend.on_packet(packet.sent_us, arrived_us);
         self.delay.on_arrived(packet.sent_us, packet.wire_bytes);
@@ -187,6 +194,7 @@ impl Bandwidth {
     fn forget_delays(&mut self) {
         self.acked = RateWindow::new();
         self.queue = QueueDelay::new();
+        self.trace = QueueTrace::new();
         self.trend = Trendline::new();
         self.delay.forget_delays();
     }
@@ -305,6 +313,11 @@ impl Bandwidth {
         self.probes.set_demand(needed_bps.min(max_bps), wanted_bps.min(max_bps));
     }
 
+    /// What others who share the bottleneck are known to get of it, bits/s: what a cluster finds is told from what it takes of theirs.
+    pub(crate) fn set_beside(&mut self, bps: u64) {
+        self.probes.beside_bps = bps as f64;
+    }
+
     /// A probe to start now, if one is due. Ask after feedback and when [`next_deadline`](Self::next_deadline) has come.
     pub(crate) fn poll_probe(&mut self, now: Instant) -> Option<Probe> {
         let now_us = self.us(now);
@@ -318,6 +331,19 @@ impl Bandwidth {
             return None;
         }
         self.probes.poll(now_us, self.target_bps, self.limits.max_bps as f64, self.queue.noise_us())
+    }
+
+    /// When the packets of a cluster left, once it was long enough ago that everyone's feedback has told of that time. Each is
+    /// given once.
+    pub(crate) fn take_probed(&mut self, now: Instant) -> Option<Range<Instant>> {
+        let (first_us, last_us) = self.probes.take_left(self.us(now).saturating_sub(TOLD_US))?;
+        let at = |us| self.epoch.checked_add(Duration::from_micros(us));
+        Some(at(first_us)?..at(last_us)?)
+    }
+
+    /// The queue that packets met that left in a span, within the last second.
+    pub(crate) fn swell(&self, span: &Range<Instant>) -> Option<Swell> {
+        self.trace.swell(&(self.us(span.start)..self.us(span.end)))
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) and [`poll_probe`](Self::poll_probe) though nothing came.

@@ -111,9 +111,13 @@ pub(super) struct ProbeControl {
     refuted: Option<Refuted>,
     /// When the first and the last packet of the newest cluster left.
     left_us: Option<(u64, u64)>,
+    /// The packets of that cluster have not been asked after.
+    is_untold: bool,
     doubted_us: u64,
     /// What the last cluster found where it filled the link, bits/s.
     pub(super) full_bps: Option<f64>,
+    /// What others are known to get of the bottleneck, bits/s.
+    pub(super) beside_bps: f64,
     pub(super) started: u64,
     pub(super) raised: u64,
 }
@@ -134,8 +138,10 @@ impl ProbeControl {
             last_raise: None,
             refuted: None,
             left_us: None,
+            is_untold: false,
             doubted_us: 0,
             full_bps: None,
+            beside_bps: 0.0,
             started: 0,
             raised: 0,
         }
@@ -186,7 +192,7 @@ impl ProbeControl {
             packets: CLUSTER_PACKETS,
         };
         self.started += 1;
-        self.left_us = None;
+        (self.left_us, self.is_untold) = (None, true);
         self.running = Some(Running {
             cluster: Cluster::new(probe),
             deadline_us: now_us.saturating_add(4 * lasts_us + PATIENCE_US),
@@ -221,7 +227,7 @@ impl ProbeControl {
         if !running.cluster.is_complete() && !is_late {
             return None;
         }
-        let found = running.cluster.found();
+        let found = running.cluster.found(self.beside_bps);
         self.full_bps = found.filter(|found| found.beyond == Beyond::Full).map(|found| found.bps);
         let found = found.filter(|found| found.bps > self.least_bps(now_us, target_bps));
         self.running = None;
@@ -251,6 +257,13 @@ impl ProbeControl {
             }
         }
         found.map(|found| found.bps)
+    }
+
+    /// When the first and the last packet of the newest cluster left, if all did before `until_us`; once for each.
+    pub(super) fn take_left(&mut self, until_us: u64) -> Option<(u64, u64)> {
+        let left = self.left_us.filter(|(_, last_us)| self.is_untold && self.running.is_none() && *last_us < until_us)?;
+        self.is_untold = false;
+        Some(left)
     }
 
     /// Whether a packet sent at this time met the queue that a cluster makes.

@@ -66,8 +66,9 @@ impl Engine {
         peer.timers.allocate_at = Some(now + INTERVAL);
         let target = peer.outflow.target_bps().min(peer.downlink.max_bps.unwrap_or(u64::MAX));
         let audio = self.audio_bps(now, key);
-        let budget = self.budget(&looked, target, audio);
-        let plan = self.plan(now, key, &looked, budget, audio);
+        let due = self.couple(now, key, target);
+        let budget = self.budget(&looked, due.budget_bps, audio);
+        let plan = self.plan(now, key, &looked, (budget, audio), due.owed_bps);
         for (look, given) in looked.iter().zip(&plan.allocations) {
             let layer = if look.in_view { given.layer } else { None };
             self.give(now, key, look, layer, given.bps, given.short_of);
@@ -158,7 +159,14 @@ impl Engine {
         self.consumers.get(place).is_some_and(|c| c.preference.size.is_some_and(PixelSize::is_hidden))
     }
 
-    fn plan(&mut self, now: Instant, key: PeerKey, looked: &[Looked], target: u64, audio: u64) -> Plan<ConsumerKey> {
+    fn plan(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        looked: &[Looked],
+        (target, audio): (u64, u64),
+        owed_bps: u64,
+    ) -> Plan<ConsumerKey> {
         let wishes: Vec<_> = looked
             .iter()
             .filter_map(|look| {
@@ -180,8 +188,10 @@ impl Engine {
         peer.outflow.allocated_bps = plan.allocated_bps;
         let most_bps = peer.downlink.max_bps.unwrap_or(u64::MAX);
         peer.outflow.needed_bps = plan.needed_bps.min(most_bps);
-        let wanted_bps = plan.wanted_bps.min(most_bps);
-        peer.outflow.bandwidth.set_demand(plan.allocated_bps, peer.outflow.needed_bps, wanted_bps);
+        peer.outflow.wanted_bps = plan.wanted_bps.min(most_bps);
+        let with_owed = |bps: u64| if bps > 0 { bps.saturating_add(owed_bps) } else { 0 };
+        let (needed_bps, wanted_bps) = (with_owed(peer.outflow.needed_bps), with_owed(peer.outflow.wanted_bps));
+        peer.outflow.bandwidth.set_demand(plan.allocated_bps, needed_bps, wanted_bps);
         plan
     }
 

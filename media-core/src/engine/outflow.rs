@@ -41,6 +41,10 @@ pub(super) struct Outflow {
     /// What the last plan costs, and at which target it gets better, in bits a second.
     pub(super) allocated_bps: u64,
     pub(super) needed_bps: u64,
+    /// At which target all of it is had.
+    pub(super) wanted_bps: u64,
+    /// Whether it is his turn, of those who share his bottleneck, to find out whether it carries more.
+    pub(super) has_turn: bool,
 }
 
 /// A datagram for one participant.
@@ -79,6 +83,8 @@ impl Outflow {
             told_dropped: 0,
             allocated_bps: 0,
             needed_bps: 0,
+            wanted_bps: 0,
+            has_turn: true,
         }
     }
 
@@ -230,6 +236,7 @@ impl Outflow {
     pub(super) fn tick(&mut self, now: Instant) {
         self.bandwidth.handle_timeout(now);
         if self.feedback == Feedback::Transport
+            && self.has_turn
             && let Some(probe) = self.bandwidth.poll_probe(now)
         {
             self.pacer.start_probe(now, probe);
@@ -240,7 +247,7 @@ impl Outflow {
 
     /// He is to be shown nothing: nothing is worth finding out about his path.
     pub(super) fn wants_nothing(&mut self) {
-        (self.allocated_bps, self.needed_bps) = (0, 0);
+        (self.allocated_bps, self.needed_bps, self.wanted_bps) = (0, 0, 0);
         self.bandwidth.set_demand(0, 0, 0);
     }
 
