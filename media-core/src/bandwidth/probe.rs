@@ -3,7 +3,7 @@
 //! A source that sends less than it could (a viewer on a low layer) never fills the link, so the estimate cannot grow by itself.
 //! A short cluster of packets, with filler where media does not suffice, is sent at the rate of what could be used next.
 
-use super::probe_result::{Beyond, Cluster};
+use super::probe_result::{Beyond, Cluster, Found};
 use std::num::NonZeroU16;
 
 /// Names a cluster.
@@ -64,6 +64,7 @@ const NEARLY: f64 = 0.6;
 const REFUTED_US: u64 = 20_000_000;
 const MAX_REFUTED_US: u64 = 60_000_000;
 const CLEARLY_HIGHER: f64 = 1.25;
+const CLEARLY_LOWER: f64 = 0.8;
 /// A cluster is sent at this many times what it must find at least: a few packets are measured that badly.
 const TELLING: f64 = 1.2;
 /// A cluster whose feedback does not come in this time and a few round trips has failed.
@@ -229,6 +230,7 @@ impl ProbeControl {
         }
         let found = running.cluster.found(self.beside_bps);
         self.full_bps = found.filter(|found| found.beyond == Beyond::Full).map(|found| found.bps);
+        let found = found.map(|found| Found { bps: self.taken_bps(now_us, found.bps), ..found });
         let found = found.filter(|found| found.bps > self.least_bps(now_us, target_bps));
         self.running = None;
         if now_us.saturating_sub(self.doubted_us) > FORGIVE_US {
@@ -273,9 +275,23 @@ impl ProbeControl {
 
     /// What a cluster must find to raise the rate.
     fn least_bps(&self, now_us: u64, target_bps: f64) -> f64 {
-        let refuted = self.refuted.filter(|refuted| now_us < refuted.until_us);
+        let refuted = self.refuted.filter(|refuted| now_us < refuted.until_us && !self.needs_less(refuted));
         let refuted_bps = refuted.map_or(0.0, |refuted| CLEARLY_HIGHER * refuted.bps);
         refuted_bps.max(RAISED * target_bps)
+    }
+
+    /// Whether what is needed is so far below a rate that did not hold that it may hold nonetheless.
+    fn needs_less(&self, refuted: &Refuted) -> bool {
+        MARGIN * self.needed_bps() < CLEARLY_LOWER * refuted.bps
+    }
+
+    /// What may be taken of what a cluster found: of a rate that did not hold, no more than is needed.
+    fn taken_bps(&self, now_us: u64, found_bps: f64) -> f64 {
+        let refuted = self.refuted.filter(|refuted| now_us < refuted.until_us && self.needs_less(refuted));
+        match refuted {
+            Some(refuted) if found_bps < CLEARLY_HIGHER * refuted.bps => found_bps.min(MARGIN * self.needed_bps()),
+            _ => found_bps,
+        }
     }
 
     /// The rate was cut to this: a cluster that still runs measures the queue.
