@@ -44,6 +44,12 @@ const MIN_WINDOW: f64 = 2.0;
 const PRESSED_US: u64 = 30_000_000;
 /// How far beyond what the next step needs the rate may rise before it is used: it must hold for a while.
 const NEXT: f64 = 1.1;
+/// The mean is taken over this: a window's ups and downs last some seconds, microseconds. What rises is used sooner.
+const MEAN_RISE_US: f64 = 1.5e6;
+const MEAN_FALL_US: f64 = 6e6;
+/// What a source with steps sends is kept while it is less than so many times the mean: between two steps there is none that is the fair
+/// part, and half as much again is as fair as a third less.
+const HELD: f64 = 1.4;
 /// Round trips shorter than this are taken for this, s: bounds the increase.
 const MIN_RTT_S: f64 = 0.02;
 
@@ -139,6 +145,8 @@ pub(super) struct RivalControl {
     tested_us: u64,
     next_test_us: u64,
     updated_us: u64,
+    /// The rate over some of its ups and downs.
+    mean_bps: f64,
 }
 
 impl RivalControl {
@@ -161,6 +169,7 @@ impl RivalControl {
             tested_us: now_us,
             next_test_us: now_us + TEST_INTERVAL_US,
             updated_us: now_us,
+            mean_bps: rate_bps,
         }
     }
 
@@ -180,6 +189,12 @@ impl RivalControl {
         self.window_packets * PACKET_BITS / self.rtt_s
     }
 
+    /// The rate for a source that has steps and sends `used_bps`, bits/s: what the window allows in the long run, and no less than what is
+    /// used while that is near a fair part.
+    pub(super) fn steady_bps(&self, used_bps: f64) -> f64 {
+        if used_bps < HELD * self.mean_bps { self.mean_bps.max(used_bps) } else { self.mean_bps }
+    }
+
     /// The rate, bits/s.
     pub(super) fn bps(&self) -> f64 {
         self.rate_bps() * if self.test.is_some() { DRAIN_RATE } else { 1.0 }
@@ -195,8 +210,9 @@ impl RivalControl {
         now_us.saturating_sub(self.cut_us) < PRESSED_US
     }
 
-    /// Goes on; `true` when nobody else fills the queue any more.
-    pub(super) fn update(&mut self, signals: &Signals) -> bool {
+    /// Goes on; `true` when nobody else fills the queue any more. A source that has steps sends no less for a test, so nothing but an empty
+    /// queue tells: the other's own ups and downs look like a test that went well.
+    pub(super) fn update(&mut self, signals: &Signals, has_steps: bool) -> bool {
         let elapsed_us = signals.now_us.saturating_sub(self.updated_us).min(1_000_000);
         self.updated_us = signals.now_us;
         self.rtt_s = (signals.rtt_us as f64 / 1e6).max(MIN_RTT_S);
@@ -205,7 +221,7 @@ impl RivalControl {
         } else if signals.now_us.saturating_sub(self.filled_us) > EMPTY_FOR_US / 2 {
             self.next_test_us = self.next_test_us.min(self.tested_us + RETEST_US);
         }
-        if signals.now_us.saturating_sub(self.filled_us) > EMPTY_FOR_US || self.is_alone(signals) {
+        if signals.now_us.saturating_sub(self.filled_us) > EMPTY_FOR_US || (!has_steps && self.is_alone(signals)) {
             return true;
         }
         if self.has_loss {
@@ -216,6 +232,8 @@ impl RivalControl {
         } else {
             self.grow(signals, elapsed_us as f64 / 1e6);
         }
+        let over_us = if self.rate_bps() > self.mean_bps { MEAN_RISE_US } else { MEAN_FALL_US };
+        self.mean_bps += (elapsed_us as f64 / over_us).min(1.0) * (self.rate_bps() - self.mean_bps);
         false
     }
 
