@@ -280,6 +280,11 @@ impl Bandwidth {
         self.retarget();
     }
 
+    /// There and back, smoothed; `None` before it is known.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.rtt_us.map(Duration::from_micros)
+    }
+
     /// What may be sent in all, bits/s, headers included.
     pub(crate) fn target_bps(&self) -> u64 {
         self.target_bps as u64

@@ -123,7 +123,11 @@ impl Engine {
         if producer.info.mute.is_muted() {
             return;
         }
+        let round_trip = peer.outflow.bandwidth.round_trip();
         for sequence in nack.sequences() {
+            if !peer.outflow.resent.may_send(now, nack.media_ssrc, sequence, round_trip) {
+                continue;
+            }
             let Some((index, out_index, run)) = consumer.missed(sequence) else { continue };
             let ring = producer.encodings.get(usize::from(run.encoding)).and_then(|e| e.ring.as_ref());
             let Some(kept) = ring.and_then(|r| r.get(index)) else { continue };

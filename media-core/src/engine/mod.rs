@@ -14,6 +14,7 @@ mod membership;
 mod negotiation;
 mod outflow;
 mod peer;
+mod resent;
 #[cfg(test)]
 mod tests;
 mod ticks;

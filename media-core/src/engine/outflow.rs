@@ -1,5 +1,6 @@
 //! What goes out to one participant: numbered for his feedback, paced, and as much as his path carries.
 
+use super::resent::Resent;
 use crate::allocate::{Allocator, RateMeter};
 use crate::bandwidth::{Admission, Bandwidth, BandwidthLimits, Pacer, ProbeId, Urgency};
 use crate::forward::{Rewritten, Stamp, set_transport_sequence};
@@ -33,6 +34,8 @@ pub(super) struct Outflow {
     pub(super) bandwidth: Bandwidth,
     pub(super) pacer: Pacer<Rewritten>,
     pub(super) allocator: Allocator<ConsumerKey>,
+    /// What was sent again to him of late.
+    pub(super) resent: Resent,
     limits: BandwidthLimits,
     started: Instant,
     sent: RateMeter,
@@ -77,6 +80,7 @@ impl Outflow {
             pacer: Pacer::new(bandwidth.pacing_bps(), now),
             bandwidth,
             allocator: Allocator::new(),
+            resent: Resent::default(),
             limits,
             started: now,
             sent: RateMeter::new(),
