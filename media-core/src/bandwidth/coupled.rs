@@ -105,7 +105,9 @@ impl<K: Copy + Eq> Coupled<K> {
 
     /// Somebody sent a cluster; `swell` tells what his queue and another's did at that moment.
     pub(crate) fn probed(&mut self, prober: K, swell: impl Fn(K) -> Option<Swell>) {
-        let Some(own_us) = swell(prober).map(|own| own.rise_us).filter(|rise_us| *rise_us >= TELLING_US) else { return };
+        let Some(own_us) = swell(prober).map(|own| own.rise_us).filter(|rise_us| *rise_us >= TELLING_US) else {
+            return;
+        };
         let Some(at) = self.number_of(prober) else { return };
         for other in (0..MEMBERS_MAX).filter(|other| *other != at) {
             let Some(met) = self.members[other].as_ref().and_then(|member| swell(member.key)) else { continue };

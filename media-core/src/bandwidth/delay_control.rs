@@ -56,6 +56,8 @@ const LOSSES_US: u64 = 5_000_000;
 const PRESSED_QUEUE_US: u64 = 40_000;
 const PRESSED_LONG_US: u64 = 120_000;
 const PRESSED_FOR_US: u64 = 2_500_000;
+/// One who is gone for less than this is the same when he is back, microseconds.
+const RETURN_US: u64 = 30_000_000;
 /// How fast the most that arrived is forgotten, a second.
 const PEAK_DECAY: f64 = 0.08;
 /// And above this, packets leave slower than the rate, microseconds.
@@ -126,6 +128,8 @@ pub(super) struct DelayControl {
     cut: Option<Cut>,
     last_cut_us: Option<u64>,
     rival: Option<RivalControl>,
+    /// When the last one ended, and the rate beside him.
+    former_rival: Option<(u64, f64)>,
     /// Since the first cut that did not empty the queue.
     pressed_since_us: Option<u64>,
     /// The longest queue since.
@@ -153,6 +157,7 @@ impl DelayControl {
             cut: None,
             last_cut_us: None,
             rival: None,
+            former_rival: None,
             pressed_since_us: None,
             pressed_us: 0,
             peak_bps: 0.0,
@@ -284,7 +289,8 @@ impl DelayControl {
         self.standing_us = signals.standing_us;
         self.peak_bps = (self.peak_bps * (1.0 - PEAK_DECAY * elapsed_s)).max(signals.acked_bps.unwrap_or(0.0));
         if let Some(rival) = &mut self.rival {
-            if rival.update(signals, self.allocated_bps > 0.0) {
+            if rival.update(signals, self.allocated_bps) {
+                self.former_rival = Some((signals.now_us, rival.mean_bps()));
                 self.rate_bps = CUT * rival.bps();
                 self.rival = None;
             }
@@ -333,9 +339,16 @@ impl DelayControl {
         }
     }
 
-    /// Half of what was sent before is the fair part beside one other.
+    /// Whether this is one who was here a moment ago, and cut his window so far that the queue was empty.
+    fn is_back(&self, signals: &Signals) -> bool {
+        let is_late = self.former_rival.is_some_and(|(at, _)| signals.now_us.saturating_sub(at) < RETURN_US);
+        is_late && self.allocated_bps > 0.0 && signals.standing_us > PRESSED_QUEUE_US
+    }
+
+    /// Half of what was sent before is the fair part beside one other; of one who is back it is known.
     fn meet_rival(&mut self, signals: &Signals) {
-        let rate_bps = (self.rate_bps / CUT).max(0.5 * self.peak_bps);
+        let former_bps = self.former_rival.filter(|(at, _)| signals.now_us.saturating_sub(*at) < RETURN_US);
+        let rate_bps = former_bps.map_or((self.rate_bps / CUT).max(0.5 * self.peak_bps), |(_, bps)| bps);
         self.rival = Some(RivalControl::new(signals, rate_bps, self.peak_bps));
         (self.cut, self.pressed_since_us) = (None, None);
     }
@@ -357,6 +370,9 @@ impl DelayControl {
     }
 
     fn on_overuse(&mut self, signals: &Signals) {
+        if self.is_back(signals) {
+            self.meet_rival(signals);
+        }
         if self.rival.is_some() {
             return;
         }

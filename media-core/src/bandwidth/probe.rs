@@ -263,7 +263,8 @@ impl ProbeControl {
 
     /// When the first and the last packet of the newest cluster left, if all did before `until_us`; once for each.
     pub(super) fn take_left(&mut self, until_us: u64) -> Option<(u64, u64)> {
-        let left = self.left_us.filter(|(_, last_us)| self.is_untold && self.running.is_none() && *last_us < until_us)?;
+        let left =
+            self.left_us.filter(|(_, last_us)| self.is_untold && self.running.is_none() && *last_us < until_us)?;
         self.is_untold = false;
         Some(left)
     }

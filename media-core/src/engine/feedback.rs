@@ -109,7 +109,11 @@ impl Engine {
     fn keyframe_wanted(&mut self, now: Instant, key: PeerKey, ssrc: u32) {
         let Some(consumer) = self.place(key, ssrc).and_then(|c| self.consumers.get(c)) else { return };
         let (source, encoding) = (consumer.source, consumer.selector.current().map(|c| c.encoding));
-        if let Some(((producer, _), encoding)) = source.zip(encoding) {
+        let Some(outflow) = self.peers.get_mut(key).map(|peer| &mut peer.outflow) else { return };
+        let round_trip = outflow.bandwidth.round_trip();
+        if let Some(((producer, _), encoding)) = source.zip(encoding)
+            && outflow.resent.may_ask(now, ssrc, round_trip)
+        {
             self.want_keyframe(now, producer, encoding);
         }
     }

@@ -1,7 +1,8 @@
-//! What was sent again of late, so that nothing is sent twice for one loss.
+//! What was sent again of late, and which key frames were asked for, so that nothing is sent twice for one loss.
 //!
 //! Receivers ask again sooner than an answer can be there: browsers that only receive do not know the round trip, and take
-//! 100 ms for it. Behind a queue of 300 ms each lost packet would go out four times, which makes the queue longer.
+//! 100 ms for it. Behind a queue of 300 ms each lost packet would go out four times, which makes the queue longer, and one key
+//! frame would be followed by another before it was seen.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +11,19 @@ const SLOTS: usize = 512;
 /// A round trip above this is not waited for: a picture would stand for longer than a second request takes.
 const LONGEST: Duration = Duration::from_millis(600);
 
+/// A key frame is there this much later than a packet that is kept here: its publisher must make it.
+const MAKING: Duration = Duration::from_millis(150);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Packet(u16),
+    KeyFrame,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     ssrc: u32,
-    sequence: u16,
+    what: What,
     at: Instant,
 }
 
@@ -27,18 +37,28 @@ pub(super) struct Resent {
 impl Resent {
     /// Whether a packet that is asked for is to be sent: not if its last copy may still be under way.
     pub(super) fn may_send(&mut self, now: Instant, ssrc: u32, sequence: u16, round_trip: Option<Duration>) -> bool {
+        let wait = round_trip.unwrap_or(Duration::ZERO).min(LONGEST);
+        self.is_due(now, (ssrc, What::Packet(sequence)), wait)
+    }
+
+    /// Whether a key frame that is asked for is to be asked of the publisher: not if one may still be under way.
+    pub(super) fn may_ask(&mut self, now: Instant, ssrc: u32, round_trip: Option<Duration>) -> bool {
+        let wait = round_trip.map_or(Duration::ZERO, |rtt| rtt.min(LONGEST) + MAKING);
+        self.is_due(now, (ssrc, What::KeyFrame), wait)
+    }
+
+    fn is_due(&mut self, now: Instant, (ssrc, what): (u32, What), wait: Duration) -> bool {
         if self.slots.is_empty() {
             self.slots.resize(SLOTS, None);
         }
-        let Some(slot) = self.slots.get_mut((ssrc as usize ^ usize::from(sequence)) % SLOTS) else { return true };
-        let wait = round_trip.unwrap_or(Duration::ZERO).min(LONGEST);
-        let is_under_way = |last: &Slot| {
-            (last.ssrc, last.sequence) == (ssrc, sequence) && now.saturating_duration_since(last.at) < wait
-        };
+        let number = if let What::Packet(sequence) = what { usize::from(sequence) } else { SLOTS / 2 };
+        let Some(slot) = self.slots.get_mut((ssrc as usize ^ number) % SLOTS) else { return true };
+        let is_under_way =
+            |last: &Slot| (last.ssrc, last.what) == (ssrc, what) && now.saturating_duration_since(last.at) < wait;
         if slot.as_ref().is_some_and(is_under_way) {
             return false;
         }
-        *slot = Some(Slot { ssrc, sequence, at: now });
+        *slot = Some(Slot { ssrc, what, at: now });
         true
     }
 }
