@@ -187,6 +187,11 @@ impl DelayControl {
         }
     }
 
+    /// What may be sent once a queue has drained, bits/s.
+    pub(super) fn drained_bps(&self) -> f64 {
+        self.bps().max(self.rate_bps)
+    }
+
     pub(super) fn state(&self) -> PathState {
         if self.rival.is_some() { PathState::Rival } else { self.state }
     }

@@ -290,6 +290,12 @@ impl Bandwidth {
         self.target_bps as u64
     }
 
+    /// What may be sent once a queue has drained, bits/s: no less than [`target_bps`](Self::target_bps).
+    pub(crate) fn drained_bps(&self) -> u64 {
+        let limit_bps = self.loss.bps().unwrap_or(f64::MAX);
+        (self.limits.clamp(self.delay.drained_bps().min(limit_bps)) as u64).max(self.target_bps())
+    }
+
     /// The pace for a [`Pacer`](super::Pacer), bits/s.
     pub(crate) fn pacing_bps(&self) -> u64 {
         let factor = match (self.delay.is_flooded(), self.delay.is_draining()) {

@@ -64,10 +64,11 @@ impl Engine {
             return;
         }
         peer.timers.allocate_at = Some(now + INTERVAL);
-        let target = peer.outflow.target_bps().min(peer.downlink.max_bps.unwrap_or(u64::MAX));
+        let most = peer.downlink.max_bps.unwrap_or(u64::MAX);
+        let (target, reach) = (peer.outflow.target_bps().min(most), peer.outflow.drained_bps().min(most));
         let audio = self.audio_bps(now, key);
         let due = self.couple(now, key, target);
-        let budget = self.budget(&looked, due.budget_bps, audio);
+        let budget = self.budget(&looked, (due.budget_bps, reach), audio);
         let plan = self.plan(now, key, &looked, (budget, audio), due.owed_bps);
         for (look, given) in looked.iter().zip(&plan.allocations) {
             let layer = if look.in_view { given.layer } else { None };
@@ -146,13 +147,13 @@ impl Engine {
     }
 
     /// What is shared: the target, but for the lowest quality of what comes first, which is not given up while it is in reach. Without it
-    /// there would be nothing to see, and nothing to learn of the path from.
-    fn budget(&self, looked: &[Looked], target: u64, audio: u64) -> u64 {
+    /// there would be nothing to see, and nothing to learn of the path from; that a queue drains for a moment does not darken it.
+    fn budget(&self, looked: &[Looked], (target, reach): (u64, u64), audio: u64) -> u64 {
         let first =
             looked.iter().filter(|look| look.in_view && !self.is_hidden(look.place)).min_by_key(|look| look.class);
         let lowest = first.and_then(|look| self.producers.get(look.producer)?.ladder.rungs().first());
         let least = lowest.map_or(0, |rung| (audio + rung.bps) * LEAST_HEADROOM_PCT / 100);
-        if target < least && target.saturating_mul(IN_REACH) >= least { least } else { target }
+        if target < least && reach.saturating_mul(IN_REACH) >= least { least } else { target }
     }
 
     fn is_hidden(&self, place: ConsumerKey) -> bool {

@@ -108,6 +108,14 @@ impl Outflow {
         }
     }
 
+    /// What may be sent once a queue has drained, in bits a second.
+    pub(super) fn drained_bps(&self) -> u64 {
+        match self.feedback {
+            Feedback::Transport => self.bandwidth.drained_bps(),
+            Feedback::None | Feedback::Remb => self.target_bps(),
+        }
+    }
+
     /// Whether he reports arrivals.
     pub(super) fn gives_feedback(&self) -> bool {
         self.feedback == Feedback::Transport
