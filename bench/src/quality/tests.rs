@@ -7,3 +7,24 @@ fn a_viewer_on_a_clean_path_reaches_the_best_layer() {
     assert!(figures.ramp_s.is_some_and(|ramp_s| ramp_s <= 4.0), "{}", figures.line());
     assert_eq!((figures.broken, figures.concealed_pct), (Some(0.0), Some(0.0)), "{}", figures.line());
 }
+
+#[test]
+fn equal_viewers_behind_one_address_stay_equal() {
+    let figures = measure(Scenario::Fair4, 1, Duration::from_secs(20)).unwrap();
+    assert!(figures.jain.is_some_and(|jain| jain >= 0.9), "{}", figures.line());
+    assert!(figures.freeze_ms_max.is_some_and(|freeze_ms| freeze_ms < 500.0), "{}", figures.line());
+}
+
+#[test]
+fn a_viewer_beside_tcp_gets_a_part_and_leaves_one() {
+    let figures = measure(Scenario::Tcp, 1, Duration::from_secs(50)).unwrap();
+    assert!(figures.jain.is_some_and(|jain| jain >= 0.8), "{}", figures.line());
+    assert!(figures.freeze_ms_max.is_some_and(|freeze_ms| freeze_ms < 2_000.0), "{}", figures.line());
+}
+
+#[test]
+fn a_slow_viewer_behind_the_same_address_costs_the_others_nothing() {
+    // All viewers of the simulator come from one address.
+    let figures = measure(Scenario::OneSlow, 1, Duration::from_secs(8)).unwrap();
+    assert_eq!((figures.switches_per_min, figures.freeze_ms_max), (Some(0.0), Some(0.0)), "{}", figures.line());
+}

@@ -51,6 +51,13 @@ const REGROWN_US: u64 = 50_000;
 const FULL_DRAIN_US: f64 = 400_000.0;
 /// Losses of so long ago tell of others who fill the queue, microseconds.
 const LOSSES_US: u64 = 5_000_000;
+/// A queue that was longer than the first for the whole of a time, in spite of cuts, and longer than the second once, is another's,
+/// microseconds. One that is ours alone drains in a second.
+const PRESSED_QUEUE_US: u64 = 40_000;
+const PRESSED_LONG_US: u64 = 120_000;
+const PRESSED_FOR_US: u64 = 2_500_000;
+/// One who is gone for less than this is the same when he is back, microseconds.
+const RETURN_US: u64 = 30_000_000;
 /// How fast the most that arrived is forgotten, a second.
 const PEAK_DECAY: f64 = 0.08;
 /// And above this, packets leave slower than the rate, microseconds.
@@ -121,6 +128,12 @@ pub(super) struct DelayControl {
     cut: Option<Cut>,
     last_cut_us: Option<u64>,
     rival: Option<RivalControl>,
+    /// When the last one ended, and the rate beside him.
+    former_rival: Option<(u64, f64)>,
+    /// Since the first cut that did not empty the queue.
+    pressed_since_us: Option<u64>,
+    /// The longest queue since.
+    pressed_us: u64,
     /// The most that arrived of late: slowly forgotten.
     peak_bps: f64,
     /// What the allocator sends, bits/s.
@@ -144,6 +157,9 @@ impl DelayControl {
             cut: None,
             last_cut_us: None,
             rival: None,
+            former_rival: None,
+            pressed_since_us: None,
+            pressed_us: 0,
             peak_bps: 0.0,
             allocated_bps: 0.0,
             wanted_bps: 0.0,
@@ -160,7 +176,7 @@ impl DelayControl {
     pub(super) fn bps(&self) -> f64 {
         match &self.rival {
             // Layers go down a step for a test, and up again much later: the queue's own length must tell.
-            Some(rival) if self.allocated_bps > 0.0 => rival.rate_bps(),
+            Some(rival) if self.allocated_bps > 0.0 => rival.steady_bps(self.allocated_bps),
             Some(rival) => rival.bps(),
             None if self.standing_us > QUIET_US && self.cut.is_some() => {
                 let drain = 1.0 - self.standing_us as f64 / FULL_DRAIN_US;
@@ -169,6 +185,11 @@ impl DelayControl {
             }
             None => self.rate_bps,
         }
+    }
+
+    /// What may be sent once a queue has drained, bits/s.
+    pub(super) fn drained_bps(&self) -> f64 {
+        self.bps().max(self.rate_bps)
     }
 
     pub(super) fn state(&self) -> PathState {
@@ -249,7 +270,7 @@ impl DelayControl {
     pub(super) fn on_silence(&mut self, part: f64) {
         self.rate_bps = self.bps() * part;
         self.rival = None;
-        self.cut = None;
+        (self.cut, self.pressed_since_us) = (None, None);
     }
 
     pub(super) fn clamp(&mut self, limits: &BandwidthLimits) {
@@ -261,7 +282,7 @@ impl DelayControl {
 
     /// Forgets how long packets took: the receiver has a new clock.
     pub(super) fn forget_delays(&mut self) {
-        self.cut = None;
+        (self.cut, self.pressed_since_us) = (None, None);
         self.rival = None;
         self.standing_us = 0;
     }
@@ -273,7 +294,8 @@ impl DelayControl {
         self.standing_us = signals.standing_us;
         self.peak_bps = (self.peak_bps * (1.0 - PEAK_DECAY * elapsed_s)).max(signals.acked_bps.unwrap_or(0.0));
         if let Some(rival) = &mut self.rival {
-            if rival.update(signals) {
+            if rival.update(signals, self.allocated_bps) {
+                self.former_rival = Some((signals.now_us, rival.mean_bps()));
                 self.rate_bps = CUT * rival.bps();
                 self.rival = None;
             }
@@ -287,6 +309,7 @@ impl DelayControl {
             false => state(signals),
         };
         self.follow_drain(signals);
+        self.watch_press(signals);
         match self.state {
             PathState::Overuse => self.on_overuse(signals),
             PathState::Normal if self.cut.is_none() && signals.recent_us < QUIET_US + signals.noise_us => {
@@ -315,18 +338,46 @@ impl DelayControl {
             Verdict::Ours if signals.standing_us < QUIET_US => self.cut = None,
             // Who follows losses fills the queue until packets are lost. A short one may be of others like us, who will yield.
             Verdict::Theirs if !cut.test.was_long() && !has_losses => self.cut = None,
-            Verdict::Theirs => {
-                // Half of what was sent before is the fair part beside one other.
-                let rate_bps = (self.rate_bps / CUT).max(0.5 * self.peak_bps);
-                self.rival = Some(RivalControl::new(signals, rate_bps, self.peak_bps));
-                self.cut = None;
-            }
+            Verdict::Theirs => self.meet_rival(signals),
             Verdict::Unclear => self.cut = None,
             Verdict::Ours | Verdict::Pending => {}
         }
     }
 
+    /// Whether this is one who was here a moment ago, and cut his window so far that the queue was empty.
+    fn is_back(&self, signals: &Signals) -> bool {
+        let is_late = self.former_rival.is_some_and(|(at, _)| signals.now_us.saturating_sub(at) < RETURN_US);
+        is_late && self.allocated_bps > 0.0 && signals.standing_us > PRESSED_QUEUE_US
+    }
+
+    /// Half of what was sent before is the fair part beside one other; of one who is back it is known.
+    fn meet_rival(&mut self, signals: &Signals) {
+        let former_bps = self.former_rival.filter(|(at, _)| signals.now_us.saturating_sub(*at) < RETURN_US);
+        let rate_bps = former_bps.map_or((self.rate_bps / CUT).max(0.5 * self.peak_bps), |(_, bps)| bps);
+        self.rival = Some(RivalControl::new(signals, rate_bps, self.peak_bps));
+        (self.cut, self.pressed_since_us) = (None, None);
+    }
+
+    /// A queue that nothing empties is another's, however it goes up and down with his window.
+    fn watch_press(&mut self, signals: &Signals) {
+        if self.rival.is_some() || signals.standing_us < PRESSED_QUEUE_US {
+            self.pressed_since_us = None;
+            return;
+        }
+        if self.cut.is_some() && self.pressed_since_us.is_none() {
+            (self.pressed_since_us, self.pressed_us) = (Some(signals.now_us), 0);
+        }
+        self.pressed_us = self.pressed_us.max(signals.standing_us);
+        let is_long = self.pressed_us > PRESSED_LONG_US;
+        if is_long && self.pressed_since_us.is_some_and(|at| signals.now_us.saturating_sub(at) > PRESSED_FOR_US) {
+            self.meet_rival(signals);
+        }
+    }
+
     fn on_overuse(&mut self, signals: &Signals) {
+        if self.is_back(signals) {
+            self.meet_rival(signals);
+        }
         if self.rival.is_some() {
             return;
         }

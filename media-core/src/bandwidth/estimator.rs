@@ -6,11 +6,13 @@ use super::limits::{BandwidthLimits, BandwidthStats, PathState};
 use super::loss::LossLimit;
 use super::probe::{Probe, ProbeControl, ProbeId};
 use super::queue_delay::QueueDelay;
+use super::queue_trace::{QueueTrace, Swell};
 use super::rate_window::RateWindow;
 use super::report_loss::ReportLoss;
 use super::sent::{Arrival, SentHistory, SentPacket};
 use super::trendline::Trendline;
 use colloquy_codecs::rtcp::TransportFeedback;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// What arrived and what was sent is looked at over this time, microseconds; a few frames and feedback packets.
@@ -44,6 +46,8 @@ const FLOOD_PACING: f64 = 0.5;
 /// One of several copies that takes this much longer than the packet before it is not the first of them, which was lost, microseconds: half of
 /// what they are apart.
 const COPY_US: i64 = 10_000;
+/// After this everyone's feedback has told of packets that left, microseconds; well within what the trace of queues remembers.
+const TOLD_US: u64 = 800_000;
 /// Before a round trip is measured, microseconds.
 const ASSUMED_RTT_US: u64 = 100_000;
 /// Round trips above this are not believed, microseconds.
@@ -59,6 +63,7 @@ pub(crate) struct Bandwidth {
     sent: RateWindow,
     acked: RateWindow,
     queue: QueueDelay,
+    trace: QueueTrace,
     trend: Trendline,
     delay: DelayControl,
     loss: LossLimit,
@@ -88,6 +93,7 @@ impl Bandwidth {
             sent: RateWindow::new(),
             acked: RateWindow::new(),
             queue: QueueDelay::new(),
+            trace: QueueTrace::new(),
             trend: Trendline::new(),
             delay: DelayControl::new(limits.start_bps),
             loss: LossLimit::default(),
@@ -188,7 +194,8 @@ impl Bandwidth {
                 return packet.probe.into_iter().for_each(|id| self.probes.on_missed(id));
             }
         }
-        let Some(_queue_us) = self.queue.on_packet(packet.sent_us, arrived_us) else { return };
+        let Some(queue_us) = self.queue.on_packet(packet.sent_us, arrived_us) else { return };
+        self.trace.add(packet.sent_us, queue_us);
         self.acked.add(arrived_us, packet.wire_bytes);
         self.trend.on_packet(packet.sent_us, arrived_us);
         self.delay.on_arrived(packet.sent_us, packet.wire_bytes);
@@ -211,6 +218,7 @@ impl Bandwidth {
         self.acked = RateWindow::new();
         self.queue = QueueDelay::new();
         self.last_way_us = None;
+        self.trace = QueueTrace::new();
         self.trend = Trendline::new();
         self.delay.forget_delays();
     }
@@ -296,9 +304,20 @@ impl Bandwidth {
         self.retarget();
     }
 
+    /// There and back, smoothed; `None` before it is known.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.rtt_us.map(Duration::from_micros)
+    }
+
     /// What may be sent in all, bits/s, headers included.
     pub(crate) fn target_bps(&self) -> u64 {
         self.target_bps as u64
+    }
+
+    /// What may be sent once a queue has drained, bits/s: no less than [`target_bps`](Self::target_bps).
+    pub(crate) fn drained_bps(&self) -> u64 {
+        let limit_bps = self.loss.bps().unwrap_or(f64::MAX);
+        (self.limits.clamp(self.delay.drained_bps().min(limit_bps)) as u64).max(self.target_bps())
     }
 
     /// The pace for a [`Pacer`](super::Pacer), bits/s.
@@ -329,6 +348,11 @@ impl Bandwidth {
         self.probes.set_demand(needed_bps.min(max_bps), wanted_bps.min(max_bps));
     }
 
+    /// What others who share the bottleneck are known to get of it, bits/s: what a cluster finds is told from what it takes of theirs.
+    pub(crate) fn set_beside(&mut self, bps: u64) {
+        self.probes.beside_bps = bps as f64;
+    }
+
     /// A probe to start now, if one is due. Ask after feedback and when [`next_deadline`](Self::next_deadline) has come.
     pub(crate) fn poll_probe(&mut self, now: Instant) -> Option<Probe> {
         let now_us = self.us(now);
@@ -342,6 +366,19 @@ impl Bandwidth {
             return None;
         }
         self.probes.poll(now_us, self.target_bps, self.limits.max_bps as f64, self.queue.noise_us())
+    }
+
+    /// When the packets of a cluster left, once it was long enough ago that everyone's feedback has told of that time. Each is
+    /// given once.
+    pub(crate) fn take_probed(&mut self, now: Instant) -> Option<Range<Instant>> {
+        let (first_us, last_us) = self.probes.take_left(self.us(now).saturating_sub(TOLD_US))?;
+        let at = |us| self.epoch.checked_add(Duration::from_micros(us));
+        Some(at(first_us)?..at(last_us)?)
+    }
+
+    /// The queue that packets met that left in a span, within the last second.
+    pub(crate) fn swell(&self, span: &Range<Instant>) -> Option<Swell> {
+        self.trace.swell(&(self.us(span.start)..self.us(span.end)))
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) and [`poll_probe`](Self::poll_probe) though nothing came.

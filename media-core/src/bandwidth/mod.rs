@@ -9,6 +9,7 @@
 //! queue full is met with its own rule ([`rival`]).
 
 mod capacity;
+mod coupled;
 mod delay_control;
 mod estimator;
 mod feedback;
@@ -19,6 +20,7 @@ mod packet_queue;
 mod probe;
 mod probe_result;
 mod queue_delay;
+mod queue_trace;
 mod rate_window;
 mod report_loss;
 mod rival;
@@ -27,6 +29,7 @@ mod sent;
 mod tests;
 mod trendline;
 
+pub(crate) use coupled::{Coupled, Share};
 pub(crate) use estimator::Bandwidth;
 pub(crate) use limits::BandwidthLimits;
 pub(crate) use pacer::{Admission, Pacer};

@@ -3,7 +3,7 @@
 //! A source that sends less than it could (a viewer on a low layer) never fills the link, so the estimate cannot grow by itself.
 //! A short cluster of packets, with filler where media does not suffice, is sent at the rate of what could be used next.
 
-use super::probe_result::{Beyond, Cluster};
+use super::probe_result::{Beyond, Cluster, Found};
 use std::num::NonZeroU16;
 
 /// Names a cluster.
@@ -64,6 +64,7 @@ const NEARLY: f64 = 0.6;
 const REFUTED_US: u64 = 20_000_000;
 const MAX_REFUTED_US: u64 = 60_000_000;
 const CLEARLY_HIGHER: f64 = 1.25;
+const CLEARLY_LOWER: f64 = 0.8;
 /// A cluster is sent at this many times what it must find at least: a few packets are measured that badly.
 const TELLING: f64 = 1.2;
 /// A cluster whose feedback does not come in this time and a few round trips has failed.
@@ -111,9 +112,13 @@ pub(super) struct ProbeControl {
     refuted: Option<Refuted>,
     /// When the first and the last packet of the newest cluster left.
     left_us: Option<(u64, u64)>,
+    /// The packets of that cluster have not been asked after.
+    is_untold: bool,
     doubted_us: u64,
     /// What the last cluster found where it filled the link, bits/s.
     pub(super) full_bps: Option<f64>,
+    /// What others are known to get of the bottleneck, bits/s.
+    pub(super) beside_bps: f64,
     pub(super) started: u64,
     pub(super) raised: u64,
 }
@@ -134,8 +139,10 @@ impl ProbeControl {
             last_raise: None,
             refuted: None,
             left_us: None,
+            is_untold: false,
             doubted_us: 0,
             full_bps: None,
+            beside_bps: 0.0,
             started: 0,
             raised: 0,
         }
@@ -186,7 +193,7 @@ impl ProbeControl {
             packets: CLUSTER_PACKETS,
         };
         self.started += 1;
-        self.left_us = None;
+        (self.left_us, self.is_untold) = (None, true);
         self.running = Some(Running {
             cluster: Cluster::new(probe),
             deadline_us: now_us.saturating_add(4 * lasts_us + PATIENCE_US),
@@ -221,8 +228,9 @@ impl ProbeControl {
         if !running.cluster.is_complete() && !is_late {
             return None;
         }
-        let found = running.cluster.found();
+        let found = running.cluster.found(self.beside_bps);
         self.full_bps = found.filter(|found| found.beyond == Beyond::Full).map(|found| found.bps);
+        let found = found.map(|found| Found { bps: self.taken_bps(now_us, found.bps), ..found });
         let found = found.filter(|found| found.bps > self.least_bps(now_us, target_bps));
         self.running = None;
         if now_us.saturating_sub(self.doubted_us) > FORGIVE_US {
@@ -253,6 +261,14 @@ impl ProbeControl {
         found.map(|found| found.bps)
     }
 
+    /// When the first and the last packet of the newest cluster left, if all did before `until_us`; once for each.
+    pub(super) fn take_left(&mut self, until_us: u64) -> Option<(u64, u64)> {
+        let left =
+            self.left_us.filter(|(_, last_us)| self.is_untold && self.running.is_none() && *last_us < until_us)?;
+        self.is_untold = false;
+        Some(left)
+    }
+
     /// Whether a packet sent at this time met the queue that a cluster makes.
     pub(super) fn fills_queue(&self, sent_us: u64) -> bool {
         self.left_us.is_some_and(|(first_us, last_us)| (first_us..last_us.saturating_add(WAKE_US)).contains(&sent_us))
@@ -260,9 +276,23 @@ impl ProbeControl {
 
     /// What a cluster must find to raise the rate.
     fn least_bps(&self, now_us: u64, target_bps: f64) -> f64 {
-        let refuted = self.refuted.filter(|refuted| now_us < refuted.until_us);
+        let refuted = self.refuted.filter(|refuted| now_us < refuted.until_us && !self.needs_less(refuted));
         let refuted_bps = refuted.map_or(0.0, |refuted| CLEARLY_HIGHER * refuted.bps);
         refuted_bps.max(RAISED * target_bps)
+    }
+
+    /// Whether what is needed is so far below a rate that did not hold that it may hold nonetheless.
+    fn needs_less(&self, refuted: &Refuted) -> bool {
+        MARGIN * self.needed_bps() < CLEARLY_LOWER * refuted.bps
+    }
+
+    /// What may be taken of what a cluster found: of a rate that did not hold, no more than is needed.
+    fn taken_bps(&self, now_us: u64, found_bps: f64) -> f64 {
+        let refuted = self.refuted.filter(|refuted| now_us < refuted.until_us && self.needs_less(refuted));
+        match refuted {
+            Some(refuted) if found_bps < CLEARLY_HIGHER * refuted.bps => found_bps.min(MARGIN * self.needed_bps()),
+            _ => found_bps,
+        }
     }
 
     /// The rate was cut to this: a cluster that still runs measures the queue.

@@ -102,8 +102,11 @@ impl Cluster {
         is_sent && arrived.packets + self.missed >= sent.packets
     }
 
-    /// What the link carried.
-    pub(super) fn found(&self) -> Option<Found> {
+    /// What the link carried, beside others who are known to get `beside_bps` of it.
+    ///
+    /// A full link is shared by a cluster and what others send as both come to it: a fast cluster takes of theirs. So what is left to us is
+    /// less than what arrived of it.
+    pub(super) fn found(&self, beside_bps: f64) -> Option<Found> {
         let (sent, arrived) = (self.sent?, self.arrived?);
         let share = arrived.bytes as f64 / sent.bytes.max(1) as f64;
         if arrived.packets < MIN_PACKETS || share < MIN_ARRIVED {
@@ -119,7 +122,10 @@ impl Cluster {
         };
         let bps = match beyond {
             Beyond::Open => sent.bps().min(arrived_bps / share),
-            Beyond::Doubtful | Beyond::Full => USED * arrived_bps,
+            Beyond::Doubtful | Beyond::Full => {
+                let link_bps = arrived_bps * (1.0 + beside_bps / left_bps);
+                USED * (link_bps - beside_bps).clamp(0.0, arrived_bps)
+            }
         };
         Some(Found { bps, beyond })
     }

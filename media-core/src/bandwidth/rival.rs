@@ -44,6 +44,21 @@ const MIN_WINDOW: f64 = 2.0;
 const PRESSED_US: u64 = 30_000_000;
 /// How far beyond what the next step needs the rate may rise before it is used: it must hold for a while.
 const NEXT: f64 = 1.1;
+/// The mean is taken over this: a window's ups and downs last some seconds, microseconds. What rises is used sooner, where the next step
+/// is small: a second for so many bits/s.
+const MEAN_RISE_US: f64 = 1.5e6;
+const MEAN_FALL_US: f64 = 6e6;
+const STEP_BPS: f64 = 250_000.0;
+/// What a source with steps sends is kept while it is less than so many times the mean: between two steps there is none that is the fair
+/// part, and half as much again is as fair as a third less.
+const HELD: f64 = 1.8;
+/// What is used wobbles by so much.
+const WOBBLE: f64 = 1.1;
+/// A queue is full at this part of the longest one, which is forgotten by so much a second.
+const FULL: f64 = 0.8;
+/// A step that costs more than this, bits/s, brings a key frame of many packets.
+const DEAR_BPS: f64 = 500_000.0;
+const FORGOTTEN: f64 = 0.01;
 /// Round trips shorter than this are taken for this, s: bounds the increase.
 const MIN_RTT_S: f64 = 0.02;
 
@@ -139,6 +154,11 @@ pub(super) struct RivalControl {
     tested_us: u64,
     next_test_us: u64,
     updated_us: u64,
+    /// The rate over some of its ups and downs.
+    mean_bps: f64,
+    /// The longest queue of late, slowly forgotten, microseconds; and whether it is nearly as long now.
+    longest_us: f64,
+    is_full: bool,
 }
 
 impl RivalControl {
@@ -161,6 +181,9 @@ impl RivalControl {
             tested_us: now_us,
             next_test_us: now_us + TEST_INTERVAL_US,
             updated_us: now_us,
+            mean_bps: rate_bps,
+            longest_us: signals.standing_us as f64,
+            is_full: true,
         }
     }
 
@@ -175,9 +198,28 @@ impl RivalControl {
         self.has_loss |= sent_us > self.cut_us;
     }
 
+    /// The rate in the long run, bits/s.
+    pub(super) fn mean_bps(&self) -> f64 {
+        self.mean_bps
+    }
+
     /// The rate but for tests, bits/s.
     pub(super) fn rate_bps(&self) -> f64 {
         self.window_packets * PACKET_BITS / self.rtt_s
+    }
+
+    /// The rate for a source that has steps and sends `used_bps`, bits/s: what the window allows in the long run, and no less than what is
+    /// used while that is near a fair part.
+    ///
+    /// More is used from the moment on at which the other has made room: before it the queue is full, and the key frame of another
+    /// layer would lose some of its packets.
+    pub(super) fn steady_bps(&self, used_bps: f64) -> f64 {
+        let kept_bps = WOBBLE * used_bps;
+        match used_bps < HELD * self.mean_bps {
+            true if self.is_full => kept_bps,
+            true => self.mean_bps.max(kept_bps),
+            false => self.mean_bps,
+        }
     }
 
     /// The rate, bits/s.
@@ -195,8 +237,10 @@ impl RivalControl {
         now_us.saturating_sub(self.cut_us) < PRESSED_US
     }
 
-    /// Goes on; `true` when nobody else fills the queue any more.
-    pub(super) fn update(&mut self, signals: &Signals) -> bool {
+    /// Goes on; `true` when nobody else fills the queue any more. A source that has steps sends no less for a test, so nothing but an empty
+    /// queue tells: the other's own ups and downs look like a test that went well.
+    pub(super) fn update(&mut self, signals: &Signals, used_bps: f64) -> bool {
+        let has_steps = used_bps > 0.0;
         let elapsed_us = signals.now_us.saturating_sub(self.updated_us).min(1_000_000);
         self.updated_us = signals.now_us;
         self.rtt_s = (signals.rtt_us as f64 / 1e6).max(MIN_RTT_S);
@@ -205,7 +249,7 @@ impl RivalControl {
         } else if signals.now_us.saturating_sub(self.filled_us) > EMPTY_FOR_US / 2 {
             self.next_test_us = self.next_test_us.min(self.tested_us + RETEST_US);
         }
-        if signals.now_us.saturating_sub(self.filled_us) > EMPTY_FOR_US || self.is_alone(signals) {
+        if signals.now_us.saturating_sub(self.filled_us) > EMPTY_FOR_US || (!has_steps && self.is_alone(signals)) {
             return true;
         }
         if self.has_loss {
@@ -216,6 +260,17 @@ impl RivalControl {
         } else {
             self.grow(signals, elapsed_us as f64 / 1e6);
         }
+        let standing_us = signals.standing_us as f64;
+        let forgotten = FORGOTTEN * elapsed_us as f64 / 1e6;
+        self.longest_us = (self.longest_us * (1.0 - forgotten)).max(standing_us);
+        let is_dear = signals.needed_bps - used_bps > DEAR_BPS;
+        self.is_full = is_dear && standing_us > FULL * self.longest_us;
+        let step_us = (signals.needed_bps - used_bps).max(0.0) / STEP_BPS * 1e6;
+        let over_us = match self.rate_bps() > self.mean_bps {
+            true => step_us.clamp(MEAN_RISE_US, MEAN_FALL_US),
+            false => MEAN_FALL_US,
+        };
+        self.mean_bps += (elapsed_us as f64 / over_us).min(1.0) * (self.rate_bps() - self.mean_bps);
         false
     }
 

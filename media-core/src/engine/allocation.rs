@@ -70,9 +70,9 @@ impl Share {
 }
 
 /// What is shared: the target, but for the lowest quality of what comes first, which is not given up while it is in reach. Without it
-/// there would be nothing to see, and nothing to learn of the path from.
-fn budget(least: u64, target: u64) -> u64 {
-    if target < least && target.saturating_mul(IN_REACH) >= least { least } else { target }
+/// there would be nothing to see, and nothing to learn of the path from; that a queue drains for a moment does not darken it.
+fn budget(least: u64, target: u64, reach: u64) -> u64 {
+    if target < least && reach.saturating_mul(IN_REACH) >= least { least } else { target }
 }
 
 impl Engine {
@@ -97,12 +97,14 @@ impl Engine {
             return;
         }
         peer.timers.allocate_at = Some(now + INTERVAL);
-        let target = peer.outflow.target_bps().min(peer.downlink.max_bps.unwrap_or(u64::MAX));
+        let most = peer.downlink.max_bps.unwrap_or(u64::MAX);
+        let (target, reach) = (peer.outflow.target_bps().min(most), peer.outflow.drained_bps().min(most));
         let audio = self.audio_bps(now, key);
         let least = self.least(&looked, audio);
+        let due = self.couple(now, key, target);
         let share = Share { audio_bps: audio, repairs_pct: self.repairs_pct(&looked) };
-        let share = share.if_it_leaves(least, target);
-        let plan = self.plan(now, key, &looked, budget(least, target), share);
+        let share = share.if_it_leaves(least, due.budget_bps);
+        let plan = self.plan(now, key, &looked, budget(least, due.budget_bps, reach), share, due.owed_bps);
         self.grant_repairs(&looked, target, share);
         for (look, given) in looked.iter().zip(&plan.allocations) {
             let layer = if look.in_view { given.layer } else { None };
@@ -211,7 +213,15 @@ impl Engine {
         self.consumers.get(place).is_some_and(|c| c.preference.size.is_some_and(PixelSize::is_hidden))
     }
 
-    fn plan(&mut self, now: Instant, key: PeerKey, looked: &[Looked], target: u64, share: Share) -> Plan<ConsumerKey> {
+    fn plan(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        looked: &[Looked],
+        target: u64,
+        share: Share,
+        owed_bps: u64,
+    ) -> Plan<ConsumerKey> {
         let wishes: Vec<_> = looked
             .iter()
             .filter_map(|look| {
@@ -233,8 +243,10 @@ impl Engine {
         peer.outflow.allocated_bps = share.with_repairs(plan.allocated_bps);
         let most_bps = peer.downlink.max_bps.unwrap_or(u64::MAX);
         peer.outflow.needed_bps = share.with_repairs(plan.needed_bps).min(most_bps);
-        let wanted_bps = share.with_repairs(plan.wanted_bps).min(most_bps);
-        peer.outflow.bandwidth.set_demand(peer.outflow.allocated_bps, peer.outflow.needed_bps, wanted_bps);
+        peer.outflow.wanted_bps = share.with_repairs(plan.wanted_bps).min(most_bps);
+        let with_owed = |bps: u64| if bps > 0 { bps.saturating_add(owed_bps) } else { 0 };
+        let (needed_bps, wanted_bps) = (with_owed(peer.outflow.needed_bps), with_owed(peer.outflow.wanted_bps));
+        peer.outflow.bandwidth.set_demand(peer.outflow.allocated_bps, needed_bps, wanted_bps);
         plan
     }
 

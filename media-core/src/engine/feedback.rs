@@ -19,9 +19,6 @@ const CNAME: &str = "colloquy";
 const MAX_COMPOUND: usize = 1_100;
 /// What a round trip is taken for before one was measured.
 const DEFAULT_RTT: Duration = Duration::from_millis(100);
-/// A packet is not sent again sooner than this, nor sooner than this part of the round trip, after it was sent again.
-const MIN_RESEND: Duration = Duration::from_millis(20);
-const RESEND_PART: f32 = 0.75;
 /// Sequence numbers asked for in one NACK at most.
 const MAX_NACKED: usize = 256;
 
@@ -116,7 +113,11 @@ impl Engine {
     fn keyframe_wanted(&mut self, now: Instant, key: PeerKey, ssrc: u32) {
         let Some(consumer) = self.place(key, ssrc).and_then(|c| self.consumers.get(c)) else { return };
         let (source, encoding) = (consumer.source, consumer.selector.current().map(|c| c.encoding));
-        if let Some(((producer, _), encoding)) = source.zip(encoding) {
+        let Some(outflow) = self.peers.get_mut(key).map(|peer| &mut peer.outflow) else { return };
+        let round_trip = outflow.bandwidth.round_trip();
+        if let Some(((producer, _), encoding)) = source.zip(encoding)
+            && outflow.resent.may_ask(now, ssrc, round_trip)
+        {
             self.want_keyframe(now, producer, encoding);
         }
     }
@@ -130,15 +131,15 @@ impl Engine {
         if producer.info.mute.is_muted() {
             return;
         }
-        // He may have measured a shorter one than we.
-        let round_trip = peer.rtt.unwrap_or(MIN_RESEND).mul_f32(RESEND_PART).max(MIN_RESEND);
+        let round_trip = peer.outflow.bandwidth.round_trip().or(peer.rtt);
         for sequence in nack.sequences() {
+            let waits = peer.outflow.pacer.wait_of_soon();
+            if !peer.outflow.resent.may_send(now, (nack.media_ssrc, sequence), round_trip, waits) {
+                continue;
+            }
             let Some((index, out_index, run)) = consumer.missed(sequence) else { continue };
             let ring = producer.encodings.get(usize::from(run.encoding)).and_then(|e| e.ring.as_ref());
             let Some(kept) = ring.and_then(|r| r.get(index)) else { continue };
-            if !consumer.resends(now, out_index, round_trip + peer.outflow.pacer.wait_of_soon()) {
-                continue;
-            }
             let Some(left) = peer.retransmissions_left.checked_sub(1) else { return };
             peer.retransmissions_left = left;
             let (flow, payload_len) = (key.flow(), kept.payload.len());

@@ -5,6 +5,7 @@
 //! handled ends his session, is counted, and leaves the room and the process alive.
 
 mod allocation;
+mod coupling;
 mod data;
 mod echoes;
 mod feedback;
@@ -15,12 +16,14 @@ mod negotiation;
 mod outflow;
 mod peer;
 mod recovery;
+mod resent;
 mod share;
 #[cfg(test)]
 mod tests;
 mod ticks;
 
 use crate::api::{AdvertisedAddress, CloseCause, Command, EngineConfig, Event, PeerId, RoomId, TrackId, WorkerTotals};
+use crate::bandwidth::Coupled;
 use crate::forward::{Consumer, Producer};
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
 use crate::room::Room;
@@ -32,6 +35,7 @@ use rand::rngs::StdRng;
 use rustc_hash::FxHashMap;
 use slotmap::SlotMap;
 use std::collections::{BinaryHeap, VecDeque};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -50,6 +54,8 @@ pub struct Engine {
     producers: SlotMap<ProducerKey, Producer>,
     consumers: SlotMap<ConsumerKey, Consumer>,
     data: data::Data,
+    /// Receivers behind one address each. One entry at most for every participant there is or was a moment ago.
+    coupled: FxHashMap<IpAddr, Coupled<PeerKey>>,
     room_ids: FxHashMap<RoomId, RoomKey>,
     peer_ids: FxHashMap<PeerId, PeerKey>,
     tracks: FxHashMap<TrackId, ProducerKey>,
@@ -100,6 +106,7 @@ impl Engine {
             producers: SlotMap::with_key(),
             consumers: SlotMap::with_key(),
             data: data::Data::default(),
+            coupled: FxHashMap::default(),
             room_ids: FxHashMap::default(),
             peer_ids: FxHashMap::default(),
             tracks: FxHashMap::default(),

@@ -1,6 +1,7 @@
 //! What goes out to one participant: numbered for his feedback, paced, and as much as his path carries.
 
 use super::echoes::Echoes;
+use super::resent::Resent;
 use crate::allocate::{Allocator, RateMeter};
 use crate::bandwidth::{Admission, Bandwidth, BandwidthLimits, Pacer, ProbeId, Urgency};
 use crate::forward::{PathTold, Rewritten, Stamp, set_transport_sequence};
@@ -35,6 +36,8 @@ pub(super) struct Outflow {
     pub(super) pacer: Pacer<Rewritten>,
     echoes: Echoes,
     pub(super) allocator: Allocator<ConsumerKey>,
+    /// What was sent again to him of late.
+    pub(super) resent: Resent,
     limits: BandwidthLimits,
     started: Instant,
     sent: RateMeter,
@@ -43,6 +46,10 @@ pub(super) struct Outflow {
     /// What the last plan costs, and at which target it gets better, in bits a second.
     pub(super) allocated_bps: u64,
     pub(super) needed_bps: u64,
+    /// At which target all of it is had.
+    pub(super) wanted_bps: u64,
+    /// Whether it is his turn, of those who share his bottleneck, to find out whether it carries more.
+    pub(super) has_turn: bool,
 }
 
 /// A datagram for one participant.
@@ -78,12 +85,15 @@ impl Outflow {
             echoes: Echoes::default(),
             bandwidth,
             allocator: Allocator::new(),
+            resent: Resent::default(),
             limits,
             started: now,
             sent: RateMeter::new(),
             told_dropped: 0,
             allocated_bps: 0,
             needed_bps: 0,
+            wanted_bps: 0,
+            has_turn: true,
         }
     }
 
@@ -107,6 +117,14 @@ impl Outflow {
     pub(super) fn path_told(&self) -> Option<PathTold> {
         let stats = self.bandwidth.stats();
         self.gives_feedback().then_some(PathTold { fraction_lost: stats.loss, rtt: stats.rtt })
+    }
+
+    /// What may be sent once a queue has drained, in bits a second.
+    pub(super) fn drained_bps(&self) -> u64 {
+        match self.feedback {
+            Feedback::Transport => self.bandwidth.drained_bps(),
+            Feedback::None | Feedback::Remb => self.target_bps(),
+        }
     }
 
     /// Whether he reports arrivals.
@@ -260,6 +278,7 @@ impl Outflow {
     pub(super) fn tick(&mut self, now: Instant) {
         self.bandwidth.handle_timeout(now);
         if self.feedback == Feedback::Transport
+            && self.has_turn
             && let Some(probe) = self.bandwidth.poll_probe(now)
         {
             self.pacer.start_probe(now, probe);
@@ -270,7 +289,7 @@ impl Outflow {
 
     /// He is to be shown nothing: nothing is worth finding out about his path.
     pub(super) fn wants_nothing(&mut self) {
-        (self.allocated_bps, self.needed_bps) = (0, 0);
+        (self.allocated_bps, self.needed_bps, self.wanted_bps) = (0, 0, 0);
         self.bandwidth.set_demand(0, 0, 0);
     }
 

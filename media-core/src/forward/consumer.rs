@@ -7,14 +7,13 @@ use super::exceptions::{Exception, Exceptions};
 use super::pictures::Pictures;
 use super::producer::MediaPacket;
 use super::protection::Protection;
-use super::resent::Resent;
 use super::runs::{Offsets, Run, Runs};
 use super::selector::{Choice, Leaving, Selector};
 use super::timeline::Timeline;
 use crate::api::{Layer, MediaKind, Preference, Shown, TrackId};
 use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::{CodecEntry, ExtensionIds, Format, matching};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A receiving place.
 #[derive(Debug)]
@@ -46,7 +45,6 @@ pub(crate) struct Consumer {
     pictures: Pictures,
     timeline: Timeline,
     rtx_index: u64,
-    resent: Resent,
     /// MID goes into every packet until the receiver reports: then it knows whose SSRC it is (RFC 8843 section 15).
     announce: bool,
     packets: u64,
@@ -135,7 +133,6 @@ impl Consumer {
             pictures: Pictures::default(),
             timeline: Timeline::new((seed >> 32) as u32),
             rtx_index: (seed >> 16) & 0x3fff,
-            resent: Resent::default(),
             announce: true,
             packets: 0,
             bytes: 0,
@@ -225,11 +222,6 @@ impl Consumer {
     pub(crate) fn newest(&self) -> Option<(u64, u64, Run)> {
         self.sending?.rtx_payload_type?;
         self.runs.newest()
-    }
-
-    /// Whether to send a packet again that is asked for: not while it is on its way, which takes `pause`.
-    pub(crate) fn resends(&mut self, now: Instant, out_index: u64, pause: Duration) -> bool {
-        self.resent.may(now, out_index, pause)
     }
 
     /// The packet that the receiver misses: which encoding's, its number there, and what became of it.

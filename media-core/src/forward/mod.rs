@@ -13,7 +13,6 @@ mod producer;
 mod protection;
 mod reception;
 mod redundancy;
-mod resent;
 mod ring;
 mod runs;
 mod seen;

@@ -87,3 +87,18 @@ fn the_queue_is_ours_again_when_the_other_ends() {
     assert!(world.queue_p95_ms(50.0) < 100.0, "{}", world.queue_p95_ms(50.0));
     assert!(world.mean_target(0, 50.0) > 2.8e6);
 }
+
+#[test]
+fn a_source_with_steps_is_at_its_best_again_when_the_other_ends() {
+    for lasts_s in [2.0, 15.0] {
+        let mut world = World::layered(Link::new(3.5e6, 250.0)).with_tcp(Rule::Cubic, 10.0);
+        world.run_until(10.0);
+        assert_eq!(world.viewers[0].rung, 2);
+        world.run_until(10.0 + lasts_s);
+        world.tcp.clear();
+        world.run_until(25.0 + lasts_s);
+        let (rung, queue_ms) = (world.viewers[0].rung, world.queue_p95_ms(20.0 + lasts_s));
+        println!("after {lasts_s} s of TCP: rung={rung} queue_ms_p95={queue_ms:.0}");
+        assert!(rung == 2 && queue_ms < 100.0, "{rung} {queue_ms}");
+    }
+}

@@ -1,5 +1,6 @@
 //! Behaviour on a simulated bottleneck, in virtual time.
 
+mod coupled;
 mod fairness;
 mod hostile;
 mod link;

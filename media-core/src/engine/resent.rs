@@ -1,0 +1,106 @@
+//! What was sent again of late, and which key frames were asked for, so that nothing is sent twice for one loss.
+//!
+//! Receivers ask again sooner than an answer can be there: browsers that only receive do not know the round trip, and take
+//! 100 ms for it. Behind a queue of 300 ms each lost packet would go out four times, which makes the queue longer, and one key
+//! frame would be followed by another before it was seen.
+
+use std::time::{Duration, Instant};
+
+/// Packets that are remembered: more than are lost in the longest round trip of a full queue. Older ones are forgotten, and sent again.
+const SLOTS: usize = 512;
+/// A round trip above this is not waited for: a picture would stand for longer than a second request takes.
+const LONGEST: Duration = Duration::from_millis(600);
+
+/// A key frame is there this much later than a packet that is kept here: its publisher must make it.
+const MAKING: Duration = Duration::from_millis(150);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Packet(u16),
+    KeyFrame,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    ssrc: u32,
+    what: What,
+    at: Instant,
+}
+
+/// What was sent again to one participant.
+#[derive(Debug, Default)]
+pub(super) struct Resent {
+    /// Empty until something is asked for.
+    slots: Vec<Option<Slot>>,
+}
+
+impl Resent {
+    /// Whether a packet that is asked for is to be sent: not if its last copy left less than half a round trip ago. A whole one would
+    /// be enough to know that the copy was lost; but where a full queue loses every fourth packet, a second copy ends most freezes sooner.
+    /// For `waits`, a copy waits in our own queue first: were each asking answered meanwhile, nothing new would get through.
+    pub(super) fn may_send(
+        &mut self,
+        now: Instant,
+        (ssrc, sequence): (u32, u16),
+        round_trip: Option<Duration>,
+        waits: Duration,
+    ) -> bool {
+        let wait = round_trip.unwrap_or(Duration::ZERO).min(LONGEST) / 2 + waits;
+        self.is_due(now, (ssrc, What::Packet(sequence)), wait)
+    }
+
+    /// Whether a key frame that is asked for is to be asked of the publisher: not if one may still be under way.
+    pub(super) fn may_ask(&mut self, now: Instant, ssrc: u32, round_trip: Option<Duration>) -> bool {
+        let wait = round_trip.map_or(Duration::ZERO, |rtt| rtt.min(LONGEST) + MAKING);
+        self.is_due(now, (ssrc, What::KeyFrame), wait)
+    }
+
+    fn is_due(&mut self, now: Instant, (ssrc, what): (u32, What), wait: Duration) -> bool {
+        if self.slots.is_empty() {
+            self.slots.resize(SLOTS, None);
+        }
+        let number = if let What::Packet(sequence) = what { usize::from(sequence) } else { SLOTS / 2 };
+        let Some(slot) = self.slots.get_mut((ssrc as usize ^ number) % SLOTS) else { return true };
+        let is_under_way =
+            |last: &Slot| (last.ssrc, last.what) == (ssrc, what) && now.saturating_duration_since(last.at) < wait;
+        if slot.as_ref().is_some_and(is_under_way) {
+            return false;
+        }
+        *slot = Some(Slot { ssrc, what, at: now });
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_is_sent_once_in_half_a_round_trip() {
+        let (mut resent, start) = (Resent::default(), Instant::now());
+        let rtt = Some(Duration::from_millis(300));
+        let mut asks =
+            |ms, sequence| resent.may_send(start + Duration::from_millis(ms), (7, sequence), rtt, Duration::ZERO);
+        assert!(asks(0, 1));
+        assert!(asks(0, 2), "another one");
+        assert!(!asks(60, 1) && !asks(120, 1));
+        assert!(asks(180, 1), "the copy may be lost too");
+        assert!(!asks(300, 1));
+        assert!(asks(5_000, 1));
+    }
+
+    #[test]
+    fn a_key_frame_is_asked_for_once_in_the_time_that_it_takes() {
+        let (mut resent, start) = (Resent::default(), Instant::now());
+        let mut asks = |ms| resent.may_ask(start + Duration::from_millis(ms), 7, Some(Duration::from_millis(300)));
+        assert!(asks(0) && !asks(300) && asks(450));
+    }
+
+    #[test]
+    fn where_the_round_trip_is_not_known_every_request_is_answered() {
+        let (mut resent, now) = (Resent::default(), Instant::now());
+        let mut asks = |waits| resent.may_send(now, (7, 1), None, waits);
+        assert!(asks(Duration::ZERO) && asks(Duration::ZERO));
+        assert!(!asks(Duration::from_millis(1)), "it did not even leave");
+    }
+}
