@@ -63,13 +63,12 @@ fn take(from: &mut Sctp, now: Instant) -> Vec<Vec<u8>> {
     packets
 }
 
-/// Plays what the bytes say to an association, with a client beside them who keeps to the rules.
+/// Plays what the bytes say to an association that begins at `now`, with a client beside them who keeps to the rules.
 ///
 /// # Panics
 /// When what must hold does not.
-pub fn association(bytes: &[u8]) {
+pub fn association(bytes: &[u8], now: Instant) {
     let mut feed = Feed(bytes);
-    let now = Instant::now();
     let mut pair = Pair {
         client: Sctp::new(settings(true)),
         server: Sctp::new(settings(false)),

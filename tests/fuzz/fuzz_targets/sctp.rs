@@ -7,5 +7,5 @@ use colloquy_media_core::transport::fuzzing;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     fuzzing::establishment(bytes);
-    fuzzing::association(bytes);
+    fuzzing::association(bytes, std::time::Instant::now());
 });

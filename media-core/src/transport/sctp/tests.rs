@@ -404,3 +404,40 @@ fn who_opens_and_resets_without_end_and_answers_nothing_is_given_up() {
     assert!((300..400).contains(&taken), "{taken}");
     assert!(events(&mut pair.server).contains(&SctpEvent::Lost));
 }
+
+#[test]
+fn resets_that_cross_while_one_is_deferred_are_all_carried_out() {
+    let mut pair = Pair::up();
+    let ours = ["a", "b", "c"].map(|label| pair.server.open(&open(label)).unwrap());
+    let his = pair.client.open(&open("d")).unwrap();
+    pair.run(Duration::from_millis(500));
+    for (side, streams) in [(&mut pair.client, &ours[..]), (&mut pair.server, &[his][..])] {
+        streams.iter().for_each(|stream| while side.read(*stream).is_some() {});
+        events(side);
+    }
+    // Lost: he defers what comes after it.
+    pair.server.write(ours[0], text("lost").0, &text("lost").1, true).unwrap();
+    assert!(!packets(&mut pair.server, pair.now).is_empty());
+    pair.server.close(ours[1]);
+    for packet in packets(&mut pair.server, pair.now) {
+        pair.client.handle_packet(pair.now, &packet).unwrap();
+    }
+    let deferred = packets(&mut pair.client, pair.now);
+    assert!(deferred.iter().any(|packet| packet.ends_with(&[0, 0, 0, 6])), "he answers that it is in progress");
+    pair.client.close(his);
+    for packet in deferred.into_iter().chain(packets(&mut pair.client, pair.now)) {
+        pair.server.handle_packet(pair.now, &packet).unwrap();
+    }
+    pair.server.close(ours[2]);
+    pair.run(Duration::from_secs(20));
+    assert_eq!(pair.client.read(ours[0]).unwrap().bytes, "lost");
+    for side in [&mut pair.client, &mut pair.server] {
+        let mut finished: Vec<u16> = events(side)
+            .iter()
+            .filter_map(|event| if let SctpEvent::Finished(id) = event { Some(*id) } else { None })
+            .collect();
+        finished.sort_unstable();
+        assert_eq!(finished, [his, ours[1], ours[2]]);
+    }
+    assert!(pair.server.open(&open("e")).is_ok(), "and channels can be opened and closed as before");
+}
