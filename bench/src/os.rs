@@ -61,3 +61,8 @@ pub(crate) fn may_run_first() -> bool {
     command.args(["-f", "10", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
+
+/// Asks a process to end (SIGTERM).
+pub(crate) fn ask_to_end(pid: u32) {
+    crate::sys::terminate(pid);
+}

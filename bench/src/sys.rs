@@ -140,6 +140,13 @@ fn segment_message(len: u16) -> Control {
     Control(bytes)
 }
 
+/// Asks a process to end (SIGTERM).
+pub(crate) fn terminate(pid: u32) {
+    let Ok(pid) = libc::pid_t::try_from(pid) else { return };
+    // SAFETY: no pointers; at worst there is no such process any more.
+    unsafe { libc::kill(pid, libc::SIGTERM) };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,6 @@
+//! Thousands of clients in a few threads.
+
+mod crew;
+mod desk;
+
+pub use desk::{Desk, Line};

@@ -1,0 +1,178 @@
+//! Any server with WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep), by the addresses of its endpoints.
+
+use super::{Participant, Placement, Published, Running, Stay, System};
+use crate::load::fleet::{Desk, Line};
+use anyhow::{Context as _, Result, bail, ensure};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a request may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A server somewhere, by two templates: `https://host/{room}/whip,https://host/{room}/whep`. In them `{room}` stands for the
+/// room and `{publisher}` for a participant who publishes. A viewer's address with `{publisher}` is opened once for each that he
+/// watches; without, once for all.
+#[derive(Debug, Clone)]
+pub struct Whip {
+    publish: String,
+    watch: String,
+}
+
+impl Whip {
+    /// Two templates with a comma between.
+    ///
+    /// # Errors
+    /// When there are not two.
+    pub fn new(templates: &str) -> Result<Self> {
+        let both = templates.split_once(',').filter(|(publish, watch)| {
+            [publish, watch].iter().all(|url| url.starts_with("http://") || url.starts_with("https://"))
+        });
+        let Some((publish, watch)) = both else {
+            bail!(
+                "whip= wants two addresses with a comma between, for example whip=http://host/{{room}}/whip,http://host/{{room}}/whep"
+            );
+        };
+        Ok(Self { publish: publish.to_owned(), watch: watch.to_owned() })
+    }
+}
+
+impl System for Whip {
+    fn name(&self) -> &'static str {
+        "whip"
+    }
+
+    fn absent(&self) -> Option<String> {
+        None
+    }
+
+    fn start(&self, _place: &Placement) -> Result<Arc<dyn Running>> {
+        Ok(Arc::new(Endpoint::new(self.publish.clone(), self.watch.clone())))
+    }
+}
+
+/// The endpoints of a server that runs: what systems with WHIP and WHEP build on.
+#[derive(Debug)]
+pub struct Endpoint {
+    publish: String,
+    watch: String,
+    agent: ureq::Agent,
+}
+
+impl Endpoint {
+    /// Templates as [`Whip`] has them.
+    #[must_use]
+    pub fn new(publish: String, watch: String) -> Self {
+        // What a server says of its refusal is worth more than its number.
+        let config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).build();
+        Self { publish, watch, agent: config.into() }
+    }
+
+    /// Lets a publisher in.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn publish(&self, who: &Participant, desk: &Desk) -> Result<Box<dyn Stay>> {
+        let session = self.open(&address(&self.publish, who, Some(who)), &desk.publisher()?)?;
+        Ok(Box::new(Sessions { agent: self.agent.clone(), sessions: vec![session] }))
+    }
+
+    /// Lets a viewer in.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn watch(&self, who: &Participant, whom: &[Published], desk: &Desk, echoes: bool) -> Result<Box<dyn Stay>> {
+        let mut sessions = Vec::new();
+        if self.watch.contains("{publisher}") {
+            for one in whom {
+                let line = desk.viewer(u32::from(one.who.audio), u32::from(one.who.video))?;
+                sessions.push(self.open(&address(&self.watch, who, Some(&one.who)), &line)?);
+            }
+        } else {
+            let own = u32::from(echoes);
+            let audio = whom.iter().filter(|one| one.who.audio).count() as u32 + own * u32::from(who.audio);
+            let video = whom.iter().filter(|one| one.who.video).count() as u32 + own * u32::from(who.video);
+            sessions.push(self.open(&address(&self.watch, who, None), &desk.viewer(audio, video)?)?);
+        }
+        Ok(Box::new(Sessions { agent: self.agent.clone(), sessions }))
+    }
+
+    /// Posts a client's offer and gives him the answer. Gives the session's address, where the server told one.
+    fn open(&self, url: &str, line: &Line) -> Result<String> {
+        let request = self.agent.post(url).header("content-type", "application/sdp");
+        let mut response = request.send(line.offer()?).with_context(|| format!("POST {url}"))?;
+        let status = response.status().as_u16();
+        let location = response.headers().get("location").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let body = response.body_mut().read_to_string()?;
+        ensure!(matches!(status, 200 | 201), "POST {url}: {status} {}", body.trim());
+        line.accept(&body)?;
+        Ok(location.map(|to| absolute(url, &to)).unwrap_or_default())
+    }
+}
+
+fn address(template: &str, who: &Participant, publisher: Option<&Participant>) -> String {
+    let publisher = publisher.map(Participant::name).unwrap_or_default();
+    template.replace("{room}", &who.room_name()).replace("{publisher}", &publisher)
+}
+
+/// A `Location` that may leave out scheme and host (RFC 9110 section 10.2.2).
+fn absolute(base: &str, location: &str) -> String {
+    if location.contains("://") {
+        return location.to_owned();
+    }
+    let host_end = base.find("://").and_then(|at| base.get(at + 3..)?.find('/').map(|slash| at + 3 + slash));
+    let host = base.get(..host_end.unwrap_or(base.len())).unwrap_or_default();
+    if location.starts_with('/') { format!("{host}{location}") } else { format!("{host}/{location}") }
+}
+
+impl Running for Endpoint {
+    fn version(&self) -> String {
+        "unknown".to_owned()
+    }
+
+    fn settings(&self) -> String {
+        format!("runs elsewhere; WHIP {}, WHEP {}", self.publish, self.watch)
+    }
+
+    fn pids(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
+    fn publish(&self, who: &Participant, desk: &Desk) -> Result<Box<dyn Stay>> {
+        Self::publish(self, who, desk)
+    }
+
+    fn watch(&self, who: &Participant, whom: &[Published], desk: &Desk) -> Result<Box<dyn Stay>> {
+        Self::watch(self, who, whom, desk, false)
+    }
+}
+
+/// Sessions that a DELETE each ends.
+#[derive(Debug)]
+struct Sessions {
+    agent: ureq::Agent,
+    sessions: Vec<String>,
+}
+
+impl Stay for Sessions {
+    fn leave(self: Box<Self>) -> Result<()> {
+        for session in self.sessions.iter().filter(|session| !session.is_empty()) {
+            let status = self.agent.delete(session).call().with_context(|| format!("DELETE {session}"))?.status();
+            ensure!(status.is_success(), "DELETE {session}: {status}");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_are_filled_in_and_locations_completed() {
+        let who = Participant { room: 3, number: 7, audio: true, video: false };
+        assert_eq!(address("http://h/{room}/{publisher}/whip", &who, Some(&who)), "http://h/bench-3/p-7/whip");
+        assert_eq!(absolute("http://h:1/a/b", "/c/d"), "http://h:1/c/d");
+        assert_eq!(absolute("http://h:1/a/b", "https://o/x"), "https://o/x");
+        assert!(Whip::new("http://one").is_err() && Whip::new("http://a,http://b").is_ok());
+    }
+}
