@@ -4,6 +4,7 @@
 //! generator runs thousands over real sockets. Its ICE, DTLS and SRTP are of the server's own crates, so it proves
 //! behaviour rather than interoperability; `webrtc` and webrtcbin do that.
 
+mod answer;
 mod arrivals;
 mod coder;
 mod dtls;
@@ -36,7 +37,7 @@ pub use watch::{Seen, WatchStats};
 use arrivals::Arrivals;
 use colloquy_media_core::api::{Codec, MediaKind};
 use colloquy_media_core::transport::srtp::{Profile, SrtpReceiver};
-use dtls::{Association, Setup, Told};
+use dtls::{Association, Told};
 use ice::Ice;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -72,6 +73,8 @@ pub struct ClientConfig {
     pub red: bool,
     /// Reckons what would be seen and heard, and asks for key frames as a decoder would.
     pub plays: bool,
+    /// Stamps say when a packet was to leave rather than when it did: what a late client adds is then part of what is measured.
+    pub stamps_due: bool,
 }
 
 impl ClientConfig {
@@ -90,6 +93,7 @@ impl ClientConfig {
             recovers: true,
             red: false,
             plays: false,
+            stamps_due: false,
         }
     }
 }
@@ -262,24 +266,9 @@ impl Client {
             if let Some(place) = self.places.iter_mut().find(|place| place.mid == section.mid) {
                 place.negotiate(section);
             }
-            let mid = section.extensions.iter().find(|(_, uri)| uri == sdp::extension::MID.1);
-            self.mid_extension = mid.map(|(id, _)| *id).or(self.mid_extension);
-            let transport = section.extensions.iter().find(|(_, uri)| uri == sdp::extension::TRANSPORT_CC.1);
-            self.transport_extension = transport.map(|(id, _)| *id).or(self.transport_extension);
+            self.note_extensions(section);
         }
-        if self.association.is_none() || self.fingerprint != answered.fingerprint {
-            self.fingerprint.clone_from(&answered.fingerprint);
-            self.is_dtls_client = answered.setup != "active";
-            let setup = Setup {
-                version: self.config.dtls_version,
-                certificate: &self.config.certificate,
-                is_client: self.is_dtls_client,
-                expected_fingerprint: answered.fingerprint.clone(),
-                seed: self.rng.random(),
-                mtu: self.config.dtls_mtu,
-            };
-            self.association = Some(Association::new(setup, now));
-        }
+        self.associate(now, &answered);
         self.ice.handle_timeout(now);
         self.settle(now);
         Ok(answered)
@@ -339,7 +328,13 @@ impl Client {
         self.settle(now);
         if self.state == ClientState::Connected {
             let Self { tracks, out, transport_sequence, config, .. } = self;
-            let mut shared = Shared { out, transport_sequence, source: config.source, epoch: config.epoch };
+            let mut shared = Shared {
+                out,
+                transport_sequence,
+                source: config.source,
+                epoch: config.epoch,
+                stamps_due: config.stamps_due,
+            };
             for track in tracks.iter_mut() {
                 track.handle_timeout(now, &mut shared);
             }

@@ -1,6 +1,6 @@
 //! What publishers send.
 
-use crate::client::{Pace, Video};
+use crate::client::{Client, Pace, Video};
 use colloquy_media_core::api::Codec;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -140,7 +140,23 @@ impl Camera {
     }
 }
 
+impl Audio {
+    /// As a client publishes it.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        Pace { payload_bytes: self.payload_bytes, ..Pace::OPUS }
+    }
+}
+
 impl VideoSource {
+    /// Adds it to what a client publishes.
+    pub(in crate::load) fn publish(&self, client: &mut Client) {
+        match self {
+            Self::Camera(camera) => client.publish_video(&camera.video()),
+            Self::Constant(constant) => client.publish(Codec::Vp8, constant.pace()),
+        };
+    }
+
     /// A server may leave parts of it out on purpose.
     #[must_use]
     pub fn is_layered(&self) -> bool {

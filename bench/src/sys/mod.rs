@@ -3,6 +3,10 @@
 
 #![expect(unsafe_code, reason = "system calls; each block says why it is sound")]
 
+mod batch;
+
+pub(crate) use batch::{Arrived, BATCH, Intake, Outlet, prepare};
+
 use libc::{iovec, mmsghdr, sockaddr_in};
 use std::io;
 use std::net::{SocketAddrV4, UdpSocket};
