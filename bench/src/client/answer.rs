@@ -1,5 +1,8 @@
 //! The client as the one who answers: some servers offer to those who watch (RFC 3264 section 6, RFC 8829 section 5.3).
 
+#[cfg(test)]
+mod tests;
+
 use super::dtls::Setup;
 use super::sdp::extension;
 use super::{Answered, AnsweredSection, BadAnswer, Client, Place};

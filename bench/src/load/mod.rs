@@ -10,3 +10,5 @@ pub mod play;
 pub mod result;
 pub mod scenario;
 pub mod system;
+#[cfg(test)]
+mod tests;

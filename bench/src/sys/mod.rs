@@ -5,7 +5,7 @@
 
 mod batch;
 
-pub(crate) use batch::{Arrived, BATCH, Intake, Outlet, prepare};
+pub(crate) use batch::{BATCH, Intake, Outlet, prepare};
 
 use libc::{iovec, mmsghdr, sockaddr_in};
 use std::io;

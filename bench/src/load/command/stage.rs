@@ -10,6 +10,8 @@ use std::fs::read_to_string;
 impl Common {
     /// Takes the cores, and says so.
     pub(super) fn stage(&self) -> Result<Stage> {
+        // A socket each; what is not given is told by the first client too many.
+        let _ = rlimit::increase_nofile_limit(u64::MAX);
         let cores = os::cores();
         let wanted = cores > 1 && !self.unpinned;
         let first = wanted && !self.share_cores && os::may_run_first();

@@ -277,14 +277,15 @@ impl Crew {
             seat.note_asked(now);
             return;
         }
-        let epoch = self.plan.epoch;
+        let (epoch, video) = (self.plan.epoch, self.plan.video_track());
         let measured = seat.lanes.is_none();
         let Seat { client, inbox, .. } = seat;
         for packet in client.received().drain(..) {
             let Some(stamp) = packet.stamp else { continue };
             let due = epoch + stamp.sent;
             let in_window = self.window.is_some_and(|(from, to)| (from..to).contains(&due));
-            inbox.take(packet.place, &stamp, packet.repeated, in_window, packet.at);
+            let opens = video.is_none_or(|track| stamp.track == track);
+            inbox.take(&packet, &stamp, in_window, opens);
             self.recent_packets += 1;
             inbox.bytes_in_window += if in_window { len as u64 } else { 0 };
             if measured && !packet.repeated {

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, anyhow};
 use mio::Waker;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long the thread that plays clients may take to answer: it never waits for anything itself.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -53,8 +53,6 @@ pub(super) struct Task {
     pub(super) speaks: bool,
     /// Which of the scenario's accesses is his, if any.
     pub(super) access: Option<u32>,
-    /// When joining began.
-    pub(super) asked: Instant,
 }
 
 /// A way to the thread.

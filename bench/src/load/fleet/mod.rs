@@ -34,6 +34,13 @@ pub(crate) struct FleetPlan {
     pub(crate) access: Vec<Access>,
 }
 
+impl FleetPlan {
+    /// The number of the publishers' video track, if they have one: sound is offered first.
+    fn video_track(&self) -> Option<u8> {
+        self.media.video.as_ref().map(|_| u8::from(self.media.audio.is_some()))
+    }
+}
+
 /// Who joins.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Joiner {
@@ -45,7 +52,6 @@ pub(crate) struct Joiner {
     pub(crate) video: bool,
     pub(crate) speaks: bool,
     pub(crate) access: Option<u32>,
-    pub(crate) asked: Instant,
 }
 
 struct Member {
@@ -81,9 +87,9 @@ impl Fleet {
 
     /// A desk for one participation. Everybody of one participation is played by one thread.
     pub(crate) fn desk(&self, joiner: &Joiner) -> Result<Desk> {
-        let Joiner { source, part, audio, video, speaks, access, asked } = *joiner;
+        let Joiner { source, part, audio, video, speaks, access } = *joiner;
         let member = self.members.get(part as usize % self.members.len().max(1)).context("there is a thread")?;
-        Ok(Desk { wire: member.wire.clone(), task: Task { source, part, audio, video, speaks, access, asked } })
+        Ok(Desk { wire: member.wire.clone(), task: Task { source, part, audio, video, speaks, access } })
     }
 
     /// Counts packets that are due in this time, which is to come.

@@ -138,10 +138,8 @@ impl Seat {
         let places = self.client.place_mids().filter_map(|mid| self.client.place_stats(mid));
         SeatReport {
             part: self.task.part,
-            asked: self.task.asked,
             connected: self.client.connected_at(),
             first_media: self.inbox.first_media,
-            first_picture: self.inbox.first_picture,
             left: self.left,
             sent: self.client.all_send_stats().map(|(mid, stats)| (mid.parse().unwrap_or(u8::MAX), stats)).collect(),
             streams: self.inbox.streams.clone(),

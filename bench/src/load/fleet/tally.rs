@@ -1,6 +1,6 @@
 //! What is counted of one participation, and what is told of it.
 
-use crate::client::{Client, SendStats, Stamp};
+use crate::client::{Client, Received, SendStats, Stamp};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -58,17 +58,17 @@ pub(super) struct Inbox {
     pub(super) streams: Vec<Stream>,
     /// Where the last packet was of.
     last: usize,
+    /// First packet of the first key frame of a video; of sound alone, the first packet.
     pub(super) first_media: Option<Instant>,
-    /// First packet of the first key frame.
-    pub(super) first_picture: Option<Instant>,
     pub(super) bytes_in_window: u64,
 }
 
 impl Inbox {
-    pub(super) fn take(&mut self, place: usize, stamp: &Stamp, repeated: bool, in_window: bool, at: Instant) {
-        self.first_media.get_or_insert(at);
-        if stamp.key && stamp.first {
-            self.first_picture.get_or_insert(at);
+    /// Takes a packet; `opens` when it is one that a viewer waits for after he joined.
+    pub(super) fn take(&mut self, packet: &Received, stamp: &Stamp, in_window: bool, opens: bool) {
+        let (place, repeated) = (packet.place, packet.repeated);
+        if opens && stamp.key && stamp.first {
+            self.first_media.get_or_insert(packet.at);
         }
         let is_it = |s: &Stream| (s.place, s.source, s.track) == (place, stamp.source, stamp.track);
         if !self.streams.get(self.last).is_some_and(is_it) {
@@ -114,10 +114,8 @@ impl Asked {
 pub(crate) struct SeatReport {
     /// The participation it is of.
     pub(crate) part: u32,
-    pub(crate) asked: Instant,
     pub(crate) connected: Option<Instant>,
     pub(crate) first_media: Option<Instant>,
-    pub(crate) first_picture: Option<Instant>,
     pub(crate) left: Option<Instant>,
     /// By mid, as a number, encodings of one apart.
     pub(crate) sent: Vec<(u8, SendStats)>,
@@ -141,6 +139,7 @@ pub(super) fn by_sequence(client: &Client) -> (u64, u64) {
 mod tests {
     use super::*;
     use crate::client::Lineage;
+    use colloquy_codecs::seq::ExtSeq;
 
     fn stamp(counter: u32) -> Stamp {
         let lineage = Lineage::default();
@@ -151,13 +150,25 @@ mod tests {
     fn streams_are_told_apart_and_their_window_counted() {
         let (mut inbox, now) = (Inbox::default(), Instant::now());
         for counter in 3..10 {
-            inbox.take(0, &stamp(counter), counter == 6, counter >= 5, now);
-            inbox.take(1, &Stamp { source: 2, ..stamp(counter) }, false, false, now);
+            let packet = |place, repeated| Received {
+                place,
+                ssrc: 1,
+                payload_type: 96,
+                sequence: ExtSeq(0),
+                timestamp: 0,
+                marker: false,
+                payload_len: 0,
+                stamp: None,
+                repeated,
+                at: now,
+            };
+            inbox.take(&packet(0, counter == 6), &stamp(counter), counter >= 5, true);
+            inbox.take(&packet(1, false), &Stamp { source: 2, key: true, ..stamp(counter) }, false, counter == 4);
         }
         let [one, two] = inbox.streams.as_slice() else { panic!("{:?}", inbox.streams) };
         assert_eq!((one.first, one.highest, one.in_window, one.repaired, one.window), (3, 9, 5, 1, Some((5, 9))));
         assert_eq!((two.source, two.in_window, two.window), (2, 0, None));
-        assert!(inbox.first_picture.is_none() && inbox.first_media == Some(now));
+        assert_eq!(inbox.first_media, Some(now));
     }
 
     #[test]

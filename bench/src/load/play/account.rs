@@ -137,8 +137,8 @@ pub(super) fn joins(parts: &[Part], patience: Duration, now: Instant) -> Joins {
             continue;
         };
         record(&mut connected, took);
-        let pictures = part.seats.iter().filter_map(|seat| seat.first_picture).min();
-        if let Some(at) = pictures.filter(|_| !part.role.publishes) {
+        let first = part.seats.iter().filter_map(|seat| seat.first_media).min();
+        if let Some(at) = first.filter(|_| !part.role.publishes) {
             record(&mut media, at.saturating_duration_since(since));
         }
     }
@@ -175,10 +175,10 @@ mod tests {
     use crate::client::SendStats;
     use crate::load::system::Participant;
 
-    fn part(publishes: bool, source: u64, seat: SeatReport) -> Part {
+    fn part(asked: Instant, publishes: bool, source: u64, seat: SeatReport) -> Part {
         let who = Participant { room: 0, number: source, audio: true, video: false };
         let role = Role { who, publishes, speaks: true, access: None, also_publishes: false };
-        let (asked, whom) = (seat.asked, if publishes { vec![] } else { vec![1] });
+        let whom = if publishes { vec![] } else { vec![1] };
         let signalled = Some(Duration::from_millis(1));
         Part { role, asked, source, whom, signalled, failure: None, seats: vec![seat] }
     }
@@ -197,10 +197,8 @@ mod tests {
         };
         SeatReport {
             part: 0,
-            asked: now,
             connected: Some(now),
-            first_media: None,
-            first_picture: Some(now + Duration::from_millis(3)),
+            first_media: Some(now + Duration::from_millis(3)),
             left: None,
             sent: sent.map(|packets| (0, stats(packets))).into_iter().collect(),
             streams: came.map(stream).into_iter().collect(),
@@ -218,10 +216,10 @@ mod tests {
         let late =
             SeatReport { connected: Some(from + Duration::from_millis(5)), ..seat(now, None, Some((10, (50, 60)))) };
         let parts = [
-            part(true, 1, seat(now, Some(100), None)),
-            part(false, 2, seat(now, None, Some((90, (0, 89))))),
-            part(false, 3, seat(now, None, None)),
-            part(false, 4, late),
+            part(now, true, 1, seat(now, Some(100), None)),
+            part(now, false, 2, seat(now, None, Some((90, (0, 89))))),
+            part(now, false, 3, seat(now, None, None)),
+            part(now, false, 4, late),
         ];
         let delivery = delivery(&parts, from, to, false);
         // The first lacks ten at the end, the second has nothing of a hundred, the third lacks one between.
@@ -231,9 +229,9 @@ mod tests {
     #[test]
     fn failed_joins_are_told() {
         let now = Instant::now();
-        let mut parts = vec![part(false, 2, seat(now, None, None)), part(false, 3, seat(now, None, None))];
+        let mut parts = vec![part(now, false, 2, seat(now, None, None)), part(now, false, 3, seat(now, None, None))];
         parts[1].failure = Some("refused".to_owned());
-        parts.push(part(false, 4, SeatReport { connected: None, ..seat(now, None, None) }));
+        parts.push(part(now, false, 4, SeatReport { connected: None, ..seat(now, None, None) }));
         let patience = Duration::from_secs(1);
         let early = joins(&parts, patience, now);
         assert_eq!((early.tried, early.failed), (2, 1), "the third may still come");

@@ -106,13 +106,13 @@ pub fn play(
     watcher.step("warm-up", 0);
     party.run(Duration::from_secs_f64(scenario.time.warm_up_s))?;
 
-    let measured = hold(scenario, stage, &gauge, &mut party, watcher)?;
+    let measured = hold(scenario, &gauge, &mut party, watcher)?;
     let loaded_kb = gauge.memory_kb();
     let calls = if stage.count_calls { party.calls_per_packet(gauge.pids(), CALLS)? } else { None };
     let profile = party.srtp_profile()?;
     watcher.step("leave", 0);
     let load = party.shape();
-    let (parts, reported) = party.end(measured.to)?;
+    let (parts, reported) = party.end()?;
     let after_kb = gauge.is_known().then(|| {
         std::thread::sleep(AFTERWARDS);
         gauge.memory_kb()
@@ -180,13 +180,7 @@ struct Measured {
     samples: Vec<super::result::Sample>,
 }
 
-fn hold(
-    scenario: &Scenario,
-    stage: &Stage,
-    gauge: &Gauge,
-    party: &mut Party<'_>,
-    watcher: &mut dyn Watcher,
-) -> Result<Measured> {
+fn hold(scenario: &Scenario, gauge: &Gauge, party: &mut Party<'_>, watcher: &mut dyn Watcher) -> Result<Measured> {
     let before = party.before()?;
     let drops_before = gauge::udp_drops(&before.ports);
     let own = Gauge::own();
@@ -207,7 +201,6 @@ fn hold(
     let threads = threads_before.into_iter().zip(party.thread_cpu_ns()).collect();
     party.run(DRAIN + longest_way(scenario))?;
     let ports = party.before()?.ports;
-    let _ = stage;
     Ok(Measured {
         from,
         to,

@@ -162,7 +162,6 @@ impl<'a> Party<'a> {
             video: role.publishes && role.who.video,
             speaks: role.speaks,
             access: role.access,
-            asked,
         };
         let desk = self.fleet.desk(&joiner)?;
         self.doors.join(Job { part, who: role.who.clone(), desk, whom: watched, asked });
@@ -360,7 +359,7 @@ impl<'a> Party<'a> {
     }
 
     /// Everybody leaves. Gives all that is known of them.
-    pub(super) fn end(mut self, _to: Instant) -> Result<(Vec<Part>, Vec<Reported>)> {
+    pub(super) fn end(mut self) -> Result<(Vec<Part>, Vec<Reported>)> {
         self.note_joined();
         let mut reported = self.fleet.report()?;
         for part in 0..self.parts.len() {

@@ -47,7 +47,7 @@ pub struct Hold {
     /// Packets: how many, and how many not.
     pub delivery: Delivery,
     /// From the moment that a packet was to be sent by the publisher to the moment that the kernel had it for the viewer.
-    /// Retransmissions are not in it.
+    /// Retransmissions are not in it, nor are viewers with a bad network of the scenario's.
     pub latency: Latencies,
     /// Interarrival jitter of the streams (RFC 3550 section 6.4.1) at the end: the median of all, in ms.
     pub jitter_p50_ms: f64,

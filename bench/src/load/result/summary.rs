@@ -40,6 +40,11 @@ pub struct Summary {
     pub reasons: Vec<String>,
 }
 
+/// A distribution that has something in it.
+fn measured(latencies: &Latencies) -> Option<&Latencies> {
+    Some(latencies).filter(|latencies| latencies.count > 0)
+}
+
 impl Summary {
     /// Sums repeats up. `None` when there are none.
     #[must_use]
@@ -63,13 +68,13 @@ impl Summary {
             cpu_ns_per_packet: each(&server),
             floor_ns_per_packet: each(&floor),
             ratio: each(&|r| Some(server(r)? / floor(r).filter(|floor| *floor > 0.0)?)),
-            packets_per_s: each(&|r| Some(r.hold.delivery.packets_per_s)),
+            packets_per_s: each(&|r| measured(&r.hold.latency).map(|_| r.hold.delivery.packets_per_s)),
             latency: Latencies::of(&latency),
-            added_p50_us: each(&|r| Some(r.hold.latency.p50_ns as f64 / 1e3)),
-            added_p99_us: each(&|r| Some(r.hold.latency.p99_ns as f64 / 1e3)),
+            added_p50_us: each(&|r| measured(&r.hold.latency).map(|l| l.p50_ns as f64 / 1e3)),
+            added_p99_us: each(&|r| measured(&r.hold.latency).map(|l| l.p99_ns as f64 / 1e3)),
             loss_pct: each(&|r| Some(r.hold.delivery.loss_pct)),
-            join_p99_ms: each(&|r| Some(ms(r.joins.connected.p99_ns))),
-            first_media_p95_ms: each(&|r| Some(ms(r.joins.first_media.p95_ns))),
+            join_p99_ms: each(&|r| measured(&r.joins.connected).map(|l| ms(l.p99_ns))),
+            first_media_p95_ms: each(&|r| measured(&r.joins.first_media).map(|l| ms(l.p95_ns))),
             joins_failed: repeats.iter().map(|r| r.joins.failed).sum(),
             mem_kb_per_viewer: each(&|r| Some(r.memory?.kb_per_viewer)),
             mem_kb_per_publisher: each(&|r| Some(r.memory?.kb_per_publisher)),

@@ -10,7 +10,7 @@ mod process;
 mod whip;
 
 pub use process::Child;
-pub use whip::Whip;
+pub use whip::{Endpoint, Whip};
 
 use super::fleet::Desk;
 use super::scenario::Scenario;

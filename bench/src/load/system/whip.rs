@@ -51,11 +51,20 @@ impl System for Whip {
 }
 
 /// The endpoints of a server that runs: what systems with WHIP and WHEP build on.
-#[derive(Debug)]
 pub struct Endpoint {
     publish: String,
     watch: String,
     agent: ureq::Agent,
+    rewrite: Option<Rewrite>,
+}
+
+/// Changes an answer; told whether it is a viewer's.
+type Rewrite = Box<dyn Fn(bool, String) -> String + Send + Sync>;
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("publish", &self.publish).field("watch", &self.watch).finish_non_exhaustive()
+    }
 }
 
 impl Endpoint {
@@ -64,7 +73,14 @@ impl Endpoint {
     pub fn new(publish: String, watch: String) -> Self {
         // What a server says of its refusal is worth more than its number.
         let config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false).build();
-        Self { publish, watch, agent: config.into() }
+        Self { publish, watch, agent: config.into(), rewrite: None }
+    }
+
+    /// Changes every answer before a client has it, as where a bad network stands before the server; the first argument tells
+    /// whether it is a viewer's.
+    #[must_use]
+    pub fn with_answers(self, rewrite: impl Fn(bool, String) -> String + Send + Sync + 'static) -> Self {
+        Self { rewrite: Some(Box::new(rewrite)), ..self }
     }
 
     /// Lets a publisher in.
@@ -72,7 +88,7 @@ impl Endpoint {
     /// # Errors
     /// When the server refuses.
     pub fn publish(&self, who: &Participant, desk: &Desk) -> Result<Box<dyn Stay>> {
-        let session = self.open(&address(&self.publish, who, Some(who)), &desk.publisher()?)?;
+        let session = self.open(&address(&self.publish, who, Some(who)), &desk.publisher()?, false)?;
         Ok(Box::new(Sessions { agent: self.agent.clone(), sessions: vec![session] }))
     }
 
@@ -85,26 +101,29 @@ impl Endpoint {
         if self.watch.contains("{publisher}") {
             for one in whom {
                 let line = desk.viewer(u32::from(one.who.audio), u32::from(one.who.video))?;
-                sessions.push(self.open(&address(&self.watch, who, Some(&one.who)), &line)?);
+                sessions.push(self.open(&address(&self.watch, who, Some(&one.who)), &line, true)?);
             }
         } else {
             let own = u32::from(echoes);
             let audio = whom.iter().filter(|one| one.who.audio).count() as u32 + own * u32::from(who.audio);
             let video = whom.iter().filter(|one| one.who.video).count() as u32 + own * u32::from(who.video);
-            sessions.push(self.open(&address(&self.watch, who, None), &desk.viewer(audio, video)?)?);
+            sessions.push(self.open(&address(&self.watch, who, None), &desk.viewer(audio, video)?, true)?);
         }
         Ok(Box::new(Sessions { agent: self.agent.clone(), sessions }))
     }
 
     /// Posts a client's offer and gives him the answer. Gives the session's address, where the server told one.
-    fn open(&self, url: &str, line: &Line) -> Result<String> {
+    fn open(&self, url: &str, line: &Line, watches: bool) -> Result<String> {
         let request = self.agent.post(url).header("content-type", "application/sdp");
         let mut response = request.send(line.offer()?).with_context(|| format!("POST {url}"))?;
         let status = response.status().as_u16();
         let location = response.headers().get("location").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = response.body_mut().read_to_string()?;
         ensure!(matches!(status, 200 | 201), "POST {url}: {status} {}", body.trim());
-        line.accept(&body)?;
+        line.accept(&match &self.rewrite {
+            Some(rewrite) => rewrite(watches, body),
+            None => body,
+        })?;
         Ok(location.map(|to| absolute(url, &to)).unwrap_or_default())
     }
 }
