@@ -51,6 +51,8 @@ enum Command {
 }
 
 fn main() -> Result<()> {
+    // For WHIP by HTTPS; it fails only when there is one already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match Cli::parse().command {
         Command::Run(args) => command::run(&args),
         Command::Search(args) => command::search(&args),

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, clap::Args)]
 pub struct Common {
     /// Systems, taking turns: colloquy, host (its parts inside this program), whip=PUBLISH_URL,WATCH_URL (one that runs elsewhere;
-    /// alone in its --system), floor (nothing but the work that cannot be left out).
+    /// alone in its --system; COLLOQUY_BENCH_TOKEN has its access token), floor (nothing but the work that cannot be left out).
     #[arg(long = "system", value_name = "NAME,..", default_value = "colloquy,floor")]
     systems: Vec<String>,
     /// Changes a scenario: NAME=VALUE, as media.video.camera.kbps=800. May be given again.
@@ -59,6 +59,9 @@ pub struct Common {
     no_calls: bool,
 }
 
+/// The variable with what servers that run elsewhere are shown.
+const TOKEN: &str = "COLLOQUY_BENCH_TOKEN";
+
 /// A scenario, and its text as it is played.
 pub(super) struct Asked {
     pub(super) scenario: Scenario,
@@ -91,7 +94,9 @@ impl Common {
     }
 
     fn candidates(&self) -> Result<Vec<Candidate>> {
-        let options = Options { server_bin: self.server_bin.clone() };
+        // Not on the command line, which is written into the results.
+        let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
+        let options = Options { server_bin: self.server_bin.clone(), token };
         let mut candidates = Vec::new();
         // The addresses of `whip=` have a comma of their own.
         let names = self

@@ -19,6 +19,7 @@ use super::scenario::{Access, Media};
 use anyhow::{Context as _, Result};
 use crew::{Ask, Crew};
 use desk::{Order, Task, Wire};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
@@ -30,15 +31,10 @@ pub(crate) struct FleetPlan {
     /// What send times count from.
     pub(crate) epoch: Instant,
     pub(crate) seed: u64,
+    /// Where clients are.
+    pub(crate) address: Ipv4Addr,
     pub(crate) media: Media,
     pub(crate) access: Vec<Access>,
-}
-
-impl FleetPlan {
-    /// The number of the publishers' video track, if they have one: sound is offered first.
-    fn video_track(&self) -> Option<u8> {
-        self.media.video.as_ref().map(|_| u8::from(self.media.audio.is_some()))
-    }
 }
 
 /// Who joins.

@@ -149,15 +149,17 @@ pub(super) fn joins(parts: &[Part], patience: Duration, now: Instant) -> Joins {
     joins
 }
 
-/// Key frames: totals of the whole run less those of the window's beginning.
-pub(super) fn key_frames(parts: &[Part], before: KeyFrames) -> KeyFrames {
-    let seats = || parts.iter().flat_map(|part| &part.seats);
-    let stats = || seats().flat_map(|seat| &seat.sent).map(|(_, stats)| stats);
-    KeyFrames {
-        asked: stats().map(|stats| stats.key_frames_asked).sum::<u64>().saturating_sub(before.asked),
-        asked_max_in_500_ms: seats().map(|seat| seat.densest_asked).max().unwrap_or(0),
-        sent: stats().map(|stats| stats.key_frames).sum::<u64>().saturating_sub(before.sent),
+/// Key frames of the video track so far. Sound has none, though every packet of it counts as one.
+pub(super) fn key_frames<'a>(seats: impl Iterator<Item = &'a SeatReport>, video: Option<u8>) -> KeyFrames {
+    let mut frames = KeyFrames::default();
+    for seat in seats {
+        frames.asked_max_in_500_ms = frames.asked_max_in_500_ms.max(seat.densest_asked);
+        for (_, stats) in seat.sent.iter().filter(|(track, _)| Some(*track) == video) {
+            frames.asked += stats.key_frames_asked;
+            frames.sent += stats.key_frames;
+        }
     }
+    frames
 }
 
 /// Median and 95th percentile of all streams' jitter, in ms.

@@ -9,7 +9,7 @@ mod party;
 mod timeline;
 mod validity;
 
-use super::result::{Generator, Hold, Latencies, LoadShape, Memory, Repeat, ServerCost};
+use super::result::{Generator, Hold, KeyFrames, Latencies, LoadShape, Memory, Repeat, ServerCost};
 use super::scenario::Scenario;
 use super::system::{Placement, System};
 use account::Part;
@@ -94,7 +94,7 @@ pub fn play(
 ) -> Result<Played> {
     watcher.step("start", 0);
     let scratch = Scratch::new(stage)?;
-    let largest_room = scenario.publishers + scenario.viewers;
+    let largest_room = scenario.publishers + scenario.watchers();
     let place = Placement { core: stage.server_core, first: stage.first, scratch: scratch.0.clone(), largest_room };
     let running = system.start(&place).with_context(|| format!("{} does not start", system.name()))?;
     let gauge = Gauge::new(running.pids());
@@ -245,6 +245,9 @@ impl Measured {
                 instructions_per_packet: None,
             }
         });
+        let all = account::key_frames(parts.iter().flat_map(|part| &part.seats), scenario.media.video_track());
+        let before = self.before.key_frames;
+        let key_frames = KeyFrames { asked: all.asked - before.asked, sent: all.sent - before.sent, ..all };
         let merged = |of: fn(&super::fleet::Reported) -> &Histogram<u64>| {
             let mut all = Latencies::recorder();
             for one in reported {
@@ -260,7 +263,7 @@ impl Measured {
             latency: merged(|one| &one.latency),
             jitter_p50_ms,
             jitter_p95_ms,
-            key_frames: account::key_frames(parts, self.before.key_frames),
+            key_frames,
             server,
             samples: self.samples,
         };

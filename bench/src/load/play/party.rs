@@ -1,6 +1,6 @@
 //! Everybody of a scenario: they come, stay, come and go, and leave.
 
-use super::account::Part;
+use super::account::{self, Part};
 use super::cast::{Role, cast};
 use super::joins::{Doors, Job, Joined};
 use super::{Stage, Watcher};
@@ -68,6 +68,7 @@ impl<'a> Party<'a> {
         let plan = FleetPlan {
             epoch: Instant::now(),
             seed: scenario.seed,
+            address: running.client_address(),
             media: scenario.media.clone(),
             access: scenario.access.clone(),
         };
@@ -320,9 +321,10 @@ impl<'a> Party<'a> {
         for reported in self.fleet.report()? {
             before.unsent += reported.unsent;
             before.ports.extend(&reported.ports);
+            let frames = account::key_frames(reported.seats.iter(), self.scenario.media.video_track());
+            before.key_frames.asked += frames.asked;
+            before.key_frames.sent += frames.sent;
             for (_, stats) in reported.seats.iter().flat_map(|seat| &seat.sent) {
-                before.key_frames.asked += stats.key_frames_asked;
-                before.key_frames.sent += stats.key_frames;
                 before.frames += stats.frames;
                 before.skipped += stats.skipped;
             }

@@ -85,7 +85,7 @@ pub struct Joining {
 
 impl Default for Joining {
     fn default() -> Self {
-        Self { per_s: 50.0, at_once: 32, patience_s: 10.0 }
+        Self { per_s: 100.0, at_once: 32, patience_s: 10.0 }
     }
 }
 

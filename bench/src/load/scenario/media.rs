@@ -140,6 +140,14 @@ impl Camera {
     }
 }
 
+impl Media {
+    /// The number of a publisher's video track, if there is one: sound is offered first.
+    #[must_use]
+    pub fn video_track(&self) -> Option<u8> {
+        self.video.as_ref().map(|_| u8::from(self.audio.is_some()))
+    }
+}
+
 impl Audio {
     /// As a client publishes it.
     #[must_use]

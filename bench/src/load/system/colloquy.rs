@@ -12,6 +12,11 @@ use std::time::Duration;
 /// How long it may take to come up.
 const START: Duration = Duration::from_secs(15);
 
+/// Participants that a room's limit leaves room for by default, half of it being for those who come again.
+const DEFAULT_ROOM: u32 = 250;
+/// What the configuration has as `signalling.limits.sessions`.
+const DEFAULT_SESSIONS: u32 = 5_000;
+
 /// `colloquy serve`, or the `host` of this program.
 #[derive(Debug)]
 pub(super) struct Colloquy {
@@ -88,6 +93,13 @@ fn settings(address: SocketAddr, media_port: u16, place: &Placement) -> Vec<(&'s
         ("COLLOQUY__TURN__ENABLED", "never".to_owned(), "no client needs a relay"),
         ("COLLOQUY__LOG__LEVEL", "warn".to_owned(), "as in production"),
     ];
+    if place.largest_room > DEFAULT_ROOM {
+        // Those who come again are there before those who are gone are missed.
+        let room = (2 * place.largest_room).max(DEFAULT_SESSIONS).to_string();
+        settings.push(("COLLOQUY__SIGNALLING__LIMITS__PARTICIPANTS_PER_ROOM", room.clone(), "so many take part"));
+        settings.push(("COLLOQUY__LIMITS__PEERS_PER_ROOM", room.clone(), "so many take part"));
+        settings.push(("COLLOQUY__SIGNALLING__LIMITS__SESSIONS", room, "so many take part"));
+    }
     if place.core.is_some() {
         settings.push(("COLLOQUY__MEDIA__WORKERS", "1".to_owned(), "it has one core"));
         settings.push(("COLLOQUY__MEDIA__PIN", "false".to_owned(), "it is kept on its core by taskset"));

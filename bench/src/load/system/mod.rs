@@ -15,6 +15,7 @@ pub use whip::{Endpoint, Whip};
 use super::fleet::Desk;
 use super::scenario::Scenario;
 use anyhow::{Result, bail};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -47,7 +48,7 @@ pub struct Placement {
     pub first: bool,
     /// A directory of its own for configuration and logs; it is there, empty, and removed after the run.
     pub scratch: PathBuf,
-    /// The largest room, in participants: for servers that want to be told when a room is made.
+    /// Who is in the largest room at once, those who publish and watch counted twice: for servers that want to be told.
     pub largest_room: u32,
 }
 
@@ -61,6 +62,11 @@ pub trait Running: Send + Sync {
 
     /// Its processes: CPU time and memory of all their threads count. Empty where it runs elsewhere.
     fn pids(&self) -> Vec<u32>;
+
+    /// The address that clients are to be at, so that the server can reach them. By default this machine's own.
+    fn client_address(&self) -> Ipv4Addr {
+        Ipv4Addr::LOCALHOST
+    }
 
     /// A participant who publishes and watches gets his own media back, too: his `whom` does not name him, but he receives it.
     fn echoes(&self) -> bool {
@@ -143,7 +149,7 @@ pub fn named(name: &str, options: &Options) -> Result<Box<dyn System>> {
     Ok(match kind {
         "colloquy" => Box::new(colloquy::Colloquy::new(options.server_bin.clone())),
         "host" => Box::new(colloquy::Colloquy::built_in()),
-        "whip" => Box::new(Whip::new(value)?),
+        "whip" => Box::new(Whip::new(value, options.token.clone())?),
         _ => bail!("there is no system {name:?}: {}", NAMES.join(", ")),
     })
 }
@@ -156,4 +162,6 @@ pub const NAMES: &[&str] = &["colloquy", "host", "whip=URL", "floor"];
 pub struct Options {
     /// The binary of `colloquy`, instead of the one beside this program.
     pub server_bin: Option<PathBuf>,
+    /// What servers that run elsewhere are shown (`Authorization: Bearer`).
+    pub token: Option<String>,
 }
