@@ -54,6 +54,8 @@ pub(crate) struct Intake {
     controls: Vec<Control>,
     vectors: Vec<iovec>,
     headers: Vec<mmsghdr>,
+    /// Headers that the last call has written into.
+    used: usize,
 }
 
 impl Intake {
@@ -66,17 +68,26 @@ impl Intake {
             controls: vec![Control([0; CONTROL_BYTES]); BATCH],
             vectors: vec![vector; BATCH],
             headers: vec![header; BATCH],
+            used: BATCH,
         }
     }
 
     /// One that cannot be received into: it stands where another is lent away.
     pub(crate) fn empty() -> Self {
-        Self { bytes: Vec::new(), names: Vec::new(), controls: Vec::new(), vectors: Vec::new(), headers: Vec::new() }
+        Self {
+            bytes: Vec::new(),
+            names: Vec::new(),
+            controls: Vec::new(),
+            vectors: Vec::new(),
+            headers: Vec::new(),
+            used: 0,
+        }
     }
 
     /// Takes what has come, without waiting. Gives the number of messages.
     pub(crate) fn receive(&mut self, fd: RawFd) -> io::Result<usize> {
-        for (index, piece) in self.bytes.chunks_exact_mut(MESSAGE_BYTES).enumerate() {
+        // The vectors never grow, so that what points into them stays right wherever this struct is moved.
+        for (index, piece) in self.bytes.chunks_exact_mut(MESSAGE_BYTES).enumerate().take(self.used) {
             self.vectors[index] = iovec { iov_base: piece.as_mut_ptr().cast(), iov_len: MESSAGE_BYTES };
             let header = &mut self.headers[index].msg_hdr;
             header.msg_name = (&raw mut self.names[index]).cast();
@@ -98,6 +109,7 @@ impl Intake {
                 std::ptr::null_mut(),
             )
         };
+        self.used = usize::try_from(count).unwrap_or(0);
         usize::try_from(count).map_err(|_| io::Error::last_os_error())
     }
 

@@ -45,16 +45,19 @@ impl Gauge {
         }
     }
 
+    /// What is resident, in kB.
+    pub(super) fn resident_kb(&self) -> u64 {
+        let of = |pid: &u32| field(&read_to_string(format!("/proc/{pid}/status")).unwrap_or_default(), "VmRSS:");
+        self.pids.iter().filter_map(of).sum()
+    }
+
     /// Proportional set size in kB, or what is resident where that cannot be read.
     pub(super) fn memory_kb(&self) -> u64 {
         let of = |pid: &u32| {
             let rollup = read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-            field(&rollup, "Pss:").or_else(|| {
-                let status = read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-                field(&status, "VmRSS:")
-            })
+            field(&rollup, "Pss:")
         };
-        self.pids.iter().filter_map(of).sum()
+        self.pids.iter().map(of).sum::<Option<u64>>().unwrap_or_else(|| self.resident_kb())
     }
 }
 

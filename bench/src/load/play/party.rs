@@ -6,7 +6,7 @@ use super::joins::{Doors, Job, Joined};
 use super::{Stage, Watcher};
 use crate::load::fleet::{Fleet, FleetPlan, Joiner, Reported};
 use crate::load::result::{KeyFrames, LoadShape};
-use crate::load::scenario::Scenario;
+use crate::load::scenario::{Scenario, Storm};
 use crate::load::system::{Published, Running, Stay};
 use crate::os;
 use anyhow::{Context as _, Result, bail};
@@ -18,6 +18,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Goodbyes under way at once.
+const EXITS: u32 = 8;
 /// Between two looks at how joins get on.
 const LOOK: Duration = Duration::from_millis(20);
 /// After the last publisher is connected, so that his tracks are known to the server.
@@ -48,6 +50,8 @@ pub(super) struct Party<'a> {
     running: Arc<dyn Running>,
     fleet: Fleet,
     doors: Doors,
+    /// Apart, so that nobody who comes waits for those who go.
+    exits: Doors,
     parts: Vec<Part>,
     stays: Vec<Option<Box<dyn Stay>>>,
     /// By room.
@@ -60,7 +64,8 @@ pub(super) struct Party<'a> {
     /// Since the last sample.
     joins_done: u32,
     churned: u64,
-    stormed: bool,
+    /// How often all have gone and come.
+    storms: u32,
 }
 
 impl<'a> Party<'a> {
@@ -76,6 +81,7 @@ impl<'a> Party<'a> {
             scenario,
             fleet: Fleet::start(plan, stage.threads)?,
             doors: Doors::open(&running, scenario.join.at_once)?,
+            exits: Doors::open(&running, EXITS)?,
             running,
             parts: Vec::new(),
             stays: Vec::new(),
@@ -85,7 +91,7 @@ impl<'a> Party<'a> {
             rng: StdRng::seed_from_u64(scenario.seed),
             joins_done: 0,
             churned: 0,
-            stormed: false,
+            storms: 0,
         })
     }
 
@@ -240,30 +246,20 @@ impl<'a> Party<'a> {
     fn next_disturbance(&self, from: Instant) -> Option<Instant> {
         let churn =
             self.scenario.churn.map(|churn| from + Duration::from_secs_f64((self.churned as f64 + 0.5) / churn.per_s));
-        let storm = self.scenario.storm.filter(|_| !self.stormed);
-        let storm = storm.map(|storm| from + Duration::from_secs_f64(storm.at_s));
+        let storm = self.scenario.storm.filter(|storm| self.storms < storm.times);
+        let storm =
+            storm.map(|storm| from + Duration::from_secs_f64(storm.at_s + storm.every_s * f64::from(self.storms)));
         [churn, storm].into_iter().flatten().min()
     }
 
-    fn disturb(&mut self, now: Instant, from: Instant) -> Result<()> {
-        if let Some(storm) =
-            self.scenario.storm.filter(|storm| !self.stormed && now >= from + Duration::from_secs_f64(storm.at_s))
-        {
-            self.stormed = true;
-            let count = (self.present.len() as f64 * storm.share).round() as usize;
-            let mut roles = Vec::with_capacity(count);
-            for _ in 0..count.min(self.present.len()) {
-                let gone = self.present.remove(0);
-                roles.extend(self.dismiss(gone, false)?);
-            }
-            for (index, role) in roles.into_iter().enumerate() {
-                let at = now + Duration::from_secs_f64(storm.within_s * index as f64 / count.max(1) as f64);
-                self.sleep_until(at);
-                let part = self.admit(role, at)?;
-                self.present.push(part);
-                self.note_joined();
-            }
-            return Ok(());
+    /// Does what was due at `at`: a storm, or one change of the churn.
+    fn disturb(&mut self, at: Instant, from: Instant) -> Result<()> {
+        let storm_at =
+            |storm: &Storm| from + Duration::from_secs_f64(storm.at_s + storm.every_s * f64::from(self.storms));
+        let storm = self.scenario.storm.filter(|storm| self.storms < storm.times && at >= storm_at(storm));
+        if let Some(storm) = storm {
+            self.storms += 1;
+            return self.storm(at, storm);
         }
         let Some(churn) = self.scenario.churn else { return Ok(()) };
         self.churned += 1;
@@ -272,8 +268,24 @@ impl<'a> Party<'a> {
         }
         let gone = self.present.remove(self.rng.random_range(0..self.present.len()));
         if let Some(role) = self.dismiss(gone, churn.goodbye)? {
-            let part = self.admit(role, now)?;
+            let part = self.admit(role, at)?;
             self.present.push(part);
+        }
+        Ok(())
+    }
+
+    /// All are gone, or a share, and come again.
+    fn storm(&mut self, at: Instant, storm: Storm) -> Result<()> {
+        let count = ((self.present.len() as f64 * storm.share).round() as usize).min(self.present.len());
+        let gone: Vec<u32> = self.present.drain(..count).collect();
+        let roles: Vec<Option<Role>> =
+            gone.into_iter().map(|part| self.dismiss(part, storm.goodbye)).collect::<Result<_>>()?;
+        for (index, role) in roles.into_iter().flatten().enumerate() {
+            let at = at + Duration::from_secs_f64(storm.within_s * index as f64 / count.max(1) as f64);
+            self.sleep_until(at);
+            let part = self.admit(role, at)?;
+            self.present.push(part);
+            self.note_joined();
         }
         Ok(())
     }
@@ -283,7 +295,7 @@ impl<'a> Party<'a> {
         self.fleet.leave(part, goodbye)?;
         let stay = self.stays.get_mut(part as usize).and_then(Option::take);
         if goodbye && let Some(stay) = stay {
-            self.doors.leave(stay);
+            self.exits.leave(stay);
         }
         let role = self.parts.get(part as usize).map(|part| part.role.clone());
         Ok(role.map(|mut role| {
@@ -368,8 +380,9 @@ impl<'a> Party<'a> {
             self.fleet.leave(u32::try_from(part)?, true)?;
         }
         for stay in self.stays.drain(..).flatten() {
-            self.doors.leave(stay);
+            self.exits.leave(stay);
         }
+        self.exits.close();
         for joined in self.doors.close() {
             let Some(part) = self.parts.get_mut(joined.part as usize) else { continue };
             part.signalled = Some(joined.signalled);

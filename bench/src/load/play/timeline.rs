@@ -58,6 +58,7 @@ impl Timeline {
             p50_us: us(0.5),
             p99_us: us(0.99),
             server_cores: self.server.map(|before| cores(before, server_now)).filter(|_| self.known),
+            resident_kb: self.known.then(|| gauge.resident_kb()),
             generator_cores: if self.server.is_some() { cores(self.own, own_now) } else { 0.0 },
             joins: sampled.joins,
         };

@@ -206,6 +206,9 @@ pub struct Sample {
     pub p99_us: f64,
     /// Cores that the server had busy.
     pub server_cores: Option<f64>,
+    /// Memory of the server, resident: a cruder figure than that of [`Memory`], which takes longer to read.
+    #[serde(default)]
+    pub resident_kb: Option<u64>,
     /// Cores that the clients had busy.
     pub generator_cores: f64,
     /// Joins that were done in it.

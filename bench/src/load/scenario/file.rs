@@ -132,6 +132,19 @@ pub struct Storm {
     /// All of them try again within this time.
     #[serde(default = "all")]
     pub within_s: f64,
+    /// How often.
+    #[serde(default = "one")]
+    pub times: u32,
+    /// From one time to the next.
+    #[serde(default = "five")]
+    pub every_s: f64,
+    /// They say goodbye; else they are just gone.
+    #[serde(default)]
+    pub goodbye: bool,
+}
+
+fn five() -> f64 {
+    5.0
 }
 
 fn all() -> f64 {
@@ -324,6 +337,8 @@ impl Scenario {
             number("storm.at_s", storm.at_s, 0.0, self.time.hold_s)?;
             number("storm.share", storm.share, 0.0, 1.0)?;
             number("storm.within_s", storm.within_s, 0.0, MAX_S)?;
+            number("storm.every_s", storm.every_s, 0.1, MAX_S)?;
+            ensure!((1..=1_000).contains(&storm.times), "storm.times: 1 to 1,000");
         }
         self.check_access()?;
         number("keep.loss_pct", self.keep.loss_pct, 0.0, 100.0)?;

@@ -29,5 +29,6 @@ ready!(
     "storm",
     "herd",
     "lossy",
-    "idle"
+    "idle",
+    "cycles"
 );
