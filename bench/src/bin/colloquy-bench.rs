@@ -9,6 +9,7 @@ use colloquy_bench::impair::{self, ImpairArgs};
 use colloquy_bench::load::command::{self, ReportArgs, RunArgs, SearchArgs};
 use colloquy_bench::quality::{self, QualityArgs};
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 /// Puts load on a Colloquy server, and measures what it costs.
 #[derive(Debug, Parser)]
@@ -50,9 +51,19 @@ enum Command {
     },
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     // For WHIP by HTTPS; it fails only when there is one already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match dispatch() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch() -> Result<()> {
     match Cli::parse().command {
         Command::Run(args) => command::run(&args),
         Command::Search(args) => command::search(&args),

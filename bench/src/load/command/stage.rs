@@ -18,8 +18,7 @@ impl Common {
         let server_core = self.core % cores.max(1);
         let pinned = wanted && os::stay_off(server_core, cores, first);
         if !pinned {
-            let why = if cores > 1 { "as they are" } else { "the only one" };
-            eprintln!("Servers and clients share their cores ({why}): the figures will be less steady.");
+            eprintln!("Servers and clients have no cores of their own: the figures will be less steady.");
         }
         let own_cores = if pinned { cores - 1 } else { cores };
         Ok(Stage {

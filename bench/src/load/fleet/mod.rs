@@ -31,10 +31,10 @@ pub(crate) struct FleetPlan {
     /// What send times count from.
     pub(crate) epoch: Instant,
     pub(crate) seed: u64,
-    /// Where clients are.
-    pub(crate) address: Ipv4Addr,
     pub(crate) media: Media,
     pub(crate) access: Vec<Access>,
+    /// Where clients have their sockets.
+    pub(crate) address: Ipv4Addr,
 }
 
 /// Who joins.

@@ -73,9 +73,9 @@ impl<'a> Party<'a> {
         let plan = FleetPlan {
             epoch: Instant::now(),
             seed: scenario.seed,
-            address: running.client_address(),
             media: scenario.media.clone(),
             access: scenario.access.clone(),
+            address: running.clients_at(),
         };
         Ok(Self {
             scenario,

@@ -63,14 +63,14 @@ pub trait Running: Send + Sync {
     /// Its processes: CPU time and memory of all their threads count. Empty where it runs elsewhere.
     fn pids(&self) -> Vec<u32>;
 
-    /// The address that clients are to be at, so that the server can reach them. By default this machine's own.
-    fn client_address(&self) -> Ipv4Addr {
-        Ipv4Addr::LOCALHOST
-    }
-
     /// A participant who publishes and watches gets his own media back, too: his `whom` does not name him, but he receives it.
     fn echoes(&self) -> bool {
         false
+    }
+
+    /// Where clients have their sockets: an address of this machine that the server can reach.
+    fn clients_at(&self) -> Ipv4Addr {
+        Ipv4Addr::LOCALHOST
     }
 
     /// Lets a publisher in: a client of [`Desk::publisher`], offer and answer carried, candidates exchanged. Returns when

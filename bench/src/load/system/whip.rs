@@ -98,7 +98,7 @@ impl Running for Elsewhere {
         Vec::new()
     }
 
-    fn client_address(&self) -> Ipv4Addr {
+    fn clients_at(&self) -> Ipv4Addr {
         self.reach
     }
 
