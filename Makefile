@@ -18,7 +18,7 @@ WEB_LOCK := web/package-lock.json
 WEB_MODULES := web/node_modules/.package-lock.json
 WEB_DIST := web/app/dist/index.html
 
-.PHONY: help run test web server setup bench-call bench-quick bench-quality sim-long fuzz docs fmt
+.PHONY: help run test web server setup bench-call bench-quality sim-long fuzz docs fmt
 
 help: ## List the commands
 	@printf 'Colloquy. The two that matter first are run and test.\n\n'
@@ -55,6 +55,7 @@ server: ## Build the server, optimised, with the page inside
 setup: ## Install everything that building and testing need, and nothing else
 	@scripts/setup.sh build test
 
+.PHONY: bench-quick
 bench-quick: ## The ready scenarios, small, on the server and on the floor (three minutes); the last lines are RESULT
 	@scripts/setup.sh build
 	@$(MAKE) web
