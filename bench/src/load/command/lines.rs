@@ -79,12 +79,24 @@ fn found(scenario: &str, system: &str, search: &Search) -> String {
     let largest = knee.largest.map_or_else(|| "none".to_owned(), |largest| largest.to_string());
     let level = search.levels.iter().find(|level| Some(level.value) == knee.largest);
     let cpu = level.and_then(|level| level.repeat.hold.server).map(|server| server.cpu_ns_per_packet);
+    let us = |ns: u64| ns as f64 / 1e3;
+    let comfortable = knee.largest.map(super::search::comfortable);
+    let comfortable = search.levels.iter().find(|level| Some(level.value) == comfortable).map(|level| {
+        let latency = &level.repeat.hold.latency;
+        format!(
+            " at_70_percent={} added_p50_us={:.0} added_p99_us={:.0}",
+            level.value,
+            us(latency.p50_ns),
+            us(latency.p99_ns)
+        )
+    });
     let valid = search.levels.iter().filter(|level| level.kept).all(|level| level.repeat.validity.valid);
     format!(
-        "RESULT scenario={scenario} system={system} search={} largest={largest} packets_per_s={:.0} cpu_ns_per_packet={} stopped_by={} valid={}",
+        "RESULT scenario={scenario} system={system} search={} largest={largest} packets_per_s={:.0} cpu_ns_per_packet={}{} stopped_by={} valid={}",
         search.grows,
         knee.packets_per_s,
         number(cpu, 0),
+        comfortable.unwrap_or_default(),
         knee.stopped_by,
         if valid && knee.stopped_by != "generator" { "yes" } else { "no" },
     )

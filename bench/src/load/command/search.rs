@@ -90,8 +90,43 @@ fn next(kept: Option<u32>, broken: Option<u32>, range: (u32, u32), precision: f6
     }
 }
 
+/// A load that leaves room: 70 % of the largest.
+pub(super) fn comfortable(largest: u32) -> u32 {
+    (f64::from(largest) * 0.7).round() as u32
+}
+
+/// One load, until it keeps the quality, a few times at most. `None` when it could not be measured.
+fn tried(
+    grown: &Asked,
+    value: u32,
+    candidate: &mut Candidate,
+    stage: &Stage,
+    tries: u32,
+    order: &mut u32,
+) -> Option<Level> {
+    let Scenario { search: range, keep, .. } = grown.scenario;
+    let mut last = None;
+    for _ in 0..tries.max(1) {
+        *order += 1;
+        match once(grown, candidate, stage, *order) {
+            Ok(repeat) => {
+                let title = format!("{}={value}", range.grows.name());
+                println!("{}", lines::row(&title, &candidate.name, *order, &repeat));
+                let broken = broken(&repeat, &keep);
+                let kept = broken.is_empty() && repeat.validity.valid;
+                last = Some(Level { value, repeat, kept, broken });
+                if kept {
+                    break;
+                }
+            }
+            Err(error) => println!("{:<12} {} failed: {error:#}", grown.scenario.name, candidate.name),
+        }
+    }
+    last
+}
+
 fn climb(asked: &Asked, candidate: &mut Candidate, stage: &Stage, args: &SearchArgs, order: &mut u32) -> Search {
-    let Scenario { search: range, keep, .. } = asked.scenario;
+    let range = asked.scenario.search;
     let mut levels: Vec<Level> = Vec::new();
     let (mut kept, mut not_kept) = (None, None);
     let mut failure = None;
@@ -102,28 +137,16 @@ fn climb(asked: &Asked, candidate: &mut Candidate, stage: &Stage, args: &SearchA
             failure = Some("limit");
             break;
         }
-        let mut best: Option<Level> = None;
-        for _ in 0..args.tries.max(1) {
-            *order += 1;
-            match once(&grown, candidate, stage, *order) {
-                Ok(repeat) => {
-                    println!(
-                        "{}",
-                        lines::row(&format!("{}={value}", range.grows.name()), &candidate.name, *order, &repeat)
-                    );
-                    let broken = broken(&repeat, &keep);
-                    let is_kept = broken.is_empty() && repeat.validity.valid;
-                    best = Some(Level { value, repeat, kept: is_kept, broken });
-                    if is_kept {
-                        break;
-                    }
-                }
-                Err(error) => println!("{:<12} {} failed: {error:#}", asked.scenario.name, candidate.name),
-            }
-        }
+        let best = tried(&grown, value, candidate, stage, args.tries, order);
         let is_kept = best.as_ref().is_some_and(|level| level.kept);
         levels.extend(best);
         if is_kept { kept = Some(value) } else { not_kept = Some(value) }
+    }
+    let (enough, tries) = (kept.map(comfortable).filter(|value| *value > 0), args.tries);
+    if let Some(value) = enough.filter(|value| levels.iter().all(|level| level.value != *value)) {
+        // What a load that leaves room costs and adds: the knee itself is no place to be.
+        let grown = Asked { scenario: asked.scenario.grown(value), text: String::new() };
+        levels.extend(tried(&grown, value, candidate, stage, tries, order));
     }
     levels.sort_by_key(|level| level.value);
     let at = |value: Option<u32>| levels.iter().find(|level| Some(level.value) == value);
