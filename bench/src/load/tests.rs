@@ -5,7 +5,7 @@ use super::result::{Machine, Outcome, Run, SCHEMA, ScenarioRun, Summary, SystemI
 use super::scenario::Scenario;
 use super::system::{Endpoint, Participant, Placement, Published, Running, Stay, System};
 use crate::host::{Host, HostOptions};
-use crate::impair::{Link, Relay, RelayOptions};
+use crate::impair::{Link, LinkWish, Relay, RelayOptions, Wish};
 use crate::load::fleet::Desk;
 use anyhow::{Context as _, Result};
 use std::net::SocketAddr;
@@ -15,8 +15,12 @@ use tokio::runtime::Runtime;
 
 /// The real server in this process, made worse by a network in front of it that nobody is told of.
 struct Faulty {
+    /// What it loses it loses only from [`LATER`] on: a handshake that loses packets waits for seconds.
     down: Link,
 }
+
+/// Since the first viewer came; all of them are in by then.
+const LATER: Duration = Duration::from_millis(700);
 
 struct Served {
     endpoint: Endpoint,
@@ -39,8 +43,8 @@ impl System for Faulty {
         let host = runtime.block_on(Host::start(&HostOptions::default()))?;
         let api = format!("http://{}/api/v1", host.address());
         let endpoint = Endpoint::new(format!("{api}/whip/{{room}}"), format!("{api}/whep/{{room}}"));
-        let relay = Arc::new(Mutex::new(None));
-        let (down, kept) = (self.down, relay.clone());
+        let relay = Arc::new(Mutex::new(None::<Relay>));
+        let (down, loss, kept) = (self.down.with_loss(0.0), self.down.loss, relay.clone());
         // Viewers are told of the relay instead of the server.
         let endpoint = endpoint.with_answers(move |watches, answer| {
             if !watches {
@@ -49,6 +53,14 @@ impl System for Faulty {
             let server = answer.lines().find_map(udp_address).expect("the server has a UDP address");
             let mut relay = kept.lock().expect("nobody panicked with it");
             let relay = relay.get_or_insert_with(|| {
+                let later = kept.clone();
+                std::thread::spawn(move || {
+                    std::thread::sleep(LATER);
+                    if let Some(relay) = &*later.lock().expect("nobody panicked with it") {
+                        let down = Some(LinkWish { loss: Some(loss), ..LinkWish::default() });
+                        relay.change(Wish { down, ..Wish::default() });
+                    }
+                });
                 Relay::start(&RelayOptions { down, ..RelayOptions::new(server) }).expect("a port is free")
             });
             let listens = relay.addresses().first().expect("it listens");
@@ -91,6 +103,7 @@ impl Running for Served {
     }
 }
 
+/// Plays with a server whose viewers have such a link.
 fn played(down: Link, changes: &[&str]) -> Played {
     let text =
         "name = \"test\"\nviewers = 4\n[media.audio]\n[time]\nwarm_up_s = 0.3\nhold_s = 1\n[join]\npatience_s = 8\n";
@@ -125,7 +138,7 @@ fn a_good_server_is_reported_as_good() {
 
 #[test]
 fn a_lossy_server_is_reported_as_lossy() {
-    let repeat = played(Link { loss: 0.2, ..GOOD }, &["viewers=20"]).repeat;
+    let repeat = played(Link { loss: 0.2, ..GOOD }, &["viewers=20", "time.warm_up_s=0.9"]).repeat;
     let delivery = repeat.hold.delivery;
     assert!((12.0..28.0).contains(&delivery.loss_pct), "a fifth of a thousand are lost: {delivery:?}");
     assert_eq!(delivery.lost + delivery.received, delivery.expected);
