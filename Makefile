@@ -8,6 +8,9 @@ TARGET ?= $(or $(CARGO_TARGET_DIR),target)
 # Passed on to the server: make run ARGS="--config my.toml"
 ARGS ?=
 
+# What bench-quick plays.
+QUICK := forward burst webinar meeting audio rooms churn storm lossy
+
 say = @printf '==> %s\n'
 
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -name dist -prune -o -name coverage -prune -o -type f -print 2>/dev/null)
@@ -51,6 +54,15 @@ server: ## Build the server, optimised, with the page inside
 
 setup: ## Install everything that building and testing need, and nothing else
 	@scripts/setup.sh build test
+
+.PHONY: bench-quick
+bench-quick: ## The ready scenarios, small, on the server and on the floor (three minutes); the last lines are RESULT
+	@scripts/setup.sh build
+	@$(MAKE) web
+	$(say) 'Building the bench and the server (the first time about 5 minutes on 2 cores)'
+	@cargo build --release --locked -p colloquy-bench -p colloquy-server
+	$(say) 'Measuring (ARGS="--json FILE --html FILE" keeps what comes of it)'
+	@$(TARGET)/release/colloquy-bench run $(QUICK) --repeat 1 --hold 4 $(ARGS)
 
 bench-call: ## 1 publisher, 50 viewers, 1,000 packets/s (about a minute); the last line is RESULT
 	@scripts/setup.sh build

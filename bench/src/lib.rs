@@ -5,6 +5,7 @@ pub mod client;
 pub mod floor;
 pub mod host;
 pub mod impair;
+pub mod load;
 mod os;
 pub mod quality;
 mod sys;

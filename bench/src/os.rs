@@ -55,9 +55,42 @@ pub(crate) fn stay_on(core: usize, first: bool) -> bool {
     pinned && (!first || quiet(Command::new("chrt").args(["-a", "-f", "-p", "10", &pid])))
 }
 
+/// Puts all threads of this process on every core but one, before other work when `first`. Tells whether it could be done.
+pub(crate) fn stay_off(core: usize, cores: usize, first: bool) -> bool {
+    let pid = std::process::id().to_string();
+    let others: Vec<String> = (0..cores).filter(|other| *other != core).map(|core| core.to_string()).collect();
+    let quiet = |command: &mut Command| {
+        command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    };
+    let pinned = quiet(Command::new("taskset").args(["-a", "-c", "-p", &others.join(","), &pid]));
+    pinned && (!first || quiet(Command::new("chrt").args(["-a", "-f", "-p", "10", &pid])))
+}
+
+/// The cores of the machine, those that this process may not use included.
+pub(crate) fn all_cores() -> usize {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    text.lines().filter(|line| line.starts_with("processor")).count().max(1)
+}
+
 /// Whether programs may be run before others.
 pub(crate) fn may_run_first() -> bool {
     let mut command = Command::new("chrt");
     command.args(["-f", "10", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
+}
+
+/// Asks a process to end (SIGTERM).
+pub(crate) fn ask_to_end(pid: u32) {
+    crate::sys::terminate(pid);
+}
+
+/// This thread, as the system numbers threads.
+pub(crate) fn thread_id() -> u32 {
+    let link = std::fs::read_link("/proc/thread-self").unwrap_or_default();
+    link.file_name().and_then(|name| name.to_str()?.parse().ok()).unwrap_or(0)
+}
+
+/// CPU time of one of this process's threads so far, in nanoseconds.
+pub(crate) fn own_thread_cpu_ns(thread: u32) -> u64 {
+    schedstat_ns(Path::new(&format!("/proc/self/task/{thread}/schedstat")))
 }

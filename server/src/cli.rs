@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::commands::{check, room, token};
+use crate::commands::{bench, check, room, token};
 use crate::config;
 use crate::exit::{EXIT_CODES, Exit, Usage as _, UsageError};
 use crate::{serve, tls};
@@ -47,6 +47,8 @@ enum Command {
     /// Looks at the rooms of a running server, and acts on them.
     #[command(after_help = format!("{}\n\n{EXIT_CODES}", room::HELP))]
     Room(room::Args),
+    /// Puts load on a server and measures it: `colloquy bench --help` (the program colloquy-bench).
+    Bench(bench::Args),
 }
 
 /// Runs what the command line asks for.
@@ -82,12 +84,16 @@ fn dispatch(cli: Cli) -> Result<Exit> {
     {
         return token::print_new_key();
     }
+    if let Command::Bench(args) = &command {
+        return bench::run(args);
+    }
     let config = config::load(cli.config.as_deref()).usage()?;
     match command {
         Command::Serve => serve::run(&config, cli.config.as_deref()),
         Command::Check(_) => check::run(&config),
         Command::Token(args) => token::run(&args, &config),
         Command::Room(args) => room::run(&args, &config),
+        Command::Bench(args) => bench::run(&args),
     }
 }
 

@@ -3,11 +3,13 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use colloquy_bench::call::{self, CallArgs};
-use colloquy_bench::floor::{self, FloorArgs};
+use colloquy_bench::floor::{self, FloorArgs, FlowsArgs};
 use colloquy_bench::host::{Host, HostOptions};
 use colloquy_bench::impair::{self, ImpairArgs};
+use colloquy_bench::load::command::{self, ReportArgs, RunArgs, SearchArgs};
 use colloquy_bench::quality::{self, QualityArgs};
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 /// Puts load on a Colloquy server, and measures what it costs.
 #[derive(Debug, Parser)]
@@ -19,6 +21,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Plays scenarios on servers that take turns, and measures what they cost and what they add.
+    Run(RunArgs),
+    /// The largest load that keeps a quality.
+    Search(SearchArgs),
+    /// Lists the ready scenarios.
+    Scenarios,
+    /// Makes one page of runs that were measured before.
+    Report(ReportArgs),
     /// One publisher to many viewers: CPU a packet beside its floor, added latency, loss, time to join. About a minute.
     Call(CallArgs),
     /// Bandwidth, loss and fairness: what viewers see and hear over bad links, in virtual time (some seconds each) and on sockets
@@ -29,7 +39,10 @@ enum Command {
     /// A child of `call`.
     #[command(hide = true)]
     Floor(FloorArgs),
-    /// A child of `call`, where there is no server to be found.
+    /// A child of `run`.
+    #[command(hide = true)]
+    Flows(FlowsArgs),
+    /// A child of `call` and `run`, where there is no server to be found.
     #[command(hide = true)]
     Host {
         /// Where its HTTP is.
@@ -38,12 +51,29 @@ enum Command {
     },
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    // For WHIP by HTTPS; it fails only when there is one already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    match dispatch() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch() -> Result<()> {
     match Cli::parse().command {
+        Command::Run(args) => command::run(&args),
+        Command::Search(args) => command::search(&args),
+        Command::Scenarios => command::scenarios(),
+        Command::Report(args) => command::report(&args),
         Command::Call(args) => call::run(&args),
         Command::Quality(args) => quality::run(&args),
         Command::Impair(args) => impair::run(&args),
         Command::Floor(args) => floor::child(args),
+        Command::Flows(args) => floor::flows_child(&args),
         Command::Host { listen } => host(listen),
     }
 }

@@ -104,19 +104,27 @@ impl Ice {
         self.local = new;
     }
 
+    /// The other side offered: it controls (RFC 8445 section 6.1.1), unless it is an ICE-lite agent.
+    pub(super) fn set_controlling(&mut self, controlling: bool) {
+        self.agent.set_controlling(controlling);
+    }
+
     /// Takes what an answer says. Candidates that are no UDP are passed over.
     pub(super) fn set_remote(&mut self, ufrag: &str, password: &str, candidates: &[String]) {
         let same = self.agent.remote_credentials().is_some_and(|creds| creds.ufrag == ufrag && creds.pass == password);
         if !same {
             self.agent.set_remote_credentials(IceCreds { ufrag: ufrag.to_owned(), pass: password.to_owned() });
         }
-        for line in candidates {
-            let text = format!("candidate:{}", line.trim_start_matches("candidate:"));
-            if let Ok(candidate) = Candidate::from_sdp_string(&text)
-                && candidate.proto() == Protocol::Udp
-            {
-                self.agent.add_remote_candidate(candidate);
-            }
+        candidates.iter().for_each(|line| self.add_remote(line));
+    }
+
+    /// Takes one candidate more: the value of an `a=candidate` line, with its name or without.
+    pub(super) fn add_remote(&mut self, line: &str) {
+        let text = format!("candidate:{}", line.trim().trim_start_matches("a=").trim_start_matches("candidate:"));
+        if let Ok(candidate) = Candidate::from_sdp_string(&text)
+            && candidate.proto() == Protocol::Udp
+        {
+            self.agent.add_remote_candidate(candidate);
         }
     }
 

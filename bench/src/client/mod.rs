@@ -4,6 +4,7 @@
 //! generator runs thousands over real sockets. Its ICE, DTLS and SRTP are of the server's own crates, so it proves
 //! behaviour rather than interoperability; `webrtc` and webrtcbin do that.
 
+mod answer;
 mod arrivals;
 mod channels;
 mod coder;
@@ -41,7 +42,7 @@ use arrivals::Arrivals;
 use channels::Channels;
 use colloquy_media_core::api::{Codec, MediaKind};
 use colloquy_media_core::transport::srtp::{Profile, SrtpReceiver};
-use dtls::{Association, Setup, Told};
+use dtls::{Association, Told};
 use ice::Ice;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -79,6 +80,8 @@ pub struct ClientConfig {
     pub flexfec: bool,
     /// Reckons what would be seen and heard, and asks for key frames as a decoder would.
     pub plays: bool,
+    /// Stamps say when a packet was to leave rather than when it did: what a late client adds is then part of what is measured.
+    pub stamps_due: bool,
 }
 
 impl ClientConfig {
@@ -98,6 +101,7 @@ impl ClientConfig {
             red: false,
             flexfec: false,
             plays: false,
+            stamps_due: false,
         }
     }
 }
@@ -284,24 +288,9 @@ impl Client {
                 place.negotiate(section);
             }
             self.negotiate_channels(&section.mid, section.rejected);
-            let mid = section.extensions.iter().find(|(_, uri)| uri == sdp::extension::MID.1);
-            self.mid_extension = mid.map(|(id, _)| *id).or(self.mid_extension);
-            let transport = section.extensions.iter().find(|(_, uri)| uri == sdp::extension::TRANSPORT_CC.1);
-            self.transport_extension = transport.map(|(id, _)| *id).or(self.transport_extension);
+            self.note_extensions(section);
         }
-        if self.association.is_none() || self.fingerprint != answered.fingerprint {
-            self.fingerprint.clone_from(&answered.fingerprint);
-            self.is_dtls_client = answered.setup != "active";
-            let setup = Setup {
-                version: self.config.dtls_version,
-                certificate: &self.config.certificate,
-                is_client: self.is_dtls_client,
-                expected_fingerprint: answered.fingerprint.clone(),
-                seed: self.rng.random(),
-                mtu: self.config.dtls_mtu,
-            };
-            self.association = Some(Association::new(setup, now));
-        }
+        self.associate(now, &answered);
         self.ice.handle_timeout(now);
         self.settle(now);
         Ok(answered)
@@ -362,7 +351,13 @@ impl Client {
         self.settle(now);
         if self.state == ClientState::Connected {
             let Self { tracks, out, transport_sequence, config, .. } = self;
-            let mut shared = Shared { out, transport_sequence, source: config.source, epoch: config.epoch };
+            let mut shared = Shared {
+                out,
+                transport_sequence,
+                source: config.source,
+                epoch: config.epoch,
+                stamps_due: config.stamps_due,
+            };
             for track in tracks.iter_mut() {
                 track.handle_timeout(now, &mut shared);
             }

@@ -1,6 +1,6 @@
 //! A client's RTCP, and what else can be asked of it.
 
-use super::send::Shared;
+use super::send::{SendTrack, Shared};
 use super::{Client, ClientState, PlaceStats, REPORT_INTERVAL, Route, SendStats};
 use colloquy_codecs::rtcp::{self, ReportBlock, RtcpPacket};
 use std::net::SocketAddr;
@@ -36,7 +36,13 @@ impl Client {
                 }
                 RtcpPacket::Nack(nack) => {
                     let Self { tracks, out, transport_sequence, config, .. } = self;
-                    let mut shared = Shared { out, transport_sequence, source: config.source, epoch: config.epoch };
+                    let mut shared = Shared {
+                        out,
+                        transport_sequence,
+                        source: config.source,
+                        epoch: config.epoch,
+                        stamps_due: config.stamps_due,
+                    };
                     if let Some(track) = tracks.iter_mut().find(|track| track.ssrc == nack.media_ssrc) {
                         nack.sequences().for_each(|sequence| track.retransmit(sequence, &mut shared));
                     }
@@ -186,6 +192,22 @@ impl Client {
     #[must_use]
     pub fn send_stats(&self, mid: &str) -> Option<SendStats> {
         Some(self.tracks.iter().find(|track| track.mid == mid)?.stats)
+    }
+
+    /// Counts packets of frames that are due in this time: see [`SendStats::in_window`].
+    pub fn count_within(&mut self, from: Instant, to: Instant) {
+        self.tracks.iter_mut().for_each(|track| track.count_within(from, to));
+    }
+
+    /// When the next frame of any track is due.
+    #[must_use]
+    pub fn next_frame_due(&self) -> Option<Instant> {
+        self.tracks.iter().filter_map(SendTrack::next_deadline).min()
+    }
+
+    /// What all of its tracks did, the encodings of one apart: mid, and the counts.
+    pub fn all_send_stats(&self) -> impl Iterator<Item = (&str, SendStats)> {
+        self.tracks.iter().map(|track| (track.mid.as_str(), track.stats))
     }
 
     /// The SSRC of a track.

@@ -52,6 +52,12 @@ pub struct SendStats {
     pub repairs: u64,
     /// Frames left out because the client was not called in time: the generator is the bottleneck.
     pub skipped: u64,
+    /// Packets of frames that were due in the window that is counted, if there is one.
+    pub in_window: u64,
+    /// Bytes of them on the wire, UDP payload.
+    pub bytes_in_window: u64,
+    /// The counter (see [`Stamp::counter`]) of the first of them.
+    pub first_in_window: Option<u32>,
 }
 
 /// Sent packets that are kept to be sent again: a second and a half of 2 Mb/s.
@@ -59,6 +65,9 @@ const RING_PACKETS: usize = 384;
 
 /// Bytes of payload that a packet of a picture has at most, as libwebrtc has it.
 const MAX_PAYLOAD: usize = 1_150;
+
+/// What AES-GCM adds to a packet (RFC 7714 section 13).
+const SEAL_BYTES: usize = 16;
 
 /// Frames sent in one go after a late call, before the rest are skipped.
 const MAX_CATCH_UP: usize = 8;
@@ -93,6 +102,8 @@ pub(super) struct SendTrack {
     octets: u32,
     last_timestamp: u32,
     kept: VecDeque<Vec<u8>>,
+    window: Option<(Instant, Instant)>,
+    due: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -113,6 +124,8 @@ pub(super) struct Shared<'a> {
     pub(super) transport_sequence: &'a mut u16,
     pub(super) source: u64,
     pub(super) epoch: Instant,
+    /// Stamps say when a packet was to leave rather than when it did.
+    pub(super) stamps_due: bool,
 }
 
 impl Shared<'_> {
@@ -169,7 +182,15 @@ impl SendTrack {
             octets: 0,
             last_timestamp: start.timestamp,
             kept: VecDeque::new(),
+            window: None,
+            due: None,
         }
+    }
+
+    /// Counts packets of frames that are due from the first moment on, before the second.
+    pub(super) fn count_within(&mut self, from: Instant, to: Instant) {
+        self.window = Some((from, to));
+        (self.stats.in_window, self.stats.bytes_in_window, self.stats.first_in_window) = (0, 0, None);
     }
 
     /// Takes what the answer says of this track; it sends only when the server wants it.
@@ -233,8 +254,10 @@ impl SendTrack {
     fn send_frame(&mut self, now: Instant, at: Instant, shared: &mut Shared<'_>) {
         let Some(negotiated) = self.negotiated else { return };
         let elapsed = at.duration_since(self.started.unwrap_or(at));
+        self.due = Some(at);
         let ticks = elapsed.as_nanos() * u128::from(self.codec.clock_rate_hz()) / 1_000_000_000;
         self.last_timestamp = self.timestamp_base.wrapping_add(ticks as u32);
+        let now = if shared.stamps_due { at } else { now };
         if self.coder.is_some() {
             return self.send_picture(now, negotiated, shared);
         }
@@ -361,6 +384,7 @@ impl SendTrack {
         }
         let transport_extension = negotiated.transport_cc;
         let repair_due = self.protect.as_mut().is_some_and(|protect| protect.add(&packet, transport_extension, marker));
+        self.count(packet.len());
         shared.out.send_rtp(packet, header_len, self.ssrc, self.index);
         if let Some(protect) = self.protect.as_mut().filter(|_| repair_due) {
             protect.send(self.last_timestamp, transport_extension, shared);
@@ -368,6 +392,17 @@ impl SendTrack {
         }
         self.index += 1;
         self.stats.packets += 1;
+    }
+
+    fn count(&mut self, len: usize) {
+        if let (Some((from, to)), Some(due)) = (self.window, self.due)
+            && (from..to).contains(&due)
+        {
+            self.stats.in_window += 1;
+            self.stats.bytes_in_window += (len + SEAL_BYTES) as u64;
+            // It was counted up already.
+            self.stats.first_in_window.get_or_insert(self.counter.wrapping_sub(1));
+        }
     }
 
     fn keep(&mut self, packet: &[u8]) {

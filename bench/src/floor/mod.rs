@@ -3,6 +3,10 @@
 //!
 //! It runs as a child process on the server's core, takes commands on its standard input, and answers each with a line.
 
+mod flows;
+
+pub use flows::{Flow, FlowsArgs, child as flows_child};
+
 use crate::os;
 use crate::sys::BareSender;
 use anyhow::{Context as _, Result, bail};
@@ -109,7 +113,7 @@ impl Floor {
     }
 
     /// One burst: open each packet, then for each receiver copy, seal and queue each; then send.
-    fn burst(&mut self, arrivals: &mut [Vec<u8>]) -> Result<usize> {
+    fn burst(&mut self, arrivals: &mut [Vec<u8>], segment: bool) -> Result<usize> {
         let mut opened = Vec::with_capacity(arrivals.len());
         for packet in arrivals.iter_mut() {
             let header = RtpHeader::parse(packet)?;
@@ -129,7 +133,6 @@ impl Floor {
                 len = self.bytes.len() - start_of_this;
             }
         }
-        let segment = self.args.burst > 1;
         Ok(self.sender.send(&self.socket, &mut self.bytes, len, self.args.burst, segment))
     }
 
@@ -146,7 +149,7 @@ impl Floor {
             if let Some(wait) = due.checked_duration_since(Instant::now()) {
                 std::thread::sleep(wait);
             }
-            packets += self.burst(arrivals)? as u64;
+            packets += self.burst(arrivals, self.args.burst > 1)? as u64;
         }
         Ok(FloorRound { cpu_ns: os::thread_cpu_ns() - before, packets })
     }

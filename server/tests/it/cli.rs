@@ -23,6 +23,14 @@ fn help_teaches() {
 }
 
 #[test]
+fn bench_hands_over_or_says_what_is_missing() {
+    let run = colloquy(&["bench", "scenarios"]);
+    let (handed, told) =
+        (run.code == 0 && run.out.contains("webinar"), run.code == 1 && run.err.contains("colloquy-bench"));
+    assert!(handed || told, "{} {} {}", run.code, run.out, run.err);
+}
+
+#[test]
 fn a_wrong_command_line_is_told_apart_by_its_exit_code() {
     let run = colloquy(&["srve"]);
     assert_eq!(run.code, 2);

@@ -3,6 +3,10 @@
 
 #![expect(unsafe_code, reason = "system calls; each block says why it is sound")]
 
+mod batch;
+
+pub(crate) use batch::{BATCH, Intake, Outlet, prepare};
+
 use libc::{iovec, mmsghdr, sockaddr_in};
 use std::io;
 use std::net::{SocketAddrV4, UdpSocket};
@@ -138,6 +142,13 @@ fn segment_message(len: u16) -> Control {
     bytes[12..16].copy_from_slice(&libc::UDP_SEGMENT.to_ne_bytes());
     bytes[16..18].copy_from_slice(&len.to_ne_bytes());
     Control(bytes)
+}
+
+/// Asks a process to end (SIGTERM).
+pub(crate) fn terminate(pid: u32) {
+    let Ok(pid) = libc::pid_t::try_from(pid) else { return };
+    // SAFETY: no pointers; at worst there is no such process any more.
+    unsafe { libc::kill(pid, libc::SIGTERM) };
 }
 
 #[cfg(test)]

@@ -1,0 +1,109 @@
+//! Results as lines: for people while it runs, and one for machines at the end of each.
+
+use crate::load::result::{Outcome, Repeat, Run, Search, Spread};
+
+/// The head of the table of measurements.
+pub(super) const HEAD: &str = "scenario     system     turn  packets/s  ns/packet  floor  ratio  p50 us   p99 us  loss %  server  clients  kB/viewer  join p99 ms";
+
+fn number(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+}
+
+/// One measurement as a line of the table.
+pub(super) fn row(scenario: &str, system: &str, turn: u32, repeat: &Repeat) -> String {
+    let hold = &repeat.hold;
+    let server = hold.server.map(|server| server.cpu_ns_per_packet);
+    let floor = repeat.floor.map(|floor| floor.cpu_ns_per_packet);
+    let ratio = server.zip(floor).filter(|(_, floor)| *floor > 0.0).map(|(server, floor)| server / floor);
+    let validity = if repeat.validity.valid {
+        String::new()
+    } else {
+        format!("  NOT VALID: {}", repeat.validity.reasons.join(" "))
+    };
+    format!(
+        "{scenario:<12} {system:<10} {turn:>4} {:>10.0} {:>10} {:>6} {:>6} {:>7} {:>8} {:>7.3} {:>6}% {:>7.0}% {:>10} {:>12}{validity}",
+        hold.delivery.packets_per_s,
+        number(server, 0),
+        number(floor, 0),
+        number(ratio, 2),
+        number((hold.latency.count > 0).then_some(hold.latency.p50_ns as f64 / 1e3), 0),
+        number((hold.latency.count > 0).then_some(hold.latency.p99_ns as f64 / 1e3), 0),
+        hold.delivery.loss_pct,
+        number(hold.server.map(|server| server.cores * 100.0), 0),
+        repeat.generator.cores * 100.0,
+        number(repeat.memory.map(|memory| memory.kb_per_viewer), 0),
+        number((repeat.joins.connected.count > 0).then_some(repeat.joins.connected.p99_ns as f64 / 1e6), 1),
+    )
+}
+
+/// A reason as one word.
+fn word(text: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+    text.chars().take(100).map(plain).collect()
+}
+
+/// What machines read of one system in one scenario.
+pub(super) fn result(scenario: &str, outcome: &Outcome) -> String {
+    let system = &outcome.system;
+    if let Some(why) = &outcome.absent {
+        return format!("RESULT scenario={scenario} system={system} absent={}", word(why));
+    }
+    if let Some(search) = &outcome.search {
+        return found(scenario, system, search);
+    }
+    let Some(summary) = &outcome.summary else {
+        return format!("RESULT scenario={scenario} system={system} absent=no_measurement");
+    };
+    let figure = |spread: Option<Spread>, digits: usize| {
+        spread.map_or_else(|| "none".to_owned(), |spread| format!("{:.digits$}", spread.median))
+    };
+    let reasons = if summary.valid { String::new() } else { format!(" reason={}", summary.reasons.join(",")) };
+    format!(
+        "RESULT scenario={scenario} system={system} cpu_ns_per_packet={} floor_ns_per_packet={} ratio={} added_p50_us={} added_p99_us={} loss_pct={} mem_kb_per_viewer={} join_p99_ms={} joins_failed={} packets_per_s={} valid={}{reasons}",
+        figure(summary.cpu_ns_per_packet, 0),
+        figure(summary.floor_ns_per_packet, 0),
+        figure(summary.ratio, 2),
+        figure(summary.added_p50_us, 0),
+        figure(summary.added_p99_us, 0),
+        figure(summary.loss_pct, 3),
+        figure(summary.mem_kb_per_viewer, 0),
+        figure(summary.join_p99_ms, 1),
+        summary.joins_failed,
+        figure(summary.packets_per_s, 0),
+        if summary.valid { "yes" } else { "no" },
+    )
+}
+
+fn found(scenario: &str, system: &str, search: &Search) -> String {
+    let knee = &search.knee;
+    let largest = knee.largest.map_or_else(|| "none".to_owned(), |largest| largest.to_string());
+    let level = search.levels.iter().find(|level| Some(level.value) == knee.largest);
+    let cpu = level.and_then(|level| level.repeat.hold.server).map(|server| server.cpu_ns_per_packet);
+    let us = |ns: u64| ns as f64 / 1e3;
+    let comfortable = knee.largest.map(super::search::comfortable);
+    let comfortable = search.levels.iter().find(|level| Some(level.value) == comfortable).map(|level| {
+        let latency = &level.repeat.hold.latency;
+        format!(
+            " at_70_percent={} added_p50_us={:.0} added_p99_us={:.0}",
+            level.value,
+            us(latency.p50_ns),
+            us(latency.p99_ns)
+        )
+    });
+    let valid = search.levels.iter().filter(|level| level.kept).all(|level| level.repeat.validity.valid);
+    format!(
+        "RESULT scenario={scenario} system={system} search={} largest={largest} packets_per_s={:.0} cpu_ns_per_packet={}{} stopped_by={} valid={}",
+        search.grows,
+        knee.packets_per_s,
+        number(cpu, 0),
+        comfortable.unwrap_or_default(),
+        knee.stopped_by,
+        if valid && knee.stopped_by != "generator" { "yes" } else { "no" },
+    )
+}
+
+/// Every result of a run, one on each line.
+pub(super) fn results(run: &Run) -> String {
+    let all = run.scenarios.iter().flat_map(|scenario| scenario.outcomes.iter().map(|o| result(&scenario.name, o)));
+    all.collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,102 @@
+//! What processes take of the machine, read from `/proc`.
+
+use crate::os;
+use std::collections::HashSet;
+use std::fs::read_to_string;
+
+/// Processes whose figures are added up. Children that they start later are not among them.
+#[derive(Debug, Clone)]
+pub(super) struct Gauge {
+    pids: Vec<u32>,
+}
+
+/// A moment's figures.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Reading {
+    /// CPU time of all threads so far.
+    pub(super) cpu_ns: u64,
+    /// Their context switches so far.
+    pub(super) switches: u64,
+}
+
+impl Gauge {
+    pub(super) fn new(pids: Vec<u32>) -> Self {
+        Self { pids }
+    }
+
+    /// This process.
+    pub(super) fn own() -> Self {
+        Self { pids: vec![std::process::id()] }
+    }
+
+    /// There is something to be read.
+    pub(super) fn is_known(&self) -> bool {
+        !self.pids.is_empty()
+    }
+
+    pub(super) fn pids(&self) -> &[u32] {
+        &self.pids
+    }
+
+    pub(super) fn read(&self) -> Reading {
+        Reading {
+            cpu_ns: self.pids.iter().map(|pid| os::process_cpu_ns(*pid)).sum(),
+            switches: self.pids.iter().map(|pid| switches(*pid)).sum(),
+        }
+    }
+
+    /// What is resident, in kB.
+    pub(super) fn resident_kb(&self) -> u64 {
+        let of = |pid: &u32| field(&read_to_string(format!("/proc/{pid}/status")).unwrap_or_default(), "VmRSS:");
+        self.pids.iter().filter_map(of).sum()
+    }
+
+    /// Proportional set size in kB, or what is resident where that cannot be read.
+    pub(super) fn memory_kb(&self) -> u64 {
+        let of = |pid: &u32| {
+            let rollup = read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+            field(&rollup, "Pss:")
+        };
+        self.pids.iter().map(of).sum::<Option<u64>>().unwrap_or_else(|| self.resident_kb())
+    }
+}
+
+/// Voluntary and other switches of all threads (proc_pid_status(5)).
+fn switches(pid: u32) -> u64 {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let of = |status: String| {
+        field(&status, "voluntary_ctxt_switches:").unwrap_or(0)
+            + field(&status, "nonvoluntary_ctxt_switches:").unwrap_or(0)
+    };
+    tasks.filter_map(|task| read_to_string(task.path().join("status")).ok()).map(of).sum()
+}
+
+/// The number after a name that begins a line.
+fn field(text: &str, name: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()
+}
+
+/// Datagrams that the kernel dropped because these local UDP ports were not read in time: the last column of `/proc/net/udp`.
+pub(super) fn udp_drops(ports: &HashSet<u16>) -> u64 {
+    let table = read_to_string("/proc/net/udp").unwrap_or_default();
+    let lines = table.lines().skip(1).filter_map(|line| {
+        let mut columns = line.split_whitespace();
+        let port = u16::from_str_radix(columns.nth(1)?.rsplit(':').next()?, 16).ok()?;
+        Some((port, columns.last()?.parse::<u64>().ok()?))
+    });
+    lines.filter(|(port, _)| ports.contains(port)).map(|(_, drops)| drops).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_can_be_read() {
+        let gauge = Gauge::own();
+        assert!(gauge.memory_kb() > 1_000);
+        let reading = gauge.read();
+        assert!(reading.cpu_ns > 0 && reading.switches > 0);
+        assert_eq!(field("a: 1\nPss:   17 kB\n", "Pss:"), Some(17));
+    }
+}

@@ -1,0 +1,76 @@
+//! Whether figures may be believed: they may not when the clients were the bottleneck.
+
+use crate::load::result::{Delivery, Generator, Joins, LoadShape, Validity};
+
+/// Busier than this, and the threads that play clients may be what is measured.
+const MAX_BUSY: f64 = 0.85;
+/// Frames left out by a late generator, of all frames.
+const MAX_SKIPPED: f64 = 0.001;
+/// Datagrams dropped at the clients' sockets, of all that should have come.
+const MAX_DROPPED: f64 = 0.000_5;
+/// Lateness of 99 in 100 packets: it is part of the latency that is reported.
+const MAX_LATE_NS: u64 = 5_000_000;
+
+/// Looks for what makes figures worthless.
+pub(super) fn judge(load: &LoadShape, delivery: &Delivery, joins: &Joins, generator: &Generator) -> Validity {
+    let mut reasons = Vec::new();
+    if generator.busiest_share > MAX_BUSY {
+        reasons.push(format!("generator_busy_{:.0}_percent", generator.busiest_share * 100.0));
+    }
+    if generator.lateness.p99_ns > MAX_LATE_NS {
+        reasons.push(format!("generator_late_p99_{}_ms", generator.lateness.p99_ns / 1_000_000));
+    }
+    let frames = generator.frames + generator.skipped;
+    if generator.skipped as f64 > MAX_SKIPPED * frames as f64 {
+        reasons.push(format!("generator_skipped_{}_of_{frames}_frames", generator.skipped));
+    }
+    if generator.kernel_drops as f64 > MAX_DROPPED * delivery.expected as f64 {
+        reasons.push(format!("generator_dropped_{}_datagrams", generator.kernel_drops));
+    }
+    if generator.unsent as f64 > MAX_DROPPED * delivery.sent as f64 {
+        reasons.push(format!("generator_could_not_send_{}_datagrams", generator.unsent));
+    }
+    if delivery.received == 0 {
+        reasons.push("nothing_received".to_owned());
+    }
+    if joins.tried == 0 || (load.viewers > 0 && joins.failed == joins.tried) {
+        reasons.push("nobody_joined".to_owned());
+    }
+    Validity { valid: reasons.is_empty(), reasons }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::result::Latencies;
+
+    fn good() -> (LoadShape, Delivery, Joins, Generator) {
+        let delivery = Delivery { sent: 1_000, expected: 10_000, received: 9_000, lost: 1_000, ..Delivery::default() };
+        let joins = Joins { tried: 10, failed: 1, ..Joins::default() };
+        (LoadShape::default(), delivery, joins, Generator { frames: 1_000, ..Generator::default() })
+    }
+
+    #[test]
+    fn what_the_server_does_badly_is_valid() {
+        let (load, delivery, joins, generator) = good();
+        assert!(judge(&load, &delivery, &joins, &generator).valid);
+    }
+
+    #[test]
+    fn a_generator_that_is_the_bottleneck_is_told() {
+        let (load, delivery, joins, generator) = good();
+        let late = Latencies { p99_ns: 9_000_000, ..Latencies::default() };
+        for (broken, word) in [
+            (Generator { busiest_share: 0.93, ..generator.clone() }, "generator_busy_93_percent"),
+            (Generator { lateness: late, ..generator.clone() }, "generator_late_p99_9_ms"),
+            (Generator { skipped: 3, ..generator.clone() }, "generator_skipped_3_of_1003_frames"),
+            (Generator { kernel_drops: 6, ..generator.clone() }, "generator_dropped_6_datagrams"),
+            (Generator { unsent: 1, ..generator.clone() }, "generator_could_not_send_1_datagrams"),
+        ] {
+            let judged = judge(&load, &delivery, &joins, &broken);
+            assert!(!judged.valid && judged.reasons == [word], "{judged:?}");
+        }
+        let nothing = Delivery { received: 0, ..delivery };
+        assert_eq!(judge(&load, &nothing, &joins, &generator).reasons, ["nothing_received"]);
+    }
+}

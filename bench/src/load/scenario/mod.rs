@@ -1,0 +1,11 @@
+//! What is played: a scenario's file, what it means, and the ready ones.
+
+mod file;
+mod media;
+mod ready;
+#[cfg(test)]
+mod tests;
+
+pub use file::{Access, Churn, Grows, Joining, Keep, LinkFigures, Scenario, SearchRange, Storm, Times};
+pub use media::{Audio, Camera, Constant, Layers, Media, VideoSource};
+pub use ready::{READY, Ready};

@@ -1,0 +1,152 @@
+//! Colloquy: its binary with the configuration that it is shipped with, or its parts as they are built into this program.
+
+use super::whip::Endpoint;
+use super::{Child, Participant, Placement, Published, Running, Stay, System};
+use crate::load::fleet::Desk;
+use anyhow::{Context as _, Result};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long it may take to come up.
+const START: Duration = Duration::from_secs(15);
+
+/// Participants that a room's limit leaves room for by default, half of it being for those who come again.
+const DEFAULT_ROOM: u32 = 250;
+/// What the configuration has as `signalling.limits.sessions`.
+const DEFAULT_SESSIONS: u32 = 5_000;
+
+/// `colloquy serve`, or the `host` of this program.
+#[derive(Debug)]
+pub(super) struct Colloquy {
+    binary: Option<PathBuf>,
+    built_in: bool,
+}
+
+impl Colloquy {
+    /// The binary; without a path the one beside this program.
+    pub(super) fn new(binary: Option<PathBuf>) -> Self {
+        let beside = std::env::current_exe().ok().map(|own| own.with_file_name("colloquy"));
+        Self { binary: binary.or_else(|| beside.filter(|path| path.is_file())), built_in: false }
+    }
+
+    /// The engine and the signalling that this program is built with, without configuration file, TLS, page and logs.
+    pub(super) fn built_in() -> Self {
+        Self { binary: std::env::current_exe().ok(), built_in: true }
+    }
+}
+
+impl System for Colloquy {
+    fn name(&self) -> &'static str {
+        if self.built_in { "host" } else { "colloquy" }
+    }
+
+    fn absent(&self) -> Option<String> {
+        match &self.binary {
+            Some(path) if path.is_file() => None,
+            Some(path) => Some(format!("there is no {}", path.display())),
+            None => {
+                Some("there is no `colloquy` beside this program: cargo build --release -p colloquy-server".to_owned())
+            }
+        }
+    }
+
+    fn start(&self, place: &Placement) -> Result<Arc<dyn Running>> {
+        let binary = self.binary.as_deref().context("it is absent")?;
+        // Taken and given back: nobody else here asks for ports.
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let media_port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let settings = settings(address, media_port, place);
+        let mut child = Child::start(self.name(), binary, place, |command| {
+            if self.built_in {
+                command.args(["host", "--listen", &address.to_string()]);
+            } else {
+                command.arg("serve").envs(settings.iter().map(|(key, value, _)| (key, value)));
+            }
+        })?;
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(1))).build().into();
+        let health = format!("http://{address}/healthz");
+        child.wait(START, || agent.get(&health).call().is_ok())?;
+        let api = format!("http://{address}/api/v1");
+        Ok(Arc::new(Server {
+            endpoint: Endpoint::new(format!("{api}/whip/{{room}}"), format!("{api}/whep/{{room}}")),
+            version: if self.built_in { env!("CARGO_PKG_VERSION").to_owned() } else { version(binary) },
+            settings: if self.built_in {
+                "in this program: 1 worker, no TURN, no page, no TLS".to_owned()
+            } else {
+                told(&settings)
+            },
+            child,
+        }))
+    }
+}
+
+/// Environment, value, and why it is not left at its default.
+fn settings(address: SocketAddr, media_port: u16, place: &Placement) -> Vec<(&'static str, String, &'static str)> {
+    let mut settings = vec![
+        ("COLLOQUY__HTTP__LISTEN", address.to_string(), "a free port"),
+        ("COLLOQUY__MEDIA__PORT", media_port.to_string(), "a free port"),
+        ("COLLOQUY__MEDIA__BIND", "[\"127.0.0.1\"]".to_owned(), "clients are on this machine"),
+        ("COLLOQUY__MEDIA__INCLUDE_LOOPBACK", "always".to_owned(), "clients are on this machine"),
+        ("COLLOQUY__TURN__ENABLED", "never".to_owned(), "no client needs a relay"),
+        ("COLLOQUY__LOG__LEVEL", "warn".to_owned(), "as in production"),
+    ];
+    if place.largest_room > DEFAULT_ROOM {
+        // Those who come again are there before those who are gone are missed.
+        let room = (2 * place.largest_room).max(DEFAULT_SESSIONS).to_string();
+        settings.push(("COLLOQUY__SIGNALLING__LIMITS__PARTICIPANTS_PER_ROOM", room.clone(), "so many take part"));
+        settings.push(("COLLOQUY__LIMITS__PEERS_PER_ROOM", room.clone(), "so many take part"));
+        settings.push(("COLLOQUY__SIGNALLING__LIMITS__SESSIONS", room, "so many take part"));
+    }
+    if place.core.is_some() {
+        settings.push(("COLLOQUY__MEDIA__WORKERS", "1".to_owned(), "it has one core"));
+        settings.push(("COLLOQUY__MEDIA__PIN", "false".to_owned(), "it is kept on its core by taskset"));
+    }
+    settings
+}
+
+fn told(settings: &[(&str, String, &str)]) -> String {
+    let lines = settings.iter().map(|(key, value, why)| format!("{key}={value} ({why})"));
+    format!("colloquy serve, configuration as shipped but for: {}", lines.collect::<Vec<_>>().join("; "))
+}
+
+fn version(binary: &std::path::Path) -> String {
+    let output = std::process::Command::new(binary).arg("--version").output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+}
+
+struct Server {
+    child: Child,
+    endpoint: Endpoint,
+    version: String,
+    settings: String,
+}
+
+impl Running for Server {
+    fn version(&self) -> String {
+        self.version.clone()
+    }
+
+    fn settings(&self) -> String {
+        self.settings.clone()
+    }
+
+    fn pids(&self) -> Vec<u32> {
+        vec![self.child.pid()]
+    }
+
+    /// WHEP shows everybody in a room, and knows no connection between a viewer and a publisher.
+    fn echoes(&self) -> bool {
+        true
+    }
+
+    fn publish(&self, who: &Participant, desk: &Desk) -> Result<Box<dyn Stay>> {
+        self.endpoint.publish(who, desk)
+    }
+
+    fn watch(&self, who: &Participant, whom: &[Published], desk: &Desk) -> Result<Box<dyn Stay>> {
+        self.endpoint.watch(who, whom, desk, true)
+    }
+}

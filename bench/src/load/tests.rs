@@ -1,0 +1,218 @@
+//! The harness against servers that it knows the faults of: it must find them, and its own.
+
+use super::play::{Played, Stage, Unwatched, play};
+use super::result::{Machine, Outcome, Run, SCHEMA, ScenarioRun, Summary, SystemInfo};
+use super::scenario::Scenario;
+use super::system::{Endpoint, Participant, Placement, Published, Running, Stay, System};
+use crate::host::{Host, HostOptions};
+use crate::impair::{Link, LinkWish, Relay, RelayOptions, Wish};
+use crate::load::fleet::Desk;
+use anyhow::{Context as _, Result};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+/// The real server in this process, made worse by a network in front of it that nobody is told of.
+struct Faulty {
+    /// What it loses it loses only from [`LATER`] on: a handshake that loses packets waits for seconds.
+    down: Link,
+}
+
+/// Since the first viewer came; all of them are in by then.
+const LATER: Duration = Duration::from_millis(700);
+
+struct Served {
+    endpoint: Endpoint,
+    _relay: Arc<Mutex<Option<Relay>>>,
+    _host: Host,
+    _runtime: Runtime,
+}
+
+impl System for Faulty {
+    fn name(&self) -> &'static str {
+        "faulty"
+    }
+
+    fn absent(&self) -> Option<String> {
+        None
+    }
+
+    fn start(&self, _place: &Placement) -> Result<Arc<dyn Running>> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let host = runtime.block_on(Host::start(&HostOptions::default()))?;
+        let api = format!("http://{}/api/v1", host.address());
+        let endpoint = Endpoint::new(format!("{api}/whip/{{room}}"), format!("{api}/whep/{{room}}"));
+        let relay = Arc::new(Mutex::new(None::<Relay>));
+        let (down, loss, kept) = (self.down.with_loss(0.0), self.down.loss, relay.clone());
+        // Viewers are told of the relay instead of the server.
+        let endpoint = endpoint.with_answers(move |watches, answer| {
+            if !watches {
+                return answer;
+            }
+            let server = answer.lines().find_map(udp_address).expect("the server has a UDP address");
+            let mut relay = kept.lock().expect("nobody panicked with it");
+            let relay = relay.get_or_insert_with(|| {
+                let later = kept.clone();
+                std::thread::spawn(move || {
+                    std::thread::sleep(LATER);
+                    if let Some(relay) = &*later.lock().expect("nobody panicked with it") {
+                        let down = Some(LinkWish { loss: Some(loss), ..LinkWish::default() });
+                        relay.change(Wish { down, ..Wish::default() });
+                    }
+                });
+                Relay::start(&RelayOptions { down, ..RelayOptions::new(server) }).expect("a port is free")
+            });
+            let listens = relay.addresses().first().expect("it listens");
+            let told = |address: SocketAddr| format!(" {} {} typ ", address.ip(), address.port());
+            answer.replace(&told(server), &told(*listens))
+        });
+        Ok(Arc::new(Served { endpoint, _relay: relay, _host: host, _runtime: runtime }))
+    }
+}
+
+fn udp_address(line: &str) -> Option<SocketAddr> {
+    let words: Vec<&str> = line.strip_prefix("a=candidate:")?.split(' ').collect();
+    let [_, _, "udp", _, ip, port, ..] = words.as_slice() else { return None };
+    Some(SocketAddr::new(ip.parse().ok()?, port.parse().ok()?))
+}
+
+impl Running for Served {
+    fn version(&self) -> String {
+        "0".to_owned()
+    }
+
+    fn settings(&self) -> String {
+        String::new()
+    }
+
+    fn pids(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
+    fn echoes(&self) -> bool {
+        true
+    }
+
+    fn publish(&self, who: &Participant, desk: &Desk) -> Result<Box<dyn Stay>> {
+        self.endpoint.publish(who, desk)
+    }
+
+    fn watch(&self, who: &Participant, whom: &[Published], desk: &Desk) -> Result<Box<dyn Stay>> {
+        self.endpoint.watch(who, whom, desk, true)
+    }
+}
+
+/// Plays with a server whose viewers have such a link.
+fn played(down: Link, changes: &[&str]) -> Played {
+    let text =
+        "name = \"test\"\nviewers = 4\n[media.audio]\n[time]\nwarm_up_s = 0.3\nhold_s = 1\n[join]\npatience_s = 8\n";
+    let changes: Vec<String> = changes.iter().map(|&change| change.to_owned()).collect();
+    let (scenario, _) = Scenario::read(text, &changes).unwrap();
+    let stage = Stage {
+        server_core: None,
+        first: false,
+        threads: 2,
+        own_cores: 2,
+        own_program: None,
+        scratch: std::env::temp_dir(),
+        count_calls: false,
+    };
+    play(&Faulty { down }, &scenario, &stage, 0, &mut Unwatched).context("it is played").unwrap()
+}
+
+const GOOD: Link = Link { delay: Duration::ZERO, ..Link::GOOD };
+
+#[test]
+fn a_good_server_is_reported_as_good() {
+    let repeat = played(GOOD, &["publishers=2", "meeting=true"]).repeat;
+    let (hold, joins) = (&repeat.hold, &repeat.joins);
+    // Two publishers of 50 packets a second, to six viewers: the two see themselves, too.
+    assert!(hold.delivery.sent.abs_diff(100) <= 2, "{:?}", hold.delivery);
+    assert_eq!(hold.delivery.expected, hold.delivery.sent * 6);
+    assert_eq!((hold.delivery.lost, joins.failed, joins.tried), (0, 0, 8), "{:?}", joins.failures);
+    assert_eq!(hold.latency.count, hold.delivery.expected);
+    assert!((2..=6).contains(&joins.first_media.count), "{joins:?}");
+    assert!(hold.server.is_none() && repeat.memory.is_none(), "it runs elsewhere");
+}
+
+#[test]
+fn a_lossy_server_is_reported_as_lossy() {
+    let repeat = played(Link { loss: 0.2, ..GOOD }, &["viewers=20", "time.warm_up_s=0.9"]).repeat;
+    let delivery = repeat.hold.delivery;
+    assert!((12.0..28.0).contains(&delivery.loss_pct), "a fifth of a thousand are lost: {delivery:?}");
+    assert_eq!(delivery.lost + delivery.received, delivery.expected);
+}
+
+#[test]
+fn a_slow_server_is_reported_as_slow() {
+    let repeat = played(Link { delay: Duration::from_millis(80), ..GOOD }, &[]).repeat;
+    let latency = &repeat.hold.latency;
+    assert!((80_000_000..200_000_000).contains(&latency.p50_ns), "{latency:?}");
+    assert!(latency.min_ns >= 80_000_000, "nothing is faster than it can be: {latency:?}");
+    assert_eq!(repeat.hold.delivery.lost, 0);
+}
+
+#[test]
+fn an_overloaded_generator_says_that_it_is() {
+    let load = ["media.video.constant={packets_per_s=100000,packet_bytes=200}", "viewers=8", "time.hold_s=0.5"];
+    let repeat = played(GOOD, &load).repeat;
+    assert!(!repeat.validity.valid);
+    let reasons = &repeat.validity.reasons;
+    assert!(reasons.iter().all(|reason| reason.starts_with("generator_")), "{reasons:?}");
+}
+
+/// The same but for the last bit of numbers, which reading JSON may change.
+fn alike(one: &serde_json::Value, other: &serde_json::Value) -> bool {
+    use serde_json::Value::{Array, Number, Object};
+    match (one, other) {
+        (Array(one), Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| alike(one, other))
+        }
+        (Object(one), Object(other)) => {
+            one.len() == other.len() && one.iter().all(|(key, value)| other.get(key).is_some_and(|o| alike(value, o)))
+        }
+        (Number(one), Number(other)) => match (one.as_f64(), other.as_f64()) {
+            (Some(one), Some(other)) => (one - other).abs() <= one.abs() * 1e-12,
+            _ => one == other,
+        },
+        _ => one == other,
+    }
+}
+
+#[test]
+fn a_result_is_written_and_read_again() {
+    let played = played(GOOD, &["time.hold_s=0.3"]);
+    let repeats = vec![played.repeat];
+    let summary = Summary::of(&repeats);
+    let outcome = Outcome { system: "faulty".to_owned(), absent: None, repeats, summary, search: None };
+    let info = SystemInfo {
+        name: "faulty".to_owned(),
+        version: played.version,
+        settings: played.settings,
+        external: played.external,
+        absent: None,
+    };
+    let run = Run {
+        schema: SCHEMA,
+        harness: "0".to_owned(),
+        command: "colloquy-bench run".to_owned(),
+        started_unix_s: 1,
+        took_s: 1.5,
+        seed: 1,
+        machine: Machine::default(),
+        systems: vec![info],
+        scenarios: vec![ScenarioRun {
+            name: "test".to_owned(),
+            about: String::new(),
+            text: String::new(),
+            outcomes: vec![outcome],
+        }],
+    };
+    let text = serde_json::to_string(&run).unwrap();
+    let again: Run = serde_json::from_str(&text).unwrap();
+    assert!(alike(&serde_json::to_value(&again).unwrap(), &serde_json::to_value(&run).unwrap()), "{again:?} {run:?}");
+    let latency = &again.scenarios[0].outcomes[0].repeats[0].hold.latency;
+    assert_eq!(latency.histogram().len(), latency.count, "the buckets hold everything");
+    assert!(super::page::html(&[again]).contains("faulty"));
+}
