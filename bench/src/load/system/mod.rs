@@ -6,7 +6,13 @@
 //! between them and the server, whoever of the two offers.
 
 mod colloquy;
+mod janus;
+mod livekit;
+mod mediamtx;
+mod mediasoup;
 mod process;
+mod programs;
+mod socket;
 mod whip;
 
 pub use process::Child;
@@ -64,6 +70,12 @@ pub trait Running: Send + Sync {
 
     /// A participant who publishes and watches gets his own media back, too: his `whom` does not name him, but he receives it.
     fn echoes(&self) -> bool {
+        false
+    }
+
+    /// It makes packets of its own of what it is sent, so that packets out are not those that went in. What is lost is then told by
+    /// the numbers of its own packets.
+    fn repacks(&self) -> bool {
         false
     }
 
@@ -143,13 +155,17 @@ pub fn named(name: &str, options: &Options) -> Result<Box<dyn System>> {
     Ok(match kind {
         "colloquy" => Box::new(colloquy::Colloquy::new(options.server_bin.clone())),
         "host" => Box::new(colloquy::Colloquy::built_in()),
+        "janus" => Box::new(janus::Janus::new()),
+        "livekit" => Box::new(livekit::LiveKit::new()),
+        "mediamtx" => Box::new(mediamtx::MediaMtx::new()),
+        "mediasoup" => Box::new(mediasoup::Mediasoup),
         "whip" => Box::new(Whip::new(value)?),
         _ => bail!("there is no system {name:?}: {}", NAMES.join(", ")),
     })
 }
 
 /// The names that [`named`] knows, for help and messages.
-pub const NAMES: &[&str] = &["colloquy", "host", "whip=URL", "floor"];
+pub const NAMES: &[&str] = &["colloquy", "host", "janus", "livekit", "mediamtx", "mediasoup", "whip=URL", "floor"];
 
 /// What the command line says of systems.
 #[derive(Debug, Clone, Default)]
