@@ -15,7 +15,7 @@ use mio::net::UdpSocket;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, channel};
@@ -377,7 +377,7 @@ impl Crew {
     }
 
     fn open(&mut self, kind: Kind, task: Task, now: Instant) -> Result<u32> {
-        let socket = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("no socket for one client more")?;
+        let socket = std::net::UdpSocket::bind((self.plan.address, 0)).context("no socket for one client more")?;
         socket.set_nonblocking(true)?;
         // It gives what it may.
         let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER);

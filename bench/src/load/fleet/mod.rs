@@ -19,6 +19,7 @@ use super::scenario::{Access, Media};
 use anyhow::{Context as _, Result};
 use crew::{Ask, Crew};
 use desk::{Order, Task, Wire};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
@@ -32,6 +33,8 @@ pub(crate) struct FleetPlan {
     pub(crate) seed: u64,
     pub(crate) media: Media,
     pub(crate) access: Vec<Access>,
+    /// Where clients have their sockets.
+    pub(crate) address: Ipv4Addr,
 }
 
 /// Who joins.

@@ -70,6 +70,7 @@ impl<'a> Party<'a> {
             seed: scenario.seed,
             media: scenario.media.clone(),
             access: scenario.access.clone(),
+            address: running.clients_at(),
         };
         Ok(Self {
             scenario,

@@ -21,6 +21,7 @@ pub use whip::Whip;
 use super::fleet::Desk;
 use super::scenario::Scenario;
 use anyhow::{Result, bail};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -71,6 +72,11 @@ pub trait Running: Send + Sync {
     /// A participant who publishes and watches gets his own media back, too: his `whom` does not name him, but he receives it.
     fn echoes(&self) -> bool {
         false
+    }
+
+    /// Where clients have their sockets: an address of this machine that the server can reach.
+    fn clients_at(&self) -> Ipv4Addr {
+        Ipv4Addr::LOCALHOST
     }
 
     /// It makes packets of its own of what it is sent, so that packets out are not those that went in. What is lost is then told by
@@ -173,3 +179,6 @@ pub struct Options {
     /// The binary of `colloquy`, instead of the one beside this program.
     pub server_bin: Option<PathBuf>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Where the programs of others are, and ports for them.
 
-use anyhow::Result;
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use anyhow::{Context as _, Result, bail};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -28,6 +28,18 @@ pub(super) fn tcp_port() -> Result<u16> {
 /// A free UDP port, as [`tcp_port`].
 pub(super) fn udp_port() -> Result<u16> {
     Ok(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// The address that this machine has on its network. Nothing is sent: a UDP socket is only told whom it would send to.
+pub(super) fn own_address() -> Result<Ipv4Addr> {
+    // TEST-NET-3 (RFC 5737): nobody's, so that the way there is the usual one.
+    const ANYBODY: (Ipv4Addr, u16) = (Ipv4Addr::new(203, 0, 113, 1), 9);
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    socket.connect(ANYBODY).context("this machine has no network but itself")?;
+    match socket.local_addr()?.ip() {
+        IpAddr::V4(address) => Ok(address),
+        IpAddr::V6(_) => bail!("this machine has no IPv4 address"),
+    }
 }
 
 /// The last word of what `program --version` prints.

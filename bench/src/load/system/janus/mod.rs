@@ -72,6 +72,7 @@ impl System for Janus {
             settings: programs::told("VideoRoom over WebSockets, Debian's package", &settings),
             largest_room: place.largest_room,
             rooms: Mutex::default(),
+            address: programs::own_address().context("Janus leaves out loopback, and")?,
         }))
     }
 }
@@ -123,6 +124,8 @@ struct Gateway {
     largest_room: u32,
     /// Rooms that were made.
     rooms: Mutex<HashSet<u32>>,
+    /// The machine's: Janus has no candidates on loopback, and libnice sends by the interface of its candidate.
+    address: Ipv4Addr,
 }
 
 impl Gateway {
@@ -147,6 +150,10 @@ impl Running for Gateway {
 
     fn pids(&self) -> Vec<u32> {
         vec![self.child.pid()]
+    }
+
+    fn clients_at(&self) -> Ipv4Addr {
+        self.address
     }
 
     fn publish(&self, who: &Participant, desk: &Desk) -> Result<Box<dyn Stay>> {
