@@ -39,7 +39,14 @@ impl System for MediaMtx {
 
     fn lacks(&self, scenario: &Scenario) -> Option<String> {
         let layered = scenario.media.video.as_ref().is_some_and(|video| video.is_layered());
-        layered.then(|| "it takes no simulcast and no layers".to_owned())
+        let speakers = scenario.media.audio.as_ref().and_then(|audio| audio.speakers);
+        if layered {
+            Some("it takes no simulcast and no layers".to_owned())
+        } else if speakers.is_some_and(|speakers| speakers < scenario.publishers) {
+            Some("a publisher who sends nothing yet cannot be watched: his path answers 404".to_owned())
+        } else {
+            None
+        }
     }
 
     fn start(&self, place: &Placement) -> Result<Arc<dyn Running>> {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+pub(super) use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
-pub(super) use tokio_tungstenite::tungstenite::Message;
 
 /// How long opening one may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,7 +34,8 @@ pub(super) struct Sockets(Option<Runtime>);
 impl Sockets {
     /// Starts their threads.
     pub(super) fn new() -> Result<Self> {
-        let runtime = Builder::new_multi_thread().worker_threads(THREADS).thread_name("sockets").enable_all().build()?;
+        let runtime =
+            Builder::new_multi_thread().worker_threads(THREADS).thread_name("sockets").enable_all().build()?;
         Ok(Self(Some(runtime)))
     }
 
@@ -119,10 +120,7 @@ async fn carry(mut stream: Stream, mut orders: Receiver<Order>, mut taker: Taker
     }
 }
 
-async fn send_all(
-    stream: &mut Stream,
-    messages: Vec<Message>,
-) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+async fn send_all(stream: &mut Stream, messages: Vec<Message>) -> Result<(), tokio_tungstenite::tungstenite::Error> {
     for message in messages {
         stream.send(message).await?;
     }

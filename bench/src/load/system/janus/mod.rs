@@ -21,8 +21,18 @@ use std::time::Duration;
 const START: Duration = Duration::from_secs(15);
 
 /// Plugins and transports of the package that are not loaded.
-const PLUGINS: [&str; 10] = [
-    "audiobridge", "duktape", "echotest", "lua", "nosip", "recordplay", "sip", "streaming", "textroom", "videocall",
+const PLUGINS: [&str; 11] = [
+    "audiobridge",
+    "duktape",
+    "echotest",
+    "lua",
+    "nosip",
+    "recordplay",
+    "sip",
+    "streaming",
+    "textroom",
+    "videocall",
+    "voicemail",
 ];
 const TRANSPORTS: [&str; 5] = ["http", "mqtt", "nanomsg", "pfunix", "rabbitmq"];
 
@@ -81,10 +91,10 @@ impl System for Janus {
 fn settings(place: &Placement) -> Vec<Setting> {
     let mut settings = vec![
         ("general.debug_level", "3".to_owned(), "warnings and errors, as in production"),
-        ("nat.ice_lite", "true".to_owned(), "advised for a server with a public address, and the others are lite or passive too"),
+        ("nat.ice_lite", "true".to_owned(), "for a server that every client reaches, as the others are set up"),
     ];
     if place.core.is_some() {
-        settings.push(("general.event_loops", "1".to_owned(), "as many as it has cores; without, a thread for each peer"));
+        settings.push(("general.event_loops", "1".to_owned(), "as many as cores; else a thread a peer"));
     }
     settings
 }
@@ -102,9 +112,8 @@ fn files(settings: &[Setting], port: u16) -> Vec<(&'static str, String)> {
         main.push_str("}\n");
     }
     let list = |names: &[&str]| names.iter().map(|name| format!("libjanus_{name}.so")).collect::<Vec<_>>().join(",");
-    let (plugins, transports) = ([PLUGINS.as_slice(), &["voicemail"]].concat(), TRANSPORTS);
-    let _ = writeln!(main, "plugins: {{\n\tdisable = \"{}\"\n}}", list(&plugins));
-    let _ = writeln!(main, "transports: {{\n\tdisable = \"{}\"\n}}", list(&transports));
+    let _ = writeln!(main, "plugins: {{\n\tdisable = \"{}\"\n}}", list(&PLUGINS));
+    let _ = writeln!(main, "transports: {{\n\tdisable = \"{}\"\n}}", list(&TRANSPORTS));
     let sockets = format!(
         "general: {{\n\tjson = \"compact\"\n\tws = true\n\tws_port = {port}\n\tws_ip = \"127.0.0.1\"\n\twss = false\n}}\n"
     );
@@ -184,7 +193,9 @@ mod tests {
         let place = Placement { core: Some(0), first: false, scratch: PathBuf::new(), largest_room: 2 };
         let files = files(&settings(&place), 7188);
         let (_, main) = &files[0];
-        assert!(main.starts_with("general: {\n\tdebug_level = 3\n\tevent_loops = 1\n}\nnat: {\n\tice_lite = true\n}\n"));
+        assert!(
+            main.starts_with("general: {\n\tdebug_level = 3\n\tevent_loops = 1\n}\nnat: {\n\tice_lite = true\n}\n")
+        );
         assert!(main.contains("libjanus_audiobridge.so") && !main.contains("videoroom"));
         assert!(files[1].1.contains("ws_port = 7188"));
     }

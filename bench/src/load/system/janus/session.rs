@@ -73,8 +73,7 @@ impl Session {
 
     /// Asks the plugin.
     pub(super) fn tell(&mut self, body: &Value, jsep: Option<Value>) -> Result<Value> {
-        let mut request =
-            json!({ "janus": "message", "session_id": self.id, "handle_id": self.handle, "body": body });
+        let mut request = json!({ "janus": "message", "session_id": self.id, "handle_id": self.handle, "body": body });
         if let (Some(jsep), Some(fields)) = (jsep, request.as_object_mut()) {
             fields.insert("jsep".to_owned(), jsep);
         }

@@ -12,6 +12,7 @@ use super::{Child, Participant, Placement, Published, Running, Stay, System};
 use crate::load::fleet::{Desk, Line};
 use anyhow::{Context as _, Result, bail};
 use message::Said;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -56,7 +57,8 @@ impl System for LiveKit {
         let (port, media_port) = (programs::tcp_port()?, programs::udp_port()?);
         let settings = settings(media_port);
         let path = place.scratch.join("livekit.yaml");
-        std::fs::write(&path, file(&settings, port)).with_context(|| format!("{} cannot be written", path.display()))?;
+        std::fs::write(&path, file(&settings, port))
+            .with_context(|| format!("{} cannot be written", path.display()))?;
         let mut child = Child::start(self.name(), binary, place, |command| {
             command.arg("--config").arg(&path);
         })?;
@@ -93,9 +95,10 @@ fn file(settings: &[Setting], port: u16) -> String {
         let (of, name) = name.split_once('.').unwrap_or(("", name));
         if of != section {
             section = of;
-            text.push_str(&format!("{section}:\n"));
+            let _ = writeln!(text, "{section}:");
         }
-        text.push_str(&format!("  {name}: {value}\n"));
+        // Writing to a String cannot fail, here and above.
+        let _ = writeln!(text, "  {name}: {value}");
         if name == "enable_loopback_candidate" {
             text.push_str("  ips:\n    includes: [\"127.0.0.1/32\"]\n");
         }
