@@ -178,7 +178,7 @@ impl Running for Gateway {
         let line = desk.guest()?;
         let mut session = Session::open(&self.sockets, &self.url)?;
         let offered = session.tell(&message::subscribe(who, whom), None)?;
-        let answer = line.answer(message::description(&offered, "offer")?)?;
+        let answer = line.answer(&message::janus_begins(message::description(&offered, "offer")?))?;
         session.tell(&message::start(), Some(message::jsep("answer", &answer)))?;
         Ok(Box::new(session))
     }
