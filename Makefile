@@ -18,7 +18,7 @@ WEB_LOCK := web/package-lock.json
 WEB_MODULES := web/node_modules/.package-lock.json
 WEB_DIST := web/app/dist/index.html
 
-.PHONY: help run test web server setup bench-call bench-quality sim-long fuzz docs fmt
+.PHONY: help run test web server setup bench-call bench-quality compare sim-long fuzz docs fmt
 
 help: ## List the commands
 	@printf 'Colloquy. The two that matter first are run and test.\n\n'
@@ -79,6 +79,20 @@ bench-quality: ## Bandwidth, loss and fairness as viewers see and hear them, sim
 	@cargo build --release --locked -p colloquy-bench -p colloquy-server
 	$(say) 'Playing, simulated and then on sockets (ARGS=--simulated or ARGS=--sockets plays one of both)'
 	@$(TARGET)/release/colloquy-bench quality $(ARGS)
+
+SCENARIOS ?= forward burst webinar meeting rooms audio simulcast lossy churn storm herd idle
+SYSTEMS ?= colloquy,janus,livekit,mediamtx,mediasoup,floor
+
+compare: ## Colloquy, Janus, LiveKit and MediaMTX under the same clients, taking turns (half an hour); the last lines are RESULT
+	@scripts/setup.sh build
+	@$(MAKE) web
+	@scripts/rivals.sh
+	$(say) 'Building the bench and the server (the first time about 5 minutes on 2 cores)'
+	@cargo build --release --locked -p colloquy-bench -p colloquy-server
+	$(say) 'Measuring (SCENARIOS="forward meeting" and SYSTEMS=colloquy,janus play some; HOLD=10 REPEAT=3 measure longer)'
+	@mkdir -p $(TARGET)/compare
+	@$(TARGET)/release/colloquy-bench run $(SCENARIOS) --system $(SYSTEMS) --hold $(or $(HOLD),5) --repeat $(or $(REPEAT),1) \
+		--json $(TARGET)/compare/compare.json --html $(TARGET)/compare/compare.html $(ARGS)
 
 sim-long: ## 10,000 made-up calls in the simulator (some minutes); SEEDS=10000..20000 plays others
 	$(say) 'Building the simulator (the first time about 5 minutes on 2 cores)'

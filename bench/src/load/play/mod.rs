@@ -178,6 +178,8 @@ struct Measured {
     drops: u64,
     before: party::Before,
     samples: Vec<super::result::Sample>,
+    /// Packets out are not those that went in.
+    repacked: bool,
 }
 
 fn hold(scenario: &Scenario, gauge: &Gauge, party: &mut Party<'_>, watcher: &mut dyn Watcher) -> Result<Measured> {
@@ -210,6 +212,7 @@ fn hold(scenario: &Scenario, gauge: &Gauge, party: &mut Party<'_>, watcher: &mut
         drops: gauge::udp_drops(&ports).saturating_sub(drops_before),
         before,
         samples: timeline.samples(),
+        repacked: party.is_repacked(),
     })
 }
 
@@ -231,7 +234,7 @@ impl Measured {
         calls: Option<f64>,
     ) -> (Hold, Generator) {
         let layered = scenario.media.video.as_ref().is_some_and(super::scenario::VideoSource::is_layered);
-        let delivery = account::delivery(parts, self.from, self.to, layered);
+        let delivery = account::delivery(parts, self.from, self.to, layered || self.repacked);
         let wall_ns = (self.to - self.from).as_nanos() as f64;
         let server = self.server.map(|(before, after)| {
             let cpu_ns = after.cpu_ns.saturating_sub(before.cpu_ns);

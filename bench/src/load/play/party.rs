@@ -306,6 +306,11 @@ impl<'a> Party<'a> {
         }))
     }
 
+    /// The server makes packets of its own of what it is sent.
+    pub(super) fn is_repacked(&self) -> bool {
+        self.running.repacks()
+    }
+
     pub(super) fn count_within(&self, from: Instant, to: Instant) -> Result<()> {
         self.fleet.count_within(from, to)
     }

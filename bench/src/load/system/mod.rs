@@ -6,7 +6,13 @@
 //! between them and the server, whoever of the two offers.
 
 mod colloquy;
+mod janus;
+mod livekit;
+mod mediamtx;
+mod mediasoup;
 mod process;
+mod programs;
+mod socket;
 mod whip;
 
 pub use process::Child;
@@ -71,6 +77,12 @@ pub trait Running: Send + Sync {
     /// Where clients have their sockets: an address of this machine that the server can reach.
     fn clients_at(&self) -> Ipv4Addr {
         Ipv4Addr::LOCALHOST
+    }
+
+    /// It makes packets of its own of what it is sent, so that packets out are not those that went in. What is lost is then told by
+    /// the numbers of its own packets.
+    fn repacks(&self) -> bool {
+        false
     }
 
     /// Lets a publisher in: a client of [`Desk::publisher`], offer and answer carried, candidates exchanged. Returns when
@@ -149,13 +161,17 @@ pub fn named(name: &str, options: &Options) -> Result<Box<dyn System>> {
     Ok(match kind {
         "colloquy" => Box::new(colloquy::Colloquy::new(options.server_bin.clone())),
         "host" => Box::new(colloquy::Colloquy::built_in()),
+        "janus" => Box::new(janus::Janus::new()),
+        "livekit" => Box::new(livekit::LiveKit::new()),
+        "mediamtx" => Box::new(mediamtx::MediaMtx::new()),
+        "mediasoup" => Box::new(mediasoup::Mediasoup),
         "whip" => Box::new(Whip::new(value, options.token.clone())?),
         _ => bail!("there is no system {name:?}: {}", NAMES.join(", ")),
     })
 }
 
 /// The names that [`named`] knows, for help and messages.
-pub const NAMES: &[&str] = &["colloquy", "host", "whip=URL", "floor"];
+pub const NAMES: &[&str] = &["colloquy", "host", "janus", "livekit", "mediamtx", "mediasoup", "whip=URL", "floor"];
 
 /// What the command line says of systems.
 #[derive(Debug, Clone, Default)]
@@ -165,3 +181,6 @@ pub struct Options {
     /// What servers that run elsewhere are shown (`Authorization: Bearer`).
     pub token: Option<String>,
 }
+
+#[cfg(test)]
+mod tests;

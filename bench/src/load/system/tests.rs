@@ -1,0 +1,64 @@
+//! Every rival that this machine has lets the harness's clients in, and sends all that it is sent.
+
+use super::{Options, named};
+use crate::load::play::{Stage, Unwatched, play};
+use crate::load::scenario::Scenario;
+
+const SCENARIO: &str = r#"
+name = "small"
+publishers = 2
+viewers = 3
+[media.audio]
+[media.video.constant]
+packets_per_s = 100
+packet_bytes = 600
+[time]
+warm_up_s = 1
+hold_s = 1
+"#;
+
+/// Plays a small room, unless there is nothing to play it on. Never in CI, whose machines are busy and where no rival is expected.
+fn plays(name: &str) {
+    let system = named(name, &Options::default()).unwrap();
+    let ci = std::env::var_os("CI").map(|_| "this is CI".to_owned());
+    if let Some(why) = ci.or_else(|| system.absent()) {
+        eprintln!("skipped: {name} is absent: {why}");
+        return;
+    }
+    let (scenario, _) = Scenario::read(SCENARIO, &[]).unwrap();
+    let stage = Stage {
+        server_core: None,
+        first: false,
+        threads: 1,
+        own_cores: 1,
+        own_program: None,
+        scratch: std::env::temp_dir(),
+        count_calls: false,
+    };
+    let repeat = play(&*system, &scenario, &stage, 0, &mut Unwatched).unwrap().repeat;
+    assert_eq!(repeat.joins.failed, 0, "{:?}", repeat.joins.failures);
+    let delivery = &repeat.hold.delivery;
+    // Three viewers, two publishers of 150 packets a second; of a busy machine some may be late.
+    assert!(delivery.received > 800 && delivery.loss_pct < 1.0, "{delivery:?}");
+}
+
+#[test]
+fn janus_plays_a_small_room() {
+    plays("janus");
+}
+
+#[test]
+fn livekit_plays_a_small_room() {
+    plays("livekit");
+}
+
+#[test]
+fn mediamtx_plays_a_small_room() {
+    plays("mediamtx");
+}
+
+#[test]
+fn who_cannot_be_had_is_told_with_the_reason() {
+    let mediasoup = named("mediasoup", &Options::default()).unwrap();
+    assert!(mediasoup.absent().is_some_and(|why| why.contains("whip=")));
+}
