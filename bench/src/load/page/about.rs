@@ -1,7 +1,7 @@
 //! What was measured, on what, and how to do it again; and what the figures do not say.
 
 use super::compare::core;
-use super::look::{letter, many};
+use super::look::{letter, many, versioned};
 use super::number::{date, duration, number};
 use super::table::wide;
 use crate::load::result::Run;
@@ -26,9 +26,8 @@ pub(super) fn sections(runs: &[Run]) -> Markup {
                 @for system in &run.systems {
                     details open[system.settings.lines().count() <= 2] {
                         summary {
-                            strong { (system.name) } " "
-                            @if !system.version.is_empty() { (system.version) " " }
-                            @if system.external { "(runs elsewhere: its CPU and memory are not known) " }
+                            strong { (versioned(system)) }
+                            @if system.external { " (runs elsewhere: its CPU and memory are not known)" }
                         }
                         @if let Some(why) = &system.absent { p { span.bad { "Absent: " } (why) } }
                         @if system.settings.is_empty() { p { "No settings are told." } } @else { pre tabindex="0" { code { (system.settings) } } }
@@ -48,14 +47,20 @@ fn machines(runs: &[Run]) -> Markup {
         ("Harness", runs.iter().map(|run| format!("colloquy-bench {}, schema {}", run.harness, run.schema)).collect()),
         ("Processor", runs.iter().map(|run| run.machine.cpu_model.clone()).collect()),
         ("Cores", runs.iter().map(|run| run.machine.cores.to_string()).collect()),
-        ("Memory", runs.iter().map(|run| format!("{} MB", number((run.machine.memory_kb as f64 / 1e3).round()))).collect()),
+        (
+            "Memory",
+            runs.iter().map(|run| format!("{} MB", number((run.machine.memory_kb as f64 / 1e3).round()))).collect(),
+        ),
         ("System", runs.iter().map(|run| run.machine.system.clone()).collect()),
         ("Kernel", runs.iter().map(|run| run.machine.kernel.clone()).collect()),
         ("Load average before (1, 5, 15 min)", runs.iter().map(|run| load(run.machine.load_before)).collect()),
         ("Load average after", runs.iter().map(|run| load(run.machine.load_after)).collect()),
         ("The servers’ core", runs.iter().map(|run| core(run.machine.server_core)).collect()),
         ("The clients’ first core", runs.iter().map(|run| core(run.machine.load_core)).collect()),
-        ("Before other work of their cores", runs.iter().map(|run| if run.machine.first { "yes (SCHED_FIFO)" } else { "no" }.to_owned()).collect()),
+        (
+            "Before other work of their cores",
+            runs.iter().map(|run| if run.machine.first { "yes (SCHED_FIFO)" } else { "no" }.to_owned()).collect(),
+        ),
     ];
     wide(
         "Machine and run",
@@ -71,7 +76,8 @@ fn machines(runs: &[Run]) -> Markup {
 
 /// How to read it, and what it does not say.
 pub(super) fn reading(runs: &[Run]) -> Markup {
-    let measurements = runs.iter().flat_map(|run| &run.scenarios).flat_map(|s| &s.outcomes).map(|o| o.repeats.len()).sum();
+    let measurements =
+        runs.iter().flat_map(|run| &run.scenarios).flat_map(|s| &s.outcomes).map(|o| o.repeats.len()).sum();
     html! {
         section aria-labelledby="reading" {
             h2 #reading { "How to read this page" }

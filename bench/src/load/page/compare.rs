@@ -48,7 +48,8 @@ struct Pair<'a> {
 fn pairs(runs: &[Run]) -> Vec<Pair<'_>> {
     let mut pairs: Vec<Pair<'_>> = Vec::new();
     for (index, run) in runs.iter().enumerate() {
-        for (scenario, outcome) in run.scenarios.iter().flat_map(|s| s.outcomes.iter().map(move |outcome| (s, outcome))) {
+        for (scenario, outcome) in run.scenarios.iter().flat_map(|s| s.outcomes.iter().map(move |outcome| (s, outcome)))
+        {
             if outcome.summary.is_none() && outcome.search.is_none() {
                 continue;
             }
@@ -61,7 +62,11 @@ fn pairs(runs: &[Run]) -> Vec<Pair<'_>> {
             let pair = match known {
                 Some(pair) => pair,
                 None => {
-                    pairs.push(Pair { scenario: &scenario.name, system: &outcome.system, found: vec![None; runs.len()] });
+                    pairs.push(Pair {
+                        scenario: &scenario.name,
+                        system: &outcome.system,
+                        found: vec![None; runs.len()],
+                    });
                     let Some(pair) = pairs.last_mut() else { continue };
                     pair
                 }
@@ -197,8 +202,11 @@ fn warnings(runs: &[Run]) -> Vec<String> {
     for (name, of) in systems(runs) {
         let versions = of.iter().map(|system| system.version.clone()).collect();
         differ(format!("version of {name}"), versions);
-        if of.windows(2).any(|two| matches!(two, [a, b] if a.settings != b.settings)) {
-            differ(format!("settings of {name}"), vec!["see below".to_owned(), "not the same".to_owned()]);
+    }
+    for (name, of) in systems(runs) {
+        let settings: Vec<String> = of.iter().map(|system| without_ports(&system.settings)).collect();
+        if settings.windows(2).any(|two| matches!(two, [a, b] if a != b)) {
+            warnings.push(format!("settings of {name}: not the same, see below"));
         }
     }
     for pair in pairs(runs) {
@@ -210,6 +218,17 @@ fn warnings(runs: &[Run]) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// Settings without the ports that were free by chance: numbers of Linux's range for them (ip(7), `ip_local_port_range`).
+fn without_ports(settings: &str) -> String {
+    let free = |number: &str| number.parse().is_ok_and(|port: u32| (32_768..=60_999).contains(&port));
+    let parts = settings.split_inclusive(|c: char| !c.is_ascii_digit());
+    let part = |part: &str| {
+        let number = part.trim_end_matches(|c: char| !c.is_ascii_digit());
+        if free(number) { format!("port{}", part.strip_prefix(number).unwrap_or_default()) } else { part.to_owned() }
+    };
+    parts.map(part).collect()
 }
 
 /// A core's number, or that it was left free.

@@ -182,7 +182,8 @@ fn joins(list: &mut List) {
         let failed = s.joins_failed as f64;
         Some(Spread { median: failed, min: failed, max: failed })
     });
-    list.add("Joins in the busiest second", "", move |r| joins(r).map(|_| f64::from(r.joins.busiest_per_s))).main(Neither);
+    list.add("Joins in the busiest second", "", move |r| joins(r).map(|_| f64::from(r.joins.busiest_per_s)))
+        .main(Neither);
     list.distribution("Signalled, ", "ms", &[], |r| &r.joins.signalled);
     list.distribution("Connected, ", "ms", &["p50", "p95", "p99"], |r| &r.joins.connected);
     if let Some(figure) = list.named("Connected, p99") {
@@ -198,7 +199,9 @@ fn memory(list: &mut List) {
     list.group = "Memory of the server";
     let kb = |of: fn(&crate::load::result::Memory) -> u64| move |r: &Repeat| Some(of(r.memory.as_ref()?) as f64);
     list.add("For each viewer", "kB", |r| Some(r.memory?.kb_per_viewer)).main(Lower).summed(|s| s.mem_kb_per_viewer);
-    list.add("For each publisher", "kB", |r| Some(r.memory?.kb_per_publisher)).main(Lower).summed(|s| s.mem_kb_per_publisher);
+    list.add("For each publisher", "kB", |r| Some(r.memory?.kb_per_publisher))
+        .main(Lower)
+        .summed(|s| s.mem_kb_per_publisher);
     list.add("Idle", "kB", kb(|m| m.idle_kb)).main(Lower);
     list.add("With the publishers", "kB", kb(|m| m.publishers_kb));
     list.add("Under load", "kB", kb(|m| m.loaded_kb)).main(Lower);

@@ -1,7 +1,7 @@
 //! What has one look all over the page: a system's colour, a run's letter, whether something is valid.
 
 use super::plot::{Ink, SERIES};
-use crate::load::result::{Run, Validity};
+use crate::load::result::{Run, SystemInfo, Validity};
 use maud::{Markup, html};
 
 /// The name of the floor among the systems.
@@ -35,13 +35,22 @@ impl Look {
     /// A system's name beside its colour.
     pub(super) fn named(&self, system: &str) -> Markup {
         let colour = format!("background:var({})", self.ink(system).variable());
-        html! { span.swatch style=(colour) {} (system) }
+        html! { span.system { span.swatch style=(colour) {} (system) } }
     }
 }
 
 /// What a run is called where there are several: A, B, ..
 pub(super) fn letter(run: usize) -> String {
-    u8::try_from(run).ok().filter(|run| *run < 26).map_or_else(|| format!("run {}", run + 1), |run| char::from(b'A' + run).to_string())
+    u8::try_from(run)
+        .ok()
+        .filter(|run| *run < 26)
+        .map_or_else(|| format!("run {}", run + 1), |run| char::from(b'A' + run).to_string())
+}
+
+/// A system with its version, which some begin with their name.
+pub(super) fn versioned(system: &SystemInfo) -> String {
+    let version = system.version.strip_prefix(system.name.as_str()).map_or(system.version.as_str(), str::trim_start);
+    format!("{} {version}", system.name).trim_end().to_owned()
 }
 
 /// Valid or not, in a word, a sign and a colour.

@@ -18,7 +18,7 @@ mod tests;
 mod verdict;
 
 use super::result::Run;
-use look::{Look, letter};
+use look::{Look, letter, versioned};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");
@@ -60,7 +60,8 @@ pub fn html(runs: &[Run]) -> String {
 }
 
 fn title(runs: &[Run]) -> String {
-    let mut names: Vec<&str> = runs.iter().flat_map(|run| &run.scenarios).map(|scenario| scenario.name.as_str()).collect();
+    let mut names: Vec<&str> =
+        runs.iter().flat_map(|run| &run.scenarios).map(|scenario| scenario.name.as_str()).collect();
     let mut seen = std::collections::HashSet::new();
     names.retain(|name| seen.insert(*name));
     if names.is_empty() { "Load test".to_owned() } else { format!("Load test: {}", names.join(", ")) }
@@ -72,7 +73,7 @@ fn line(run: &Run, number: Option<usize>) -> Markup {
         p.facts {
             @if let Some(number) = number { strong { (letter(number)) } " · " }
             (number::date(run.started_unix_s)) " · " (number::duration(run.took_s)) " · "
-            @for system in &run.systems { (system.name) @if !system.version.is_empty() { " " (system.version) } " · " }
+            @for system in &run.systems { (versioned(system)) " · " }
             (run.machine.cpu_model)
         }
     }

@@ -102,10 +102,15 @@ mod tests {
 
     #[test]
     fn numbers_have_the_digits_that_mean_something() {
-        let read: Vec<String> = [0.0, 1.0, 0.25, 1.5, 12.345, 123.45, 1_234_567.8, -1_234.0, 0.00012].map(number).to_vec();
+        let read: Vec<String> =
+            [0.0, 1.0, 0.25, 1.5, 12.345, 123.45, 1_234_567.8, -1_234.0, 0.00012].map(number).to_vec();
         assert_eq!(read, ["0", "1", "0.250", "1.50", "12.3", "123", "1,234,568", "-1,234", "1.2e-4"]);
         assert_eq!(times(1.416), "1.42\u{a0}×");
-        assert_eq!([950.0, 1_200.0, 2.5e6, 3e9].map(time_ns), ["950\u{a0}ns", "1,200\u{a0}ns", "2.50\u{a0}ms", "3\u{a0}s"].map(|t| t.replace("1,200\u{a0}ns", "1.20\u{a0}µs")));
+        assert_eq!(
+            [950.0, 1_200.0, 2.5e6, 3e9].map(time_ns),
+            ["950\u{a0}ns", "1,200\u{a0}ns", "2.50\u{a0}ms", "3\u{a0}s"]
+                .map(|t| t.replace("1,200\u{a0}ns", "1.20\u{a0}µs"))
+        );
         assert_eq!([0.5, 1_500.0, 20_000.0, 2.5e6].map(short), ["0.5", "1,500", "20\u{a0}k", "2.5\u{a0}M"]);
     }
 

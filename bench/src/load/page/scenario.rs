@@ -12,7 +12,7 @@ pub(super) fn section(scenario: &ScenarioRun, run: Option<usize>, id: &str, look
     let plots = plots(scenario, look);
     html! {
         section aria-labelledby=(id) {
-            h2 #(id) { @if let Some(run) = run { "Run " (letter(run)) ", " } "scenario " (scenario.name) }
+            h2 #(id) { @if let Some(run) = run { "Run " (letter(run)) ": " } "Scenario " (scenario.name) }
             p { (scenario.about) }
             @if let Some(first) = scenario.outcomes.iter().find_map(|outcome| outcome.repeats.first()) { (shape(first, scenario)) }
             @for outcome in &scenario.outcomes {
@@ -70,26 +70,52 @@ fn plots(scenario: &ScenarioRun, look: &Look) -> Vec<Plot> {
         .collect();
     let of = |figure: &dyn Fn(&Outcome, &Summary) -> Option<Spread>| -> Vec<Bar> {
         let bar = |(outcome, summary): &(&Outcome, &Summary)| {
-            Some(Bar { name: outcome.system.clone(), figure: figure(outcome, summary)?, ink: look.ink(&outcome.system) })
+            Some(Bar {
+                name: outcome.system.clone(),
+                figure: figure(outcome, summary)?,
+                ink: look.ink(&outcome.system),
+            })
         };
         systems.iter().filter_map(bar).collect()
     };
-    let over = |outcome: &Outcome, of: &dyn Fn(&Repeat) -> Option<f64>| Spread::of(outcome.repeats.iter().filter_map(of));
+    let over =
+        |outcome: &Outcome, of: &dyn Fn(&Repeat) -> Option<f64>| Spread::of(outcome.repeats.iter().filter_map(of));
     let floors = systems.iter().filter_map(|(_, summary)| Some(summary.floor_ns_per_packet?.median));
     let floor = Spread::of(floors).map(|floor| ("floor", floor.median));
-    let server = |of: fn(&crate::load::result::ServerCost) -> Option<f64>| move |r: &Repeat| of(r.hold.server.as_ref()?);
+    let server =
+        |of: fn(&crate::load::result::ServerCost) -> Option<f64>| move |r: &Repeat| of(r.hold.server.as_ref()?);
     let mut plots = vec![
-        bars("CPU time of the server for each forwarded packet; thin: range of the repeats", &of(&|_, s| s.cpu_ns_per_packet), floor, time_ns),
+        bars("CPU time of the server for each forwarded packet", &of(&|_, s| s.cpu_ns_per_packet), floor, time_ns),
         latencies(&systems, look),
-        joins("From the request to a connection that media can flow on: p50, p95, p99", &systems, look, |r| &r.joins.connected),
-        joins("From the request to the first key frame (sound: first packet): p50, p95, p99", &systems, look, |r| &r.joins.first_media),
+        joins("Time to join: p50, p95, p99", &systems, look, |r| &r.joins.connected),
+        joins("Time to the first key frame: p50, p95, p99", &systems, look, |r| &r.joins.first_media),
         bars("Memory of the server for each viewer, kB", &of(&|_, s| s.mem_kb_per_viewer), None, number),
         bars("Memory of the server for each publisher, kB", &of(&|_, s| s.mem_kb_per_publisher), None, number),
         bars("Packets that never came, % of those due", &of(&|_, s| s.loss_pct), None, number),
-        bars("Jitter that 95 in 100 streams stay under, ms", &of(&|o, _| over(o, &|r| Some(r.hold.jitter_p95_ms))), None, number),
-        bars("Context switches for each forwarded packet", &of(&|o, _| over(o, &server(|s| s.switches_per_packet))), None, number),
-        bars("System calls for each forwarded packet", &of(&|o, _| over(o, &server(|s| s.syscalls_per_packet))), None, number),
-        bars("Key frames asked of publishers under load", &of(&|o, _| over(o, &|r| Some(r.hold.key_frames.asked as f64))), None, number),
+        bars(
+            "Jitter that 95 in 100 streams stay under, ms",
+            &of(&|o, _| over(o, &|r| Some(r.hold.jitter_p95_ms))),
+            None,
+            number,
+        ),
+        bars(
+            "Context switches for each forwarded packet",
+            &of(&|o, _| over(o, &server(|s| s.switches_per_packet))),
+            None,
+            number,
+        ),
+        bars(
+            "System calls for each forwarded packet",
+            &of(&|o, _| over(o, &server(|s| s.syscalls_per_packet))),
+            None,
+            number,
+        ),
+        bars(
+            "Key frames asked of publishers under load",
+            &of(&|o, _| over(o, &|r| Some(r.hold.key_frames.asked as f64))),
+            None,
+            number,
+        ),
     ];
     plots.extend(timelines(&systems, look));
     plots.into_iter().flatten().collect()
@@ -139,7 +165,8 @@ fn joins(title: &str, systems: &[(&Outcome, &Summary)], look: &Look, of: fn(&Rep
 
 /// The time under load, second by second: every repeat has a line.
 fn timelines(systems: &[(&Outcome, &Summary)], look: &Look) -> Vec<Option<Plot>> {
-    let repeats = || systems.iter().flat_map(|(outcome, _)| outcome.repeats.iter().map(|r| (look.ink(&outcome.system), r)));
+    let repeats =
+        || systems.iter().flat_map(|(outcome, _)| outcome.repeats.iter().map(|r| (look.ink(&outcome.system), r)));
     let samples = || repeats().flat_map(|(_, repeat)| &repeat.hold.samples);
     let end = samples().map(|sample| sample.at_s).fold(0.0, f64::max);
     if end <= 0.0 {
@@ -164,17 +191,25 @@ fn timelines(systems: &[(&Outcome, &Summary)], look: &Look) -> Vec<Option<Plot>>
             Scale::linear(most(|sample| sample.packets_per_s), short),
         ),
         plot(
-            "Added latency over the time under load: p99, broken p50",
-            line(false, |sample| Some(sample.p99_us * 1e3)).chain(line(true, |sample| Some(sample.p50_us * 1e3))).collect(),
+            "Added latency over the time under load: p99, dashed p50",
+            line(false, |sample| Some(sample.p99_us * 1e3))
+                .chain(line(true, |sample| Some(sample.p50_us * 1e3)))
+                .collect(),
             Scale::log(latencies(), time_ns),
         ),
         plot(
-            "Cores busy: server, broken the clients",
-            line(false, |sample| sample.server_cores).chain(line(true, |sample| Some(sample.generator_cores))).collect(),
+            "Cores busy: server, dashed the clients",
+            line(false, |sample| sample.server_cores)
+                .chain(line(true, |sample| Some(sample.generator_cores)))
+                .collect(),
             Scale::linear(cores, short),
         ),
         if joined > 0.0 {
-            plot("Joins done a second", line(false, |sample| Some(f64::from(sample.joins))).collect(), Scale::linear(joined, short))
+            plot(
+                "Joins done a second",
+                line(false, |sample| Some(f64::from(sample.joins))).collect(),
+                Scale::linear(joined, short),
+            )
         } else {
             None
         },

@@ -17,7 +17,7 @@ pub(super) fn part(scenario: &ScenarioRun, look: &Look) -> Markup {
     }
     html! {
         (super::scenario::legend(scenario, look))
-        p { "A dot is a load that kept the quality, a cross one that did not. The broken line is the knee: the largest load kept." }
+        p { "A dot is a load that kept the quality, a cross one that did not. The dashed line is the knee: the largest load kept." }
         div.plots { @for plot in plots(&searches, look) { (plot.figure()) } }
         @for (outcome, search) in &searches {
             p.sentence { (knee(&outcome.system, search)) }
@@ -44,13 +44,14 @@ fn plots(searches: &[(&Outcome, &Search)], look: &Look) -> Vec<Plot> {
         .iter()
         .filter_map(|(outcome, search)| {
             let at = f64::from(search.knee.largest?);
-            Some(Mark { at, words: number(at), ink: look.ink(&outcome.system) })
+            Some(Mark { at, words: format!("{} {}", outcome.system, number(at)), ink: look.ink(&outcome.system) })
         })
         .collect();
     let grows = searches.first().map_or("load", |(_, search)| search.grows.as_str());
     let levels = || searches.iter().flat_map(|(_, search)| &search.levels);
     let x = Scale::linear(levels().map(|level| f64::from(level.value)).fold(1.0, f64::max), short);
-    let largest = |lines: &[Line]| lines.iter().flat_map(|line| &line.points).map(|(_, figure)| *figure).fold(0.0, f64::max);
+    let largest =
+        |lines: &[Line]| lines.iter().flat_map(|line| &line.points).map(|(_, figure)| *figure).fold(0.0, f64::max);
     let linear = |title: &str, of: fn(&Repeat) -> Option<f64>, words: fn(f64) -> String| {
         let all = line(of);
         let y = Scale::linear(largest(&all), words);
@@ -61,7 +62,11 @@ fn plots(searches: &[(&Outcome, &Search)], look: &Look) -> Vec<Plot> {
     let plots = [
         lines(&format!("Added latency p99, against {grows}"), &late, &marks, &x, &y),
         linear("Packets lost, %", |repeat| Some(repeat.hold.delivery.loss_pct), short),
-        linear("CPU time of the server for each forwarded packet", |repeat| Some(repeat.hold.server?.cpu_ns_per_packet), time_ns),
+        linear(
+            "CPU time of the server for each forwarded packet",
+            |repeat| Some(repeat.hold.server?.cpu_ns_per_packet),
+            time_ns,
+        ),
         linear("Cores that the server had busy", |repeat| Some(repeat.hold.server?.cores), short),
         linear("Packets forwarded a second", |repeat| Some(repeat.hold.delivery.packets_per_s), short),
     ];

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 /// A table that is moved sideways where the screen is narrow, by keys too.
 pub(super) fn wide(name: &str, table: &Markup) -> Markup {
-    html! { div.wide role="region" tabindex="0" aria-label=(name) { (table) } }
+    html! { div.wide role="group" tabindex="0" aria-label=(name) { (table) } }
 }
 
 /// A figure in the digits of its unit.
@@ -23,7 +23,7 @@ pub(super) fn cell(of: &Figure, spread: Option<Spread>) -> Markup {
             None => td.none { "–" },
             Some(spread) => td {
                 (figure(of, spread.median))
-                @if spread.max > spread.min {
+                @if spread.max != spread.min {
                     small { (figure(of, spread.min)) " – " (figure(of, spread.max)) }
                 }
             },
@@ -39,7 +39,12 @@ pub(super) fn head(of: &Figure) -> Markup {
 }
 
 /// Rows with headings between the groups. What no column knows is left out.
-pub(super) fn grouped(figures: &[Figure], columns: usize, known: impl Fn(&Figure) -> bool, row: impl Fn(&Figure) -> Markup) -> Markup {
+pub(super) fn grouped(
+    figures: &[Figure],
+    columns: usize,
+    known: impl Fn(&Figure) -> bool,
+    row: impl Fn(&Figure) -> Markup,
+) -> Markup {
     let shown: Vec<&Figure> = figures.iter().filter(|figure| known(figure)).collect();
     html! {
         @for group in shown.chunk_by(|a, b| a.group == b.group) {

@@ -45,8 +45,11 @@ fn banner(run: &Run) -> Markup {
     let all = outcomes().flat_map(|(_, outcome)| measured(outcome)).count();
     let broken: Vec<String> = outcomes()
         .filter_map(|(scenario, outcome)| {
-            let mut why: Vec<String> = relied(outcome).filter(|r| !r.validity.valid).map(|r| reasons(&r.validity)).collect();
-            why.extend(outcome.summary.iter().filter(|summary| !summary.valid).map(|summary| spelled(&summary.reasons)));
+            let mut why: Vec<String> =
+                relied(outcome).filter(|r| !r.validity.valid).map(|r| reasons(&r.validity)).collect();
+            why.extend(
+                outcome.summary.iter().filter(|summary| !summary.valid).map(|summary| spelled(&summary.reasons)),
+            );
             why.sort();
             why.dedup();
             (!why.is_empty()).then(|| format!("{} on {}: {}", scenario.name, outcome.system, why.join("; ")))
@@ -131,24 +134,25 @@ pub(super) fn knee(system: &str, search: &Search) -> Markup {
 fn overview(run: &Run, look: &Look) -> Markup {
     let shown = |outcome: &&Outcome| outcome.summary.is_some() || outcome.absent.is_some();
     let any = run.scenarios.iter().flat_map(|scenario| &scenario.outcomes).any(|outcome| outcome.summary.is_some());
-    let figure = |spread: Option<Spread>, words: fn(f64) -> String| median(spread).map_or_else(|| "–".to_owned(), words);
+    let figure =
+        |spread: Option<Spread>, words: fn(f64) -> String| median(spread).map_or_else(|| "–".to_owned(), words);
     html! {
         @if any {
             (wide("All scenarios and systems", &html! {
-                table {
+                table.overview {
                     caption { "All scenarios and systems: medians of the repeats." }
                     thead { tr {
-                        th scope="col" { "Scenario" } th scope="col" { "System" } th scope="col" { "CPU a packet" } th scope="col" { "× floor" }
+                        th scope="col" { "System" } th scope="col" { "CPU a packet" } th scope="col" { "× floor" }
                         th scope="col" { "× cheapest" } th scope="col" { "p50" } th scope="col" { "p99" } th scope="col" { "Lost" }
                         th scope="col" { "Joins failed" } th scope="col" { "A viewer" } th scope="col" { "Valid" }
                     } }
                     @for scenario in &run.scenarios {
                         tbody {
+                            tr.group { th colspan="10" scope="rowgroup" { span { (scenario.name) } } }
                             @let cheapest = by_cost(scenario).first().map(|(_, cost, _)| *cost).filter(|cost| *cost > 0.0);
                             @for outcome in scenario.outcomes.iter().filter(shown) {
                                 tr {
-                                    th scope="row" { (scenario.name) }
-                                    td.word { (look.named(&outcome.system)) }
+                                    th scope="row" { (look.named(&outcome.system)) }
                                     @if let Some(summary) = &outcome.summary {
                                         @let cost = median(summary.cpu_ns_per_packet);
                                         @let against = cost.zip(cheapest).filter(|_| outcome.system != FLOOR).map(|(cost, least)| cost / least);
@@ -192,7 +196,8 @@ fn notes(run: &Run) -> Markup {
     if machine.server_core.is_none() {
         notes.push("Servers and clients shared their cores: figures are less steady.".to_owned());
     }
-    let repeats = run.scenarios.iter().flat_map(|s| &s.outcomes).map(|o| o.repeats.len()).filter(|count| *count > 0).min();
+    let repeats =
+        run.scenarios.iter().flat_map(|s| &s.outcomes).map(|o| o.repeats.len()).filter(|count| *count > 0).min();
     if let Some(repeats) = repeats.filter(|repeats| *repeats < FEW) {
         notes.push(format!("Only {} of each: the spread says little.", many(repeats, "measurement")));
     }

@@ -30,7 +30,8 @@ pub(in crate::load::page) fn bars(
     words: fn(f64) -> String,
 ) -> Option<Plot> {
     let bars = bars.get(..bars.len().min(MAX_BARS))?;
-    let largest = bars.iter().map(|bar| bar.figure.max.max(bar.figure.median)).chain(line.map(|(_, at)| at)).fold(0.0, f64::max);
+    let largest =
+        bars.iter().map(|bar| bar.figure.max.max(bar.figure.median)).chain(line.map(|(_, at)| at)).fold(0.0, f64::max);
     if bars.is_empty() || largest <= 0.0 {
         return None;
     }

@@ -2,7 +2,7 @@
 
 use super::{Area, Drawn, Ink, Plot, Scale, letters, width_of};
 use plotters::chart::ChartBuilder;
-use plotters::element::{Circle, Cross, PathElement, Text};
+use plotters::element::{Circle, Cross, EmptyElement, PathElement, Text};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, ShapeStyle};
 
@@ -10,6 +10,9 @@ use plotters::style::{Color as _, ShapeStyle};
 const HEIGHT: u32 = 250;
 /// Points of a line at most: more than there are pixels make the page large and nothing clearer.
 const MAX_POINTS: usize = 600;
+/// Marks at most, and the height of the words of each: they stand above one another.
+const MAX_MARKS: usize = 8;
+const ROW: u32 = 16;
 /// Lines of a plot at most.
 const MAX_LINES: usize = 64;
 
@@ -37,13 +40,14 @@ pub(in crate::load::page) fn lines(title: &str, lines: &[Line], marks: &[Mark], 
     if lines.iter().all(|line| line.points.is_empty()) {
         return None;
     }
-    Plot::draw(title, HEIGHT, |area| draw(area, lines, marks, x, y))
+    let marks = marks.get(..marks.len().min(MAX_MARKS))?;
+    Plot::draw(title, HEIGHT + ROW * marks.len() as u32, |area| draw(area, lines, marks, x, y))
 }
 
 fn draw(area: &Area<'_>, lines: &[Line], marks: &[Mark], x: &Scale, y: &Scale) -> Drawn {
     let mut chart = ChartBuilder::on(area)
         .margin_right(width_of(4))
-        .margin_top(if marks.is_empty() { 10 } else { 22 })
+        .margin_top(10 + ROW * marks.len() as u32)
         .x_label_area_size(24)
         .y_label_area_size(width_of(y.widest()) + 12)
         .build_cartesian_2d(x.clone(), y.clone())?;
@@ -55,13 +59,14 @@ fn draw(area: &Area<'_>, lines: &[Line], marks: &[Mark], x: &Scale, y: &Scale) -
         .label_style(letters(Ink::Muted))
         .set_all_tick_mark_size(4)
         .draw()?;
-    for mark in marks {
+    for (row, mark) in marks.iter().enumerate() {
         let place = x.place(mark.at);
         let style = ShapeStyle { color: mark.ink.dashed().to_rgba(), filled: false, stroke_width: 2 };
         chart.draw_series([PathElement::new([(place, y.low), (place, y.high)], style)])?;
         let side = if place > f64::midpoint(x.low, x.high) { HPos::Right } else { HPos::Left };
         let style = letters(mark.ink).pos(Pos::new(side, VPos::Bottom));
-        chart.draw_series([Text::new(mark.words.clone(), (place, y.high), style)])?;
+        let words = Text::new(mark.words.clone(), (0, -2 - (ROW as i32) * row as i32), style);
+        chart.draw_series([EmptyElement::at((place, y.high)) + words])?;
     }
     for line in lines {
         let step = line.points.len().div_ceil(MAX_POINTS).max(1);

@@ -31,7 +31,8 @@ enum Kind {
 impl Scale {
     /// From nothing to the largest of the figures, which is given room.
     pub(in crate::load::page) fn linear(largest: f64, words: fn(f64) -> String) -> Self {
-        let high = if largest.is_finite() { largest.clamp(1e-6, LARGEST) } else { 1.0 };
+        // What is nothing all along is shown at the bottom of something.
+        let high = if largest.is_finite() && largest > 0.0 { largest.clamp(1e-6, LARGEST) } else { 1.0 };
         let step = step(high / (TICKS - 1) as f64);
         let count = (high / step).ceil() as usize;
         let ticks = (0..=count).map(|index| index as f64 * step).map(|value| (value, words(value))).collect();
