@@ -15,6 +15,13 @@ pub(super) enum Better {
     Neither,
 }
 
+/// How a figure is read of one measurement.
+type OfRepeat = dyn Fn(&Repeat) -> Option<f64>;
+/// And of all.
+type OfSummary = fn(&Summary) -> Option<Spread>;
+/// And of a distribution.
+type OfLatencies = fn(&Latencies) -> f64;
+
 /// One figure.
 pub(super) struct Figure {
     /// What it belongs to: a heading in the tables.
@@ -27,8 +34,8 @@ pub(super) struct Figure {
     pub(super) better: Better,
     /// It stands in the tables of systems and runs; others only in those of single measurements.
     pub(super) main: bool,
-    of: Box<dyn Fn(&Repeat) -> Option<f64>>,
-    summed: Option<fn(&Summary) -> Option<Spread>>,
+    of: Box<OfRepeat>,
+    summed: Option<OfSummary>,
 }
 
 impl Figure {
@@ -51,7 +58,7 @@ impl Figure {
         self
     }
 
-    fn summed(&mut self, summed: fn(&Summary) -> Option<Spread>) {
+    fn summed(&mut self, summed: OfSummary) {
         self.summed = Some(summed);
     }
 }
@@ -92,7 +99,7 @@ impl List {
     /// The figures of a distribution; those named are `main`.
     fn distribution(&mut self, what: &str, unit: &'static str, main: &[&str], of: fn(&Repeat) -> &Latencies) {
         let per_unit = if unit == "µs" { 1e3 } else { 1e6 };
-        let parts: [(&str, fn(&Latencies) -> f64); 7] = [
+        let parts: [(&str, OfLatencies); 7] = [
             ("p50", |l| l.p50_ns as f64),
             ("p95", |l| l.p95_ns as f64),
             ("p99", |l| l.p99_ns as f64),
@@ -141,8 +148,7 @@ fn cost(list: &mut List) {
 fn latency(list: &mut List) {
     list.group = "Added latency";
     list.distribution("", "µs", &["p50", "p95", "p99", "p99.9", "max"], |r| &r.hold.latency);
-    let spreads: [(&str, fn(&Summary) -> Option<Spread>); 2] =
-        [("p50", |s| s.added_p50_us), ("p99", |s| s.added_p99_us)];
+    let spreads: [(&str, OfSummary); 2] = [("p50", |s| s.added_p50_us), ("p99", |s| s.added_p99_us)];
     for (name, spread) in spreads {
         if let Some(figure) = list.named(name) {
             figure.summed(spread);
