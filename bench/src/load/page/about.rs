@@ -65,9 +65,9 @@ fn machines(runs: &[Run]) -> Markup {
     wide(
         "Machine and run",
         &html! {
-            table.facts {
+            table.machine {
                 caption { "Machine and run." }
-                @if runs.len() > 1 { thead { tr { td {} @for index in 0..runs.len() { th scope="col" { "Run " (letter(index)) } } } } }
+                @if runs.len() > 1 { thead { tr { td {} @for index in 0..runs.len() { th.word scope="col" { "Run " (letter(index)) } } } } }
                 tbody { @for (name, values) in &rows { tr { th scope="row" { (name) } @for value in values { td.word { (value) } } } } }
             }
         },

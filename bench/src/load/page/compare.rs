@@ -157,7 +157,7 @@ fn knees(pair: &Pair<'_>) -> Markup {
         (wide("Knees", &html! {
             table {
                 caption { "The largest loads that kept the quality." }
-                thead { tr { th scope="col" { "Run" } th scope="col" { "Largest load" } th scope="col" { "Packets/s" } th scope="col" { "Stopped by" } th scope="col" { "/ A" } } }
+                thead { tr { th scope="col" { "Run" } th scope="col" { "Largest load" } th scope="col" { "Packets/s" } th.word scope="col" { "Stopped by" } th scope="col" { "/ A" } } }
                 tbody {
                     @for (index, found) in pair.found.iter().enumerate() {
                         @if let Some((knee, grows)) = knee(found) {

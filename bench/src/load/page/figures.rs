@@ -115,7 +115,7 @@ impl List {
                 figure.main(Lower);
             }
         }
-        self.add(&format!("{what}values"), "", move |r| Some(of(r).count as f64));
+        self.add(&format!("{what}how many"), "", move |r| Some(of(r).count as f64));
     }
 
     fn named(&mut self, name: &str) -> Option<&mut Figure> {
@@ -184,7 +184,7 @@ fn joins(list: &mut List) {
     list.group = "Joining";
     let joins = |r: &Repeat| (r.joins.tried > 0).then_some(r.joins.tried);
     list.add("Joins", "", move |r| Some(joins(r)? as f64)).main(Neither);
-    list.add("Failed, in all repeats", "", move |r| joins(r).map(|_| r.joins.failed as f64)).main(Lower).summed(|s| {
+    list.add("Joins that failed", "", move |r| joins(r).map(|_| r.joins.failed as f64)).main(Lower).summed(|s| {
         let failed = s.joins_failed as f64;
         Some(Spread { median: failed, min: failed, max: failed })
     });

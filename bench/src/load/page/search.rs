@@ -81,9 +81,9 @@ fn levels(scenario: &ScenarioRun, outcome: &Outcome, search: &Search) -> Markup 
             table {
                 caption { (name) "." }
                 thead { tr {
-                    th scope="col" { (search.grows) } th scope="col" { "Kept" } th scope="col" { "Packets/s" } th scope="col" { "CPU a packet" }
+                    th scope="col" { (search.grows) } th.word scope="col" { "Kept" } th scope="col" { "Packets/s" } th scope="col" { "CPU a packet" }
                     th scope="col" { "Cores" } th scope="col" { "p50" } th scope="col" { "p99" } th scope="col" { "Lost" }
-                    th scope="col" { "Join p99" } th scope="col" { "What broke" } th scope="col" { "Clients" }
+                    th scope="col" { "Join p99" } th.word scope="col" { "What broke" } th.word scope="col" { "Clients" }
                 } }
                 tbody {
                     @for level in &search.levels {

@@ -73,7 +73,7 @@ pub(super) fn systems(scenario: &ScenarioRun, look: &Look) -> Markup {
         &name,
         &html! {
             table.figures {
-                caption { "Median of the repeats, and below it the smallest and the largest. “–” is not measured." }
+                caption { "Median of the repeats, and below it the smallest and the largest. “–” is not measured. Joins that failed are those of all repeats." }
                 thead {
                     tr {
                         th scope="col" { "Figure" }
@@ -118,7 +118,7 @@ pub(super) fn measurements(title: &str, repeats: &[(String, &Repeat)], pooled: O
                         tr {
                             th scope="col" { "Figure" }
                             @for (name, repeat) in repeats {
-                                th scope="col" { (name) small { "no. " (repeat.order) " of the run" } small { (verdict(repeat.validity.valid)) } }
+                                th scope="col" { (name) small { "no. " (u64::from(repeat.order) + 1) " of the run" } small { (verdict(repeat.validity.valid)) } }
                             }
                         }
                     }

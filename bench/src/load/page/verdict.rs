@@ -144,7 +144,7 @@ fn overview(run: &Run, look: &Look) -> Markup {
                     thead { tr {
                         th scope="col" { "System" } th scope="col" { "CPU a packet" } th scope="col" { "× floor" }
                         th scope="col" { "× cheapest" } th scope="col" { "p50" } th scope="col" { "p99" } th scope="col" { "Lost" }
-                        th scope="col" { "Joins failed" } th scope="col" { "A viewer" } th scope="col" { "Valid" }
+                        th scope="col" { "Joins failed" } th scope="col" { "A viewer" } th.word scope="col" { "Valid" }
                     } }
                     @for scenario in &run.scenarios {
                         tbody {
