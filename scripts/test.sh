@@ -25,6 +25,8 @@ stage_deny() {
 }
 # The first stage has installed the other WebRTC stacks: a test that passes them over is a failure here.
 stage_rust() { COLLOQUY_REQUIRE_PEERS=1 cargo test --workspace --locked --quiet; }
+# An optimised build, which the other stages do without; then a minute of callgrind.
+stage_instructions() { scripts/instructions.sh; }
 stage_web-unit() { (cd web && npm run --silent check && npm test --silent); }
 stage_browser() {
     cargo build -p colloquy-server -p colloquy-bench --locked --quiet
@@ -45,6 +47,7 @@ what() {
         layers) echo "no arrow between the crates points up, pure code reads no clock" ;;
         deny) echo "licences and sources of the dependencies" ;;
         rust) echo "tests in Rust, the simulator among them (the first time some 8 minutes)" ;;
+        instructions) echo "instructions a forwarded packet, against those recorded (the first time an optimised build of some minutes)" ;;
         web-unit) echo "types and tests of the page and its SDK" ;;
         browser) echo "calls between real browsers (some minutes)" ;;
         *) return 1 ;;
