@@ -24,6 +24,7 @@ build|ca-certificates|-|lets cargo and npm check whom they talk to
 test|chromium|chromium|browser tests
 test|firefox-esr|firefox-esr|browser tests on a second engine
 test|pulseaudio|pulseaudio|a silent sound card: Firefox keeps WebAudio suspended without one
+test|valgrind|valgrind|counts the instructions of the packet path (callgrind)
 test|gstreamer1.0-tools|gst-launch-1.0|webrtcbin, the third WebRTC stack in the tests
 test|gstreamer1.0-plugins-base|-|its Opus and converters
 test|gstreamer1.0-plugins-good|-|its RTP and VP8

@@ -30,6 +30,8 @@ stage_rust() {
     COLLOQUY_WORKERS=3 cargo test --workspace --locked --quiet --test it -- \
         --skip made_up --skip gstreamer --skip second_stack --skip corpus
 }
+# An optimised build, which the other stages do without; then a minute of callgrind.
+stage_instructions() { scripts/instructions.sh; }
 stage_web-unit() { (cd web && npm run --silent check && npm test --silent); }
 stage_browser() {
     cargo build -p colloquy-server -p colloquy-bench --locked --quiet
@@ -50,6 +52,7 @@ what() {
         layers) echo "no arrow between the crates points up, pure code reads no clock" ;;
         deny) echo "licences and sources of the dependencies" ;;
         rust) echo "tests in Rust, the simulator among them (the first time some 8 minutes)" ;;
+        instructions) echo "instructions a forwarded packet, against those recorded (the first time an optimised build of some minutes)" ;;
         web-unit) echo "types and tests of the page and its SDK" ;;
         browser) echo "calls between real browsers (some minutes)" ;;
         *) return 1 ;;

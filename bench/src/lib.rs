@@ -8,5 +8,6 @@ pub mod impair;
 pub mod load;
 mod os;
 pub mod quality;
+pub mod steps;
 mod sys;
 pub mod tap;

@@ -133,6 +133,11 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether it ends something: such a one must not be lost.
+    pub(crate) fn ends_something(&self) -> bool {
+        matches!(self, Self::Leave { .. } | Self::CloseRoom { .. })
+    }
+
     /// The participant whom it is about, if it is about one.
     #[must_use]
     pub fn peer(&self) -> Option<PeerId> {

@@ -24,7 +24,7 @@ pub(super) struct Spread {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Placement {
     pub(super) worker: usize,
-    /// The workers that have shares of the room already, where this one had none.
+    /// The other workers that have shares of the room. Told each time: the worker may have lost its share before who joins is there.
     pub(super) shared_with: Vec<usize>,
     /// Of this time of sharing; higher than all before.
     pub(super) epoch: u64,
@@ -75,7 +75,7 @@ impl Directory {
             Some((worker, _)) => idlest().unwrap_or(worker),
             None => idlest().unwrap_or_default(),
         };
-        let shared_with = if has_share(&worker) { Vec::new() } else { shares.iter().map(|(of, _)| *of).collect() };
+        let shared_with = shares.iter().map(|(of, _)| *of).filter(|of| *of != worker).collect();
         self.epoch += 1;
         let entry = self.rooms.entry(room).or_default();
         match entry.shares.iter_mut().find(|(of, _)| *of == worker) {
@@ -168,7 +168,7 @@ mod tests {
         let placed: Vec<_> = (0..6).map(|peer| directory.join(RoomId(1), PeerId(peer)).unwrap()).collect();
         assert_eq!(placed.iter().map(|p| p.worker).collect::<Vec<_>>(), [0, 0, 1, 1, 2, 2]);
         let shared: Vec<_> = placed.iter().map(|p| p.shared_with.clone()).collect();
-        assert_eq!(shared, [vec![], vec![], vec![0], vec![], vec![0, 1], vec![]]);
+        assert_eq!(shared, [vec![], vec![], vec![0], vec![0], vec![0, 1], vec![0, 1]]);
         assert!(placed.windows(2).all(|two| two[0].epoch < two[1].epoch));
         assert_eq!(worker(&mut directory, 1, 6), Ok(0), "all are full, and share alike");
         assert_eq!(worker(&mut directory, 1, 7), Err(NoPlace::RoomFull));

@@ -1,19 +1,21 @@
-//! What workers' engines tell each other of rooms that they share: one bounded queue into each worker. Nothing waits and nothing
-//! is locked; what a full queue does not take is dropped if it is a packet, and kept in order if it is anything else.
+//! What workers' engines tell each other of rooms that they share: one queue into each worker, in order. Nothing waits and nothing is
+//! locked. Packets are dropped where too many are under way; everything else is as much as happens in the rooms, and always goes in.
 
 use crate::engine::LinkMessage;
 use mio::Waker;
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
-/// Words on their way to one worker at most: at 300,000 packets/s they are 27 ms.
-const QUEUE: usize = 8_192;
+/// Packets on their way to one worker at most: at 300,000 a second they are 27 ms.
+pub(super) const QUEUE: usize = 8_192;
 
 /// Where words for a worker go in.
 #[derive(Debug, Clone)]
 pub(super) struct LinkDoor {
-    words: SyncSender<(u8, LinkMessage)>,
+    words: Sender<(u8, LinkMessage)>,
+    /// Packets that it has not taken yet.
+    packets: Arc<AtomicUsize>,
     waker: Arc<Waker>,
 }
 
@@ -23,9 +25,6 @@ pub(super) struct Links {
     me: u8,
     doors: Vec<LinkDoor>,
     words: Receiver<(u8, LinkMessage)>,
-    /// What a full queue did not take, for each worker. Bounded by the tracks and participants of shared rooms and what changes of
-    /// them, as packets are not kept.
-    kept: Vec<VecDeque<LinkMessage>>,
     /// Workers that were told something since they were last woken.
     asleep_with_mail: Vec<bool>,
 }
@@ -35,57 +34,32 @@ pub(super) type Dropped = u64;
 
 /// Makes the door of a worker, and what is behind it.
 pub(super) fn door(waker: Arc<Waker>) -> (LinkDoor, Receiver<(u8, LinkMessage)>) {
-    let (words, inside) = sync_channel(QUEUE);
-    (LinkDoor { words, waker }, inside)
+    let (words, inside) = channel();
+    (LinkDoor { words, packets: Arc::default(), waker }, inside)
 }
 
 impl Links {
     /// Worker `me` of those behind `doors`, itself included.
     pub(super) fn new(me: u8, doors: Vec<LinkDoor>, words: Receiver<(u8, LinkMessage)>) -> Self {
-        let kept = doors.iter().map(|_| VecDeque::new()).collect();
-        Self { me, asleep_with_mail: vec![false; doors.len()], doors, words, kept }
+        Self { me, asleep_with_mail: vec![false; doors.len()], doors, words }
     }
 
     /// Tells another worker.
     pub(super) fn send(&mut self, to: u8, word: LinkMessage) -> Dropped {
         let to = usize::from(to);
-        let (Some(door), Some(kept)) = (self.doors.get(to), self.kept.get_mut(to)) else { return 0 };
-        if !kept.is_empty() {
-            if word.is_packet() {
+        let Some(door) = self.doors.get(to) else { return 0 };
+        if word.is_packet() {
+            // Senders that look at once go over by one each at most.
+            if door.packets.load(Ordering::Relaxed) >= QUEUE {
                 return 1;
             }
-            kept.push_back(word);
-            return 0;
+            door.packets.fetch_add(1, Ordering::Relaxed);
         }
-        match door.words.try_send((self.me, word)) {
-            Ok(()) => self.asleep_with_mail[to] = true,
-            Err(TrySendError::Full((_, word))) if word.is_packet() => return 1,
-            Err(TrySendError::Full((_, word))) => kept.push_back(word),
-            // It stopped.
-            Err(TrySendError::Disconnected(_)) => {}
+        // One that stopped takes nothing more.
+        if door.words.send((self.me, word)).is_ok() {
+            self.asleep_with_mail[to] = true;
         }
         0
-    }
-
-    /// Offers again what was kept.
-    pub(super) fn send_kept(&mut self) {
-        for (to, kept) in self.kept.iter_mut().enumerate() {
-            while let Some(word) = kept.pop_front() {
-                match self.doors[to].words.try_send((self.me, word)) {
-                    Ok(()) => self.asleep_with_mail[to] = true,
-                    Err(TrySendError::Full((_, word))) => {
-                        kept.push_front(word);
-                        break;
-                    }
-                    Err(TrySendError::Disconnected(_)) => {}
-                }
-            }
-        }
-    }
-
-    /// Whether something is still kept.
-    pub(super) fn has_kept(&self) -> bool {
-        self.kept.iter().any(|kept| !kept.is_empty())
     }
 
     /// Wakes those who were told something: once a turn, not once a word.
@@ -99,6 +73,12 @@ impl Links {
 
     /// The next word of another worker, and whose it is.
     pub(super) fn take(&mut self) -> Option<(u8, LinkMessage)> {
-        self.words.try_recv().ok()
+        let (from, word) = self.words.try_recv().ok()?;
+        if word.is_packet()
+            && let Some(door) = self.doors.get(usize::from(self.me))
+        {
+            door.packets.fetch_sub(1, Ordering::Relaxed);
+        }
+        Some((from, word))
     }
 }

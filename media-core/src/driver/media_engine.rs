@@ -170,7 +170,7 @@ impl MediaEngine {
         }
     }
 
-    /// Has the first participant of a room come to a worker, who shares it with those that have it. Gives the command back when that
+    /// Has a participant of a room come to a worker, who shares it with the others that have it. Gives the command back when that
     /// worker's queue is full.
     fn join_shared(&self, room: RoomId, placement: &Placement, join: Command) -> Option<Command> {
         let Placement { worker, shared_with, epoch } = placement;

@@ -13,7 +13,7 @@ pub(super) enum Message {
     Addresses(Vec<AdvertisedAddress>),
     /// From another worker: a path is its, or is no more.
     Route { path: Path, owner: u8, added: bool },
-    /// The first of a room comes to us that is on other workers already.
+    /// Somebody joins a room that is on other workers as well.
     JoinShared { room: RoomId, with: Vec<u8>, epoch: u64, join: Command },
     /// From another worker: a connection that is ours.
     Stray(Stray),
@@ -22,6 +22,6 @@ pub(super) enum Message {
 impl Message {
     /// Whether it must arrive even where the queue is full.
     pub(super) fn must_arrive(&self) -> bool {
-        matches!(self, Self::Command(Command::Leave { .. } | Command::CloseRoom { .. }))
+        matches!(self, Self::Command(command) if command.ends_something())
     }
 }

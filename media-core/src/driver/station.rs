@@ -83,7 +83,7 @@ impl Station {
         self.tell();
     }
 
-    /// The first of a room is about to join that another worker has.
+    /// Somebody is about to join a room that another worker has.
     pub(super) fn share(&mut self, room: RoomId, with: u8, epoch: u64) {
         self.engine.share_room(room, with, epoch);
         self.tell();

@@ -2,7 +2,7 @@
 
 use super::bind::Sockets;
 use super::crossing::Crossing;
-use super::links::Links;
+use super::links::{self, Links};
 use super::message::Message;
 use super::socket::UdpReceiver;
 use super::station::{EventSink, Station};
@@ -202,7 +202,7 @@ impl Worker {
             Some(Duration::ZERO)
         } else {
             let now = Instant::now();
-            let untold = self.crossing.as_ref().is_some_and(Crossing::has_untold) || self.station.links().has_kept();
+            let untold = self.crossing.as_ref().is_some_and(Crossing::has_untold);
             [
                 self.station.next_deadline(),
                 self.unpublished.then_some(self.publish_at),
@@ -245,7 +245,8 @@ impl Worker {
                 break;
             };
             // Whoever sent it may act on what another worker told the world after it had told us.
-            self.receive_links(now, usize::MAX);
+            // More than a queue of them cannot be before it.
+            self.receive_links(now, links::QUEUE);
             self.take_message(now, message);
         }
         // After the queue, in which the command that opened what these close may still wait.
@@ -385,7 +386,6 @@ impl Worker {
             crossing.tell();
             crossing.wake();
         }
-        self.station.links().send_kept();
         self.station.links().wake();
         if self.unpublished && now >= self.publish_at {
             self.shared.stats.publish(self.station.totals());

@@ -317,7 +317,11 @@ impl Engine {
     pub(super) fn pause_unwatched(&mut self, now: Instant, key: PeerKey) {
         let producers: Vec<_> = self.peers.get(key).into_iter().flat_map(|p| p.producers()).collect();
         for key in producers {
-            let Some(producer) = self.producers.get(key).filter(|p| p.encodings.len() > 1) else { continue };
+            // Of a guest's that nobody looks at here nothing comes, and nothing is known.
+            let is_idle = |p: &Producer| p.consumers.is_empty() && self.is_guest(p.owner);
+            let Some(producer) = self.producers.get(key).filter(|p| p.encodings.len() > 1 && !is_idle(p)) else {
+                continue;
+            };
             let places = producer.consumers.iter().filter_map(|c| self.consumers.get(*c));
             let here = places.flat_map(Consumer::encodings_in_use);
             let in_use: Vec<u8> = here.chain(self.used_elsewhere(key)).collect();

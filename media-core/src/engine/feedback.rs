@@ -140,7 +140,7 @@ impl Engine {
             let Some((index, out_index, run)) = consumer.missed(sequence) else { continue };
             let ring = producer.encodings.get(usize::from(run.encoding)).and_then(|e| e.ring.as_ref());
             let Some(kept) = ring.and_then(|r| r.get(index)) else { continue };
-            let Some(left) = peer.retransmissions_left.checked_sub(1) else { return };
+            let Some(left) = peer.retransmissions_left.checked_sub(1) else { break };
             peer.retransmissions_left = left;
             let (flow, payload_len) = (key.flow(), kept.payload.len());
             let sender = &mut *sender;
@@ -149,13 +149,15 @@ impl Engine {
                 .outflow
                 .send(departure, out, |stamp, buffer| consumer.write_rtx((out_index, &run), kept, stamp, buffer))
             {
-                Sent::Left => self.totals.retransmitted += 1,
-                Sent::Held => {
-                    self.totals.retransmitted += 1;
-                    self.holding.push(key);
+                Sent::Left => {}
+                Sent::Held => self.holding.push(key),
+                Sent::Dropped => {
+                    self.totals.dropped(DropCause::PacerFull);
+                    continue;
                 }
-                Sent::Dropped => self.totals.dropped(DropCause::PacerFull),
             }
+            self.totals.retransmitted += 1;
+            peer.outflow.resent.sent(now, (nack.media_ssrc, sequence));
         }
         self.arm_holding();
     }

@@ -230,7 +230,14 @@ impl Engine {
         self.totals.panics += 1;
         let Some(key) = whose else { return };
         tracing::error!(peer = ?self.peers.get(key).map(|p| p.id), "a session panicked and is closed");
-        let closed = catch_unwind(AssertUnwindSafe(|| self.close_peer(key, Some(CloseCause::Panicked), out)));
+        let closed = catch_unwind(AssertUnwindSafe(|| {
+            if self.is_guest(key) {
+                // He lives elsewhere, and is well.
+                self.remove_guest(key);
+            } else {
+                self.close_peer(key, Some(CloseCause::Panicked), out);
+            }
+        }));
         if closed.is_err() {
             self.paths.retain(|_, owner| *owner != key);
             self.ufrags.retain(|_, owner| *owner != key);

@@ -6,7 +6,7 @@ use super::peer::{Section, Stream};
 use crate::api::{
     Answer, Event, Fragment, IceMode, Mute, NegotiateError, Offer, PeerId, Source, Subscriptions, TrackId, TrackInfo,
 };
-use crate::forward::{Arrivals, Consumer, Producer, Protection};
+use crate::forward::{Arrivals, Consumer, Producer, Protection, Redundancy};
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
 use crate::negotiate::{
     AnswerPlan, BadOffer, Direction, Extension, OfferedSection, ParsedOffer, PlaceLine, SectionPlan, read_fragment,
@@ -117,6 +117,7 @@ impl Engine {
         // Another connection, and perhaps another device: its numbers and its clock begin anew.
         peer.arrivals = Arrivals::new(now);
         (peer.ntp_shift, peer.rtt) = (None, None);
+        peer.redundancy = Redundancy::of_audio();
         peer.outflow = fresh;
         self.forget_transport(key, out);
         for section in sections {
@@ -214,6 +215,9 @@ impl Engine {
         let Some(producer) = self.producers.get_mut(key) else { return };
         producer.codecs.clone_from(&offered.codecs);
         producer.fec_payload_type = offered.fec.as_ref().map(|fec| fec.payload_type);
+        if producer.fec_payload_type.is_none() {
+            producer.encodings.iter_mut().for_each(|encoding| encoding.recoverer = None);
+        }
         let Some(peer) = self.peers.get_mut(owner) else { return };
         // The encodings of a simulcast are known by their RIDs; SSRCs of a description are those of a track without.
         let [encoding] = &mut producer.encodings[..] else { return };

@@ -83,7 +83,9 @@ impl Engine {
         }
         let producer = self.producers.get_mut(stream.producer());
         let Some(encoding) = producer.and_then(|p| p.encodings.get_mut(usize::from(stream.encoding()))) else { return };
-        let Some(index) = encoding.extend(header.sequence).filter(|index| encoding.misses(*index)) else { return };
+        // Nobody can have lost what nothing came after.
+        let is_lost = |index: &u64| encoding.misses(*index) && encoding.is_behind(*index);
+        let Some(index) = encoding.extend(header.sequence).filter(is_lost) else { return };
         encoding.recovered += 1;
         self.totals.recovered += 1;
         let arrived = Arrived {

@@ -39,7 +39,7 @@ impl Resent {
     /// be enough to know that the copy was lost; but where a full queue loses every fourth packet, a second copy ends most freezes sooner.
     /// For `waits`, a copy waits in our own queue first: were each asking answered meanwhile, nothing new would get through.
     pub(super) fn may_send(
-        &mut self,
+        &self,
         now: Instant,
         (ssrc, sequence): (u32, u16),
         round_trip: Option<Duration>,
@@ -49,38 +49,63 @@ impl Resent {
         self.is_due(now, (ssrc, What::Packet(sequence)), wait)
     }
 
+    /// A packet was sent again.
+    pub(super) fn sent(&mut self, now: Instant, (ssrc, sequence): (u32, u16)) {
+        self.note(now, (ssrc, What::Packet(sequence)));
+    }
+
     /// Whether a key frame that is asked for is to be asked of the publisher: not if one may still be under way.
     pub(super) fn may_ask(&mut self, now: Instant, ssrc: u32, round_trip: Option<Duration>) -> bool {
         let wait = round_trip.map_or(Duration::ZERO, |rtt| rtt.min(LONGEST) + MAKING);
-        self.is_due(now, (ssrc, What::KeyFrame), wait)
+        let is_due = self.is_due(now, (ssrc, What::KeyFrame), wait);
+        if is_due {
+            self.note(now, (ssrc, What::KeyFrame));
+        }
+        is_due
     }
 
-    fn is_due(&mut self, now: Instant, (ssrc, what): (u32, What), wait: Duration) -> bool {
-        if self.slots.is_empty() {
-            self.slots.resize(SLOTS, None);
-        }
-        let number = if let What::Packet(sequence) = what { usize::from(sequence) } else { SLOTS / 2 };
-        let Some(slot) = self.slots.get_mut((ssrc as usize ^ number) % SLOTS) else { return true };
+    fn is_due(&self, now: Instant, (ssrc, what): (u32, What), wait: Duration) -> bool {
         let is_under_way =
             |last: &Slot| (last.ssrc, last.what) == (ssrc, what) && now.saturating_duration_since(last.at) < wait;
-        if slot.as_ref().is_some_and(is_under_way) {
-            return false;
-        }
-        *slot = Some(Slot { ssrc, what, at: now });
-        true
+        !self.slots.get(slot_of(ssrc, what)).and_then(Option::as_ref).is_some_and(is_under_way)
     }
+
+    fn note(&mut self, now: Instant, (ssrc, what): (u32, What)) {
+        self.slots.resize(SLOTS, None);
+        if let Some(slot) = self.slots.get_mut(slot_of(ssrc, what)) {
+            *slot = Some(Slot { ssrc, what, at: now });
+        }
+    }
+}
+
+fn slot_of(ssrc: u32, what: What) -> usize {
+    let number = if let What::Packet(sequence) = what { usize::from(sequence) } else { SLOTS / 2 };
+    (ssrc as usize ^ number) % SLOTS
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn sends(
+        resent: &mut Resent,
+        now: Instant,
+        what: (u32, u16),
+        (round_trip, waits): (Option<Duration>, Duration),
+    ) -> bool {
+        let may = resent.may_send(now, what, round_trip, waits);
+        if may {
+            resent.sent(now, what);
+        }
+        may
+    }
+
     #[test]
     fn a_packet_is_sent_once_in_half_a_round_trip() {
         let (mut resent, start) = (Resent::default(), Instant::now());
         let rtt = Some(Duration::from_millis(300));
         let mut asks =
-            |ms, sequence| resent.may_send(start + Duration::from_millis(ms), (7, sequence), rtt, Duration::ZERO);
+            |ms, sequence| sends(&mut resent, start + Duration::from_millis(ms), (7, sequence), (rtt, Duration::ZERO));
         assert!(asks(0, 1));
         assert!(asks(0, 2), "another one");
         assert!(!asks(60, 1) && !asks(120, 1));
@@ -99,7 +124,7 @@ mod tests {
     #[test]
     fn where_the_round_trip_is_not_known_every_request_is_answered() {
         let (mut resent, now) = (Resent::default(), Instant::now());
-        let mut asks = |waits| resent.may_send(now, (7, 1), None, waits);
+        let mut asks = |waits| sends(&mut resent, now, (7, 1), (None, waits));
         assert!(asks(Duration::ZERO) && asks(Duration::ZERO));
         assert!(!asks(Duration::from_millis(1)), "it did not even leave");
     }

@@ -199,6 +199,11 @@ impl Encoding {
         self.newest.is_some() && !self.seen.contains(index)
     }
 
+    /// Whether a later packet came already.
+    pub(crate) fn is_behind(&self, index: u64) -> bool {
+        self.newest.is_some_and(|(newest, _)| index < newest)
+    }
+
     /// The full number of a packet that was asked for, by nearness to the newest.
     pub(crate) fn extend(&self, sequence: u16) -> Option<u64> {
         let highest = self.reception.as_ref()?.highest();

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::header::RepairHeader;
 use super::parity::{MAX_PROTECTED_LEN, split, xor_recovery};
-use super::window::Window;
+use super::window::{WINDOW, Window};
 use crate::ParseError;
 use crate::rtp::FIXED_HEADER_LEN;
 
@@ -31,6 +31,14 @@ struct Repair {
     /// As the header's mask, of packets that did not come yet.
     missing: u128,
     parity: Vec<u8>,
+}
+
+impl Repair {
+    /// Whether what it repairs is out of the window when this packet is in it.
+    fn is_stale(&self, newest: u16) -> bool {
+        let behind = self.header.sequences().map(|sequence| newest.wrapping_sub(sequence) as i16);
+        behind.max().is_some_and(|behind| u16::try_from(behind).is_ok_and(|behind| behind >= WINDOW))
+    }
 }
 
 impl Recoverer {
@@ -85,6 +93,10 @@ impl Recoverer {
     fn keep(&mut self, sequence: u16, packet: &[u8]) -> bool {
         if !self.window.insert(sequence, packet) {
             return false;
+        }
+        // Numbers come again after 65,536 packets, and mean others then.
+        while let Some(stale) = self.repairs.iter().position(|repair| repair.is_stale(sequence)) {
+            self.drop_repair(stale);
         }
         for repair in &mut self.repairs {
             if let Some(position) = repair.header.position(sequence) {

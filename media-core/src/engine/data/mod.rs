@@ -68,11 +68,9 @@ impl PeerData {
         }
     }
 
-    /// Notes a channel as his; gives the one that he had there before.
-    pub(super) fn own_stream(&mut self, stream: u16, channel: ChannelKey) -> Option<ChannelKey> {
-        let before = self.own_channel(stream);
+    /// Notes a channel as his.
+    pub(super) fn own_stream(&mut self, stream: u16, channel: ChannelKey) {
         self.streams.insert(stream, Stream::Own(channel));
-        before
     }
 
     fn own(&self) -> usize {

@@ -58,12 +58,13 @@ impl Engine {
 
     /// A guest opened a channel: it is opened at everyone here whom it is for.
     pub(super) fn guest_opened(&mut self, guest: PeerKey, stream: u16, open: Open) {
+        let before = self.peers.get(guest).and_then(|peer| peer.data.own_channel(stream));
+        before.into_iter().for_each(|before| self.close_channel(before));
         let Some(peer) = self.peers.get_mut(guest) else { return };
         let channel = self.data.channels.insert(Channel::new(guest, peer.id, stream, open));
-        let before = peer.data.own_stream(stream, channel);
+        peer.data.own_stream(stream, channel);
         self.shares.of_guests.channels += 1;
         let room = peer.room;
-        before.into_iter().for_each(|before| self.close_channel(before));
         self.mirror_to_all(channel, room);
     }
 

@@ -30,7 +30,7 @@ impl Engine {
     }
 
     /// Forgets a guest and all that is his.
-    pub(super) fn remove_guest(&mut self, key: PeerKey) {
+    pub(in crate::engine) fn remove_guest(&mut self, key: PeerKey) {
         self.forget_data(key);
         let Some(guest) = self.peers.get(key) else { return };
         let (id, room) = (guest.id, guest.room);

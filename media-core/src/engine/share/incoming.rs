@@ -96,7 +96,7 @@ impl Engine {
     fn parted(&mut self, now: Instant, from: u8, id: RoomId, epoch: u64, out: &mut Outbox) {
         let Some(key) = self.room_ids.get(&id).copied() else { return };
         let Some(room) = self.rooms.get(key) else { return };
-        if room.others.iter().any(|other| (other.worker, other.epoch) == (from, epoch)) {
+        if room.others.iter().any(|other| other.worker == from && epoch >= other.epoch) {
             self.forget_share(key, from);
             self.resume(now, id, out);
             self.close_if_empty(key);

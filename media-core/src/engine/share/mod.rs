@@ -54,6 +54,18 @@ impl Shares {
         OfGuests { peers: self.guests.len(), ..self.of_guests }
     }
 
+    /// A buffer for a packet: one that nobody holds any more, where one of the next few is free. A worker that lags holds many.
+    fn buffer(&mut self) -> Arc<Relayed> {
+        for _ in 0..SPARES_TRIED {
+            match self.spare.pop_front() {
+                Some(spare) if Arc::strong_count(&spare) == 1 => return spare,
+                Some(busy) => self.spare.push_back(busy),
+                None => break,
+            }
+        }
+        Arc::new(Relayed::empty())
+    }
+
     /// A track of a guest is gone.
     pub(super) fn lost_track(&mut self) {
         self.of_guests.tracks -= 1;
@@ -70,14 +82,21 @@ pub(crate) struct OtherShare {
     is_awaited: bool,
 }
 
+/// Buffers looked at before a new one is made.
+const SPARES_TRIED: usize = 8;
+
 /// Commands that wait for one room's shares at most; one more is carried out as it comes, and may find nobody.
 const MAX_POSTPONED: usize = 4_096;
 
 impl Engine {
-    /// The first participant of a room is about to join here, and another worker has some already: what they publish is asked for, and
-    /// commands for the room wait until it is known. `epoch` is higher each time that any two begin to share.
+    /// Somebody is about to join a room here of which another worker has participants. If he is the first, what they publish is asked
+    /// for, and commands for the room wait until it is known. `epoch` is higher each time that any two begin to share.
     pub fn share_room(&mut self, room: RoomId, with: u8, epoch: u64) {
         let key = self.room_of(room);
+        if self.rooms.get(key).is_some_and(|room| room.others.iter().any(|other| other.worker == with)) {
+            // It shares the room already: the one who joins is not the first.
+            return;
+        }
         self.begin_share(key, OtherShare { worker: with, epoch, is_awaited: true });
         self.tell(with, Word::Hello { room, epoch });
     }
@@ -86,7 +105,11 @@ impl Engine {
     /// left: then we have a share without participants, until the other has none either.
     fn greeted(&mut self, from: u8, room: RoomId, epoch: u64) {
         let key = self.room_of(room);
-        self.begin_share(key, OtherShare { worker: from, epoch, is_awaited: false });
+        let known = self.rooms.get(key).and_then(|room| room.others.iter().find(|other| other.worker == from)).copied();
+        // Where both greet at once, the later greeting is what counts for both.
+        let (epoch_now, is_awaited) =
+            known.map_or((epoch, false), |k| (epoch.max(k.epoch), k.is_awaited && k.epoch > epoch));
+        self.begin_share(key, OtherShare { worker: from, epoch: epoch_now, is_awaited });
         self.tell_everything(key, from);
         self.tell(from, Word::Synced { room, epoch });
     }
@@ -123,7 +146,7 @@ impl Engine {
     /// Gives a command back when it can be carried out now; else it waits until the room's other shares have spoken.
     pub(super) fn postpone(&mut self, command: Command) -> Option<Command> {
         let room = match &command {
-            Command::Join { room, .. } => self.is_waiting(*room).then_some(*room),
+            Command::Join { room, .. } | Command::CloseRoom { room } => self.is_waiting(*room).then_some(*room),
             command => {
                 let peer = command.peer();
                 let joins = |(_, waiting): &&(RoomId, Command)| peer.is_some() && waiting.peer() == peer;
@@ -131,7 +154,7 @@ impl Engine {
             }
         };
         match room {
-            Some(room) if self.shares.postponed.len() < MAX_POSTPONED => {
+            Some(room) if self.shares.postponed.len() < MAX_POSTPONED || command.ends_something() => {
                 self.shares.postponed.push((room, command));
                 None
             }

@@ -1,6 +1,6 @@
 //! What is told to other shares: tracks and how they fare, packets, and the wishes of those who receive here.
 
-use super::message::{Relayed, Track, Word};
+use super::message::{Track, Word};
 use crate::api::{EncodingUse, PeerId, TrackId};
 use crate::engine::Engine;
 use crate::forward::{Arrived, Producer, SenderClock};
@@ -82,15 +82,7 @@ impl Engine {
     #[inline]
     pub(in crate::engine) fn share_packet(&mut self, key: ProducerKey, encoding: u8, arrived: &Arrived<'_>) {
         let Some(producer) = self.producers.get(key).filter(|p| !p.elsewhere.is_empty()) else { return };
-        let mut packet = match self.shares.spare.pop_front() {
-            Some(spare) if Arc::strong_count(&spare) == 1 => spare,
-            // Still under way; it comes first again when it is due.
-            Some(busy) => {
-                self.shares.spare.push_front(busy);
-                Arc::new(Relayed::empty())
-            }
-            None => Arc::new(Relayed::empty()),
-        };
+        let mut packet = self.shares.buffer();
         if let Some(packet) = Arc::get_mut(&mut packet) {
             packet.set(producer.info.id, encoding, arrived);
         }
@@ -109,7 +101,8 @@ impl Engine {
         let Some(worker) = self.peers.get(producer.owner).and_then(|owner| owner.lives_on) else { return };
         let wanted = producer.encodings.iter().take(8).map(|e| e.is_wanted);
         let bits = wanted.zip(0..).fold(0, |bits, (wanted, number)| bits | (u8::from(wanted) << number));
-        let encodings = if producer.consumers.is_empty() { 0 } else { bits };
+        // Who is looked at at all is asked for something: it is from what comes that the rest is decided.
+        let encodings = if producer.consumers.is_empty() { 0 } else { bits.max(1) };
         let track = producer.info.id;
         let told = self.producers.get_mut(key).map(|p| std::mem::replace(&mut p.told_use, encodings));
         if told != Some(encodings) {
