@@ -9,6 +9,19 @@ pub(crate) fn process_cpu_ns(pid: u32) -> u64 {
     tasks.map(|task| schedstat_ns(&task.path().join("schedstat"))).sum()
 }
 
+/// What the scheduler tells of each thread of a process so far: its number, its CPU time, and the time that it was ready to run
+/// and had to wait, in nanoseconds: the first two numbers of its `schedstat`.
+pub(crate) fn threads_ns(pid: u32) -> Vec<(u32, u64, u64)> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let of = |task: std::fs::DirEntry| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        let mut numbers = text.split_whitespace().map(str::parse);
+        let (cpu, wait) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+        Some((task.file_name().to_str()?.parse().ok()?, cpu, wait))
+    };
+    tasks.filter_map(of).collect()
+}
+
 /// CPU time of this thread so far, in nanoseconds.
 pub(crate) fn thread_cpu_ns() -> u64 {
     schedstat_ns(Path::new("/proc/thread-self/schedstat"))

@@ -98,7 +98,7 @@ fn found(scenario: &str, system: &str, search: &Search) -> String {
         number(cpu, 0),
         comfortable.unwrap_or_default(),
         knee.stopped_by,
-        if valid && knee.stopped_by != "generator" { "yes" } else { "no" },
+        if valid && !matches!(knee.stopped_by.as_str(), "generator" | "machine") { "yes" } else { "no" },
     )
 }
 

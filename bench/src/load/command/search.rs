@@ -3,7 +3,7 @@
 use super::run::{begin, end, excuse, once};
 use super::{Asked, Candidate, Common, lines};
 use crate::load::play::Stage;
-use crate::load::result::{Knee, Level, Outcome, Repeat, ScenarioRun, Search};
+use crate::load::result::{Knee, Level, Outcome, Repeat, ScenarioRun, Search, Validity};
 use crate::load::scenario::{Keep, Scenario};
 use anyhow::Result;
 use std::time::Instant;
@@ -151,11 +151,13 @@ fn climb(asked: &Asked, candidate: &mut Candidate, stage: &Stage, args: &SearchA
     levels.sort_by_key(|level| level.value);
     let at = |value: Option<u32>| levels.iter().find(|level| Some(level.value) == value);
     // What breaks at the generator says nothing of the server.
-    let generator = at(not_kept).is_some_and(|level| !level.repeat.validity.valid);
-    let stopped_by = match (not_kept, failure) {
-        (None, _) | (_, Some(_)) => "limit",
-        (Some(_), None) if generator => "generator",
-        (Some(_), None) => "server",
+    let validity = at(not_kept).map(|level| &level.repeat.validity).filter(|validity| !validity.valid);
+    let generator = |validity: &Validity| validity.reasons.iter().any(|reason| reason.starts_with("generator_"));
+    let stopped_by = match (not_kept, failure, validity) {
+        (None, _, _) | (_, Some(_), _) => "limit",
+        (Some(_), None, Some(validity)) if generator(validity) => "generator",
+        (Some(_), None, Some(_)) => "machine",
+        (Some(_), None, None) => "server",
     };
     let knee = Knee {
         largest: kept,

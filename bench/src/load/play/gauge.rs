@@ -1,7 +1,7 @@
 //! What processes take of the machine, read from `/proc`.
 
 use crate::os;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::read_to_string;
 
 /// Processes whose figures are added up. Children that they start later are not among them.
@@ -38,6 +38,11 @@ impl Gauge {
         &self.pids
     }
 
+    /// Every thread: its number, its CPU time and the time that it had to wait for a core.
+    pub(super) fn threads(&self) -> Vec<(u32, u64, u64)> {
+        self.pids.iter().flat_map(|pid| os::threads_ns(*pid)).collect()
+    }
+
     pub(super) fn read(&self) -> Reading {
         Reading {
             cpu_ns: self.pids.iter().map(|pid| os::process_cpu_ns(*pid)).sum(),
@@ -59,6 +64,20 @@ impl Gauge {
         };
         self.pids.iter().map(of).sum::<Option<u64>>().unwrap_or_else(|| self.resident_kb())
     }
+}
+
+/// How long the busiest thread waited for a core that somebody else had: all of its waiting, less what the process's other threads
+/// ran meanwhile.
+pub(super) fn kept_waiting_ns(before: &[(u32, u64, u64)], after: &[(u32, u64, u64)]) -> u64 {
+    let earlier: HashMap<u32, (u64, u64)> = before.iter().map(|(id, cpu, wait)| (*id, (*cpu, *wait))).collect();
+    let since = |(id, cpu, wait): &(u32, u64, u64)| {
+        let (cpu_before, wait_before) = earlier.get(id).copied().unwrap_or_default();
+        (cpu.saturating_sub(cpu_before), wait.saturating_sub(wait_before))
+    };
+    let all: Vec<(u64, u64)> = after.iter().map(since).collect();
+    let Some((busiest, waited)) = all.iter().copied().max() else { return 0 };
+    let others = all.iter().map(|(cpu, _)| cpu).sum::<u64>() - busiest;
+    waited.saturating_sub(others)
 }
 
 /// Voluntary and other switches of all threads (proc_pid_status(5)).
@@ -92,11 +111,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn waiting_for_ones_own_threads_is_nobodys_fault() {
+        let before = [(1, 100, 10), (2, 50, 5)];
+        assert_eq!(kept_waiting_ns(&before, &[(1, 1_100, 410), (2, 350, 900)]), 100);
+        assert_eq!(kept_waiting_ns(&before, &[(1, 1_100, 110), (2, 350, 900)]), 0);
+        assert_eq!(kept_waiting_ns(&before, &[]), 0);
+    }
+
+    #[test]
     fn this_process_can_be_read() {
         let gauge = Gauge::own();
         assert!(gauge.memory_kb() > 1_000);
         let reading = gauge.read();
-        assert!(reading.cpu_ns > 0 && reading.switches > 0);
+        assert!(reading.cpu_ns > 0 && reading.switches > 0 && !gauge.threads().is_empty());
         assert_eq!(field("a: 1\nPss:   17 kB\n", "Pss:"), Some(17));
     }
 }

@@ -128,6 +128,7 @@ pub fn play(
         }
         _ => None,
     };
+    let kept_waiting = measured.kept_waiting_ns as f64 / 1e9 / scenario.time.hold_s;
     let (hold, generator) = measured.account(&parts, &reported, scenario, stage, calls);
     let patience = Duration::from_secs_f64(scenario.join.patience_s);
     let joins = account::joins(&parts, patience, Instant::now());
@@ -140,7 +141,7 @@ pub fn play(
         kb_per_publisher: each(publishers_kb, idle_kb, load.publishers),
         kb_per_viewer: each(loaded_kb, publishers_kb, load.viewers),
     });
-    let validity = validity::judge(&load, &hold.delivery, &joins, &generator);
+    let validity = validity::judge(&load, &hold.delivery, &joins, &generator, kept_waiting);
     let warm_up_s = scenario.time.warm_up_s;
     let repeat = Repeat { order, load, warm_up_s, hold: Box::new(hold), floor, joins, memory, generator, validity };
     Ok(Played { repeat, version, settings, external })
@@ -174,6 +175,8 @@ struct Measured {
     to: Instant,
     server: Option<(Reading, Reading)>,
     own: (Reading, Reading),
+    /// How long the server waited for a core that somebody else had.
+    kept_waiting_ns: u64,
     threads: Vec<(u64, u64)>,
     drops: u64,
     before: party::Before,
@@ -191,6 +194,7 @@ fn hold(scenario: &Scenario, gauge: &Gauge, party: &mut Party<'_>, watcher: &mut
     party.count_within(from, to)?;
     party.sleep_until(from);
     let (server_before, own_before) = (gauge.read(), own.read());
+    let waited_before = gauge.threads();
     let threads_before = party.thread_cpu_ns();
     let mut timeline = Timeline::new(from, gauge.is_known());
     watcher.step("hold", scenario.time.hold_s.ceil() as u64);
@@ -200,6 +204,7 @@ fn hold(scenario: &Scenario, gauge: &Gauge, party: &mut Party<'_>, watcher: &mut
         timeline.note(party, gauge, &own, watcher)?;
     }
     let (server_after, own_after) = (gauge.read(), own.read());
+    let kept_waiting_ns = gauge::kept_waiting_ns(&waited_before, &gauge.threads());
     let threads = threads_before.into_iter().zip(party.thread_cpu_ns()).collect();
     party.run(DRAIN + longest_way(scenario))?;
     let ports = party.before()?.ports;
@@ -208,6 +213,7 @@ fn hold(scenario: &Scenario, gauge: &Gauge, party: &mut Party<'_>, watcher: &mut
         to,
         server: gauge.is_known().then_some((server_before, server_after)),
         own: (own_before, own_after),
+        kept_waiting_ns,
         threads,
         drops: gauge::udp_drops(&ports).saturating_sub(drops_before),
         before,

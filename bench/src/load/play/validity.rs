@@ -11,9 +11,23 @@ const MAX_DROPPED: f64 = 0.000_5;
 /// Lateness of 99 in 100 packets: it is part of the latency that is reported.
 const MAX_LATE_NS: u64 = 5_000_000;
 
-/// Looks for what makes figures worthless.
-pub(super) fn judge(load: &LoadShape, delivery: &Delivery, joins: &Joins, generator: &Generator) -> Validity {
+/// Share of the time that the server may wait for a core that somebody else has. What runs before others is held back for up to
+/// 5 % of each second anyway (`kernel.sched_rt_runtime_us`).
+const MAX_KEPT_WAITING: f64 = 0.08;
+
+/// Looks for what makes figures worthless; `kept_waiting` is the share of the time that the server waited for a core that somebody
+/// else had.
+pub(super) fn judge(
+    load: &LoadShape,
+    delivery: &Delivery,
+    joins: &Joins,
+    generator: &Generator,
+    kept_waiting: f64,
+) -> Validity {
     let mut reasons = Vec::new();
+    if kept_waiting > MAX_KEPT_WAITING {
+        reasons.push(format!("server_kept_waiting_{:.0}_percent", kept_waiting * 100.0));
+    }
     if generator.busiest_share > MAX_BUSY {
         reasons.push(format!("generator_busy_{:.0}_percent", generator.busiest_share * 100.0));
     }
@@ -53,7 +67,7 @@ mod tests {
     #[test]
     fn what_the_server_does_badly_is_valid() {
         let (load, delivery, joins, generator) = good();
-        assert!(judge(&load, &delivery, &joins, &generator).valid);
+        assert!(judge(&load, &delivery, &joins, &generator, 0.05).valid);
     }
 
     #[test]
@@ -67,10 +81,12 @@ mod tests {
             (Generator { kernel_drops: 6, ..generator.clone() }, "generator_dropped_6_datagrams"),
             (Generator { unsent: 1, ..generator.clone() }, "generator_could_not_send_1_datagrams"),
         ] {
-            let judged = judge(&load, &delivery, &joins, &broken);
+            let judged = judge(&load, &delivery, &joins, &broken, 0.0);
             assert!(!judged.valid && judged.reasons == [word], "{judged:?}");
         }
         let nothing = Delivery { received: 0, ..delivery };
-        assert_eq!(judge(&load, &nothing, &joins, &generator).reasons, ["nothing_received"]);
+        assert_eq!(judge(&load, &nothing, &joins, &generator, 0.0).reasons, ["nothing_received"]);
+        let disturbed = judge(&load, &delivery, &joins, &generator, 0.2);
+        assert_eq!(disturbed.reasons, ["server_kept_waiting_20_percent"]);
     }
 }

@@ -39,6 +39,6 @@ pub struct Knee {
     /// The smallest load that did not.
     pub smallest_broken: Option<u32>,
     /// What stopped it: `server`, `generator` (the machine that plays the clients could do no more, so that the server may be
-    /// able to), or `limit` of the scenario.
+    /// able to), `machine` (others had the server's core), or `limit` of the scenario.
     pub stopped_by: String,
 }
