@@ -138,9 +138,10 @@ fn a_good_server_is_reported_as_good() {
 
 #[test]
 fn a_lossy_server_is_reported_as_lossy() {
-    let repeat = played(Link { loss: 0.2, ..GOOD }, &["viewers=20", "time.warm_up_s=0.9"]).repeat;
+    // Once a viewer has told what he loses, the server sends sound up to four times, which makes a tenth of a half.
+    let repeat = played(Link { loss: 0.5, ..GOOD }, &["viewers=20"]).repeat;
     let delivery = repeat.hold.delivery;
-    assert!((12.0..28.0).contains(&delivery.loss_pct), "a fifth of a thousand are lost: {delivery:?}");
+    assert!((4.0..55.0).contains(&delivery.loss_pct), "a tenth to a half of a thousand are lost: {delivery:?}");
     assert_eq!(delivery.lost + delivery.received, delivery.expected);
 }
 
