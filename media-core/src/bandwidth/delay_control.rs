@@ -368,6 +368,10 @@ impl DelayControl {
             (self.pressed_since_us, self.pressed_us) = (Some(signals.now_us), 0);
         }
         self.pressed_us = self.pressed_us.max(signals.standing_us);
+        if signals.standing_us < self.pressed_us / 2 {
+            // It empties, if slowly: ours, behind a link that carries next to nothing.
+            self.pressed_since_us = None;
+        }
         let is_long = self.pressed_us > PRESSED_LONG_US;
         if is_long && self.pressed_since_us.is_some_and(|at| signals.now_us.saturating_sub(at) > PRESSED_FOR_US) {
             self.meet_rival(signals);

@@ -1,6 +1,7 @@
 //! Receivers behind one address: whether they share a bottleneck, and what each leaves to the others.
 
 use super::Engine;
+use crate::api::AdvertisedAddress;
 use crate::bandwidth::{Coupled, Share};
 use crate::keys::PeerKey;
 use std::net::{IpAddr, Ipv6Addr};
@@ -36,6 +37,11 @@ impl Engine {
         let alone = Due { budget_bps: target_bps, owed_bps: 0 };
         let Some(peer) = self.peers.get_mut(key).filter(|peer| peer.outflow.gives_feedback()) else { return alone };
         let Some(path) = peer.transport.as_ref().and_then(|t| t.path()) else { return alone };
+        // Behind an address of ours is whoever is relayed by us, or a machine's own loopback.
+        let is_ours = |ours: &AdvertisedAddress| [ours.local.ip(), ours.public.ip()].contains(&path.remote.ip());
+        if self.config.addresses.iter().any(is_ours) {
+            return alone;
+        }
         let outflow = &mut peer.outflow;
         let (allocated_bps, needed_bps) = (outflow.allocated_bps, outflow.needed_bps);
         let probed = outflow.bandwidth.take_probed(now);

@@ -15,6 +15,8 @@ const RISE: f32 = 0.4;
 const FALL: f32 = 0.25;
 /// A report of so many packets, a second of audio, has its full weight; one of fewer tells less.
 const FULL_REPORT: f32 = 50.0;
+/// So many times what is lost in spite of copies may be lost of what is sent once, beyond what was when it was.
+const MOST_HIDDEN: f32 = 4.0;
 /// So long after a report of packets that were sent once, reports of others are not needed.
 const PLAIN_FOR: Duration = Duration::from_secs(10);
 
@@ -38,7 +40,8 @@ pub(crate) struct Redundancy {
     level: usize,
     /// Since when less would do.
     lower_since: Option<Instant>,
-    /// When he last told of packets that were sent once.
+    /// What he last told of packets that were sent once, 0 to 1, and when.
+    plain: f32,
     plain_at: Option<Instant>,
 }
 
@@ -51,7 +54,7 @@ impl Redundancy {
 
     /// None is needed yet.
     pub(crate) fn with_steps(steps: &'static [f32]) -> Self {
-        Self { steps, loss: 0.0, level: 0, lower_since: None, plain_at: None }
+        Self { steps, loss: 0.0, level: 0, lower_since: None, plain: 0.0, plain_at: None }
     }
 
     /// Takes what the receiver reported of one stream.
@@ -64,8 +67,13 @@ impl Redundancy {
         } else if self.plain_at.is_some_and(|at| now.saturating_duration_since(at) < PLAIN_FOR) {
             return;
         }
-        // Of copies some ms apart each is lost by itself.
-        let loss = told.fraction_lost.powf(1.0 / (1 + told.copies) as f32);
+        // Of copies some ms apart each is lost by itself, but where the path loses in bursts: then not much more is lost of what is sent
+        // once.
+        let by_itself = told.fraction_lost.powf(1.0 / (1 + told.copies) as f32);
+        let loss = by_itself.min(MOST_HIDDEN * told.fraction_lost + self.plain);
+        if told.copies == 0 {
+            self.plain = told.fraction_lost;
+        }
         self.on_loss(now, loss, (told.packets as f32 / FULL_REPORT).min(1.0));
     }
 
