@@ -9,7 +9,9 @@ const WINDOW_PACKETS: u32 = 30;
 /// Or at least this long, of sound that is sent sparsely.
 const SPARSE_US: u64 = 1_000_000;
 const SPARSE_PACKETS: u32 = 10;
-/// Loss above the usual that starts a trial. Below, retransmission and redundancy repair it better than a lower rate would.
+/// A window of so many has its full weight in what is usual.
+const FULL_PACKETS: f64 = 150.0;
+/// Loss above the usual, and above what is chance, that starts a trial. Below, retransmission and redundancy repair it better than a lower rate would.
 const TRIAL_ABOVE: f64 = 0.15;
 /// The same, once the path was found to police its rate.
 const POLICED_ABOVE: f64 = 0.04;
@@ -98,24 +100,27 @@ impl LossLimit {
             return;
         }
         let loss = f64::from(self.missed) / f64::from(told);
+        // Of 30 packets on a path that loses three in ten, nine are lost, give or take two and a half.
+        let noise = (loss * (1.0 - loss) / f64::from(told)).sqrt();
         self.last_loss = loss;
         self.clean = if loss - self.usual < CLEAN_ABOVE { self.clean.saturating_add(1) } else { 0 };
         (self.began_us, self.arrived, self.missed) = (now_us, 0, 0);
         let queue_us = self.queues_us[0].max(self.queues_us[1]);
         self.queues_us = [0, self.queues_us[0]];
         if let Some(trial) = self.trial.take() {
-            self.judge(now_us, trial, loss);
+            self.judge(now_us, trial, loss + noise);
             return;
         }
         let is_policed = self.policed_us.is_some_and(|at| now_us.saturating_sub(at) < POLICED_US);
         let bearable = if is_policed { POLICED_ABOVE } else { TRIAL_ABOVE };
-        if loss - self.usual > bearable && queue_us < MAX_QUEUE_US {
+        if loss - noise - self.usual > bearable && queue_us < MAX_QUEUE_US {
             self.trial = Some(Trial { began_us: now_us, loss });
             let tried_bps = sent_bps * ((1.0 - loss) * TRIAL_RATE).max(MIN_TRIAL);
             self.limit_bps = Some(self.limit_bps.map_or(tried_bps, |limit| limit.min(tried_bps)));
             return;
         }
-        let weight = if loss < self.usual { 0.25 } else { 0.02 };
+        let falls = 0.25 * (f64::from(told) / FULL_PACKETS).min(1.0);
+        let weight = if loss < self.usual { falls } else { 0.02 };
         self.usual += weight * (loss - self.usual);
         let elapsed_s = (elapsed_us as f64 / 1e6).min(2.0);
         let release = RELEASE * f64::from(1_u32 << self.clean.min(MAX_DOUBLINGS));

@@ -1,5 +1,5 @@
 //! Datagrams that leave again a little later, byte for byte: audio for a receiver who loses some of it, and who can be told twice in no
-//! other way.
+//! other way, and retransmissions to one who loses much.
 //!
 //! What is sealed is sealed once: a copy of the sealed datagram uses no nonce again. A receiver who has the first drops the second before
 //! anything else sees it (RFC 3711 section 3.3.2), so that his reports, his jitter and his feedback know of one packet.
@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 /// From one sending to the next: what takes one packet on a path that loses them in bursts has mostly passed, and a jitter buffer that
 /// learnt of it waits no longer than for RFC 2198's repetition in the next packet.
 const SPACING: Duration = Duration::from_millis(20);
-/// Datagrams that wait at most: three copies of 20 voices at 50 packets a second. Beyond that one is sent once only.
+/// Datagrams that wait at most: three copies of 20 voices at 50 packets a second, or every third packet of a large key frame. Beyond that
+/// one is sent once only.
 const MAX_WAITING: usize = 64;
 
 /// A datagram as it is sent.

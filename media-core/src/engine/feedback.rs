@@ -6,7 +6,7 @@ use super::peer::{Peer, Stream};
 use super::ticks::NACK_INTERVAL;
 use crate::api::{DropCause, Event, TransportState};
 use crate::bandwidth::{Bandwidth, Urgency};
-use crate::forward::{PathTold, Reception, SenderClock};
+use crate::forward::{MAX_REDUNDANCY, PathTold, Reception, SenderClock};
 use crate::keys::{ConsumerKey, PeerKey};
 use crate::transport::srtp::OpenError;
 use crate::wire::Outbox;
@@ -21,6 +21,10 @@ const MAX_COMPOUND: usize = 1_100;
 const DEFAULT_RTT: Duration = Duration::from_millis(100);
 /// Sequence numbers asked for in one NACK at most.
 const MAX_NACKED: usize = 256;
+/// From this level of [`Redundancy`](crate::forward::Redundancy) on, 16 % of loss, what is asked for again leaves twice, 20 ms apart. Where 30 %
+/// are lost each way one copy answers every second request, so that some picture a minute is given up after ten; of two copies one in
+/// ten is lost instead of three.
+const TWICE_FROM: usize = MAX_REDUNDANCY;
 
 impl Engine {
     pub(super) fn rtcp_datagram(&mut self, now: Instant, key: PeerKey, bytes: &mut [u8], out: &mut Outbox) {
@@ -132,6 +136,7 @@ impl Engine {
             return;
         }
         let round_trip = peer.outflow.bandwidth.round_trip().or(peer.rtt);
+        let copies = usize::from(peer.redundancy.level() >= TWICE_FROM);
         for sequence in nack.sequences() {
             let waits = peer.outflow.pacer.wait_of_soon();
             if !peer.outflow.resent.may_send(now, (nack.media_ssrc, sequence), round_trip, waits) {
@@ -140,17 +145,17 @@ impl Engine {
             let Some((index, out_index, run)) = consumer.missed(sequence) else { continue };
             let ring = producer.encodings.get(usize::from(run.encoding)).and_then(|e| e.ring.as_ref());
             let Some(kept) = ring.and_then(|r| r.get(index)) else { continue };
-            let Some(left) = peer.retransmissions_left.checked_sub(1) else { break };
+            let Some(left) = peer.retransmissions_left.checked_sub(1 + copies as u32) else { break };
             peer.retransmissions_left = left;
             let (flow, payload_len) = (key.flow(), kept.payload.len());
             let sender = &mut *sender;
-            let departure = Departure { now, flow, path, sender, urgency: Urgency::Soon, payload_len, copies: 0 };
+            let departure = Departure { now, flow, path, sender, urgency: Urgency::Soon, payload_len, copies };
             match peer
                 .outflow
                 .send(departure, out, |stamp, buffer| consumer.write_rtx((out_index, &run), kept, stamp, buffer))
             {
-                Sent::Left => {}
-                Sent::Held => self.holding.push(key),
+                Sent::Left if copies == 0 => {}
+                Sent::Left | Sent::Held => self.holding.push(key),
                 Sent::Dropped => {
                     self.totals.dropped(DropCause::PacerFull);
                     continue;

@@ -61,6 +61,34 @@ fn a_packet_asked_for_again_and_again_is_not_sent_without_end() {
     assert!(retransmitted <= 2 * forwarded, "{retransmitted} retransmissions for {forwarded} packets");
 }
 
+/// The longest freeze in 20 s at 30 % loss each way, for any of some seeds; requests are lost as often as what they ask for.
+#[test]
+fn thirty_percent_of_loss_stops_no_picture_for_long() {
+    for seed in 30..33 {
+        let mut world = World::with_seed(seed);
+        world.checks.orderly_uplinks = false;
+        let room = world.room();
+        let anne = world.join(room);
+        let bert = world.join_with(room, |config| config.plays = true);
+        world.client(anne).publish_video(&plain_video());
+        world.offer(anne).unwrap();
+        let video = world.person(anne).published.values().next().unwrap().id;
+        let mid = world.watch(bert, video, MediaKind::Video);
+        world.connect(&[anne, bert]);
+        world.run(Duration::from_secs(2));
+        let bad = Link { delay: Duration::from_millis(20), ..Link::GOOD.with_loss(0.3) };
+        world.set_links(bert, bad, bad);
+        // Until reports told of it.
+        world.run(Duration::from_secs(8));
+        let now = world.now();
+        world.client(bert).forget_played(now);
+        world.run(Duration::from_secs(20));
+        let seen = world.person(bert).client.watch_stats(&mid, world.now()).unwrap();
+        println!("seed {seed}: {seen:?}");
+        assert!(seen.shown > 150 && seen.freeze_max < Duration::from_secs(1), "seed {seed}: {seen:?}");
+    }
+}
+
 #[test]
 fn a_call_survives_five_percent_of_loss_both_ways() {
     let mut world = World::new(Options { seed: 4, up: Link::BAD, down: Link::BAD, ..Options::default() });
