@@ -61,13 +61,16 @@ fn host(local: SocketAddr) -> Candidate {
 }
 
 impl Ice {
-    pub(super) fn new(local: SocketAddr, rng: &mut impl RngExt) -> Self {
+    /// `insists`: gives a pair up as late as a browser does.
+    pub(super) fn new(local: SocketAddr, insists: bool, rng: &mut impl RngExt) -> Self {
         let mut agent = IceAgent::with_hmac(credentials(rng), &HmacSha1);
         agent.set_controlling(true);
         agent.set_control_tie_breaker(rng.random());
         // 20 ms instead of the RFC's 50 ms between checks: there is one pair, and tests should not wait.
         agent.set_timing_advance(Duration::from_millis(20));
-        agent.set_max_stun_retransmits(UNANSWERED);
+        if insists {
+            agent.set_max_stun_retransmits(UNANSWERED);
+        }
         let local = host(local);
         agent.add_local_candidate(local.clone());
         Self { agent, local, route: None }

@@ -78,7 +78,7 @@ pub struct ClientConfig {
     pub red: bool,
     /// Offers repair packets (FlexFEC) of video, makes them where it publishes and uses them where it receives.
     pub flexfec: bool,
-    /// Reckons what would be seen and heard, and asks for key frames as a decoder would.
+    /// Is like a browser: reckons what would be seen and heard, asks for key frames as a decoder would, and gives up a path late.
     pub plays: bool,
     /// Stamps say when a packet was to leave rather than when it did: what a late client adds is then part of what is measured.
     pub stamps_due: bool,
@@ -177,7 +177,7 @@ impl Client {
     #[must_use]
     pub fn new(config: ClientConfig) -> Self {
         let mut rng = StdRng::seed_from_u64(config.seed);
-        let ice = Ice::new(config.local, &mut rng);
+        let ice = Ice::new(config.local, config.plays, &mut rng);
         Self {
             ice,
             association: None,
