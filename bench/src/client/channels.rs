@@ -81,10 +81,31 @@ struct Channel {
     accepted: bool,
 }
 
+/// When the association was opened, by our clock and by the library's: it counts the first time-out from the system's clock, which
+/// a simulated world's has nothing to do with.
+#[derive(Debug, Clone, Copy)]
+struct Clocks {
+    ours: Instant,
+    theirs: Instant,
+}
+
+impl Clocks {
+    fn theirs_at(self, now: Instant) -> Instant {
+        self.theirs + now.saturating_duration_since(self.ours)
+    }
+
+    fn ours_at(self, at: Instant) -> Instant {
+        self.ours + at.saturating_duration_since(self.theirs)
+    }
+}
+
 /// The data channels of one client, over one DTLS association.
 pub(super) struct Channels {
     endpoint: Endpoint,
     association: Option<(AssociationHandle, Association)>,
+    clocks: Option<Clocks>,
+    /// It is opened once: one that is lost stays so.
+    started: bool,
     open: BTreeMap<u16, Channel>,
     up: bool,
     events: VecDeque<ChannelEvent>,
@@ -118,6 +139,8 @@ impl Channels {
         Self {
             endpoint: Endpoint::new(Arc::new(config), Some(Arc::new(server))),
             association: None,
+            clocks: None,
+            started: false,
             open: BTreeMap::new(),
             up: false,
             events: VecDeque::new(),
@@ -125,8 +148,9 @@ impl Channels {
     }
 
     /// DTLS is up: opens the association, as browsers do in either role.
-    pub(super) fn start(&mut self) {
-        if self.association.is_none() {
+    pub(super) fn start(&mut self, now: Instant) {
+        if !std::mem::replace(&mut self.started, true) && self.association.is_none() {
+            self.clocks = Some(Clocks { ours: now, theirs: Instant::now() });
             let mut config = ClientConfig::new();
             config.transport = transport();
             self.association = self.endpoint.connect(config, NOWHERE).ok();
@@ -135,6 +159,7 @@ impl Channels {
 
     /// Takes what came within DTLS.
     pub(super) fn handle_packet(&mut self, now: Instant, packet: &[u8]) {
+        let now = self.library_time(now);
         let taken = self.endpoint.handle(now, NOWHERE, None, None, Bytes::copy_from_slice(packet));
         match (taken, &mut self.association) {
             (Some((handle, DatagramEvent::NewAssociation(association))), none @ None) => {
@@ -149,6 +174,7 @@ impl Channels {
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
+        let now = self.library_time(now);
         if let Some((_, association)) = &mut self.association
             && association.poll_timeout().is_some_and(|at| at <= now)
         {
@@ -158,11 +184,17 @@ impl Channels {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.association.as_ref().and_then(|(_, association)| association.poll_timeout())
+        let at = self.association.as_ref().and_then(|(_, association)| association.poll_timeout())?;
+        Some(self.clocks.map_or(at, |clocks| clocks.ours_at(at)))
+    }
+
+    fn library_time(&self, now: Instant) -> Instant {
+        self.clocks.map_or(now, |clocks| clocks.theirs_at(now))
     }
 
     /// Hands out every packet that is due.
     pub(super) fn poll_transmit(&mut self, now: Instant, mut send: impl FnMut(&[u8])) {
+        let now = self.library_time(now);
         let Some((_, association)) = &mut self.association else { return };
         while let Some(transmit) = association.poll_transmit(now) {
             if let Payload::RawEncode(packets) = transmit.payload {

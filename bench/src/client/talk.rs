@@ -64,7 +64,7 @@ impl Client {
     /// Does what is due of the association, and sends what it has to say.
     pub(super) fn drive_channels(&mut self, now: Instant) {
         if let Some(channels) = self.channels.as_mut().filter(|_| self.state == ClientState::Connected) {
-            channels.start();
+            channels.start(now);
             channels.handle_timeout(now);
             self.flush_channels(now);
         }

@@ -338,7 +338,9 @@ impl Engine {
     fn greet(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
         let Some(outflow) = self.peers.get_mut(key).map(|p| &mut p.outflow) else { return };
         let wants = outflow.is_unheard(now) || (outflow.needed_bps > 0 && outflow.gives_feedback());
-        if wants && outflow.sent_bps(now) < GREETING_BPS {
+        // What waits will do as well, and its numbers come before those of filler.
+        let waits = outflow.pacer.stats().held_packets > 0;
+        if wants && !waits && outflow.sent_bps(now) < GREETING_BPS {
             for _ in 0..2 {
                 self.send_filler(now, key, GREETING_BYTES, out);
             }
