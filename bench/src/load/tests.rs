@@ -3,7 +3,7 @@
 use super::play::{Played, Stage, Unwatched, play};
 use super::result::{Machine, Outcome, Run, SCHEMA, ScenarioRun, Summary, SystemInfo};
 use super::scenario::Scenario;
-use super::system::{Endpoint, Participant, Placement, Published, Running, Stay, System};
+use super::system::{About, Endpoint, Participant, Placement, Published, Running, Stay, System};
 use crate::host::{Host, HostOptions};
 use crate::impair::{Link, LinkWish, Relay, RelayOptions, Wish};
 use crate::load::fleet::Desk;
@@ -24,6 +24,7 @@ const LATER: Duration = Duration::from_millis(700);
 
 struct Served {
     endpoint: Endpoint,
+    about: About,
     _relay: Arc<Mutex<Option<Relay>>>,
     _host: Host,
     _runtime: Runtime,
@@ -67,7 +68,7 @@ impl System for Faulty {
             let told = |address: SocketAddr| format!(" {} {} typ ", address.ip(), address.port());
             answer.replace(&told(server), &told(*listens))
         });
-        Ok(Arc::new(Served { endpoint, _relay: relay, _host: host, _runtime: runtime }))
+        Ok(Arc::new(Served { endpoint, about: About::default(), _relay: relay, _host: host, _runtime: runtime }))
     }
 }
 
@@ -78,16 +79,8 @@ fn udp_address(line: &str) -> Option<SocketAddr> {
 }
 
 impl Running for Served {
-    fn version(&self) -> String {
-        "0".to_owned()
-    }
-
-    fn settings(&self) -> String {
-        String::new()
-    }
-
-    fn pids(&self) -> Vec<u32> {
-        Vec::new()
+    fn about(&self) -> &About {
+        &self.about
     }
 
     fn echoes(&self) -> bool {

@@ -11,7 +11,7 @@ mod validity;
 
 use super::result::{Generator, Hold, KeyFrames, Latencies, LoadShape, Memory, Repeat, ServerCost};
 use super::scenario::Scenario;
-use super::system::{Placement, System};
+use super::system::{About, Placement, System};
 use account::Part;
 use anyhow::{Context as _, Result, ensure};
 use colloquy_media_core::transport::srtp::Profile;
@@ -97,7 +97,7 @@ pub fn play(
     let largest_room = scenario.publishers + scenario.watchers();
     let place = Placement { core: stage.server_core, first: stage.first, scratch: scratch.0.clone(), largest_room };
     let running = system.start(&place).with_context(|| format!("{} does not start", system.name()))?;
-    let gauge = Gauge::new(running.pids());
+    let gauge = Gauge::new(running.about().pids.clone());
     let idle_kb = gauge.memory_kb();
     let mut party = Party::new(scenario, stage, running.clone())?;
     party.publish(watcher)?;
@@ -117,7 +117,8 @@ pub fn play(
         std::thread::sleep(AFTERWARDS);
         gauge.memory_kb()
     });
-    let (version, settings, external) = (running.version(), running.settings(), !gauge.is_known());
+    let About { version, settings, .. } = running.about().clone();
+    let external = !gauge.is_known();
     drop(running);
 
     let floor = match (&stage.own_program, &profile) {

@@ -1,10 +1,11 @@
 //! Colloquy: its binary with the configuration that it is shipped with, or its parts as they are built into this program.
 
 use super::whip::Endpoint;
-use super::{Child, Participant, Placement, Published, Running, Stay, System};
+use super::programs::{self, Setting};
+use super::{About, Child, Participant, Placement, Published, Running, Stay, System};
 use crate::load::fleet::Desk;
 use anyhow::{Context as _, Result};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,10 +55,8 @@ impl System for Colloquy {
 
     fn start(&self, place: &Placement) -> Result<Arc<dyn Running>> {
         let binary = self.binary.as_deref().context("it is absent")?;
-        // Taken and given back: nobody else here asks for ports.
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let media_port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let settings = settings(address, media_port, place);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, programs::tcp_port()?));
+        let settings = settings(address, programs::udp_port()?, place);
         let mut child = Child::start(self.name(), binary, place, |command| {
             if self.built_in {
                 command.args(["host", "--listen", &address.to_string()]);
@@ -70,21 +69,21 @@ impl System for Colloquy {
         let health = format!("http://{address}/healthz");
         child.wait(START, || agent.get(&health).call().is_ok())?;
         let api = format!("http://{address}/api/v1");
-        Ok(Arc::new(Server {
-            endpoint: Endpoint::new(format!("{api}/whip/{{room}}"), format!("{api}/whep/{{room}}")),
-            version: if self.built_in { env!("CARGO_PKG_VERSION").to_owned() } else { version(binary) },
-            settings: if self.built_in {
-                "in this program: 1 worker, no TURN, no page, no TLS".to_owned()
-            } else {
-                told(&settings)
-            },
-            child,
-        }))
+        let pids = vec![child.pid()];
+        let about = if self.built_in {
+            let settings = "in this program: 1 worker, no TURN, no page, no TLS".to_owned();
+            About { version: env!("CARGO_PKG_VERSION").to_owned(), settings, pids }
+        } else {
+            let settings = programs::told("colloquy serve", &settings);
+            About { version: programs::version(binary), settings, pids }
+        };
+        let endpoint = Endpoint::new(format!("{api}/whip/{{room}}"), format!("{api}/whep/{{room}}"));
+        Ok(Arc::new(Server { _child: child, endpoint, about }))
     }
 }
 
 /// Environment, value, and why it is not left at its default.
-fn settings(address: SocketAddr, media_port: u16, place: &Placement) -> Vec<(&'static str, String, &'static str)> {
+fn settings(address: SocketAddr, media_port: u16, place: &Placement) -> Vec<Setting> {
     let mut settings = vec![
         ("COLLOQUY__HTTP__LISTEN", address.to_string(), "a free port"),
         ("COLLOQUY__MEDIA__PORT", media_port.to_string(), "a free port"),
@@ -107,34 +106,16 @@ fn settings(address: SocketAddr, media_port: u16, place: &Placement) -> Vec<(&'s
     settings
 }
 
-fn told(settings: &[(&str, String, &str)]) -> String {
-    let lines = settings.iter().map(|(key, value, why)| format!("{key}={value} ({why})"));
-    format!("colloquy serve, configuration as shipped but for: {}", lines.collect::<Vec<_>>().join("; "))
-}
-
-fn version(binary: &std::path::Path) -> String {
-    let output = std::process::Command::new(binary).arg("--version").output();
-    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
-}
-
 struct Server {
-    child: Child,
+    /// Ends when this is dropped.
+    _child: Child,
     endpoint: Endpoint,
-    version: String,
-    settings: String,
+    about: About,
 }
 
 impl Running for Server {
-    fn version(&self) -> String {
-        self.version.clone()
-    }
-
-    fn settings(&self) -> String {
-        self.settings.clone()
-    }
-
-    fn pids(&self) -> Vec<u32> {
-        vec![self.child.pid()]
+    fn about(&self) -> &About {
+        &self.about
     }
 
     /// WHEP shows everybody in a room, and knows no connection between a viewer and a publisher.

@@ -2,7 +2,7 @@
 
 use super::programs::{self, Setting};
 use super::whip::Endpoint;
-use super::{Child, Participant, Placement, Published, Running, Stay, System};
+use super::{About, Child, Participant, Placement, Published, Running, Stay, System};
 use crate::load::fleet::Desk;
 use crate::load::scenario::Scenario;
 use anyhow::{Context as _, Result};
@@ -60,12 +60,13 @@ impl System for MediaMtx {
         })?;
         child.wait(START, || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok())?;
         let base = format!("http://127.0.0.1:{port}/{{room}}/{{publisher}}");
-        Ok(Arc::new(Server {
-            child,
-            endpoint: Endpoint::new(format!("{base}/whip"), format!("{base}/whep")),
+        let about = About {
             version: programs::version(binary),
             settings: programs::told("WHIP and WHEP, a path for each publisher", &settings),
-        }))
+            pids: vec![child.pid()],
+        };
+        let endpoint = Endpoint::new(format!("{base}/whip"), format!("{base}/whep"));
+        Ok(Arc::new(Server { _child: child, endpoint, about }))
     }
 }
 
@@ -92,23 +93,15 @@ fn file(settings: &[Setting]) -> String {
 }
 
 struct Server {
-    child: Child,
+    /// Ends when this is dropped.
+    _child: Child,
     endpoint: Endpoint,
-    version: String,
-    settings: String,
+    about: About,
 }
 
 impl Running for Server {
-    fn version(&self) -> String {
-        self.version.clone()
-    }
-
-    fn settings(&self) -> String {
-        self.settings.clone()
-    }
-
-    fn pids(&self) -> Vec<u32> {
-        vec![self.child.pid()]
+    fn about(&self) -> &About {
+        &self.about
     }
 
     /// It takes pictures out of their packets, and makes new packets of them for every viewer.

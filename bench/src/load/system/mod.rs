@@ -58,16 +58,21 @@ pub struct Placement {
     pub largest_room: u32,
 }
 
+/// What is told of a server that runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// Its version, as it or its package tells it.
+    pub version: String,
+    /// How it is set up, for the report: what is not a default, and why; command line and configuration.
+    pub settings: String,
+    /// Its processes: CPU time and memory of all their threads count. Empty where it runs elsewhere.
+    pub pids: Vec<u32>,
+}
+
 /// A server that runs. Dropping it ends it. Several threads call at once.
 pub trait Running: Send + Sync {
-    /// Its version, as it or its package tells it.
-    fn version(&self) -> String;
-
-    /// How it is set up, for the report: what is not a default, and why; command line and configuration.
-    fn settings(&self) -> String;
-
-    /// Its processes: CPU time and memory of all their threads count. Empty where it runs elsewhere.
-    fn pids(&self) -> Vec<u32>;
+    /// What is told of it.
+    fn about(&self) -> &About;
 
     /// A participant who publishes and watches gets his own media back, too: his `whom` does not name him, but he receives it.
     fn echoes(&self) -> bool {

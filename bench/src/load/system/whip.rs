@@ -1,6 +1,6 @@
 //! Any server with WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep), by the addresses of its endpoints.
 
-use super::{Participant, Placement, Published, Running, Stay, System};
+use super::{About, Participant, Placement, Published, Running, Stay, System};
 use crate::load::fleet::{Desk, Line};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
@@ -59,7 +59,12 @@ impl System for Whip {
         let mut endpoint = Endpoint::new(self.publish.clone(), self.watch.clone());
         endpoint.token.clone_from(&self.token);
         let reach = reaching(&self.publish).with_context(|| format!("{} cannot be reached", self.publish))?;
-        Ok(Arc::new(Elsewhere { endpoint, echoes: self.echoes, reach }))
+        let about = About {
+            version: "unknown".to_owned(),
+            settings: format!("runs elsewhere; WHIP {}, WHEP {}", endpoint.publish, endpoint.watch),
+            pids: Vec::new(),
+        };
+        Ok(Arc::new(Elsewhere { endpoint, echoes: self.echoes, reach, about }))
     }
 }
 
@@ -83,19 +88,12 @@ struct Elsewhere {
     endpoint: Endpoint,
     echoes: bool,
     reach: Ipv4Addr,
+    about: About,
 }
 
 impl Running for Elsewhere {
-    fn version(&self) -> String {
-        "unknown".to_owned()
-    }
-
-    fn settings(&self) -> String {
-        format!("runs elsewhere; WHIP {}, WHEP {}", self.endpoint.publish, self.endpoint.watch)
-    }
-
-    fn pids(&self) -> Vec<u32> {
-        Vec::new()
+    fn about(&self) -> &About {
+        &self.about
     }
 
     fn clients_at(&self) -> Ipv4Addr {

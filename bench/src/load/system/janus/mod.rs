@@ -5,7 +5,7 @@ mod session;
 
 use super::programs::{self, Setting};
 use super::socket::Sockets;
-use super::{Child, Participant, Placement, Published, Running, Stay, System};
+use super::{About, Child, Participant, Placement, Published, Running, Stay, System};
 use crate::load::fleet::Desk;
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -74,12 +74,16 @@ impl System for Janus {
         let url = format!("ws://127.0.0.1:{port}");
         let sockets = Sockets::new()?;
         let info = Session::connect(&sockets, &url)?.ask(json!({ "janus": "info" }))?;
-        Ok(Arc::new(Gateway {
-            child,
-            sockets,
-            url,
+        let about = About {
             version: message::version(&info),
             settings: programs::told("VideoRoom over WebSockets, Debian's package", &settings),
+            pids: vec![child.pid()],
+        };
+        Ok(Arc::new(Gateway {
+            _child: child,
+            sockets,
+            url,
+            about,
             largest_room: place.largest_room,
             rooms: Mutex::default(),
             address: programs::own_address().context("Janus leaves out loopback, and")?,
@@ -125,11 +129,11 @@ fn files(settings: &[Setting], port: u16) -> Vec<(&'static str, String)> {
 }
 
 struct Gateway {
-    child: Child,
+    /// Ends when this is dropped.
+    _child: Child,
     sockets: Sockets,
     url: String,
-    version: String,
-    settings: String,
+    about: About,
     largest_room: u32,
     /// Rooms that were made.
     rooms: Mutex<HashSet<u32>>,
@@ -149,16 +153,8 @@ impl Gateway {
 }
 
 impl Running for Gateway {
-    fn version(&self) -> String {
-        self.version.clone()
-    }
-
-    fn settings(&self) -> String {
-        self.settings.clone()
-    }
-
-    fn pids(&self) -> Vec<u32> {
-        vec![self.child.pid()]
+    fn about(&self) -> &About {
+        &self.about
     }
 
     fn clients_at(&self) -> Ipv4Addr {

@@ -8,7 +8,7 @@ mod wire;
 
 use super::programs::{self, Setting};
 use super::socket::{Message, Socket, Sockets};
-use super::{Child, Participant, Placement, Published, Running, Stay, System};
+use super::{About, Child, Participant, Placement, Published, Running, Stay, System};
 use crate::load::fleet::{Desk, Line};
 use anyhow::{Context as _, Result, bail};
 use message::Said;
@@ -65,12 +65,16 @@ impl System for LiveKit {
         let agent: ureq::Agent =
             ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(1))).build().into();
         child.wait(START, || agent.get(format!("http://127.0.0.1:{port}/")).call().is_ok())?;
-        Ok(Arc::new(Server {
-            child,
-            sockets: Sockets::new()?,
-            url: format!("ws://127.0.0.1:{port}/rtc"),
+        let about = About {
             version: programs::version(binary),
             settings: programs::told("livekit-server, one node", &settings),
+            pids: vec![child.pid()],
+        };
+        Ok(Arc::new(Server {
+            _child: child,
+            sockets: Sockets::new()?,
+            url: format!("ws://127.0.0.1:{port}/rtc"),
+            about,
         }))
     }
 }
@@ -107,11 +111,11 @@ fn file(settings: &[Setting], port: u16) -> String {
 }
 
 struct Server {
-    child: Child,
+    /// Ends when this is dropped.
+    _child: Child,
     sockets: Sockets,
     url: String,
-    version: String,
-    settings: String,
+    about: About,
 }
 
 /// What a join waits for.
@@ -168,16 +172,8 @@ fn take(bytes: &[u8], line: &Line, sender: &SyncSender<News>) -> Vec<Message> {
 }
 
 impl Running for Server {
-    fn version(&self) -> String {
-        self.version.clone()
-    }
-
-    fn settings(&self) -> String {
-        self.settings.clone()
-    }
-
-    fn pids(&self) -> Vec<u32> {
-        vec![self.child.pid()]
+    fn about(&self) -> &About {
+        &self.about
     }
 
     /// A viewer is subscribed to everybody who publishes.
