@@ -215,14 +215,17 @@ impl Producer {
     }
 
     /// Takes note of the encodings in use; `true` when there is one to pause that was not. The smallest goes on: who looks again
-    /// sees something at once.
+    /// sees something at once. So does one that does not come now, as its publisher's own uplink is not known to carry it: without
+    /// it nobody would learn what it costs, and nobody would be given it ever.
     pub(crate) fn pause_unwatched(&mut self, now: Instant, in_use: &[u8]) -> bool {
-        let smallest = self.ladder.rungs().first().map(|rung| rung.layer.encoding);
+        let rungs = self.ladder.rungs();
+        let smallest = rungs.first().map(|rung| rung.layer.encoding);
+        let is_known = |number: u8| rungs.iter().any(|rung| rung.layer.encoding == number);
         let mut changed = false;
         for (number, since) in self.unwatched.iter_mut().enumerate() {
             let Some(stream) = self.encodings.get_mut(number) else { continue };
             let number = number as u8;
-            if in_use.contains(&number) || smallest.is_none_or(|smallest| smallest == number) {
+            if in_use.contains(&number) || smallest == Some(number) || !is_known(number) {
                 *since = None;
             } else if now.saturating_duration_since(*since.get_or_insert(now)) >= PAUSE_AFTER && stream.is_wanted {
                 stream.is_wanted = false;

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Person } from './person.js';
 import { RESULTS, Server } from './server.js';
+import { sleep } from './until.js';
 import { Cable, Router } from './wires.js';
 
 const NAMES = ['Anne', 'Ben', 'Clara', 'David', 'Emma'];
@@ -96,8 +97,19 @@ export class Stage {
       const file = join(folder, `${person.name}.png`);
       await person.page.screenshot({ path: file, timeout: 5_000 }).then(() => lines.push(`${person.name} saw ${file}`), () => undefined);
       lines.push(...person.complaints.slice(-5).map((text) => `${person.name}'s page: ${text}`));
+      lines.push(await sentBy(person));
     }
-    return [...lines, `server log (${this.server.log}):`, this.server.tail()].join('\n');
+    return [...lines, await this.#figures(), `server log (${this.server.log}):`, this.server.tail()].join('\n');
+  }
+
+  /** What the server measured of the scene's room, where it still answers. */
+  async #figures() {
+    try {
+      const response = await fetch(`${this.server.url}/api/v1/rooms/${this.room}/stats`, { signal: AbortSignal.timeout(2_000) });
+      return `figures of the room: ${await response.text()}`;
+    } catch (error) {
+      return `no figures of the room: ${error.message}`;
+    }
   }
 
   async #enter({ kind = 'chromium', index = this.people.length, name = NAMES[index], url = this.server.url, ...rest }) {
@@ -113,4 +125,19 @@ export class Stage {
   async close() {
     for (const close of this.#closing.reverse()) await Promise.resolve(close()).catch(() => undefined);
   }
+}
+
+/** What somebody's browser says of the pictures that it sends, and of what holds them back. */
+async function sentBy(person) {
+  const asked = person.page.evaluate(async () => {
+    const stats = await window.lab.stats();
+    const paths = stats.filter(({ type, nominated }) => type === 'candidate-pair' && nominated);
+    return {
+      sent: stats.filter(({ type, kind }) => type === 'outbound-rtp' && kind === 'video')
+        .map(({ rid, active, frameWidth, framesPerSecond, framesEncoded, targetBitrate, qualityLimitationReason }) => ({ rid, active, frameWidth, framesPerSecond, framesEncoded, targetBitrate, qualityLimitationReason })),
+      uplink: paths.map(({ availableOutgoingBitrate, currentRoundTripTime }) => ({ availableOutgoingBitrate, currentRoundTripTime })),
+    };
+  });
+  const text = await Promise.race([asked, sleep(2_000)]).then((told) => JSON.stringify(told), (error) => error.message);
+  return `${person.name} sends ${text}`;
 }

@@ -6,6 +6,7 @@ mod garbage;
 mod gstreamer;
 mod handshake;
 mod key_frames;
+mod layers;
 mod lifecycle;
 mod loss;
 mod matrix;

@@ -1,0 +1,81 @@
+//! Which encoding a viewer is given where its publisher's own uplink does not always carry it.
+
+use colloquy_bench::client::Video;
+use colloquy_media_core::api::{Event, MediaKind, PeerId, PixelSize, Preference, Shown};
+use colloquy_tests::World;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+const LARGEST: u8 = 2;
+
+struct Scene {
+    world: World,
+    publisher: PeerId,
+    mid: String,
+    viewer: PeerId,
+}
+
+impl Scene {
+    /// A viewer of a simulcast that has the bandwidth for all of it, and wants it large.
+    fn new() -> Self {
+        let mut world = World::with_seed(11);
+        let room = world.room();
+        let publisher = world.join(room);
+        let mid = world.client(publisher).publish_video(&Video::simulcast());
+        world.offer(publisher).unwrap();
+        let track = world.person(publisher).published[&0].id;
+        let viewer = world.join(room);
+        let place = world.watch(viewer, track, MediaKind::Video);
+        let size = Some(PixelSize { width: 1280, height: 720 });
+        world.prefer(viewer, &place, Preference { size, ..Preference::default() });
+        Self { world, publisher, mid, viewer }
+    }
+
+    /// The publisher's uplink carries the largest encoding, or does not.
+    fn sends_largest(&mut self, sends: bool) {
+        self.world.client(self.publisher).set_encoding_active(&self.mid, "f", sends);
+    }
+
+    fn connect(&mut self) {
+        self.world.connect(&[self.publisher, self.viewer]);
+    }
+
+    /// The encoding that the viewer was last told he is shown.
+    fn shown(&self) -> Option<u8> {
+        self.world.events.iter().rev().find_map(|(_, event)| match event {
+            Event::Shown { peer, shown: Shown::Layer(layer, _), .. } if *peer == self.viewer => Some(layer.encoding),
+            _ => None,
+        })
+    }
+}
+
+#[test]
+fn an_encoding_that_comes_late_is_given() {
+    let mut scene = Scene::new();
+    scene.sends_largest(false);
+    scene.connect();
+    scene.world.run(12 * SECOND);
+    assert_eq!(scene.shown(), Some(LARGEST - 1));
+    let paused = scene.world.events.iter().any(|(_, event)| match event {
+        Event::Encodings { encodings, .. } => !encodings[usize::from(LARGEST)].wanted,
+        _ => false,
+    });
+    assert!(!paused, "the publisher was told to stop what never came");
+    scene.sends_largest(true);
+    scene.world.run(8 * SECOND);
+    assert_eq!(scene.shown(), Some(LARGEST));
+}
+
+#[test]
+fn an_encoding_that_was_away_is_given_again() {
+    let mut scene = Scene::new();
+    scene.connect();
+    scene.world.run(8 * SECOND);
+    assert_eq!(scene.shown(), Some(LARGEST));
+    scene.sends_largest(false);
+    scene.world.run(12 * SECOND);
+    assert_eq!(scene.shown(), Some(LARGEST - 1));
+    scene.sends_largest(true);
+    scene.world.run(8 * SECOND);
+    assert_eq!(scene.shown(), Some(LARGEST));
+}
