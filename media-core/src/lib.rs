@@ -4,6 +4,7 @@
 
 mod allocate;
 pub mod api;
+pub mod audience;
 mod bandwidth;
 #[cfg(feature = "driver")]
 pub mod driver;
