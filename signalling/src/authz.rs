@@ -7,6 +7,10 @@ pub enum Role {
     Participant,
     /// A participant who may also act on others of his room.
     Moderator,
+    /// A participant who serves customers: acts on others, and turns aside from them.
+    Agent,
+    /// An agent who may also listen to others, coach them and take over, unseen.
+    Supervisor,
     /// May do everything, in every room.
     Admin,
     /// Sends media by WHIP and does nothing else.
@@ -34,6 +38,20 @@ pub enum Action {
     MuteOthers,
     /// Remove somebody.
     Kick,
+    /// Put oneself on hold, or come back to the floor.
+    HoldOwn,
+    /// Put others on hold.
+    HoldOthers,
+    /// Turn aside from the floor, with somebody there or with a helper.
+    SideTalk,
+    /// Come in as a helper, whom the floor does not know of.
+    EnterAsHelper,
+    /// Send people into other conversations of the room.
+    SubConference,
+    /// Come in as a monitor or become one, coach, talk backstage, barge in, take over.
+    Monitor,
+    /// Change what others hear and see in their name.
+    ActForOthers,
     /// See the figures of one's own session.
     OwnStats,
     /// See a room, its participants and its figures from outside.
@@ -53,26 +71,41 @@ pub fn allowed(role: Role, action: Action) -> bool {
     match role {
         Role::Admin => match action {
             EnterBySocket | EnterByWhip | EnterByWhep | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick
-            | OwnStats | ReadRoom | CloseRoom | ManageRooms | ReadServer => true,
+            | HoldOwn | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor | ActForOthers | OwnStats
+            | ReadRoom | CloseRoom | ManageRooms | ReadServer => true,
+        },
+        Role::Supervisor => match action {
+            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | HoldOwn | HoldOthers | SideTalk
+            | EnterAsHelper | SubConference | Monitor | OwnStats | ReadRoom | CloseRoom => true,
+            EnterByWhip | EnterByWhep | ActForOthers | ManageRooms | ReadServer => false,
+        },
+        Role::Agent => match action {
+            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | HoldOwn | HoldOthers | SideTalk
+            | EnterAsHelper | SubConference | OwnStats => true,
+            EnterByWhip | EnterByWhep | Monitor | ActForOthers | ReadRoom | CloseRoom | ManageRooms | ReadServer => {
+                false
+            }
         },
         Role::Moderator => match action {
-            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | OwnStats | ReadRoom | CloseRoom => {
-                true
-            }
-            EnterByWhip | EnterByWhep | ManageRooms | ReadServer => false,
+            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | HoldOwn | HoldOthers | SideTalk
+            | SubConference | OwnStats | ReadRoom | CloseRoom => true,
+            EnterByWhip | EnterByWhep | EnterAsHelper | Monitor | ActForOthers | ManageRooms | ReadServer => false,
         },
         Role::Participant => match action {
-            EnterBySocket | Negotiate | Subscribe | MuteOwn | OwnStats => true,
-            EnterByWhip | EnterByWhep | MuteOthers | Kick | ReadRoom | CloseRoom | ManageRooms | ReadServer => false,
+            EnterBySocket | Negotiate | Subscribe | MuteOwn | HoldOwn | OwnStats => true,
+            EnterByWhip | EnterByWhep | MuteOthers | Kick | HoldOthers | SideTalk | EnterAsHelper | SubConference
+            | Monitor | ActForOthers | ReadRoom | CloseRoom | ManageRooms | ReadServer => false,
         },
         Role::Publisher => match action {
             EnterByWhip | Negotiate => true,
-            EnterBySocket | EnterByWhep | Subscribe | MuteOwn | MuteOthers | Kick | OwnStats | ReadRoom | CloseRoom
+            EnterBySocket | EnterByWhep | Subscribe | MuteOwn | MuteOthers | Kick | HoldOwn | HoldOthers | SideTalk
+            | EnterAsHelper | SubConference | Monitor | ActForOthers | OwnStats | ReadRoom | CloseRoom
             | ManageRooms | ReadServer => false,
         },
         Role::Viewer => match action {
             EnterByWhep | Negotiate => true,
-            EnterBySocket | EnterByWhip | Subscribe | MuteOwn | MuteOthers | Kick | OwnStats | ReadRoom | CloseRoom
+            EnterBySocket | EnterByWhip | Subscribe | MuteOwn | MuteOthers | Kick | HoldOwn | HoldOthers | SideTalk
+            | EnterAsHelper | SubConference | Monitor | ActForOthers | OwnStats | ReadRoom | CloseRoom
             | ManageRooms | ReadServer => false,
         },
     }
@@ -93,23 +126,38 @@ mod tests {
     #[test]
     fn the_table_reads_as_it_is_meant() {
         use Action::*;
-        // Columns: participant, moderator, admin, publisher, viewer.
+        // Columns: participant, moderator, agent, supervisor, admin, publisher, viewer.
         let table = [
-            (EnterBySocket, "yyy.."),
-            (EnterByWhip, "..yy."),
-            (EnterByWhep, "..y.y"),
-            (Negotiate, "yyyyy"),
-            (Subscribe, "yyy.."),
-            (MuteOwn, "yyy.."),
-            (MuteOthers, ".yy.."),
-            (Kick, ".yy.."),
-            (OwnStats, "yyy.."),
-            (ReadRoom, ".yy.."),
-            (CloseRoom, ".yy.."),
-            (ManageRooms, "..y.."),
-            (ReadServer, "..y.."),
+            (EnterBySocket, "yyyyy.."),
+            (EnterByWhip, "....yy."),
+            (EnterByWhep, "....y.y"),
+            (Negotiate, "yyyyyyy"),
+            (Subscribe, "yyyyy.."),
+            (MuteOwn, "yyyyy.."),
+            (MuteOthers, ".yyyy.."),
+            (Kick, ".yyyy.."),
+            (HoldOwn, "yyyyy.."),
+            (HoldOthers, ".yyyy.."),
+            (SideTalk, ".yyyy.."),
+            (EnterAsHelper, "..yyy.."),
+            (SubConference, ".yyyy.."),
+            (Monitor, "...yy.."),
+            (ActForOthers, "....y.."),
+            (OwnStats, "yyyyy.."),
+            (ReadRoom, ".y.yy.."),
+            (CloseRoom, ".y.yy.."),
+            (ManageRooms, "....y.."),
+            (ReadServer, "....y.."),
         ];
-        let roles = [Role::Participant, Role::Moderator, Role::Admin, Role::Publisher, Role::Viewer];
+        let roles = [
+            Role::Participant,
+            Role::Moderator,
+            Role::Agent,
+            Role::Supervisor,
+            Role::Admin,
+            Role::Publisher,
+            Role::Viewer,
+        ];
         for (action, row) in table {
             let got: String = roles.iter().map(|r| if allowed(*r, action) { 'y' } else { '.' }).collect();
             assert_eq!(got, row, "{action:?}");

@@ -65,6 +65,8 @@ codes! {
     RoomSilent = "room.silent", 409, "There is nothing to watch", "Try again when somebody publishes.";
     /// No such participant.
     ParticipantUnknown = "participant.unknown", 404, "No such participant", "Look at the list of participants.";
+    /// Who hears and sees whom cannot be changed like this now.
+    AudienceRefused = "audience.refused", 409, "Not possible where they stand", "See who is where, then try again.";
     /// No such track.
     TrackUnknown = "track.unknown", 404, "No such track", "Look at the list of tracks.";
     /// Audio was asked for in a place for video, or the other way round.

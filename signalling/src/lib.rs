@@ -8,6 +8,7 @@
 //! Nothing here touches media, SQL or files; axum is known to [`http`] only.
 
 mod api;
+mod audit;
 pub mod authn;
 pub mod authz;
 mod config;

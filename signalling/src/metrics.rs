@@ -161,6 +161,8 @@ impl Metrics {
             Shown::Paused(PauseCause::Bandwidth) => "paused_bandwidth",
             Shown::Paused(PauseCause::LastN) => "paused_last_n",
             Shown::Paused(PauseCause::Hidden) => "paused_hidden",
+            Shown::Paused(PauseCause::Frozen) => "paused_frozen",
+            Shown::Paused(PauseCause::Withheld) => "paused_withheld",
         };
         self.shown.get_or_create(&label("to", to)).inc();
     }

@@ -118,9 +118,12 @@ impl EnginePort for FakeEngine {
             return;
         }
         match command {
-            Command::Join { room, peer, permissions, reply } => {
+            Command::Join { room, peer, permissions, stance: _, reply } => {
                 state.log.push(format!("join {room} {peer}"));
                 reply.send(state.join(room, peer, permissions));
+            }
+            Command::Stand { room, epoch, stances } => {
+                state.log.push(format!("stand {room} {epoch} {stances:?}"));
             }
             Command::Leave { peer } => {
                 state.log.push(format!("leave {peer}"));

@@ -4,9 +4,10 @@ use crate::net::Link;
 use crate::world::World;
 use colloquy_bench::client::{Client, ClientCertificate, ClientConfig, Pace};
 use colloquy_media_core::api::{
-    Answer, Codec, Command, Downlink, Fragment, JoinError, MediaKind, Mute, NegotiateError, Offer, PeerId, Permissions,
-    Preference, RoomId, RoomStats, SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo,
+    Answer, Codec, Command, Downlink, Fragment, JoinError, MediaKind, Mute, NegotiateError, Offer, PeerId, Preference,
+    RoomId, RoomStats, SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo,
 };
+use colloquy_media_core::audience::Stance;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -53,12 +54,7 @@ impl World {
     /// # Panics
     /// When he is not admitted.
     pub fn join_with(&mut self, room: RoomId, edit: impl FnOnce(&mut ClientConfig)) -> PeerId {
-        let peer = PeerId(self.next_id());
-        self.try_join(room, peer).expect("he is admitted");
-        let mut config = self.client_config(peer);
-        edit(&mut config);
-        self.add_person(peer, room, config);
-        peer
+        self.join_at(room, Stance::default(), edit)
     }
 
     /// Asks for a place in a room, without a client.
@@ -66,7 +62,7 @@ impl World {
     /// # Errors
     /// As the engine says.
     pub fn try_join(&mut self, room: RoomId, peer: PeerId) -> Result<Vec<TrackInfo>, JoinError> {
-        self.ask(|reply| Command::Join { room, peer, permissions: Permissions::ALL, reply })
+        self.try_join_at(room, peer, Stance::default())
     }
 
     /// Sends the person's offer to the engine, with what he wants in his places, and his client takes the answer.
@@ -221,6 +217,8 @@ impl World {
         self.tell(Command::Leave { peer });
         if let Some(person) = self.people.get_mut(&peer) {
             person.present = false;
+            let room = person.room;
+            self.leave_audience(room, peer);
         }
     }
 

@@ -112,6 +112,7 @@ impl World {
                 self.air.send(due, to, datagram.bytes.clone());
             }
         }
+        let mut gone = Vec::new();
         while let Some(event) = self.engines.poll_event() {
             self.checks.note_event(&event);
             if let Event::Closed { peer, .. } = &event
@@ -119,8 +120,12 @@ impl World {
             {
                 person.present = false;
                 self.checks.note_gone(*peer, self.now);
+                gone.push((person.room, *peer));
             }
             self.events.push((self.now - self.start, event));
+        }
+        for (room, peer) in gone {
+            self.leave_audience(room, peer);
         }
     }
 }

@@ -10,6 +10,7 @@ use colloquy_bench::client::{Effort, Numbering};
 use colloquy_media_core::api::{
     Codec, Command, DtlsVersions, IceMode, Mute, Offer, PeerId, Permissions, RoomId, Source, Subscriptions, TrackId,
 };
+use colloquy_media_core::audience::Stance;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -270,7 +271,13 @@ impl Chaos {
                 let permissions = Permissions { publish: feed.byte() & 1 == 0, subscribe: feed.byte() & 1 == 0 };
                 // Only a double: a new one would have no client.
                 if self.world.people.get(&peer).is_some_and(|person| person.present) {
-                    let again = self.world.ask(|reply| Command::Join { room, peer, permissions, reply });
+                    let again = self.world.ask(|reply| Command::Join {
+                        room,
+                        peer,
+                        permissions,
+                        stance: Stance::default(),
+                        reply,
+                    });
                     assert!(again.is_err(), "{peer} is in two rooms");
                 }
             }

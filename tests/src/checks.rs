@@ -1,5 +1,6 @@
 //! What must hold after every step, whatever happens.
 
+use crate::audience::Audiences;
 use colloquy_bench::client::{Received, Stamp};
 use colloquy_codecs::seq::SequenceUnwrapper;
 use colloquy_media_core::api::{Codec, Event, IceMode, MediaKind, PeerId, RoomId, TrackId, TrackInfo};
@@ -99,6 +100,8 @@ pub struct Checks {
     pub(crate) told_dropped: u64,
     /// DTLS associations of a client, when it has more than one: keys differ between them.
     generation: HashMap<PeerId, u64>,
+    /// Who might hear and see whom.
+    pub(crate) audiences: Audiences,
     /// Those who send what no client sends, and those who watch them: what they receive makes no sense.
     hostile: HashSet<PeerId>,
 }
@@ -124,6 +127,7 @@ impl Checks {
             orderly_uplinks: true,
             told_dropped: 0,
             generation: HashMap::new(),
+            audiences: Audiences::default(),
             hostile: HashSet::new(),
         }
     }
@@ -294,6 +298,9 @@ impl Checks {
             let sent = self.start + stamp.sent;
             assert!(sent <= muted_since, "{listener} receives what {source} said while he was muted");
         }
+        let time = (self.start + stamp.sent, packet.at);
+        let may = self.audiences.allowed(room, (listener, source), track.info.kind, time);
+        assert!(may, "{listener} receives what {source} said when it was not for him");
         let history = self.subscriptions.get(&(listener, mid.to_owned())).map(Vec::as_slice).unwrap_or_default();
         let allowed = history.iter().enumerate().any(|(i, (_, wanted))| {
             *wanted == Some(track.info.id) && history.get(i + 1).is_none_or(|(end, _)| *end + SLACK >= packet.at)

@@ -4,6 +4,7 @@
 //! up what happens from a seed.
 
 pub mod actions;
+mod audience;
 mod carry;
 pub mod chaos;
 pub mod checks;

@@ -2,6 +2,7 @@
 //! come and go too. In the end the links are good, and everyone must receive what he asked for.
 
 use crate::actions::{Muter, pace};
+use crate::audience::verb;
 use crate::net::Link;
 use crate::talk::Wanted;
 use crate::world::{Options, World};
@@ -20,6 +21,8 @@ const ACTIONS: usize = 24;
 const PEOPLE: usize = 5;
 /// One in so many scenarios plays [`FAR`] away.
 const FAR_EVERY: u64 = 4;
+/// In one of so many people turn aside, monitor, coach and so on.
+const STANCES_EVERY: u64 = 3;
 const FAR: Link = Link { delay: Duration::from_millis(60), loss: 0.1, ..Link::GOOD };
 /// After the links are good again: an ICE check, a DTLS retransmission and a key frame.
 const RECOVERY_STEP: Duration = Duration::from_millis(500);
@@ -49,6 +52,8 @@ pub fn play(seed: u64) {
 
 struct Scenario {
     rng: StdRng,
+    /// Of who stands where.
+    stance_rng: StdRng,
     /// Of what is said on data channels.
     talk_rng: StdRng,
     /// Tells what happens on standard error: `COLLOQUY_TRACE=1`.
@@ -78,13 +83,14 @@ impl Scenario {
         let mut world = World::new(options);
         world.checks.orderly_uplinks = up.is_orderly();
         let rooms = vec![world.room(), world.room()];
-        let talk_rng = StdRng::seed_from_u64(seed ^ 0x7a1c);
-        Self { rng, talk_rng, trace: std::env::var_os("COLLOQUY_TRACE").is_some(), world, rooms, far }
+        let (talk_rng, stance_rng) = (StdRng::seed_from_u64(seed ^ 0x7a1c), StdRng::seed_from_u64(seed ^ 0x57a2));
+        Self { rng, stance_rng, talk_rng, trace: std::env::var_os("COLLOQUY_TRACE").is_some(), world, rooms, far }
     }
 
     fn play(mut self) {
         for _ in 0..ACTIONS {
             self.act();
+            self.stand();
             self.talk();
             if self.trace {
                 for (peer, person) in &self.world.people {
@@ -139,6 +145,20 @@ impl Scenario {
             94..95 => self.publish_layers(peer),
             95..97 => self.world.reload(peer, &[Codec::Opus]),
             _ => self.world.leave(peer),
+        }
+    }
+
+    /// In every third scenario, somebody changes who gets what of whom.
+    fn stand(&mut self) {
+        if self.world.options.seed % STANCES_EVERY != 0 || !self.stance_rng.random_bool(0.4) {
+            return;
+        }
+        let room = self.rooms[0];
+        let present: Vec<PeerId> = self.world.audience(room).iter().map(|(peer, _)| peer).collect();
+        if !present.is_empty() {
+            let verb = verb(&present, |below| self.stance_rng.random_range(0..below));
+            // What cannot be now is refused, and changes nothing.
+            let _ = self.world.act(room, verb);
         }
     }
 
@@ -275,7 +295,12 @@ impl Scenario {
         let others = self.tracks_for(peer, kind);
         let track = if self.rng.random_bool(0.25) { None } else { self.one(&others) };
         // A place that had nothing since its publisher left is pointed at something else just the same.
-        self.world.subscribe(peer, &mid, track).expect("the place and the track exist");
+        let taken = self.world.subscribe(peer, &mid, track);
+        let publisher =
+            track.and_then(|track| self.world.people.iter().find(|(_, p)| p.published.values().any(|t| t.id == track)));
+        let audience = self.world.audience(self.world.person(peer).room);
+        let may_know = publisher.is_none_or(|(publisher, _)| audience.knows(peer, *publisher));
+        assert_eq!(taken.is_ok(), may_know, "{peer} points {mid} at {track:?}: {taken:?}");
     }
 
     fn mute(&mut self, peer: PeerId) {
@@ -315,6 +340,7 @@ impl Scenario {
 
     /// Good links for all, and whoever was cut off for long comes back by an ICE restart.
     fn settle(&mut self) {
+        self.world.gather(self.rooms[0]);
         for peer in self.present() {
             self.world.set_links(peer, Link::GOOD, Link::GOOD);
         }

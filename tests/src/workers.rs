@@ -93,6 +93,11 @@ impl Workers {
                     engine.handle_command(now, Command::CloseRoom { room }, out);
                 }
             }
+            Command::Stand { room, epoch, stances } => {
+                for engine in &mut self.engines {
+                    engine.handle_command(now, Command::Stand { room, epoch, stances: stances.clone() }, out);
+                }
+            }
             Command::Stats { room, reply } => reply.send(self.stats(now, room, out)),
             Command::Join { room, peer, reply, .. } if self.is_full(room) && !self.homes.contains_key(&peer) => {
                 reply.send(Err(JoinError::RoomFull));

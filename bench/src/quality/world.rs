@@ -9,6 +9,7 @@ use colloquy_media_core::api::{
     AdvertisedAddress, Codec, Command, DtlsVersions, EngineConfig, Event, IceMode, Limits, MediaKind, Offer, PeerId,
     PeerStats, Permissions, Reply, RoomId, Source, Subscriptions, TrackInfo,
 };
+use colloquy_media_core::audience::Stance;
 use colloquy_media_core::engine::Engine;
 use colloquy_media_core::transport::Certificate;
 use colloquy_media_core::wire::{Datagram, Outbox, Path};
@@ -120,7 +121,13 @@ impl World {
     fn join(&mut self, up: Link, down: Link) -> Result<usize> {
         let index = self.people.len();
         let peer = PeerId(index as u64 + 1);
-        let asked = self.ask(|reply| Command::Join { room: ROOM, peer, permissions: Permissions::ALL, reply })?;
+        let asked = self.ask(|reply| Command::Join {
+            room: ROOM,
+            peer,
+            permissions: Permissions::ALL,
+            stance: Stance::default(),
+            reply,
+        })?;
         asked.map_err(|error| anyhow::anyhow!("{peer} is not admitted: {error}"))?;
         let local = SocketAddr::from((Ipv4Addr::new(198, 51, 100, 1), 40_000 + index as u16));
         let mut config = ClientConfig::new(peer.0, local, self.certificate.clone(), self.start);

@@ -7,6 +7,7 @@ use colloquy_media_core::api::{
     AdvertisedAddress, Codec, Command, DtlsVersions, EngineConfig, IceMode, Limits, MediaKind, Offer, PeerId,
     Permissions, Reply, RoomId, Source, Subscriptions, TrackId,
 };
+use colloquy_media_core::audience::Stance;
 use colloquy_media_core::engine::Engine;
 use colloquy_media_core::transport::Certificate;
 use colloquy_media_core::wire::{Datagram, Outbox, Path};
@@ -98,7 +99,13 @@ impl Lab {
         track: Option<TrackId>,
     ) -> Result<TrackId> {
         let peer = PeerId(index as u64 + 1);
-        let joined = self.ask(|reply| Command::Join { room: ROOM, peer, permissions: Permissions::ALL, reply })?;
+        let joined = self.ask(|reply| Command::Join {
+            room: ROOM,
+            peer,
+            permissions: Permissions::ALL,
+            stance: Stance::default(),
+            reply,
+        })?;
         joined.map_err(|error| anyhow!("{peer} is not admitted: {error}"))?;
         let local = SocketAddr::from((Ipv4Addr::new(198, 51, 100, 1), 40_000 + index as u16));
         let mut client = Client::new(ClientConfig::new(peer.0, local, certificate.clone(), start));

@@ -1,6 +1,7 @@
 //! What the engine can be asked.
 
 use super::{Downlink, Mute, PeerId, Permissions, Preference, RoomId, RoomStats, Source, TrackId, TrackInfo};
+use crate::audience::Stance;
 use std::fmt;
 
 /// How a command is answered: called once, on the worker's thread, so it must not block.
@@ -42,7 +43,9 @@ pub enum Command {
         peer: PeerId,
         /// What he may do.
         permissions: Permissions,
-        /// The tracks published in the room.
+        /// Where he stands: what he gets of others and they of him, from the first packet on.
+        stance: Stance,
+        /// The tracks published in the room that he may know of.
         reply: Reply<Result<Vec<TrackInfo>, JoinError>>,
     },
     /// Removes a participant: his tracks end, his transport closes. Unknown participants are ignored.
@@ -123,6 +126,16 @@ pub enum Command {
         /// The track as it is now.
         reply: Reply<Result<TrackInfo, TrackError>>,
     },
+    /// Has participants stand otherwise, all at once: what they hear, see and know of others and others of them. Whom it does not
+    /// name stays as he is; who is not in the room is noted, and his own [`Command::Join`] does not undo it.
+    Stand {
+        /// The room.
+        room: RoomId,
+        /// Higher with each change of the room's audience: of two, the higher counts, in whatever order they come. At least 1.
+        epoch: u64,
+        /// Who, and where.
+        stances: Vec<(PeerId, Stance)>,
+    },
     /// Figures of a room, as they stand. `None` when there is no such room.
     Stats {
         /// The room.
@@ -133,9 +146,9 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether it ends something: such a one must not be lost.
-    pub(crate) fn ends_something(&self) -> bool {
-        matches!(self, Self::Leave { .. } | Self::CloseRoom { .. })
+    /// Whether it takes something away: such a one must not be lost.
+    pub(crate) fn must_arrive(&self) -> bool {
+        matches!(self, Self::Leave { .. } | Self::CloseRoom { .. } | Self::Stand { .. })
     }
 
     /// The participant whom it is about, if it is about one.
@@ -151,7 +164,7 @@ impl Command {
             | Self::Prefer { peer, .. }
             | Self::SetDownlink { peer, .. }
             | Self::SetMute { peer, .. } => Some(*peer),
-            Self::CloseRoom { .. } | Self::Stats { .. } => None,
+            Self::CloseRoom { .. } | Self::Stand { .. } | Self::Stats { .. } => None,
         }
     }
 }

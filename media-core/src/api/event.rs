@@ -1,6 +1,7 @@
 //! What the engine tells.
 
 use super::{EncodingUse, PeerId, RoomId, Shown, TrackId, TrackInfo};
+use crate::audience::Circle;
 
 /// One thing that happened. All events of one room come in the order they happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +35,9 @@ pub enum Event {
     Speakers {
         /// The room.
         room: RoomId,
-        /// Everyone who speaks.
+        /// The conversation in it.
+        circle: Circle,
+        /// Everyone who speaks on its floor.
         speakers: Vec<Speaker>,
         /// Who holds the floor: changes with hysteresis, and stays when everyone falls silent.
         dominant: Option<PeerId>,

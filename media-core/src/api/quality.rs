@@ -81,6 +81,10 @@ pub enum PauseCause {
     LastN,
     /// The receiver shows it nowhere.
     Hidden,
+    /// Its publisher turned away from the receiver: the last picture stands for him.
+    Frozen,
+    /// The receiver may not see it now: one of the two is on hold.
+    Withheld,
 }
 
 /// A simulcast encoding, and whether anyone is shown it.

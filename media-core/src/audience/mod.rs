@@ -12,7 +12,7 @@
 //!   A room has one circle; sub-conferences are more of them.
 //! - *Hold*: who is held hears, sees and says nothing. He stays known.
 //! - *Aside*: who turned aside speaks and shows himself to those in the same aside only; the floor keeps his last picture. What he
-//!   hears and sees of the floor goes on. A helper in the *wings* is there for an aside alone: the floor does not know of him.
+//!   hears and sees of the floor goes on. A helper in the *wings* is there for an aside alone: but for staff, the floor does not know of him.
 //! - *Monitor*: hears and sees everything on the floor and in asides of his circle, and nobody there hears, sees or knows him unless
 //!   he is announced. He may *coach* (one agent alone hears him) or talk *backstage* (other monitors, and insiders, hear him).
 

@@ -137,7 +137,9 @@ pub fn knows((one, eye): Person<'_>, (other, face): Person<'_>) -> bool {
             (Post::Monitor { .. }, _) => true,
             (Post::Floor, Post::Floor) => true,
             (Post::Floor, Post::Monitor { announced, .. }) => announced || is_backstage(eye),
-            (Post::Floor, Post::Wings) | (Post::Wings, _) => false,
+            (Post::Floor, Post::Wings) => eye.staff,
+            (Post::Wings, Post::Floor) => face.staff,
+            (Post::Wings, _) => false,
         };
     in_aside || is_coached || by_post
 }

@@ -61,6 +61,8 @@ pub struct Stance {
     pub held: bool,
     /// The talk that he turned to.
     pub aside: Option<Aside>,
+    /// He works here: he knows of helpers in the wings, and they of him.
+    pub staff: bool,
     /// He is told of monitors, and hears what they say backstage.
     pub insider: bool,
 }
@@ -69,13 +71,25 @@ impl Stance {
     /// At a post, in the room's first circle.
     #[must_use]
     pub const fn at(post: Post) -> Self {
-        Self { circle: Circle(0), post, held: false, aside: None, insider: false }
+        Self { circle: Circle(0), post, held: false, aside: None, staff: false, insider: false }
+    }
+
+    /// The same, of one who works here or not.
+    #[must_use]
+    pub const fn of_staff(self, staff: bool) -> Self {
+        Self { staff, ..self }
     }
 
     /// Whether he takes part in his circle's conversation.
     #[must_use]
     pub fn is_on_floor(&self) -> bool {
         self.post == Post::Floor
+    }
+
+    /// Whether what he says goes to everybody on the floor.
+    #[must_use]
+    pub fn speaks_on_floor(&self) -> bool {
+        self.is_on_floor() && !self.held && self.aside.is_none()
     }
 
     /// Whether he listens and watches only.

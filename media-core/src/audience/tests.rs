@@ -14,7 +14,7 @@ const SUSI: PeerId = PeerId(4);
 fn call(others: &[Post]) -> Audience {
     let mut audience = Audience::default();
     audience.enter(PIERRE, Stance::default());
-    audience.enter(ANNE, Stance::default());
+    audience.enter(ANNE, Stance::default().of_staff(true));
     for (post, who) in others.iter().zip([MANUEL, SUSI]) {
         audience.enter(who, Stance::at(*post));
     }
@@ -66,7 +66,7 @@ fn an_agent_turns_to_a_helper_and_the_customer_keeps_her_last_picture() {
     let private = after(call(&[Post::Wings]), &[Verb::TurnAside { who: ANNE, with: MANUEL }]);
     assert_eq!(matrix(&private), "..k .fk ...\nhlk ..k hlk\n... hlk ..k\n");
     let back = after(private, &[Verb::TurnBack { who: ANNE }]);
-    assert_eq!(matrix(&back), "..k hlk ...\nhlk ..k ...\n... ... ..k\n");
+    assert_eq!(matrix(&back), "..k hlk ...\nhlk ..k ..k\n... ..k ..k\n");
 }
 
 #[test]
@@ -115,7 +115,8 @@ fn who_is_held_gets_nothing_and_gives_nothing() {
 fn circles_are_apart() {
     let apart = after(call(&[Post::Floor]), &[Verb::Move { who: MANUEL, circle: Circle(1) }]);
     assert_eq!(matrix(&apart), "..k hlk ...\nhlk ..k ...\n... ... ..k\n");
-    let refused = apart.clone().apply(Verb::TurnAside { who: ANNE, with: MANUEL });
+    let mut apart = apart;
+    let refused = apart.apply(Verb::TurnAside { who: ANNE, with: MANUEL });
     assert_eq!(refused, Err(VerbError::Apart(ANNE, MANUEL)));
 }
 
@@ -172,14 +173,14 @@ fn verb() -> impl Strategy<Value = Verb> {
 #[derive(Debug, Clone)]
 enum Step {
     Verb(Verb),
-    Enter(PeerId, bool),
+    Enter(PeerId, bool, bool),
     Leave(PeerId),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => verb().prop_map(Step::Verb),
-        1 => (peer(), any::<bool>()).prop_map(|(who, wings)| Step::Enter(who, wings)),
+        1 => (peer(), any::<bool>(), any::<bool>()).prop_map(|(who, wings, staff)| Step::Enter(who, wings, staff)),
         1 => peer().prop_map(Step::Leave),
     ]
 }
@@ -218,8 +219,10 @@ proptest! {
                 Step::Verb(verb) => if audience.apply(verb).is_err() {
                     prop_assert_eq!(&audience, &before);
                 },
-                Step::Enter(who, wings) => audience.enter(who, Stance::at(if wings { Post::Wings } else { Post::Floor })),
-                Step::Leave(who) => audience.leave(who),
+                Step::Enter(who, wings, staff) => {
+                    let post = if wings { Post::Wings } else { Post::Floor };
+                    audience.enter(who, Stance::at(post).of_staff(staff));
+                }Step::Leave(who) => audience.leave(who),
             }
             prop_assert_eq!(audience.epoch() > before.epoch(), audience != before);
             let all: Vec<_> = audience.iter().map(|(peer, stance)| (peer, *stance)).collect();

@@ -178,6 +178,12 @@ impl Audience {
         }
     }
 
+    /// Whether a monitor speaks to him alone.
+    #[must_use]
+    pub fn is_coached(&self, agent: PeerId) -> bool {
+        self.stances.values().any(|stance| stance.line() == Some(Line::Coaching(agent)))
+    }
+
     /// Makes a change, or none at all.
     ///
     /// # Errors

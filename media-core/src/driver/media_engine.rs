@@ -145,6 +145,15 @@ impl MediaEngine {
                 }
                 return;
             }
+            Command::Stand { room, epoch, stances } => {
+                // Sent under the lock, as below.
+                for worker in directory.workers_of_room(*room) {
+                    if let Some(worker) = self.workers.get(worker) {
+                        worker.send(Command::Stand { room: *room, epoch: *epoch, stances: stances.clone() });
+                    }
+                }
+                return;
+            }
             Command::Stats { room, .. } => {
                 let workers = directory.workers_of_room(*room);
                 drop(directory);
@@ -266,7 +275,7 @@ impl MediaEngine {
 
     /// A `Join` whose refusal is noted in the directory; other commands as they are.
     fn forgetting_the_refused(&self, command: Command) -> Command {
-        let Command::Join { room, peer, permissions, reply } = command else { return command };
+        let Command::Join { room, peer, permissions, stance, reply } = command else { return command };
         let directory = Arc::clone(&self.directory);
         let reply = Reply::new(move |result: Result<_, JoinError>| {
             if result.is_err() {
@@ -274,7 +283,7 @@ impl MediaEngine {
             }
             reply.send(result);
         });
-        Command::Join { room, peer, permissions, reply }
+        Command::Join { room, peer, permissions, stance, reply }
     }
 }
 
@@ -440,7 +449,7 @@ fn refuse(command: Command, why: Refusal) {
             reply.send(Err(if busy { TrackError::Busy } else { TrackError::NoSuchPeer }));
         }
         Command::Stats { reply, .. } => reply.send(None),
-        Command::Leave { .. } | Command::CloseRoom { .. } | Command::AddCandidate { .. } => {}
+        Command::Leave { .. } | Command::CloseRoom { .. } | Command::Stand { .. } | Command::AddCandidate { .. } => {}
     }
 }
 

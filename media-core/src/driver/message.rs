@@ -22,6 +22,6 @@ pub(super) enum Message {
 impl Message {
     /// Whether it must arrive even where the queue is full.
     pub(super) fn must_arrive(&self) -> bool {
-        matches!(self, Self::Command(command) if command.ends_something())
+        matches!(self, Self::Command(command) if command.must_arrive())
     }
 }

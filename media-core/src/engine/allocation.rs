@@ -117,7 +117,7 @@ impl Engine {
     /// A participant's places for video that are pointed at something.
     fn places_of(&mut self, now: Instant, key: PeerKey) -> Vec<Looked> {
         let Some(peer) = self.peers.get(key) else { return Vec::new() };
-        let dominant = self.rooms.get(peer.room).and_then(|r| r.speakers.dominant());
+        let dominant = self.rooms.get(peer.room).and_then(|room| room.dominant_for(peer.id));
         let (mut looked, mut candidates) = (Vec::new(), Vec::new());
         for (place, consumer) in peer.consumers().filter_map(|c| Some((c, self.consumers.get(c)?))) {
             let Some((producer_key, track)) = consumer.source.filter(|_| consumer.kind == MediaKind::Video) else {
@@ -226,7 +226,7 @@ impl Engine {
             .iter()
             .filter_map(|look| {
                 let (consumer, producer) = (self.consumers.get(look.place)?, self.producers.get(look.producer)?);
-                let size = consumer.preference.size.map(|s| (s.width, s.height));
+                let size = consumer.wanted_size().map(|s| (s.width, s.height));
                 Some(Wish {
                     key: look.place,
                     class: look.class,

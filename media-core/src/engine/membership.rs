@@ -8,6 +8,7 @@ use crate::api::{
     CloseCause, Downlink, Event, JoinError, Mute, PeerId, PeerStats, Permissions, Preference, RoomId, RoomStats,
     SubscribeError, TrackError, TrackId, TrackInfo, TransportState,
 };
+use crate::audience::Stance;
 use crate::bandwidth::BandwidthLimits;
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
 use crate::room::Room;
@@ -23,6 +24,7 @@ impl Engine {
         room: RoomId,
         peer: PeerId,
         permissions: Permissions,
+        stance: Stance,
     ) -> Result<Vec<TrackInfo>, JoinError> {
         if self.peer_ids.contains_key(&peer) {
             return Err(JoinError::AlreadyJoined);
@@ -39,14 +41,18 @@ impl Engine {
         self.peer_ids.insert(peer, key);
         if let Some(room) = self.rooms.get_mut(room_key) {
             room.peers.push(key);
+            room.standings.set(peer, 0, stance);
         }
-        Ok(self.tracks_of(room_key))
+        self.share_stance(room_key, peer);
+        Ok(self.tracks_for(room_key, peer))
     }
 
-    fn tracks_of(&self, room: RoomKey) -> Vec<TrackInfo> {
-        let everyone = self.rooms.get(room).into_iter().flat_map(Room::everyone);
-        everyone
+    /// The tracks in a room that one of its participants may know of.
+    fn tracks_for(&self, room: RoomKey, peer: PeerId) -> Vec<TrackInfo> {
+        let Some(room) = self.rooms.get(room) else { return Vec::new() };
+        room.everyone()
             .filter_map(|key| self.peers.get(key))
+            .filter(|other| room.standings.knows(peer, other.id))
             .flat_map(Peer::producers)
             .filter_map(|key| Some(self.producers.get(key)?.info.clone()))
             .collect()
@@ -76,7 +82,8 @@ impl Engine {
         let room_key = peer.room;
         let Some(room) = self.rooms.get_mut(room_key) else { return };
         room.peers.retain(|p| *p != key);
-        room.speakers.remove(peer.id);
+        room.forget_speaker(peer.id);
+        room.standings.remove(peer.id);
         let id = peer.id;
         let room_id = room.id;
         if let Some(cause) = cause {
@@ -109,6 +116,7 @@ impl Engine {
         for consumer in &producer.consumers {
             if let Some(consumer) = self.consumers.get_mut(*consumer) {
                 consumer.show(None);
+                consumer.wish = None;
             }
         }
         if let Some(owner) = self.peers.get_mut(producer.owner) {
@@ -163,11 +171,11 @@ impl Engine {
         track: Option<TrackId>,
     ) -> Result<(), SubscribeError> {
         let source = track.map(|t| Ok((*self.tracks.get(&t).ok_or(SubscribeError::NoSuchTrack)?, t))).transpose()?;
-        let consumer = self.consumers.get_mut(place).ok_or(SubscribeError::NoSuchMid)?;
+        let consumer = self.consumers.get(place).ok_or(SubscribeError::NoSuchMid)?;
         if let Some((producer, _)) = source {
             let producer = self.producers.get(producer).ok_or(SubscribeError::NoSuchTrack)?;
             let room_of = |key| self.peers.get(key).map(|p| p.room);
-            if room_of(producer.owner) != room_of(consumer.owner) {
+            if room_of(producer.owner) != room_of(consumer.owner) || !self.may_know(consumer, producer) {
                 return Err(SubscribeError::NoSuchTrack);
             }
             let permitted = self.peers.get(consumer.owner).is_some_and(|p| p.permissions.subscribe);
@@ -178,23 +186,12 @@ impl Engine {
                 return Err(SubscribeError::WrongKind);
             }
         }
-        let (before, viewer) = (consumer.source, consumer.owner);
-        if before == source {
-            return Ok(());
-        }
-        consumer.show(source);
-        if let Some(producer) = before.and_then(|(p, _)| self.producers.get_mut(p)) {
-            producer.consumers.retain(|k| *k != place);
-        }
-        if let Some((key, _)) = source
-            && let Some(producer) = self.producers.get_mut(key)
+        if consumer.wish != source
+            && let Some(consumer) = self.consumers.get_mut(place)
         {
-            producer.consumers.push(place);
+            (consumer.wish, consumer.told) = (source, None);
+            self.route(now, place);
         }
-        for (key, _) in before.into_iter().chain(source) {
-            self.tell_use(key);
-        }
-        self.look_again(now, viewer);
         Ok(())
     }
 

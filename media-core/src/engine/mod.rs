@@ -5,6 +5,7 @@
 //! handled ends his session, is counted, and leaves the room and the process alive.
 
 mod allocation;
+mod audience;
 mod coupling;
 mod data;
 mod echoes;
@@ -203,8 +204,8 @@ impl Engine {
 
     fn command(&mut self, now: Instant, command: Command, out: &mut Outbox) {
         match command {
-            Command::Join { room, peer, permissions, reply } => {
-                let joined = self.join(now, room, peer, permissions);
+            Command::Join { room, peer, permissions, stance, reply } => {
+                let joined = self.join(now, room, peer, permissions, stance);
                 if joined.is_err() {
                     // A share that was to begin with him.
                     self.room_ids.get(&room).copied().into_iter().for_each(|key| self.close_if_empty(key));
@@ -220,6 +221,7 @@ impl Engine {
             Command::Prefer { peer, mid, preference, reply } => reply.send(self.prefer(now, peer, &mid, preference)),
             Command::SetDownlink { peer, downlink, reply } => reply.send(self.set_downlink(now, peer, downlink)),
             Command::SetMute { peer, track, mute, reply } => reply.send(self.set_mute(now, peer, track, mute)),
+            Command::Stand { room, epoch, stances } => self.stand(now, room, epoch, &stances),
             Command::Stats { room, reply } => reply.send(self.room_stats(now, room)),
         }
     }

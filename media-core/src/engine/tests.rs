@@ -1,5 +1,6 @@
 use super::*;
 use crate::api::{AdvertisedAddress, DtlsVersions, IceMode, Limits, Mute, Permissions, Reply};
+use crate::audience::Stance;
 use crate::wire::{Batch, Wire};
 use std::sync::mpsc::channel;
 
@@ -25,7 +26,7 @@ fn join(engine: &mut Engine, now: Instant, peer: u64, out: &mut Outbox) {
     let (room, peer) = (RoomId(1), PeerId(peer));
     engine.handle_command(
         now,
-        Command::Join { room, peer, permissions: Permissions::ALL, reply: Reply::ignore() },
+        Command::Join { room, peer, permissions: Permissions::ALL, stance: Stance::default(), reply: Reply::ignore() },
         out,
     );
 }

@@ -4,7 +4,7 @@ use super::peer::{Peer, RETRANSMISSIONS_PER_S};
 use super::{Engine, PathChange};
 use crate::api::{CloseCause, Event, MediaKind, TransportState};
 use crate::keys::{PeerKey, ProducerKey, RoomKey};
-use crate::room::SPEAKERS_TICK;
+use crate::room::{SPEAKERS_TICK, SpeakersOf};
 use crate::transport::Change;
 use crate::wire::{Outbox, Path};
 use std::cmp::Ordering;
@@ -220,11 +220,12 @@ impl Engine {
             }
         }
         let someone = alive || !speaking.is_empty();
-        let told = room.speakers.tick(now, speaking);
-        if let (Some((speakers, dominant)), Some(room)) = (told, self.rooms.get(key))
-            && self.speaks_for(room)
-        {
-            self.events.push_back(Event::Speakers { room: room.id, speakers, dominant });
+        let Some(room) = self.rooms.get_mut(key) else { return };
+        let (id, told) = (room.id, room.take_levels(now, &speaking));
+        if self.rooms.get(key).is_some_and(|room| self.speaks_for(room)) {
+            self.events.extend(told.into_iter().map(|SpeakersOf { circle, speaking: speakers, dominant }| {
+                Event::Speakers { room: id, circle, speakers, dominant }
+            }));
         }
         self.share_levels(key, &ours);
         if someone {

@@ -10,7 +10,7 @@ use super::protection::Protection;
 use super::runs::{Offsets, Run, Runs};
 use super::selector::{Choice, Leaving, Selector};
 use super::timeline::Timeline;
-use crate::api::{Layer, MediaKind, Preference, Shown, TrackId};
+use crate::api::{Layer, MediaKind, PixelSize, Preference, Shown, TrackId};
 use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::{CodecEntry, ExtensionIds, Format, matching};
 use std::time::Instant;
@@ -25,7 +25,12 @@ pub(crate) struct Consumer {
     pub(crate) extensions: ExtensionIds,
     pub(crate) ssrc: u32,
     pub(crate) rtx_ssrc: u32,
+    /// What its receiver wants in it.
+    pub(crate) wish: Option<(ProducerKey, TrackId)>,
+    /// What it gets: that, while he may have it.
     pub(crate) source: Option<(ProducerKey, TrackId)>,
+    /// He may have small pictures only.
+    pub(crate) is_small: bool,
     /// How the receiver looks at it.
     pub(crate) preference: Preference,
     pub(crate) selector: Selector,
@@ -93,6 +98,9 @@ pub(crate) struct Aim {
     pub(crate) is_urgent: bool,
 }
 
+/// What a place shows at most that may have small pictures only.
+const THUMBNAIL: PixelSize = PixelSize { width: 160, height: 90 };
+
 /// A step down to less than this part, in percent, is no small correction: what is shown until the next key frame would fill
 /// a queue.
 const MUCH_LESS_PCT: u64 = 85;
@@ -118,7 +126,9 @@ impl Consumer {
             extensions: ExtensionIds::default(),
             ssrc,
             rtx_ssrc,
+            wish: None,
             source: None,
+            is_small: false,
             preference: Preference::default(),
             selector,
             in_view: true,
@@ -144,6 +154,16 @@ impl Consumer {
             protection: None,
             reports_sent: [None; 4],
         }
+    }
+
+    /// The size of the pictures that are of use in it, if it is known.
+    pub(crate) fn wanted_size(&self) -> Option<PixelSize> {
+        let size = self.preference.size;
+        if !self.is_small {
+            return size;
+        }
+        let PixelSize { width, height } = size.unwrap_or(THUMBNAIL);
+        Some(PixelSize { width: width.min(THUMBNAIL.width), height: height.min(THUMBNAIL.height) })
     }
 
     /// Shows another source from its next packet, or for video its next key frame, on.

@@ -2,14 +2,25 @@
 
 mod channel;
 mod speakers;
+mod standings;
 
 pub(crate) use channel::{Channel, Mirror};
 pub(crate) use speakers::{Meter, Speakers, TICK as SPEAKERS_TICK};
+pub(crate) use standings::Standings;
 
-use crate::api::RoomId;
+use crate::api::{PeerId, RoomId, Speaker};
+use crate::audience::Circle;
 use crate::engine::OtherShare;
 use crate::keys::PeerKey;
+use std::collections::BTreeMap;
 use std::time::Instant;
+
+/// Who speaks in one conversation of a room.
+pub(crate) struct SpeakersOf {
+    pub(crate) circle: Circle,
+    pub(crate) speaking: Vec<Speaker>,
+    pub(crate) dominant: Option<PeerId>,
+}
 
 /// One room.
 #[derive(Debug)]
@@ -20,7 +31,10 @@ pub(crate) struct Room {
     pub(crate) guests: Vec<PeerKey>,
     /// The other workers that have a share of the room.
     pub(crate) others: Vec<OtherShare>,
-    pub(crate) speakers: Speakers,
+    /// Where everybody stands, on whatever worker he lives.
+    pub(crate) standings: Standings,
+    /// Who speaks in each of its conversations.
+    pub(crate) speakers: BTreeMap<Circle, Speakers>,
     /// When levels are looked at next; `None` while nobody sends audio.
     pub(crate) tick_at: Option<Instant>,
 }
@@ -28,7 +42,34 @@ pub(crate) struct Room {
 impl Room {
     pub(crate) fn new(id: RoomId) -> Self {
         let (peers, guests, others) = (Vec::new(), Vec::new(), Vec::new());
-        Self { id, peers, guests, others, speakers: Speakers::default(), tick_at: None }
+        Self { id, peers, guests, others, standings: Standings::default(), speakers: BTreeMap::new(), tick_at: None }
+    }
+
+    /// Who holds the floor of the conversation that a participant belongs to.
+    pub(crate) fn dominant_for(&self, peer: PeerId) -> Option<PeerId> {
+        let (_, stance) = self.standings.of(peer)?;
+        self.speakers.get(&stance.circle)?.dominant()
+    }
+
+    /// Takes the levels of all who speak; gives the conversations in which others speak than before.
+    pub(crate) fn take_levels(&mut self, now: Instant, speaking: &[(PeerId, f32)]) -> Vec<SpeakersOf> {
+        let mut by_circle: BTreeMap<Circle, Vec<(PeerId, f32)>> = BTreeMap::new();
+        for (peer, level) in speaking {
+            if let Some((_, stance)) = self.standings.of(*peer).filter(|(_, stance)| stance.speaks_on_floor()) {
+                by_circle.entry(stance.circle).or_default().push((*peer, *level));
+                self.speakers.entry(stance.circle).or_default();
+            }
+        }
+        let told = self.speakers.iter_mut().filter_map(|(circle, speakers)| {
+            let (speaking, dominant) = speakers.tick(now, by_circle.remove(circle).unwrap_or_default())?;
+            Some(SpeakersOf { circle: *circle, speaking, dominant })
+        });
+        told.collect()
+    }
+
+    /// Forgets that somebody spoke.
+    pub(crate) fn forget_speaker(&mut self, peer: PeerId) {
+        self.speakers.values_mut().for_each(|speakers| speakers.remove(peer));
     }
 
     /// Everyone who may publish here, wherever he lives.

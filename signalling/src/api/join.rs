@@ -1,13 +1,15 @@
 //! To join, to resume, to leave.
 
 use super::house::Admission;
+use super::media::permit;
 use super::{Signalling, now};
 use crate::authn::{Caller, Door};
+use crate::authz::{Action, allowed};
 use crate::error::{ErrorCode, Refusal};
 use crate::names::{DisplayName, RoomName};
 use crate::session::{Secret, SocketId};
-use crate::wire::{Joined, LeaveReason};
-use colloquy_media_core::api::{Command, PeerId, Permissions, RoomId};
+use crate::wire::{Join, Joined, LeaveReason};
+use colloquy_media_core::api::{Command, PeerId, RoomId};
 
 /// A place that is kept for somebody while the engine admits him; it is given back unless [`Place::taken`] is said, also when the
 /// client goes away and the future that waits is dropped.
@@ -39,12 +41,11 @@ impl Signalling {
         &self,
         socket: SocketId,
         caller: &Caller,
-        room: &str,
-        name: &str,
+        wish: &Join,
         answer: impl FnOnce(&Joined),
     ) -> Result<PeerId, Refusal> {
         let began = now();
-        let result = self.join_inner(socket, caller, room, name, answer).await;
+        let result = self.join_inner(socket, caller, wish, answer).await;
         self.metrics.joined(now().saturating_duration_since(began), result.as_ref().err().map(|refusal| refusal.code));
         result
     }
@@ -53,18 +54,21 @@ impl Signalling {
         &self,
         socket: SocketId,
         caller: &Caller,
-        room: &str,
-        name: &str,
+        wish: &Join,
         answer: impl FnOnce(&Joined),
     ) -> Result<PeerId, Refusal> {
-        let room = RoomName::parse(room)?;
-        let chosen = DisplayName::parse(name)?;
+        let room = RoomName::parse(&wish.room)?;
+        let chosen = DisplayName::parse(&wish.name)?;
         let role = caller.enter(&room, Door::Socket)?;
+        if let Some(action) = wish.enter_as.takes() {
+            permit(role, action)?;
+        }
         let admission = Admission {
             name: caller.name.clone().unwrap_or(chosen),
             subject: caller.subject.clone(),
             role,
             permissions: caller.permissions(Door::Socket),
+            stance: wish.enter_as.stance().of_staff(allowed(role, Action::EnterAsHelper)),
             expires_unix_s: caller.expires_unix_s,
             link: super::house::Link::Socket { socket, resume: Secret::random() },
             opens_room: true,
@@ -75,6 +79,7 @@ impl Signalling {
         let joined = self.with(|house, fx| {
             let joined = house.finish_join(place.peer, fx)?;
             answer(&joined);
+            house.tell_audience(place.peer, fx);
             Some(joined)
         });
         let joined =
@@ -86,10 +91,10 @@ impl Signalling {
 
     /// Keeps a place and has the engine admit him to it.
     pub(super) async fn admit(&self, admission: Admission) -> Result<Place<'_>, Refusal> {
-        let permissions: Permissions = admission.permissions;
+        let (permissions, stance) = (admission.permissions, admission.stance);
         let (peer, room) = self.with(|house, _| house.begin_join(admission))?;
         let place = Place { signalling: self, peer, room, given_back: true };
-        self.engine.ask(|reply| Command::Join { room, peer, permissions, reply }).await??;
+        self.engine.ask(|reply| Command::Join { room, peer, permissions, stance, reply }).await??;
         Ok(place)
     }
 

@@ -216,6 +216,7 @@ impl Signalling {
                 }
             }
             Effect::Engine(command) => self.engine.submit(command),
+            Effect::Audit(entry) => entry.write(),
             Effect::Count(Counted::Lost) => drop(self.metrics.sessions_lost.inc()),
             Effect::Count(Counted::Failed) => drop(self.metrics.sessions_failed.inc()),
             Effect::Count(Counted::Shown(what)) => self.metrics.shown(what),

@@ -67,6 +67,12 @@ impl Signalling {
         self.with(|house, fx| {
             permit(house.participant(room, by)?.role, Action::Kick)?;
             house.participant(room, peer)?;
+            if !house.knows(room, by, peer) {
+                return Err(Refusal::new(
+                    ErrorCode::ParticipantUnknown,
+                    format!("There is no participant {peer} in this room."),
+                ));
+            }
             house.expel(peer, RemoveReason::Kicked, reason.unwrap_or_default(), fx);
             Ok::<_, Refusal>(())
         })?;

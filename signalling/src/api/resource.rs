@@ -11,6 +11,7 @@ use crate::names::{DisplayName, RoomName};
 use crate::session::Secret;
 use crate::wire::LeaveReason;
 use colloquy_media_core::api::{Command, Fragment, Offer, PeerId, Subscriptions, TrackId};
+use colloquy_media_core::audience::Stance;
 
 /// A session that was started.
 pub(crate) struct Started {
@@ -84,6 +85,7 @@ impl Signalling {
                 subject: caller.subject.clone(),
                 role,
                 permissions: caller.permissions(door),
+                stance: Stance::default(),
                 expires_unix_s: caller.expires_unix_s,
                 link: Link::Http { resource: secret.clone(), ice_ufrag: String::new() },
                 opens_room: door == Door::Whip,

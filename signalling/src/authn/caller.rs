@@ -59,8 +59,7 @@ impl Caller {
     /// The person at this machine, where there are no tokens: everything, by HTTP.
     #[must_use]
     pub fn operator() -> Self {
-        let everything = Grants { join: true, publish: true, subscribe: true, moderate: true, admin: true };
-        Self { grants: everything, ..Self::anybody() }
+        Self { grants: Grants::EVERYTHING, ..Self::anybody() }
     }
 
     /// Whether he came without a token.
@@ -125,7 +124,12 @@ impl Caller {
         if !room.is_some_and(|room| self.opens(room)) {
             return None;
         }
-        if self.grants.moderate { Some(Role::Moderator) } else { self.grants.join.then_some(Role::Participant) }
+        match self.grants {
+            Grants { supervise: true, .. } => Some(Role::Supervisor),
+            Grants { agent: true, .. } => Some(Role::Agent),
+            Grants { moderate: true, .. } => Some(Role::Moderator),
+            Grants { join, .. } => join.then_some(Role::Participant),
+        }
     }
 }
 

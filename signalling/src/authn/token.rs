@@ -57,8 +57,18 @@ pub struct Grants {
     pub subscribe: bool,
     /// Moderate the room; includes `join`.
     pub moderate: bool,
+    /// Serve customers: act on others of the room, and turn aside from them; includes `join`.
+    pub agent: bool,
+    /// Listen to agents unseen, coach them, take over; includes `agent`.
+    pub supervise: bool,
     /// Administer the server: every room, and the whole HTTP API.
     pub admin: bool,
+}
+
+impl Grants {
+    /// All of them.
+    pub const EVERYTHING: Self =
+        Self { join: true, publish: true, subscribe: true, moderate: true, agent: true, supervise: true, admin: true };
 }
 
 /// Why no token could be made.

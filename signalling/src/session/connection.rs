@@ -112,7 +112,7 @@ impl Connection {
                 let caller = self.in_no_room()?.clone()?;
                 self.signalling.may_join(Some(&caller), self.origin.address)?;
                 let queue = self.queue_joined(id);
-                let peer = self.signalling.join(self.socket, &caller, &join.room, &join.name, queue).await?;
+                let peer = self.signalling.join(self.socket, &caller, &join, queue).await?;
                 self.stage = Stage::Member(Ok(caller), peer);
                 Ok(None)
             }
@@ -156,6 +156,12 @@ impl Connection {
                 let me = self.member()?;
                 let reason = kick.reason.as_ref().map(|reason| reason.0.as_str());
                 self.signalling.kick(me.room, me.peer, &kick.participant.0, reason)?;
+                Ok(Some(ServerResult::Ok))
+            }
+            Request::Audience(wish) => {
+                let me = self.member()?;
+                let verb = wish.change.verb(me.peer)?;
+                self.signalling.with(|house, fx| house.act(me.room, me.peer, verb, fx))?;
                 Ok(Some(ServerResult::Ok))
             }
             Request::Leave => {

@@ -3,6 +3,7 @@
 
 mod abuse;
 mod access;
+mod audience;
 mod http;
 mod moderate;
 mod quality;

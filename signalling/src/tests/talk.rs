@@ -3,6 +3,7 @@
 use super::world::World;
 use crate::SignallingConfig;
 use colloquy_media_core::api::{CloseCause, Event, JoinError, PeerId, RoomId, Speaker, TransportState};
+use colloquy_media_core::audience::Circle;
 use serde_json::json;
 
 #[tokio::test(start_paused = true)]
@@ -75,7 +76,7 @@ async fn speakers_and_quality_are_told() {
     let world = World::new();
     let (mut anne, _) = world.joined("a", "Anne").await;
     let speakers = vec![Speaker { peer: PeerId(1), level_dbov: 20 }];
-    world.engine.emit(Event::Speakers { room: RoomId(1), speakers, dominant: Some(PeerId(1)) });
+    world.engine.emit(Event::Speakers { room: RoomId(1), circle: Circle(0), speakers, dominant: Some(PeerId(1)) });
     world.engine.emit(Event::Quality { room: RoomId(1), peer: PeerId(1), score: 4 });
     let event = anne.event("speakers").await;
     assert_eq!(event["dominant"], "p1");

@@ -103,6 +103,13 @@ impl World {
         client
     }
 
+    /// The same, with a token.
+    pub(super) async fn greeted_by(&self, token: &str) -> Client {
+        let mut client = self.socket().await;
+        client.ask(json!({"type":"hello","version":1,"token":token})).await;
+        client
+    }
+
     /// A client in a room, with what he was told.
     pub(super) async fn joined(&self, room: &str, name: &str) -> (Client, Value) {
         let mut client = self.greeted().await;
@@ -222,6 +229,14 @@ impl Client {
                 Ok(event) => self.events.push_back(event),
                 Err(code) => panic!("closed with {code} instead of an answer"),
             }
+        }
+    }
+
+    /// The next event of any type.
+    pub(super) async fn next_event(&mut self) -> Value {
+        match self.events.pop_front() {
+            Some(event) => event,
+            None => self.frame().await.expect("an event comes"),
         }
     }
 

@@ -1,14 +1,16 @@
 //! The words of the WebSocket protocol (`docs/src/api/websocket.md`), shared with the HTTP API where both say the same.
 
+mod audience;
 mod quality;
 mod request;
 mod response;
 mod views;
 
+pub(crate) use audience::{PairView, StanceView};
 pub use quality::{DownlinkView, EncodingUseView, EncodingView, LayerView, PauseName, SizeView};
 pub(crate) use quality::{encodings, shown};
 pub use request::SourceName;
-pub(crate) use request::{Hello, OfferMedia, ReceivedFrame, Request};
+pub(crate) use request::{Hello, Join, OfferMedia, ReceivedFrame, Request};
 pub(crate) use response::{
     Joined, LeaveReason, RemoveReason, ServerEvent, ServerResult, SpeakerView, encode, encode_result,
 };

@@ -37,6 +37,10 @@ pub enum PauseName {
     LastN,
     /// The receiver shows it nowhere.
     Hidden,
+    /// Its publisher turned away from the receiver: the last picture stands for him.
+    Frozen,
+    /// The receiver may not see it now: one of the two is on hold.
+    Withheld,
 }
 
 /// A simulcast encoding, and whether it is of use to anyone.
@@ -113,6 +117,8 @@ impl From<PauseCause> for PauseName {
             PauseCause::Bandwidth => Self::Bandwidth,
             PauseCause::LastN => Self::LastN,
             PauseCause::Hidden => Self::Hidden,
+            PauseCause::Frozen => Self::Frozen,
+            PauseCause::Withheld => Self::Withheld,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! `id`; then the whole of it as that type, where anything unknown, missing or doubled is refused by its name.
 
 use super::SDP_BYTES;
+use super::audience::{EnterAs, VerbWish};
 use crate::error::{ErrorCode, Refusal};
 use colloquy_media_core::api::{Downlink, PixelSize, Preference, Source};
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
@@ -28,7 +29,7 @@ const DOWNLINK_BPS_MIN: u64 = 16_000;
 /// Largest `max_bps`: more than any network card has.
 const DOWNLINK_BPS: u64 = 100_000_000_000;
 /// Longest resume token or id; ours have at most 64 bytes.
-const TOKEN_BYTES: usize = 128;
+pub(super) const TOKEN_BYTES: usize = 128;
 /// Longest access token that is looked at further; see [`crate::authn::TOKEN_BYTES`].
 const ACCESS_TOKEN_BYTES: usize = crate::authn::TOKEN_BYTES;
 
@@ -57,6 +58,7 @@ pub(crate) enum Request {
     Downlink(SetDownlink),
     Mute(MuteTrack),
     Kick(Kick),
+    Audience(ChangeAudience),
     Leave,
     Stats,
 }
@@ -97,7 +99,12 @@ macro_rules! request {
 }
 
 request!(Hello { version: u32, #[serde(default)] client: Option<Text<{ FREE_TEXT_CHARS }>>, #[serde(default)] token: Option<Bytes<{ ACCESS_TOKEN_BYTES }>>, });
-request!(Join { room: String, name: String });
+request!(Join {
+    room: String,
+    name: String,
+    #[serde(default, rename = "as")]
+    enter_as: EnterAs
+});
 request!(Resume { resume_token: Bytes<{ TOKEN_BYTES }>, });
 request!(OfferMedia {
     sdp: String,
@@ -125,6 +132,7 @@ request!(SetDownlink {
 });
 request!(MuteTrack { track: Bytes<{ TOKEN_BYTES }>, muted: bool, });
 request!(Kick { participant: Bytes<{ TOKEN_BYTES }>, #[serde(default)] reason: Option<Text<{ FREE_TEXT_CHARS }>>, });
+request!(ChangeAudience { change: VerbWish });
 request!(Bare {});
 
 /// A field that may be null, but must be there.
@@ -283,6 +291,7 @@ fn read_as(kind: &str, text: &str) -> Parsed {
         "downlink" => Request::Downlink(body(text)?),
         "mute" => Request::Mute(body(text)?),
         "kick" => Request::Kick(body(text)?),
+        "audience" => Request::Audience(body(text)?),
         "leave" => body::<Bare>(text).map(|_| Request::Leave)?,
         "stats" => body::<Bare>(text).map(|_| Request::Stats)?,
         _ => return Err(Refusal::malformed("This type of request is unknown.")),

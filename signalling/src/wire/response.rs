@@ -1,8 +1,8 @@
 //! What the server says.
 
 use super::{
-    DownlinkView, EncodingUseView, FRAME_BYTES, LayerView, ParticipantState, ParticipantView, PauseName,
-    PermissionsView, ReceiveView, SDP_BYTES, SendView, SizeView, TrackView, TransportName, VERSION,
+    DownlinkView, EncodingUseView, FRAME_BYTES, LayerView, PairView, ParticipantState, ParticipantView, PauseName,
+    PermissionsView, ReceiveView, SDP_BYTES, SendView, SizeView, StanceView, TrackView, TransportName, VERSION,
 };
 use crate::config::IceServer;
 use crate::error::Refusal;
@@ -62,6 +62,12 @@ pub(crate) enum ServerEvent {
     Encodings {
         track: String,
         encodings: Vec<EncodingUseView>,
+    },
+    /// To the one whom it concerns: where he stands, if that changed, and what he gets of those of whom he gets something else now.
+    Audience {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        you: Option<StanceView>,
+        others: Vec<PairView>,
     },
     Removed {
         reason: RemoveReason,

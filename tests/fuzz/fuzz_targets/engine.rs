@@ -4,6 +4,7 @@ use colloquy_media_core::api::{
     AdvertisedAddress, Command, DtlsVersions, EngineConfig, IceMode, Limits, Offer, PeerId, Permissions, Reply, RoomId,
     Subscriptions,
 };
+use colloquy_media_core::audience::Stance;
 use colloquy_media_core::engine::Engine;
 use colloquy_media_core::transport::Certificate;
 use colloquy_media_core::wire::{Batch, Outbox, Path, Wire};
@@ -37,7 +38,7 @@ fn with_ice(ice: IceMode) -> (Engine, Outbox, Instant) {
     let now = Instant::now();
     let mut engine = Engine::new(config, certificate.clone(), now);
     let mut out = Outbox::new(Box::new(Nowhere));
-    let join = Command::Join { room: RoomId(1), peer: PEER, permissions: Permissions::ALL, reply: Reply::ignore() };
+    let join = Command::Join { room: RoomId(1), peer: PEER, permissions: Permissions::ALL, stance: Stance::default(), reply: Reply::ignore() };
     engine.handle_command(now, join, &mut out);
     (engine, out, now)
 }

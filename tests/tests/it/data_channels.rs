@@ -5,6 +5,7 @@ use bytes::BytesMut;
 use colloquy_media_core::api::{
     Command, DataDrop, DataLimits, Limits, Offer, PeerId, Permissions, Reply, RoomId, Subscriptions, WorkerTotals,
 };
+use colloquy_media_core::audience::Stance;
 use colloquy_media_core::driver::{DriverConfig, MediaEngine};
 use rtc::data_channel::RTCDataChannelInit;
 use std::collections::BTreeMap;
@@ -143,7 +144,7 @@ impl World {
         hearing: Hearing,
     ) -> Result<Peer> {
         let peer = PeerId(id);
-        self.ask(|reply| Command::Join { room: ROOM, peer, permissions, reply }).await??;
+        self.ask(|reply| Command::Join { room: ROOM, peer, permissions, stance: Stance::default(), reply }).await??;
         let (gathered, mut has_gathered) = mpsc::channel(1);
         let mirrors = Mirrors::default();
         let handler = Handler { gathered, mirrors: mirrors.clone(), hearing };

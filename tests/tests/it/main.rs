@@ -1,5 +1,6 @@
 //! One binary for all tests that need more than one part of the house.
 
+mod audience;
 mod corpus;
 mod data_channels;
 mod garbage;

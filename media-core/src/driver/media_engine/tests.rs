@@ -1,5 +1,6 @@
 use super::*;
 use crate::api::{Limits, Permissions};
+use crate::audience::Stance;
 use crate::driver::stun::tests::request;
 use crate::driver::testing::wait_for;
 use std::io::Write;
@@ -19,7 +20,13 @@ fn join(engine: &MediaEngine, room: u64, peer: u64) -> Receiver<Result<(), JoinE
     let reply = Reply::new(move |result: Result<_, _>| {
         let _ = tell.send(result.map(|_| ()));
     });
-    engine.submit(Command::Join { room: RoomId(room), peer: PeerId(peer), permissions: Permissions::ALL, reply });
+    engine.submit(Command::Join {
+        room: RoomId(room),
+        peer: PeerId(peer),
+        permissions: Permissions::ALL,
+        stance: Stance::default(),
+        reply,
+    });
     told
 }
 

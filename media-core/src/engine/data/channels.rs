@@ -75,7 +75,37 @@ impl Engine {
 
     /// Gives one who has just come every channel that is open in his room.
     pub(super) fn mirror_all_to(&mut self, key: PeerKey) {
-        let Some(room) = self.peers.get(key).and_then(|peer| self.rooms.get(peer.room)) else { return };
+        let room = self.peers.get(key).map(|peer| peer.room);
+        for channel in room.map(|room| self.channels_in(room)).unwrap_or_default() {
+            self.mirror(channel, key);
+        }
+    }
+
+    /// Opens the channels at one receiver whose owners he knows of now, and closes those whose owners he may not know of any more;
+    /// `before` is what [`Engine::known_of`] gave.
+    pub(in super::super) fn match_mirrors(&mut self, at: PeerKey, channels: &[ChannelKey], before: &[ChannelKey]) {
+        let now = self.known_of(at, channels);
+        for channel in before.iter().filter(|channel| !now.contains(channel)) {
+            let stream = self.data.channels.get(*channel).and_then(|channel| channel.stream_at(at));
+            if let Some(stream) = stream {
+                self.forget_mirror(*channel, at);
+                self.sctp(at).into_iter().for_each(|sctp| sctp.close(stream));
+                self.touch_data(at);
+            }
+        }
+        for channel in now.into_iter().filter(|channel| !before.contains(channel)) {
+            self.mirror(channel, at);
+        }
+    }
+
+    /// Those channels of his room whose owners a participant may know of.
+    pub(in super::super) fn known_of(&self, at: PeerKey, channels: &[ChannelKey]) -> Vec<ChannelKey> {
+        channels.iter().copied().filter(|channel| self.may_have(*channel, at)).collect()
+    }
+
+    /// Every channel that is open in a room.
+    pub(in super::super) fn channels_in(&self, room: RoomKey) -> Vec<ChannelKey> {
+        let Some(room) = self.rooms.get(room) else { return Vec::new() };
         let owners = room.everyone().filter_map(|peer| self.peers.get(peer));
         let mut channels: Vec<(ChannelKey, u16)> = Vec::new();
         for owner in owners {
@@ -86,13 +116,21 @@ impl Engine {
             }));
             channels[before..].sort_unstable_by_key(|(_, number)| *number);
         }
-        for (channel, _) in channels {
-            self.mirror(channel, key);
-        }
+        channels.into_iter().map(|(channel, _)| channel).collect()
+    }
+
+    /// Whether a receiver may know of a channel's owner.
+    fn may_have(&self, key: ChannelKey, at: PeerKey) -> bool {
+        let owner = self.data.channels.get(key).and_then(|channel| self.peers.get(channel.owner));
+        let (Some(owner), Some(peer)) = (owner, self.peers.get(at)) else { return false };
+        self.rooms.get(peer.room).is_some_and(|room| room.standings.knows(peer.id, owner.id))
     }
 
     /// Opens a channel at one receiver, if he is to have it.
     fn mirror(&mut self, key: ChannelKey, at: PeerKey) {
+        if !self.may_have(key, at) {
+            return;
+        }
         let limit = self.config.limits.data.mirrors_per_peer;
         let (Some(channel), Some(peer)) = (self.data.channels.get_mut(key), self.peers.get_mut(at)) else { return };
         if channel.owner == at || !peer.permissions.subscribe || !channel.audience.includes(peer.id) {

@@ -40,7 +40,8 @@ impl Engine {
         self.shares.guests.retain(|_, guest| *guest != key);
         if let Some(room) = self.rooms.get_mut(room) {
             room.guests.retain(|guest| *guest != key);
-            room.speakers.remove(id);
+            room.forget_speaker(id);
+            room.standings.remove(id);
         }
     }
 
@@ -90,7 +91,9 @@ impl Engine {
 
     /// A participant of ours left, or was never more than half in.
     pub(in crate::engine) fn share_leave(&mut self, room: RoomKey, peer: PeerId) {
-        self.tell_shares(room, || Word::Left { peer });
+        if let Some(id) = self.rooms.get(room).map(|room| room.id) {
+            self.tell_shares(room, || Word::Left { room: id, peer });
+        }
     }
 
     /// A room is shared with a worker no more: what was there is gone.

@@ -68,7 +68,11 @@ impl Engine {
                     self.guests_heard(now, room, &levels);
                 }
             }
-            Word::Left { peer } => {
+            Word::Stands { room, peer, epoch, stance } => self.stand(now, room, epoch, &[(peer, stance)]),
+            Word::Left { room, peer } => {
+                if let Some(room) = self.shared_room(from, room).and_then(|room| self.rooms.get_mut(room)) {
+                    room.standings.remove(peer);
+                }
                 let guest = self.shares.guests.get(&peer).copied();
                 if let Some(key) = guest.filter(|key| self.peers.get(*key).is_some_and(|p| p.lives_on == Some(from))) {
                     self.remove_guest(key);

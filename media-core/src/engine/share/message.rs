@@ -1,6 +1,7 @@
 //! What shares of a room tell each other.
 
 use crate::api::{MediaKind, Mute, PeerId, RoomId, TrackId, TrackInfo};
+use crate::audience::Stance;
 use crate::forward::{Arrived, Carried, SenderClock};
 use crate::negotiate::CodecEntry;
 use crate::transport::dcep::Open;
@@ -48,8 +49,10 @@ pub(crate) enum Word {
     KeyFrame { track: TrackId, encoding: u8 },
     /// Who of the sender's people is heard, and how loud, in -dBov.
     Levels { room: RoomId, levels: Vec<(PeerId, u8)> },
+    /// One of the sender's people stands so since an epoch.
+    Stands { room: RoomId, peer: PeerId, epoch: u64, stance: Stance },
     /// A participant is gone, and all that was his.
-    Left { peer: PeerId },
+    Left { room: RoomId, peer: PeerId },
     /// A participant opened a data channel.
     ChannelOpened { room: RoomId, owner: PeerId, stream: u16, open: Open },
     /// He closed it.

@@ -15,6 +15,9 @@ impl Engine {
     /// Tells a share that has just begun all that there is on our side.
     pub(super) fn tell_everything(&mut self, room: RoomKey, to: u8) {
         let peers = self.rooms.get(room).map(|r| r.peers.clone()).unwrap_or_default();
+        for peer in peers.iter().filter_map(|peer| Some(self.peers.get(*peer)?.id)).collect::<Vec<_>>() {
+            self.about_stance(room, peer).into_iter().for_each(|word| self.tell(to, word));
+        }
         let producers: Vec<_> =
             peers.iter().filter_map(|p| self.peers.get(*p)).flat_map(|peer| peer.producers()).collect();
         for producer in producers {
@@ -26,6 +29,20 @@ impl Engine {
         }
         for word in peers.into_iter().flat_map(|peer| self.about_channels(peer)).collect::<Vec<_>>() {
             self.tell(to, word);
+        }
+    }
+
+    /// Where one of ours stands.
+    fn about_stance(&self, room: RoomKey, peer: PeerId) -> Option<Word> {
+        let room = self.rooms.get(room)?;
+        let (epoch, stance) = room.standings.of(peer)?;
+        Some(Word::Stands { room: room.id, peer, epoch, stance: *stance })
+    }
+
+    /// One of ours has just come.
+    pub(in crate::engine) fn share_stance(&mut self, room: RoomKey, peer: PeerId) {
+        if let Some(word) = self.about_stance(room, peer) {
+            self.tell_shares(room, || word.clone());
         }
     }
 

@@ -4,6 +4,7 @@ use super::{Counted, Effect, Effects, House};
 use crate::session::Weight;
 use crate::wire::{LeaveReason, RemoveReason, ServerEvent, SpeakerView};
 use colloquy_media_core::api::{CloseCause, Event, PeerId, RoomId, Speaker, TransportState};
+use colloquy_media_core::audience::Circle;
 
 /// Speakers in one event. More cannot be told apart by anybody.
 const SPEAKERS: usize = 16;
@@ -15,13 +16,15 @@ impl House {
             Event::Transport { room, peer, state } => self.transport(*room, *peer, *state, fx),
             Event::Published { room, track } => self.published(*room, track, fx),
             Event::Unpublished { room, peer, track } => self.unpublished(*room, *peer, *track, fx),
-            Event::Speakers { room, speakers, dominant } => self.speakers(*room, speakers, *dominant, fx),
-            Event::Quality { room, peer, score } => {
+            Event::Speakers { room, circle, speakers, dominant } => {
+                self.speakers((*room, *circle), speakers, *dominant, fx);
+            }
+            Event::Quality { room: _, peer, score } => {
                 if let Some(participant) = self.participants.get_mut(peer) {
                     participant.quality = Some(*score);
                 }
                 let event = ServerEvent::Quality { participant: peer.to_string(), score: *score };
-                self.announce(*room, None, &event, Weight::Lossy, fx);
+                self.announce_of(*peer, None, &event, Weight::Lossy, fx);
             }
             Event::Shown { room, peer, mid, track, shown } => {
                 self.shown(*room, *peer, (mid.as_str(), *track, *shown), fx);
@@ -50,14 +53,23 @@ impl House {
         }
     }
 
-    fn speakers(&self, room: RoomId, speakers: &[Speaker], dominant: Option<PeerId>, fx: &mut Effects) {
+    fn speakers(
+        &self,
+        (room, circle): (RoomId, Circle),
+        speakers: &[Speaker],
+        dominant: Option<PeerId>,
+        fx: &mut Effects,
+    ) {
         let speakers = speakers
             .iter()
             .take(SPEAKERS)
             .map(|s| SpeakerView { participant: s.peer.to_string(), level: level(s.level_dbov) })
             .collect();
         let event = ServerEvent::Speakers { speakers, dominant: dominant.map(|peer| peer.to_string()) };
-        self.announce(room, None, &event, Weight::Lossy, fx);
+        self.announce(room, &event, Weight::Lossy, fx, |audience, peer| {
+            let stance = audience.stance(peer).filter(|stance| stance.circle == circle);
+            stance.is_some_and(|stance| stance.is_on_floor() || stance.is_monitor())
+        });
     }
 
     fn closed(&mut self, room: RoomId, peer: PeerId, cause: CloseCause, fx: &mut Effects) {

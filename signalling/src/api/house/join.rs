@@ -1,12 +1,14 @@
 //! Coming in: to be admitted, to be there, to come back.
 
 use super::{Effect, Effects, House, Link, Participant, Room};
+use crate::audit::{Deed, Entry};
 use crate::authz::Role;
 use crate::error::{ErrorCode, Refusal};
 use crate::names::{DisplayName, RoomName};
 use crate::session::{CloseCode, Secret, SocketId, Weight};
 use crate::wire::{Joined, ServerEvent};
 use colloquy_media_core::api::{Command, PeerId, Permissions, RoomId, TransportState};
+use colloquy_media_core::audience::{Audience, Stance};
 use std::collections::BTreeMap;
 
 /// Somebody who may come in.
@@ -16,6 +18,8 @@ pub(crate) struct Admission {
     pub(crate) subject: Option<String>,
     pub(crate) role: Role,
     pub(crate) permissions: Permissions,
+    /// Where he stands at first.
+    pub(crate) stance: Stance,
     pub(crate) expires_unix_s: Option<u64>,
     pub(crate) link: Link,
     /// Whether a room that is not there is opened.
@@ -55,6 +59,7 @@ impl House {
         let by_http = |peer: &PeerId| self.participants.get(peer).is_some_and(|p| matches!(p.link, Link::Http { .. }));
         let first = admission.first_moderates && room.members.iter().all(by_http);
         room.members.push(id);
+        room.audience.enter(id, admission.stance);
         if let Link::Http { resource, .. } = &admission.link {
             self.resources.insert(resource.clone(), id);
         }
@@ -82,8 +87,13 @@ impl House {
         let participant = self.participants.get_mut(&peer)?;
         participant.present = true;
         let view = participant.view(None);
-        let room = participant.room;
-        self.announce(room, Some(peer), &ServerEvent::ParticipantJoined { participant: view }, Weight::Kept, fx);
+        let (room, subject) = (participant.room, participant.subject.clone());
+        self.announce_of(peer, Some(peer), &ServerEvent::ParticipantJoined { participant: view }, Weight::Kept, fx);
+        let state = self.rooms.get(&room)?;
+        if let Some(stance) = state.audience.stance(peer).filter(|stance| !stance.is_on_floor()) {
+            let (name, epoch) = (state.name.clone(), state.audience.epoch());
+            fx.push(Effect::Audit(Entry::new(name, (peer, subject), Deed::Entered(*stance), epoch)));
+        }
         self.joined(peer)
     }
 
@@ -125,6 +135,7 @@ impl House {
         self.change(peer, fx, |p| p.link = Link::Socket { socket, resume: next });
         let joined = self.joined(peer).ok_or_else(unknown)?;
         self.retell_quality(peer, fx);
+        self.tell_audience(peer, fx);
         Ok(Resumed { peer, joined })
     }
 
@@ -141,7 +152,16 @@ impl House {
         let id = RoomId(self.last_room);
         let limit = self.limits.participants_per_room;
         let max_participants = max_participants.map_or(limit, |max| max.min(limit));
-        self.rooms.insert(id, Room { name: name.clone(), members: Vec::new(), max_participants, permanent });
+        self.rooms.insert(
+            id,
+            Room {
+                name: name.clone(),
+                members: Vec::new(),
+                max_participants,
+                permanent,
+                audience: Audience::default(),
+            },
+        );
         self.by_name.insert(name.clone(), id);
         Ok(id)
     }

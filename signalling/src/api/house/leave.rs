@@ -9,15 +9,15 @@ use std::time::Instant;
 impl House {
     /// Removes a participant for good: the engine lets go of him, the others are told.
     pub(crate) fn remove(&mut self, peer: PeerId, reason: LeaveReason, fx: &mut Effects) {
+        if self.participants.get(&peer).is_some_and(|p| p.present) {
+            let event = ServerEvent::ParticipantLeft { participant: peer.to_string(), reason };
+            self.announce_of(peer, Some(peer), &event, Weight::Kept, fx);
+        }
         let Some(participant) = self.participants.remove(&peer) else { return };
         if let Link::Http { resource, .. } = &participant.link {
             self.resources.remove(resource);
         }
         fx.push(Effect::Engine(Command::Leave { peer }));
-        if participant.present {
-            let event = ServerEvent::ParticipantLeft { participant: peer.to_string(), reason };
-            self.announce(participant.room, Some(peer), &event, Weight::Kept, fx);
-        }
         self.vacate(participant.room, peer, fx);
     }
 
@@ -87,6 +87,8 @@ impl House {
     pub(super) fn vacate(&mut self, room: RoomId, peer: PeerId, fx: &mut Effects) {
         let Some(state) = self.rooms.get_mut(&room) else { return };
         state.members.retain(|member| *member != peer);
+        self.leave_audience(room, peer, fx);
+        let Some(state) = self.rooms.get(&room) else { return };
         if state.members.is_empty() && !state.permanent {
             self.by_name.remove(&state.name);
             self.rooms.remove(&room);

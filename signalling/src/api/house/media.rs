@@ -41,6 +41,9 @@ impl House {
             Actor::Outside => Role::Admin,
         };
         let owner = self.owner(room, track).ok_or_else(unknown)?;
+        if matches!(actor, Actor::Member(peer) if !self.knows(room, peer, owner)) {
+            return Err(unknown());
+        }
         let own = matches!(actor, Actor::Member(peer) if peer == owner);
         let held = self.participants.get_mut(&owner).and_then(|p| p.tracks.get_mut(&track)).ok_or_else(unknown)?;
         let before = held.info.mute;
@@ -70,7 +73,7 @@ impl House {
         let track = participant.tracks.get(&order.track)?;
         let view = TrackView::from(&track.info);
         if track.announced {
-            self.announce(participant.room, None, &ServerEvent::TrackMuted { track: view.clone() }, Weight::Kept, fx);
+            self.announce_of(order.peer, None, &ServerEvent::TrackMuted { track: view.clone() }, Weight::Kept, fx);
         }
         Some(view)
     }
@@ -107,7 +110,7 @@ impl House {
         // Of one who is not in yet, the others hear with his coming.
         if !std::mem::replace(&mut track.announced, true) && participant.present {
             let event = ServerEvent::TrackPublished { track: TrackView::from(&track.info) };
-            self.announce(room, None, &event, Weight::Kept, fx);
+            self.announce_of(info.peer, None, &event, Weight::Kept, fx);
         }
     }
 
@@ -116,7 +119,7 @@ impl House {
         let Some(participant) = self.participants.get_mut(&peer).filter(|p| p.room == room) else { return };
         if participant.tracks.remove(&track).is_some_and(|track| track.announced) {
             let event = ServerEvent::TrackUnpublished { track: track.to_string(), participant: peer.to_string() };
-            self.announce(room, None, &event, Weight::Kept, fx);
+            self.announce_of(peer, None, &event, Weight::Kept, fx);
         }
     }
 
@@ -134,7 +137,7 @@ impl House {
         let members = self.rooms.get(&id).map(|room| room.members.as_slice()).unwrap_or_default();
         let tracks: Vec<TrackId> = members
             .iter()
-            .filter(|peer| of.is_none_or(|of| of == **peer))
+            .filter(|peer| of.is_none_or(|of| of == **peer) && self.is_on_floor(id, **peer))
             .filter_map(|peer| self.participants.get(peer))
             .flat_map(|p| p.tracks.values())
             .filter(|track| track.announced && only.is_none_or(|only| only == track.info.id))

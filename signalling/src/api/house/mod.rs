@@ -1,6 +1,7 @@
 //! The house: every room and everyone in it, as one pure state machine. It reads no clock, draws no random number and does no
 //! I/O: each method takes what it needs, changes the state once, and appends what follows from it to [`Effects`], in order.
 
+mod audience;
 mod events;
 mod join;
 mod leave;
@@ -13,6 +14,7 @@ pub(crate) use join::Admission;
 pub(crate) use media::{Actor, MuteOrder};
 pub use rooms::RoomView;
 
+use crate::audit::Entry;
 use crate::authz::Role;
 use crate::config::SignallingLimits;
 use crate::error::{ErrorCode, Refusal};
@@ -22,6 +24,7 @@ use crate::wire::{ParticipantState, ServerEvent, encode};
 use colloquy_media_core::api::{
     Command, EncodingUse, PeerId, Permissions, RoomId, Shown, TrackId, TrackInfo, TransportState,
 };
+use colloquy_media_core::audience::Audience;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,6 +43,8 @@ pub(crate) enum Effect {
     Close { socket: SocketId, code: CloseCode },
     /// Hand a command to the media engine.
     Engine(Command),
+    /// Write down who changed what others get.
+    Audit(Entry),
     /// Somebody lost his connection for good, came back, or was removed: for the counters.
     Count(Counted),
 }
@@ -82,6 +87,8 @@ pub(crate) struct Room {
     pub(crate) max_participants: usize,
     /// It was created by the HTTP API, and stays when the last one leaves.
     pub(crate) permanent: bool,
+    /// Who hears, sees and knows whom.
+    pub(crate) audience: Audience,
 }
 
 /// Somebody's place in a room.
@@ -203,11 +210,18 @@ impl House {
         self.rooms.get(&id)
     }
 
-    /// Tells everyone present in a room, but for one.
-    fn announce(&self, room: RoomId, but: Option<PeerId>, event: &ServerEvent, weight: Weight, fx: &mut Effects) {
+    /// Tells everyone present in a room whom it is for.
+    fn announce(
+        &self,
+        room: RoomId,
+        event: &ServerEvent,
+        weight: Weight,
+        fx: &mut Effects,
+        is_for: impl Fn(&Audience, PeerId) -> bool,
+    ) {
         let Some(room) = self.rooms.get(&room) else { return };
         let mut frame: Option<Arc<str>> = None;
-        for peer in room.members.iter().filter(|peer| Some(**peer) != but) {
+        for peer in room.members.iter().filter(|peer| is_for(&room.audience, **peer)) {
             if let Some(to) = self.participants.get(peer).filter(|p| p.present).and_then(Participant::socket) {
                 let frame = frame.get_or_insert_with(|| encode(event)).clone();
                 fx.push(Effect::Tell { to, frame, weight });
@@ -227,10 +241,10 @@ impl House {
         let Some(participant) = self.participants.get_mut(&peer) else { return };
         let before = participant.state();
         change(participant);
-        let (after, room, present) = (participant.state(), participant.room, participant.present);
+        let (after, present) = (participant.state(), participant.present);
         if present && before != after {
             let event = ServerEvent::ParticipantState { participant: peer.to_string(), state: after };
-            self.announce(room, Some(peer), &event, Weight::Kept, fx);
+            self.announce_of(peer, Some(peer), &event, Weight::Kept, fx);
         }
     }
 }

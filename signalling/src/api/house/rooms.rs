@@ -53,7 +53,7 @@ impl House {
         let room = self.rooms.get(&id).ok_or_else(|| Refusal::new(ErrorCode::RoomUnknown, "The room is gone."))?;
         Ok(RoomView {
             name: room.name.to_string(),
-            participants: room.members.len(),
+            participants: room.members.iter().filter(|peer| self.is_on_floor(id, **peer)).count(),
             max_participants: room.max_participants,
             permanent: room.permanent,
         })
@@ -65,6 +65,13 @@ impl House {
 
     pub(crate) fn participant_view(&self, name: &RoomName, peer: PeerId) -> Result<ParticipantView, Refusal> {
         let id = self.room_id(name)?;
-        self.participant(id, peer).map(|p| p.view(None))
+        let participant = self.participant(id, peer)?;
+        if !self.is_on_floor(id, peer) {
+            return Err(Refusal::new(
+                ErrorCode::ParticipantUnknown,
+                format!("There is no participant {peer} in this room."),
+            ));
+        }
+        Ok(participant.view(None))
     }
 }

@@ -5,15 +5,26 @@ use crate::wire::{Joined, ParticipantView, TrackView};
 use colloquy_media_core::api::{PeerId, RoomId};
 
 impl House {
-    /// Everyone present, in the order they came, with what can be subscribed to.
+    /// Everyone present whom `viewer` may know of, in the order they came, with what can be subscribed to; to those outside, who is
+    /// on the floor.
     pub(super) fn roster(&self, room: RoomId, viewer: Option<PeerId>) -> Vec<ParticipantView> {
         let members = self.rooms.get(&room).map(|room| room.members.as_slice()).unwrap_or_default();
         members
             .iter()
             .filter_map(|peer| self.participants.get(peer))
             .filter(|p| p.present)
+            .filter(|p| match viewer {
+                Some(viewer) => self.knows(room, viewer, p.id),
+                None => self.is_on_floor(room, p.id),
+            })
             .map(|p| p.view(viewer))
             .collect()
+    }
+
+    /// Whether somebody takes part in a conversation of a room, so that those outside may know of him.
+    pub(super) fn is_on_floor(&self, room: RoomId, peer: PeerId) -> bool {
+        let stance = self.rooms.get(&room).and_then(|room| room.audience.stance(peer));
+        stance.is_some_and(|stance| stance.is_on_floor())
     }
 
     /// What one who comes in, or comes back, is told.

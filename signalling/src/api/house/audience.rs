@@ -1,0 +1,227 @@
+//! Who gets what of whom: verbs of participants, and what each is told of the changes. A change goes to the engine first; a
+//! participant is told what concerns him and no more, so that what he is told does not give away what he may not know.
+
+use super::{Effect, Effects, House, Participant};
+use crate::audit::{Deed, Entry};
+use crate::authz::{Action, allowed};
+use crate::error::{ErrorCode, Refusal};
+use crate::session::Weight;
+use crate::wire::{LeaveReason, PairView, ServerEvent, StanceView};
+use colloquy_media_core::api::{Command, PeerId, RoomId};
+use colloquy_media_core::audience::{Audience, Hears, Sees, Stance, Tone, Verb, VerbError};
+
+/// What somebody gets of another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Gets {
+    knows: bool,
+    hears: Hears,
+    sees: Sees,
+}
+
+impl Gets {
+    /// As everybody on a floor gets of everybody.
+    const ALL: Self = Self { knows: true, hears: Hears::Gain(Tone::PLAIN), sees: Sees::Live };
+
+    fn of(audience: &Audience, one: PeerId, other: PeerId) -> Self {
+        Self { knows: audience.knows(one, other), hears: audience.hears(one, other), sees: audience.sees(one, other) }
+    }
+}
+
+impl House {
+    /// Somebody in a room changes who gets what of whom.
+    pub(crate) fn act(&mut self, room: RoomId, by: PeerId, verb: Verb, fx: &mut Effects) -> Result<(), Refusal> {
+        let role = self.participant(room, by)?.role;
+        let action = action(verb, by);
+        if !allowed(role, action) {
+            let message = format!("You may not do this: it takes the permission {action:?}.");
+            return Err(Refusal::new(ErrorCode::AuthForbidden, message));
+        }
+        // Whom he does not know he cannot name, and learns nothing of.
+        for other in named(verb) {
+            if !self.knows(room, by, other) {
+                return Err(unknown(other));
+            }
+        }
+        let subject = self.participant(room, by)?.subject.clone();
+        let state = self.rooms.get_mut(&room).ok_or_else(|| unknown(by))?;
+        let before = state.audience.clone();
+        state.audience.apply(verb).map_err(refused)?;
+        let epoch = state.audience.epoch();
+        fx.push(Effect::Audit(Entry::new(state.name.clone(), (by, subject), Deed::Did(verb), epoch)));
+        self.audience_changed(room, &before, fx);
+        Ok(())
+    }
+
+    /// Whether one may know of another.
+    pub(crate) fn knows(&self, room: RoomId, one: PeerId, other: PeerId) -> bool {
+        self.rooms.get(&room).is_some_and(|room| room.audience.knows(one, other))
+    }
+
+    /// Somebody is gone: who coached him falls silent.
+    pub(super) fn leave_audience(&mut self, room: RoomId, peer: PeerId, fx: &mut Effects) {
+        let Some(state) = self.rooms.get_mut(&room) else { return };
+        if !state.audience.is_coached(peer) {
+            return state.audience.leave(peer);
+        }
+        let before = state.audience.clone();
+        state.audience.leave(peer);
+        self.audience_changed(room, &before, fx);
+    }
+
+    /// Has the engine obey, and tells everybody what is new for him.
+    fn audience_changed(&mut self, room: RoomId, before: &Audience, fx: &mut Effects) {
+        let Some(state) = self.rooms.get(&room) else { return };
+        let after = &state.audience;
+        let moved = after.iter().filter(|(peer, stance)| before.stance(*peer).is_some_and(|was| was != *stance));
+        let stances: Vec<_> = moved.map(|(peer, stance)| (peer, *stance)).collect();
+        if stances.is_empty() {
+            return;
+        }
+        let changed: Vec<PeerId> = stances.iter().map(|(peer, _)| *peer).collect();
+        fx.push(Effect::Engine(Command::Stand { room, epoch: after.epoch(), stances }));
+        for viewer in &state.members {
+            let others = state.members.iter().filter(|other| *other != viewer);
+            let concerned = others.filter(|other| changed.contains(viewer) || changed.contains(other));
+            self.tell_changes(*viewer, concerned.copied(), changed.contains(viewer), (before, after), fx);
+        }
+    }
+
+    fn tell_changes(
+        &self,
+        viewer: PeerId,
+        others: impl Iterator<Item = PeerId>,
+        himself: bool,
+        (before, after): (&Audience, &Audience),
+        fx: &mut Effects,
+    ) {
+        let mut pairs = Vec::new();
+        for other in others.filter_map(|other| self.participants.get(&other)).filter(|other| other.present) {
+            let (was, is) = (Gets::of(before, viewer, other.id), Gets::of(after, viewer, other.id));
+            let stood = (before.stance(other.id), after.stance(other.id));
+            match (was.knows, is.knows) {
+                (false, true) => {
+                    self.tell(viewer, &ServerEvent::ParticipantJoined { participant: other.view(None) }, fx)
+                }
+                (true, false) => {
+                    let (participant, reason) = (other.id.to_string(), LeaveReason::Left);
+                    self.tell(viewer, &ServerEvent::ParticipantLeft { participant, reason }, fx);
+                }
+                _ => {}
+            }
+            // Who has just come into sight is taken to be heard and seen whole, like everybody.
+            let expected = if was.knows { was } else { Gets::ALL };
+            let was_held = was.knows && stood.0.is_some_and(|stance| stance.held);
+            let is_held = stood.1.is_some_and(|stance| stance.held);
+            if is.knows && (is != expected || is_held != was_held) {
+                pairs.extend(self.pair(viewer, other, after));
+            }
+        }
+        let you = after.stance(viewer).filter(|_| himself).map(StanceView::from);
+        if you.is_some() || !pairs.is_empty() {
+            self.tell(viewer, &ServerEvent::Audience { you, others: pairs }, fx);
+        }
+    }
+
+    fn pair(&self, viewer: PeerId, other: &Participant, audience: &Audience) -> Option<PairView> {
+        let Gets { hears, sees, .. } = Gets::of(audience, viewer, other.id);
+        Some(PairView::new(other.id, audience.stance(other.id)?, hears, sees))
+    }
+
+    /// Tells one who has just come, or come back, where he stands and what he does not get whole, if there is anything to tell.
+    pub(crate) fn tell_audience(&self, peer: PeerId, fx: &mut Effects) {
+        let Some(room) = self.participants.get(&peer).and_then(|p| self.rooms.get(&p.room)) else { return };
+        let audience = &room.audience;
+        let others =
+            room.members.iter().filter(|other| **other != peer).filter_map(|other| self.participants.get(other));
+        let pairs: Vec<_> = others
+            .filter(|other| other.present)
+            .filter(|other| {
+                let gets = Gets::of(audience, peer, other.id);
+                gets.knows && gets != Gets::ALL
+            })
+            .filter_map(|other| self.pair(peer, other, audience))
+            .collect();
+        let you =
+            audience.stance(peer).filter(|stance| stance.of_staff(false) != Stance::default()).map(StanceView::from);
+        if you.is_some() || !pairs.is_empty() {
+            self.tell(peer, &ServerEvent::Audience { you, others: pairs }, fx);
+        }
+    }
+
+    /// Tells everyone present who may know of `subject`, but for one.
+    pub(super) fn announce_of(
+        &self,
+        subject: PeerId,
+        but: Option<PeerId>,
+        event: &ServerEvent,
+        weight: Weight,
+        fx: &mut Effects,
+    ) {
+        let Some(room) = self.participants.get(&subject).map(|p| p.room) else { return };
+        self.announce(room, event, weight, fx, |audience, peer| Some(peer) != but && audience.knows(peer, subject));
+    }
+}
+
+/// What it takes to do this.
+fn action(verb: Verb, by: PeerId) -> Action {
+    let of_himself = |who: PeerId| who == by;
+    match verb {
+        Verb::Hold { who, .. } if of_himself(who) => Action::HoldOwn,
+        Verb::Hold { .. } => Action::HoldOthers,
+        Verb::TurnBack { who } if of_himself(who) => Action::HoldOwn,
+        Verb::TurnAside { who, .. } if of_himself(who) => Action::SideTalk,
+        Verb::TurnBackstage { who } if of_himself(who) => Action::SideTalk,
+        Verb::Move { .. } => Action::SubConference,
+        Verb::Confide { .. } => Action::Monitor,
+        Verb::Monitor { who, .. }
+        | Verb::Coach { who, .. }
+        | Verb::Backstage { who }
+        | Verb::Listen { who }
+        | Verb::Barge { who }
+        | Verb::TakeOver { who, .. }
+            if of_himself(who) =>
+        {
+            Action::Monitor
+        }
+        // In somebody else's name.
+        Verb::TurnBack { .. }
+        | Verb::TurnAside { .. }
+        | Verb::TurnBackstage { .. }
+        | Verb::Monitor { .. }
+        | Verb::Coach { .. }
+        | Verb::Backstage { .. }
+        | Verb::Listen { .. }
+        | Verb::Barge { .. }
+        | Verb::TakeOver { .. } => Action::ActForOthers,
+    }
+}
+
+/// Everybody whom a verb is about.
+fn named(verb: Verb) -> impl Iterator<Item = PeerId> {
+    let (who, other) = match verb {
+        Verb::Hold { who, .. }
+        | Verb::TurnBackstage { who }
+        | Verb::TurnBack { who }
+        | Verb::Monitor { who, .. }
+        | Verb::Backstage { who }
+        | Verb::Listen { who }
+        | Verb::Barge { who }
+        | Verb::Move { who, .. }
+        | Verb::Confide { who, .. } => (who, None),
+        Verb::TurnAside { who, with } => (who, Some(with)),
+        Verb::Coach { who, agent } => (who, Some(agent)),
+        Verb::TakeOver { who, from } => (who, Some(from)),
+    };
+    std::iter::once(who).chain(other)
+}
+
+fn unknown(peer: PeerId) -> Refusal {
+    Refusal::new(ErrorCode::ParticipantUnknown, format!("There is no participant {peer} in this room."))
+}
+
+fn refused(error: VerbError) -> Refusal {
+    match error {
+        VerbError::Unknown(peer) => unknown(peer),
+        error => Refusal::new(ErrorCode::AudienceRefused, format!("{error}.")),
+    }
+}

@@ -1,0 +1,130 @@
+//! Verbs, who may say them, and what each is told: nothing that gives away what he may not know.
+
+use super::world::{Client, World, participant, token};
+use crate::Grants;
+use serde_json::{Value, json};
+
+fn agent() -> String {
+    token("desk", Grants { agent: true, ..participant() })
+}
+
+fn supervisor() -> String {
+    token("desk", Grants { supervise: true, ..participant() })
+}
+
+fn customer() -> String {
+    token("desk", participant())
+}
+
+async fn joined_as(world: &World, token: &str, post: &str) -> (Client, Value) {
+    let mut client = world.socket().await;
+    client.ask(json!({"type":"hello","version":1,"token":token})).await;
+    let joined = client.ask(json!({"type":"join","room":"desk","name":"n","as":post})).await;
+    (client, joined)
+}
+
+async fn does(client: &mut Client, change: Value) -> String {
+    let answer = client.ask(json!({"type":"audience","change":change})).await;
+    answer["code"].as_str().unwrap_or_else(|| answer["type"].as_str().unwrap()).to_owned()
+}
+
+fn stands(world: &World) -> usize {
+    world.engine.log().iter().filter(|line| line.starts_with("stand ")).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_monitor_is_nowhere_and_then_heard_by_one_alone() {
+    let world = World::guarded();
+    let (mut pierre, _) = joined_as(&world, &customer(), "participant").await;
+    let (mut anne, _) = joined_as(&world, &agent(), "participant").await;
+    pierre.event("participant_joined").await;
+    let (mut manuel, joined) = joined_as(&world, &supervisor(), "monitor").await;
+    assert_eq!(joined["participants"].as_array().unwrap().len(), 3, "he sees all, himself too");
+    assert_eq!(manuel.event("audience").await["you"]["post"], "monitor");
+    manuel.publish().await;
+    assert_eq!(does(&mut manuel, json!({"verb":"coach","agent":"p2"})).await, "ok");
+    let told = anne.event("audience").await;
+    assert_eq!(told["others"][0]["participant"], "p3");
+    assert_eq!(told["others"][0]["hears"], json!({"gain_db":-3,"pan_pct":-80}));
+    assert_eq!(told["others"][0]["sees"], "off");
+    // He comes and goes, and the customer hears nothing of it. She hears that Anne speaks, as before.
+    drop(manuel);
+    assert_eq!(does(&mut anne, json!({"verb":"hold","participant":"p1","held":true})).await, "ok");
+    let next = pierre.next_event().await;
+    assert_eq!((&next["type"], &next["you"]["held"]), (&json!("audience"), &json!(true)), "{next}");
+    assert_eq!(next.get("epoch"), None, "a number that rises tells of others");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_side_talk_is_told_to_each_as_it_is_for_him() {
+    let world = World::guarded();
+    let (mut pierre, _) = joined_as(&world, &customer(), "participant").await;
+    let (mut anne, _) = joined_as(&world, &agent(), "participant").await;
+    pierre.event("participant_joined").await;
+    let (mut manuel, joined) = joined_as(&world, &agent(), "helper").await;
+    let known = joined["participants"].as_array().unwrap().iter().map(|p| p["id"].as_str().unwrap());
+    assert_eq!(known.collect::<Vec<_>>(), ["p2", "p3"], "the agent and himself");
+    assert_eq!(anne.event("participant_joined").await["participant"]["id"], "p3");
+    assert_eq!(does(&mut anne, json!({"verb":"turn_aside","with":"p3"})).await, "ok");
+    // The customer sees her stand still, and learns nothing of whom she turned to.
+    let told = pierre.next_event().await;
+    assert_eq!(told["type"], "audience");
+    assert_eq!(told["others"].as_array().unwrap().len(), 1);
+    assert_eq!((&told["others"][0]["sees"], &told["others"][0]["hears"]), (&json!("frozen"), &Value::Null));
+    assert_eq!(manuel.event("audience").await["you"]["post"], "wings");
+    let told = manuel.event("audience").await;
+    assert_eq!((&told["you"]["aside"], told["others"].as_array().unwrap().len()), (&json!("group"), 1));
+    assert_eq!(anne.event("audience").await["you"]["aside"], "group");
+    assert_eq!(does(&mut anne, json!({"verb":"turn_back"})).await, "ok");
+    let told = pierre.next_event().await;
+    assert_eq!(told["others"][0]["sees"], "live");
+    assert_eq!(told["others"][0]["hears"], json!({"gain_db":0,"pan_pct":0}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_is_refused_and_nothing_changes() {
+    let world = World::guarded();
+    let (mut pierre, _) = joined_as(&world, &customer(), "participant").await;
+    let (mut anne, _) = joined_as(&world, &agent(), "participant").await;
+    let (refused, answer) = joined_as(&world, &agent(), "monitor").await;
+    assert_eq!(answer["code"], "auth.forbidden");
+    let (also, answer) = joined_as(&world, &customer(), "helper").await;
+    assert_eq!(answer["code"], "auth.forbidden");
+    for (change, code) in [
+        (json!({"verb":"hold","participant":"p2","held":true}), "auth.forbidden"),
+        (json!({"verb":"monitor"}), "auth.forbidden"),
+        (json!({"verb":"turn_aside","with":"p2"}), "auth.forbidden"),
+        (json!({"verb":"hold","participant":"p77","held":true}), "auth.forbidden"),
+        (json!({"verb":"dance"}), "protocol.malformed"),
+        (json!({"verb":"hold"}), "protocol.malformed"),
+        (json!({"verb":"hold","held":true,"more":1}), "protocol.malformed"),
+    ] {
+        assert_eq!(does(&mut pierre, change.clone()).await, code, "{change}");
+    }
+    for (change, code) in [
+        (json!({"verb":"coach","agent":"p1"}), "auth.forbidden"),
+        (json!({"verb":"turn_aside","with":"p77"}), "participant.unknown"),
+        (json!({"verb":"turn_aside","with":"nobody"}), "protocol.malformed"),
+        (json!({"verb":"turn_aside","with":"p2"}), "audience.refused"),
+        (json!({"verb":"hold","participant":"p1","held":false}), "ok"),
+    ] {
+        assert_eq!(does(&mut anne, change.clone()).await, code, "{change}");
+    }
+    assert_eq!(stands(&world), 0, "{:?}", world.engine.log());
+    drop((refused, also));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_is_told_how_things_stand() {
+    let world = World::guarded();
+    let (pierre, joined) = joined_as(&world, &customer(), "participant").await;
+    let (mut anne, _) = joined_as(&world, &agent(), "participant").await;
+    assert_eq!(does(&mut anne, json!({"verb":"hold","participant":"p1","held":true})).await, "ok");
+    drop(pierre);
+    let mut again = world.greeted_by(&customer()).await;
+    let resumed = again.ask(json!({"type":"resume","resume_token":joined["resume_token"]})).await;
+    assert_eq!(resumed["type"], "joined");
+    let told = again.event("audience").await;
+    assert_eq!(told["you"]["held"], true);
+    assert_eq!(told["others"][0]["hears"], Value::Null);
+}

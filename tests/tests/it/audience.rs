@@ -1,0 +1,159 @@
+//! Who gets what of whom, as it comes over the wire: tones and colours are told apart by whose they are.
+
+use colloquy_media_core::api::{Codec, Event, PauseCause, PeerId, RoomId, Shown};
+use colloquy_media_core::audience::{Post, Stance, Verb};
+use colloquy_tests::World;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+/// A change takes effect within this.
+const AT_ONCE: Duration = Duration::from_millis(150);
+
+/// Pierre, the customer; Anne, the agent; and those at the other posts. Everyone sends sound and pictures, and wants everyone's.
+struct Call {
+    world: World,
+    room: RoomId,
+    people: Vec<PeerId>,
+}
+
+impl Call {
+    fn new(seed: u64, others: &[Post]) -> Self {
+        let mut world = World::with_seed(seed);
+        let room = world.room();
+        let posts = [Post::Floor, Post::Floor].iter().chain(others);
+        let people: Vec<PeerId> = posts.map(|post| world.join_at(room, Stance::at(*post), |_| {})).collect();
+        for peer in &people {
+            for codec in [Codec::Opus, Codec::Vp8] {
+                world.client(*peer).publish(codec, colloquy_tests::pace(codec));
+            }
+            world.offer(*peer).unwrap();
+        }
+        let mut call = Self { world, room, people };
+        call.want_everyone();
+        call.world.connect(&call.people.clone());
+        call
+    }
+
+    /// Everyone asks for everything, whether he may know of it or not.
+    fn want_everyone(&mut self) {
+        for peer in self.people.clone() {
+            self.world.watch_everyone(peer);
+        }
+    }
+
+    fn act(&mut self, verb: Verb) {
+        self.world.act(self.room, verb).unwrap();
+        self.want_everyone();
+    }
+
+    fn matrix(&mut self) -> String {
+        self.world.run(AT_ONCE);
+        self.world.matrix(&self.people.clone(), SECOND)
+    }
+}
+
+#[test]
+fn an_agent_turns_aside_and_back() {
+    let mut call = Call::new(1, &[Post::Wings]);
+    let [_, anne, manuel] = call.people[..] else { panic!() };
+    assert_eq!(call.matrix(), ". av .\nav . .\n. . .\n");
+    call.act(Verb::TurnAside { who: anne, with: manuel });
+    assert_eq!(call.matrix(), ". . .\nav . av\n. av .\n");
+    call.act(Verb::TurnBack { who: anne });
+    call.act(Verb::TurnBack { who: manuel });
+    assert_eq!(call.matrix(), ". av .\nav . .\n. . .\n");
+}
+
+#[test]
+fn the_ladder_of_a_supervisor() {
+    let mut call = Call::new(2, &[Post::SILENT_MONITOR]);
+    let [_, anne, manuel] = call.people[..] else { panic!() };
+    assert_eq!(call.matrix(), ". av .\nav . .\nav av .\n");
+    call.act(Verb::Coach { who: manuel, agent: anne });
+    assert_eq!(call.matrix(), ". av .\nav . a\nav av .\n");
+    call.act(Verb::Barge { who: manuel });
+    assert_eq!(call.matrix(), ". av av\nav . av\nav av .\n");
+    call.act(Verb::Monitor { who: manuel, announced: false, wall: false });
+    call.act(Verb::TakeOver { who: manuel, from: anne });
+    assert_eq!(call.matrix(), ". . av\nav . av\nav . .\n");
+}
+
+#[test]
+fn backstage_hold_and_circles() {
+    let mut call = Call::new(3, &[Post::SILENT_MONITOR, Post::SILENT_MONITOR]);
+    let [pierre, anne, manuel, susi] = call.people[..] else { panic!() };
+    call.act(Verb::Backstage { who: manuel });
+    assert_eq!(call.matrix(), ". av . .\nav . . .\nav av . .\nav av av .\n");
+    call.act(Verb::Listen { who: manuel });
+    call.act(Verb::Hold { who: pierre, held: true });
+    assert_eq!(call.matrix(), ". . . .\n. . . .\n. av . .\n. av . .\n");
+    call.act(Verb::Hold { who: pierre, held: false });
+    call.act(Verb::Barge { who: susi });
+    call.act(Verb::Move { who: susi, circle: colloquy_media_core::audience::Circle(1) });
+    assert_eq!(call.matrix(), ". av . .\nav . . .\nav av . .\n. . . .\n");
+    call.act(Verb::Move { who: anne, circle: colloquy_media_core::audience::Circle(1) });
+    assert_eq!(call.matrix(), ". . . .\n. . . av\nav . . .\n. av . .\n");
+}
+
+#[test]
+fn a_whisper_leaks_nowhere_whatever_happens() {
+    let mut call = Call::new(4, &[Post::SILENT_MONITOR, Post::Floor]);
+    let [pierre, anne, manuel, _] = call.people[..] else { panic!() };
+    call.act(Verb::Coach { who: manuel, agent: anne });
+    // 100 changes, among them restarts of ICE and of clients. What comes to anybody is checked packet by packet.
+    for flip in 0..100 {
+        let verb = match flip % 4 {
+            0 => Verb::Listen { who: manuel },
+            1 => Verb::TurnBackstage { who: anne },
+            2 => Verb::TurnBack { who: anne },
+            _ => Verb::Coach { who: manuel, agent: anne },
+        };
+        call.act(verb);
+        match flip {
+            20 | 60 => call.world.restart_ice(anne),
+            30 | 70 => call.world.restart_ice(manuel),
+            40 => call.world.restart_ice(pierre),
+            50 => call.world.change_address(manuel),
+            _ => {}
+        }
+        call.world.run(Duration::from_millis(600));
+    }
+    assert_eq!(call.matrix(), ". av . av\nav . a av\nav av . av\nav av . .\n");
+}
+
+#[test]
+fn who_may_not_know_of_somebody_is_told_of_no_track_of_his() {
+    let mut call = Call::new(5, &[Post::SILENT_MONITOR]);
+    let [pierre, _, manuel] = call.people[..] else { panic!() };
+    let hidden = call.world.person(manuel).published[&0].id;
+    let mid = call.world.client(pierre).receive(colloquy_media_core::api::MediaKind::Audio);
+    call.world.offer(pierre).unwrap();
+    assert!(call.world.subscribe(pierre, &mid, Some(hidden)).is_err());
+    // Nor is one who comes later.
+    let late = PeerId(0xbeef);
+    let room = call.room;
+    let told = call.world.try_join_at(room, late, Stance::default()).unwrap();
+    assert!(told.iter().all(|track| track.peer != manuel), "{told:?}");
+    assert_eq!(told.len(), 4);
+}
+
+#[test]
+fn who_turns_aside_is_told_to_stand_still() {
+    let mut call = Call::new(6, &[Post::Wings]);
+    let [pierre, anne, manuel] = call.people[..] else { panic!() };
+    let face = call.world.person(anne).published[&1].id;
+    call.world.run(SECOND);
+    let shown = |call: &Call| {
+        call.world.events.iter().rev().find_map(|(_, event)| match event {
+            Event::Shown { peer, track, shown, .. } if (*peer, *track) == (pierre, face) => Some(*shown),
+            _ => None,
+        })
+    };
+    assert!(matches!(shown(&call), Some(Shown::Layer(..))));
+    call.act(Verb::TurnAside { who: anne, with: manuel });
+    call.world.run(AT_ONCE);
+    assert_eq!(shown(&call), Some(Shown::Paused(PauseCause::Frozen)));
+    call.act(Verb::TurnBack { who: anne });
+    call.world.run(SECOND);
+    assert!(matches!(shown(&call), Some(Shown::Layer(..))));
+}
