@@ -28,6 +28,21 @@ impl Audiences {
         both.into_iter().any(|(_, audience)| !audience.knows(one, other))
     }
 
+    /// Whether somebody who sees another turned away could be shown his picture of an earlier time, when he was not.
+    pub(crate) fn is_still(
+        &self,
+        room: RoomId,
+        (viewer, source): (PeerId, PeerId),
+        (from, to): (Instant, Instant),
+    ) -> bool {
+        let history = self.0.get(&room).map(Vec::as_slice).unwrap_or_default();
+        let at = |time: Instant| history.iter().rfind(|(since, _)| *since <= time).map(|(_, audience)| audience);
+        let was_there = at(from).and_then(|audience| audience.stance(source)).is_some_and(Stance::speaks_on_floor);
+        let is_frozen = |audience: &Audience| audience.sees(viewer, source) == Sees::Frozen;
+        let since = history.iter().position(|(_, audience)| is_frozen(audience) && audience.stance(viewer).is_some());
+        was_there && since.is_some_and(|i| history[i].0 <= to)
+    }
+
     /// Whether somebody could be sent a packet of another's at any time between two.
     pub(crate) fn allowed(
         &self,

@@ -299,7 +299,9 @@ impl Checks {
             assert!(sent <= muted_since, "{listener} receives what {source} said while he was muted");
         }
         let time = (self.start + stamp.sent, packet.at);
-        let may = self.audiences.allowed(room, (listener, source), track.info.kind, time);
+        let (pair, is_video) = ((listener, source), track.info.kind == MediaKind::Video);
+        let may = self.audiences.allowed(room, pair, track.info.kind, time)
+            || (is_video && stamp.key && self.audiences.is_still(room, pair, time));
         assert!(may, "{listener} receives what {source} said when it was not for him");
         let history = self.subscriptions.get(&(listener, mid.to_owned())).map(Vec::as_slice).unwrap_or_default();
         let allowed = history.iter().enumerate().any(|(i, (_, wanted))| {

@@ -31,7 +31,7 @@ const GREETING_BYTES: usize = 100;
 /// A receiver who is sent less has next to nothing to report.
 const GREETING_BPS: u64 = 20_000;
 /// What is asked of a source of which nothing was measured yet: all of its first encoding.
-const EVERYTHING: Layer = Layer { encoding: 0, spatial: 7, temporal: 7 };
+pub(super) const EVERYTHING: Layer = Layer { encoding: 0, spatial: 7, temporal: 7 };
 
 /// What one place could be given, gathered for the plan.
 struct Looked {
@@ -86,6 +86,7 @@ impl Engine {
 
     /// Decides what a participant gets.
     pub(super) fn allocate(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
+        self.send_stills(now, key, out);
         let looked = self.places_of(now, key);
         for look in &looked {
             self.refresh_ladder(now, look.producer);

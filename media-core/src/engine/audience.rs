@@ -4,11 +4,15 @@
 //! be heard or seen costs nothing where packets are forwarded, and cannot slip through there.
 
 use super::Engine;
-use crate::api::{Event, MediaKind, PauseCause, PeerId, RoomId, Shown, TrackId};
+use super::allocation::EVERYTHING;
+use super::outflow::{Departure, Sent};
+use crate::api::{DropCause, Event, Layer, MediaKind, PauseCause, PeerId, RoomId, Shown, TrackId};
 use crate::audience::{Sees, Stance};
-use crate::forward::{Consumer, Producer};
-use crate::keys::{ConsumerKey, PeerKey};
-use std::time::Instant;
+use crate::bandwidth::Urgency;
+use crate::forward::{Aim, Consumer, Producer};
+use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
+use crate::wire::Outbox;
+use std::time::{Duration, Instant};
 
 /// What a place may have of the track that its receiver wants there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +23,20 @@ enum Grant {
     Withheld(PauseCause),
     Small,
     Whole,
+}
+
+/// A still picture is sent again this long after the last time, at the earliest.
+const STILL_AGAIN: Duration = Duration::from_millis(500);
+
+/// Notes whether a place is to be sent the last picture of somebody who is turned away.
+fn consumer_still(consumer: Option<&mut Consumer>, is_frozen: bool, has_it: bool) {
+    let Some(consumer) = consumer.filter(|consumer| consumer.kind == MediaKind::Video) else { return };
+    consumer.still = match (is_frozen, consumer.still) {
+        (false, _) => None,
+        (true, Some(still)) => Some(still),
+        (true, None) if has_it => None,
+        (true, None) => Some(None),
+    };
 }
 
 impl Engine {
@@ -36,6 +54,7 @@ impl Engine {
         if changed.is_empty() {
             return;
         }
+        self.open_portraits(key, &changed);
         // Everything that is between those who changed and the others here is decided anew.
         for (key, before) in before {
             let Some(peer) = self.peers.get(key) else { continue };
@@ -48,6 +67,26 @@ impl Engine {
             }
             self.match_mirrors(key, &channels, &before);
         }
+    }
+
+    /// Pictures of those who speak to the floor, and of no others, may be shown later as their last.
+    fn open_portraits(&mut self, room: RoomKey, of: &[PeerId]) {
+        let Some(room) = self.rooms.get(room) else { return };
+        let people = room.everyone().filter_map(|key| self.peers.get(key)).filter(|peer| of.contains(&peer.id));
+        for peer in people {
+            let is_open = room.standings.of(peer.id).is_some_and(|(_, stance)| stance.speaks_on_floor());
+            for producer in peer.producers() {
+                self.producers.get_mut(producer).into_iter().for_each(|producer| producer.portrait.set_open(is_open));
+            }
+        }
+    }
+
+    /// The same of a track that is new.
+    pub(super) fn open_portrait(&mut self, key: ProducerKey) {
+        let Some(producer) = self.producers.get_mut(key) else { return };
+        let standings = self.rooms.get(producer.room).map(|room| &room.standings);
+        let stance = standings.and_then(|standings| standings.of(producer.info.peer));
+        producer.portrait.set_open(stance.is_some_and(|(_, stance)| stance.speaks_on_floor()));
     }
 
     fn grant(&self, consumer: &Consumer, producer: &Producer) -> Grant {
@@ -96,8 +135,64 @@ impl Engine {
             }
         }
         self.look_again(now, viewer);
+        // Who saw it last has the last picture already.
+        let has_it = before.is_some() && before == wish;
+        consumer_still(self.consumers.get_mut(place), grant == Grant::Withheld(PauseCause::Frozen), has_it);
         if let (Some((_, track)), Grant::Withheld(cause)) = (wish, grant) {
             self.tell_withheld(viewer, place, track, cause);
+        }
+    }
+
+    /// Sends a participant's places what they are to show of those who are turned away: the last key frame that came before.
+    pub(super) fn send_stills(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
+        let places: Vec<_> = self.peers.get(key).into_iter().flat_map(|peer| peer.consumers()).collect();
+        for place in places {
+            if self.consumers.get(place).is_some_and(|consumer| consumer.still == Some(None)) {
+                self.send_still(now, place, out);
+            }
+        }
+    }
+
+    fn send_still(&mut self, now: Instant, place: ConsumerKey, out: &mut Outbox) {
+        let Some(consumer) = self.consumers.get_mut(place) else { return };
+        let Some(producer) = consumer.wish.and_then(|(key, _)| self.producers.get(key)) else { return };
+        if producer.info.mute.is_muted() {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(consumer.owner) else { return };
+        let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress()) else { return };
+        let (owner, wish) = (consumer.owner, consumer.wish);
+        // For as long as this takes, the place shows it as it shows any other picture.
+        consumer.show(wish);
+        for packet in producer.portrait.packets(now) {
+            let layer = Some(Layer { encoding: packet.encoding, ..EVERYTHING });
+            consumer.aim(&Aim { layer, bps: 0, is_urgent: false });
+            let Some(prepared) = consumer.prepare(&packet) else { continue };
+            let (flow, payload_len) = (owner.flow(), packet.payload.len());
+            let sender = &mut *sender;
+            let departure = Departure { now, flow, path, sender, urgency: Urgency::InTurn, payload_len, copies: 0 };
+            let sent = peer
+                .outflow
+                .send(departure, out, |stamp, buffer| Some(consumer.write(&prepared, &packet, None, stamp, buffer)));
+            match sent {
+                Sent::Left => {}
+                Sent::Held => self.holding.push(owner),
+                Sent::Dropped => self.totals.dropped(DropCause::PacerFull),
+            }
+        }
+        let told = consumer.told;
+        consumer.show(None);
+        (consumer.told, consumer.still) = (told, Some(Some(now)));
+        self.arm_holding();
+    }
+
+    /// A receiver cannot show what he was sent last: he is sent it again, where it was a still picture.
+    pub(super) fn still_wanted(&mut self, now: Instant, key: PeerKey, place: ConsumerKey) {
+        let Some(consumer) = self.consumers.get_mut(place) else { return };
+        let is_due = |at: Instant| now.saturating_duration_since(at) >= STILL_AGAIN;
+        if consumer.still.flatten().is_some_and(is_due) {
+            consumer.still = Some(None);
+            self.look_again(now, key);
         }
     }
 

@@ -115,7 +115,9 @@ impl Engine {
     }
 
     fn keyframe_wanted(&mut self, now: Instant, key: PeerKey, ssrc: u32) {
-        let Some(consumer) = self.place(key, ssrc).and_then(|c| self.consumers.get(c)) else { return };
+        let Some(place) = self.place(key, ssrc) else { return };
+        self.still_wanted(now, key, place);
+        let Some(consumer) = self.consumers.get(place) else { return };
         let (source, encoding) = (consumer.source, consumer.selector.current().map(|c| c.encoding));
         let Some(outflow) = self.peers.get_mut(key).map(|peer| &mut peer.outflow) else { return };
         let round_trip = outflow.bandwidth.round_trip();

@@ -207,6 +207,7 @@ impl Engine {
         }
         let key =
             self.producers.insert(Producer::new(wanted.peer, wanted.room, info, &offered.rids, &self.config.limits));
+        self.open_portrait(key);
         self.tracks.insert(id, key);
         key
     }

@@ -29,6 +29,8 @@ pub(crate) struct Consumer {
     pub(crate) wish: Option<(ProducerKey, TrackId)>,
     /// What it gets: that, while he may have it.
     pub(crate) source: Option<(ProducerKey, TrackId)>,
+    /// When it was last sent the last picture of somebody who is turned away; the outer `None` where none is to be sent.
+    pub(crate) still: Option<Option<Instant>>,
     /// He may have small pictures only.
     pub(crate) is_small: bool,
     /// How the receiver looks at it.
@@ -128,6 +130,7 @@ impl Consumer {
             rtx_ssrc,
             wish: None,
             source: None,
+            still: None,
             is_small: false,
             preference: Preference::default(),
             selector,

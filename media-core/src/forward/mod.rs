@@ -9,6 +9,7 @@ mod frame;
 mod keyframe;
 mod nack;
 mod pictures;
+mod portrait;
 mod producer;
 mod protection;
 mod reception;

@@ -3,6 +3,7 @@
 use super::carried::Carried;
 use super::encoding::Encoding;
 use super::frame::Frame;
+use super::portrait::Portrait;
 use super::reception::Reception;
 use super::size::picture_sizes;
 use crate::allocate::{Ladder, LayerMeters, Prefer, Rung, Stacking};
@@ -36,6 +37,8 @@ pub(crate) struct Producer {
     ladder_built: Option<Instant>,
     layers: LayerMeters,
     stacking: Stacking,
+    /// What those see who come while the publisher is turned away.
+    pub(crate) portrait: Portrait,
     has_news: bool,
     /// Since when nobody watched each encoding.
     unwatched: Vec<Option<Instant>>,
@@ -123,6 +126,7 @@ impl Producer {
             ladder_built: None,
             layers: LayerMeters::new(),
             stacking: Stacking::default(),
+            portrait: Portrait::default(),
             has_news: false,
             unwatched: vec![None; rids.len().max(1)],
         }
@@ -142,7 +146,15 @@ impl Producer {
             return None;
         }
         self.encodings.get_mut(usize::from(encoding))?.keep(&packet);
+        if self.info.kind == MediaKind::Video && self.portrait.wants(&packet) && self.is_smallest(encoding) {
+            self.portrait.keep(&packet);
+        }
         Some(packet)
+    }
+
+    /// Whether it is the encoding with the smallest pictures, as far as is known.
+    fn is_smallest(&self, encoding: u8) -> bool {
+        encoding == self.ladder.rungs().first().map_or(0, |rung| rung.layer.encoding)
     }
 
     /// Whether an encoding came to life since this was asked last.

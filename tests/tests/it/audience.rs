@@ -1,8 +1,8 @@
 //! Who gets what of whom, as it comes over the wire: tones and colours are told apart by whose they are.
 
-use colloquy_media_core::api::{Codec, Event, PauseCause, PeerId, RoomId, Shown};
+use colloquy_media_core::api::{Codec, Event, MediaKind, PauseCause, PeerId, RoomId, Shown};
 use colloquy_media_core::audience::{Post, Stance, Verb};
-use colloquy_tests::World;
+use colloquy_tests::{Link, World};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -126,7 +126,7 @@ fn who_may_not_know_of_somebody_is_told_of_no_track_of_his() {
     let mut call = Call::new(5, &[Post::SILENT_MONITOR]);
     let [pierre, _, manuel] = call.people[..] else { panic!() };
     let hidden = call.world.person(manuel).published[&0].id;
-    let mid = call.world.client(pierre).receive(colloquy_media_core::api::MediaKind::Audio);
+    let mid = call.world.client(pierre).receive(MediaKind::Audio);
     call.world.offer(pierre).unwrap();
     assert!(call.world.subscribe(pierre, &mid, Some(hidden)).is_err());
     // Nor is one who comes later.
@@ -156,4 +156,27 @@ fn who_turns_aside_is_told_to_stand_still() {
     call.act(Verb::TurnBack { who: anne });
     call.world.run(SECOND);
     assert!(matches!(shown(&call), Some(Shown::Layer(..))));
+}
+
+#[test]
+fn who_comes_while_somebody_is_turned_away_sees_the_last_picture() {
+    for (seed, loss) in [(7, 0.0), (8, 0.2)] {
+        let mut call = Call::new(seed, &[Post::Wings]);
+        let [_, anne, manuel] = call.people[..] else { panic!() };
+        let face = call.world.person(anne).published[&1].id;
+        call.world.run(2 * SECOND);
+        call.act(Verb::TurnAside { who: anne, with: manuel });
+        call.world.run(SECOND);
+        let late = call.world.join_at(call.room, Stance::default(), |_| {});
+        call.world.watch(late, face, MediaKind::Video);
+        call.world.set_links(late, Link::GOOD, Link::GOOD.with_loss(loss));
+        let seen = |world: &World| world.person(late).heard.contains_key(&(anne, 1));
+        call.world.connect(&[late]);
+        assert!(call.world.run_until(SECOND, seen), "he sees her");
+        call.world.run(SECOND);
+        let packets = call.world.person(late).heard[&(anne, 1)].packets;
+        call.world.run(3 * SECOND);
+        let after = call.world.person(late).heard[&(anne, 1)].packets;
+        assert!(loss > 0.0 || after == packets, "one picture, and no other: {packets}, {after}");
+    }
 }

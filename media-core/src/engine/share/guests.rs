@@ -56,6 +56,7 @@ impl Engine {
         let key = known.unwrap_or_else(|| {
             let info = track.info.clone();
             let key = self.producers.insert(Producer::new(guest, room, info, &track.rids, &self.config.limits));
+            self.open_portrait(key);
             self.tracks.insert(track.info.id, key);
             self.shares.of_guests.tracks += 1;
             if let Some(guest) = self.peers.get_mut(guest) {
