@@ -140,7 +140,7 @@ fn lossy_handshake(seed: u64, delay: Duration) -> (Duration, usize) {
     use colloquy_tests::Link;
     let is_dtls = |(_, bytes): &&(_, Vec<u8>)| bytes.first().is_some_and(|first| (20..64).contains(first));
     let link = Link { delay, ..Link::GOOD.with_loss(0.3) };
-    let ice = if seed % 2 == 0 { IceMode::Lite } else { IceMode::Full };
+    let ice = if seed.is_multiple_of(2) { IceMode::Lite } else { IceMode::Full };
     let mut world = World::new(Options { seed, ice, up: link, down: link, ..Options::default() });
     world.checks.orderly_uplinks = false;
     let room = world.room();
