@@ -190,7 +190,7 @@ impl Association {
                     return;
                 }
                 Output::Connected => {
-                    self.clock.set_done();
+                    self.clock.set_done(self.dtls.protocol_version());
                     told.push(Told::Connected);
                 }
                 Output::ApplicationData(bytes) => told.push(Told::Data(bytes.to_vec())),

@@ -188,7 +188,7 @@ impl DtlsSession {
                     events.push(DtlsEvent::Closed);
                 }
                 Output::Connected if self.verified => {
-                    self.clock.set_done();
+                    self.clock.set_done(self.dtls.protocol_version());
                     events.push(DtlsEvent::Up);
                 }
                 Output::ApplicationData(bytes) if self.verified => events.push(DtlsEvent::Data(bytes.to_vec())),

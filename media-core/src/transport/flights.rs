@@ -4,7 +4,7 @@
 //! known yet. So it is shown a clock of its own: one that stands still, and is put forward to the moment that `dimpl` waits for when
 //! we find that it has waited long enough.
 
-use dimpl::ConfigBuilder;
+use dimpl::{ConfigBuilder, ProtocolVersion};
 use std::time::{Duration, Instant};
 
 /// The first wait of a flight on the clock that is shown: so short that 48 times its double is a time that can be configured.
@@ -58,10 +58,13 @@ impl FlightClock {
         self.first = (round_trip * 3 / 2).clamp(SHORTEST_FIRST, LONGEST_FIRST);
     }
 
-    /// The handshake is done. What is waited for now is mostly that a last flight may leave again, if its receiver repeats his own: he
-    /// does so every [`LONGEST`] at last, so that as long a rest could miss every other time.
-    pub fn set_done(&mut self) {
-        self.longest = self.first;
+    /// The handshake is done, in this version. With DTLS 1.2 all that is waited for from now on is that the last flight may leave again,
+    /// if its receiver repeats his own: he does so every [`LONGEST`] at last, so that as long a rest could miss every other time. With
+    /// DTLS 1.3 it is the answer to new keys, which has time.
+    pub fn set_done(&mut self, version: Option<ProtocolVersion>) {
+        if version == Some(ProtocolVersion::DTLS1_2) {
+            self.longest = self.first;
+        }
     }
 
     /// What the association is to take for the time, whatever it does now.
@@ -154,9 +157,13 @@ mod tests {
     #[test]
     fn who_is_done_does_not_rest_for_long() {
         let start = Instant::now();
-        let mut clock = FlightClock::new(start);
-        clock.set_done();
-        assert_eq!(waits(&mut clock, start), [100; 7]);
+        let after = |version| {
+            let mut clock = FlightClock::new(start);
+            clock.set_done(Some(version));
+            waits(&mut clock, start)
+        };
+        assert_eq!(after(ProtocolVersion::DTLS1_2), [100; 7]);
+        assert_eq!(after(ProtocolVersion::DTLS1_3), [100, 200, 400, 600, 600, 600, 600], "a change of keys has time");
     }
 
     #[test]
