@@ -43,9 +43,10 @@ impl Engine {
         if self.media.refresh_addresses(&driver)? {
             let count = self.media.addresses().len();
             tracing::info!(count, "this machine's addresses changed: clients are offered the new ones");
-            if let Some(turn) = &self.turn {
-                turn.refresh_addresses(&driver, &self.media)?;
-            }
+        }
+        // Each time: what could not be bound is tried again, and addresses that are offered to nobody are denied to the relay's clients.
+        if let Some(turn) = &self.turn {
+            turn.refresh_addresses(&driver, &self.media)?;
         }
         Ok(())
     }

@@ -147,6 +147,23 @@ impl World {
         self.pump(owner);
     }
 
+    /// The worker of a person hears nothing of the others from now on.
+    pub fn hold_words_to(&mut self, peer: PeerId) {
+        self.engines.hold_words_to(peer);
+    }
+
+    /// It hears all that they told it meanwhile.
+    pub fn release_words(&mut self) {
+        self.engines.release_words(self.now, &mut self.outbox);
+        self.after_engine();
+    }
+
+    /// The stream that a channel has, or had, at its owner.
+    #[must_use]
+    pub fn stream_of(&self, channel: ChannelId) -> Option<u16> {
+        self.book.opened.get(channel.0 as usize).map(|it| it.stream)
+    }
+
     /// Messages of a channel that a person's present client heard.
     #[must_use]
     pub fn heard_of(&self, listener: PeerId, channel: ChannelId) -> usize {

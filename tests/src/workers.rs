@@ -5,9 +5,9 @@ use colloquy_media_core::api::{
     AdvertisedAddress, Command, DropCause, EngineConfig, Event, JoinError, PeerId, Reply, RoomId, RoomStats,
     WorkerTotals,
 };
-use colloquy_media_core::engine::Engine;
+use colloquy_media_core::engine::{Engine, LinkMessage};
 use colloquy_media_core::wire::{Datagram, Outbox};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -23,6 +23,8 @@ pub(crate) struct Workers {
     base: SocketAddr,
     epoch: u64,
     peers_per_room: usize,
+    /// The engine that hears nothing of the others for now, and what they told it.
+    late: Option<(usize, VecDeque<(u8, LinkMessage)>)>,
 }
 
 impl Workers {
@@ -44,6 +46,7 @@ impl Workers {
             base: SERVER,
             epoch: 0,
             peers_per_room: options.limits.peers_per_room,
+            late: None,
         }
     }
 
@@ -158,8 +161,26 @@ impl Workers {
         {
             words += 1;
             assert!(words <= MAX_WORDS, "the engines talk without end");
-            self.engines[usize::from(to)].handle_link(now, from as u8, word, out);
+            let (from, to) = (from as u8, usize::from(to));
+            match &mut self.late {
+                Some((late, words)) if *late == to => words.push_back((from, word)),
+                _ => self.engines[to].handle_link(now, from, word, out),
+            }
         }
+    }
+
+    /// A participant's engine hears nothing of the others from now on.
+    pub(crate) fn hold_words_to(&mut self, peer: PeerId) {
+        self.late = self.homes.get(&peer).map(|(_, worker)| (*worker, VecDeque::new()));
+    }
+
+    /// It hears all that they told it meanwhile.
+    pub(crate) fn release_words(&mut self, now: Instant, out: &mut Outbox) {
+        let (to, words) = self.late.take().unwrap_or_default();
+        for (from, word) in words {
+            self.engines[to].handle_link(now, from, word, out);
+        }
+        self.carry_words(now, out);
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {

@@ -1,8 +1,9 @@
 //! DTLS: one association, in either role, with the version chosen by the test.
 
+use colloquy_media_core::transport::flights::FlightClock;
 use dimpl::{Config, Dtls, DtlsCertificate, KeyingMaterial, Output, SrtpProfile};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Which DTLS versions a client speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -83,7 +84,7 @@ pub(super) struct Association {
     dtls: Dtls,
     /// What the answer said; the handshake is refused when the certificate is another one.
     expected_fingerprint: String,
-    deadline: Option<Instant>,
+    clock: FlightClock,
     closed: bool,
     buffer: Vec<u8>,
 }
@@ -109,8 +110,9 @@ pub(super) struct Setup<'a> {
 
 impl Association {
     pub(super) fn new(setup: Setup<'_>, now: Instant) -> Self {
-        let config = Config::builder().dangerously_set_rng_seed(setup.seed).mtu(setup.mtu).build();
-        let config = Arc::new(config.expect("a configuration without options that can clash"));
+        let config = Config::builder().dangerously_set_rng_seed(setup.seed).mtu(setup.mtu);
+        let config =
+            Arc::new(FlightClock::configure(config).build().expect("a configuration without options that can clash"));
         let certificate = (*setup.certificate.0).clone();
         let mut dtls = match setup.version {
             DtlsVersion::Both => Dtls::new_auto(config, certificate, now),
@@ -120,28 +122,25 @@ impl Association {
         if setup.is_client {
             dtls.set_active(true);
         }
-        Self {
-            dtls,
-            expected_fingerprint: setup.expected_fingerprint,
-            deadline: Some(now),
-            closed: false,
-            buffer: vec![0; 2048],
-        }
+        let mut clock = FlightClock::new(now);
+        clock.hasten(now);
+        Self { dtls, expected_fingerprint: setup.expected_fingerprint, clock, closed: false, buffer: vec![0; 2048] }
     }
 
     pub(super) fn handle_datagram(&mut self, now: Instant, bytes: &[u8], told: &mut Vec<Told>) {
         if self.closed {
             return;
         }
-        let taken = self.dtls.handle_timeout(now).and_then(|()| self.dtls.handle_packet(bytes));
+        let shown = self.clock.show(now);
+        let taken = self.dtls.handle_timeout(shown).and_then(|()| self.dtls.handle_packet(bytes));
         self.after(taken.is_ok(), told);
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant, told: &mut Vec<Told>) {
-        if self.closed || self.deadline.is_none_or(|deadline| deadline > now) {
+        if self.closed || !self.clock.is_due(now) {
             return;
         }
-        let taken = self.dtls.handle_timeout(now);
+        let taken = self.dtls.handle_timeout(self.clock.shown());
         self.after(taken.is_ok(), told);
     }
 
@@ -161,7 +160,12 @@ impl Association {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.deadline.filter(|_| !self.closed)
+        self.clock.next_deadline().filter(|_| !self.closed)
+    }
+
+    /// ICE measured the round trip.
+    pub(super) fn set_round_trip(&mut self, round_trip: Duration) {
+        self.clock.set_round_trip(round_trip);
     }
 
     pub(super) fn version(&self) -> Option<&'static str> {
@@ -182,10 +186,13 @@ impl Association {
                 Output::Packet(bytes) => told.push(Told::Send(bytes.to_vec())),
                 Output::BufferTooSmall { needed } => self.buffer.resize(needed, 0),
                 Output::Timeout(at) => {
-                    self.deadline = Some(at);
+                    self.clock.wait_for(at);
                     return;
                 }
-                Output::Connected => told.push(Told::Connected),
+                Output::Connected => {
+                    self.clock.set_done(self.dtls.protocol_version());
+                    told.push(Told::Connected);
+                }
                 Output::ApplicationData(bytes) => told.push(Told::Data(bytes.to_vec())),
                 Output::PeerCert(der) => {
                     let fingerprint = dimpl::certificate::calculate_fingerprint(der);

@@ -94,6 +94,11 @@ impl Ice {
         self.route
     }
 
+    /// The round trip of the last check on the route.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.agent.nominated_pair_rtt()
+    }
+
     /// Whether a pair works now.
     pub(super) fn is_connected(&self) -> bool {
         self.route.is_some() && self.agent.state().is_connected()

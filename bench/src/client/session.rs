@@ -19,6 +19,11 @@ impl Client {
         if self.may_handshake()
             && let Some(association) = &mut self.association
         {
+            if self.connected_at.is_none()
+                && let Some(round_trip) = self.ice.round_trip()
+            {
+                association.set_round_trip(round_trip);
+            }
             association.handle_timeout(now, &mut self.told);
         }
         self.after_dtls(now, None);

@@ -120,6 +120,17 @@ impl ObuHeader {
             has_size: byte & 0x02 != 0,
         })
     }
+
+    /// What stands behind this header in the OBU that it was read from, and behind the size if there is one.
+    pub(super) fn payload(self, obu: &[u8]) -> Option<&[u8]> {
+        let mut reader = Reader::new(obu);
+        reader.take(1 + usize::from(self.temporal_id.is_some()), CUT).ok()?;
+        if !self.has_size {
+            return Some(reader.rest());
+        }
+        let len = leb128(&mut reader).ok()?;
+        reader.take(len, CUT).ok()
+    }
 }
 
 impl<'a> Descriptor<'a> for Av1<'a> {

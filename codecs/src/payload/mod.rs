@@ -1,4 +1,5 @@
-//! What the first bytes of an RTP payload tell, without decoding it: where pictures begin, and which layers they are of.
+//! What the first bytes of an RTP payload tell, without decoding it: where pictures begin, how large they are, and which layers they
+//! are of.
 
 mod av1;
 mod descriptor;
@@ -7,6 +8,7 @@ mod h264;
 mod layers;
 mod opus;
 mod red;
+mod size;
 mod vp8;
 mod vp9;
 
@@ -17,5 +19,6 @@ pub use h264::{H264, NalHeader, NalType, StapA};
 pub use layers::{LayerInfo, layer_info};
 pub use opus::{MAX_OPUS_SAMPLES, Opus, OpusMode, opus_has_inband_fec, opus_is_dtx};
 pub use red::{MAX_RED_BLOCK_LEN, MAX_RED_OFFSET, Red, RedBlock, write_red};
+pub use size::picture_size;
 pub use vp8::Vp8;
 pub use vp9::{Vp9, Vp9GroupPicture, Vp9Layers, Vp9Structure};

@@ -8,6 +8,10 @@ use crate::{dependency, extensions, flexfec, hex, walk};
 
 /// Well-formed payloads with long descriptors.
 const PAYLOADS: &[&str] = &[
+    "67640028acd940780227e5c044000003000400000300f03c60c658",
+    "78 0010 6742c01e8c8d405017fcb00f08846a00 0004 68ce3c80",
+    "88 05 8249834220281016961438",
+    "18 0a0c0000000cc50369e06d7c8020",
     "b0 f0 f123 07 ad 11",
     "ae 8123 33 09 38 0500 02d0 0a00 05a0 02 04 02 54 01 99",
     "f8 05 22 03 04 99",

@@ -7,6 +7,7 @@ mod extensions;
 mod flexfec;
 mod hostile;
 mod payload;
+mod picture_size;
 mod rtcp;
 mod rtp;
 mod transport;

@@ -3,7 +3,7 @@
 use colloquy_codecs::fec::flexfec::{MAX_PROTECTED_LEN, Recoverer, RepairHeader};
 use colloquy_codecs::payload::{
     Av1, Descriptor, H264, MAX_OPUS_SAMPLES, Opus, OpusMode, PayloadFormat, Red, Vp8, Vp9, layer_info,
-    opus_has_inband_fec, starts_keyframe, write_red,
+    opus_has_inband_fec, picture_size, starts_keyframe, write_red,
 };
 use colloquy_codecs::rtcp::{self, RtcpPacket};
 use colloquy_codecs::rtp::dependency::{
@@ -213,6 +213,8 @@ pub(crate) fn payload(payload: &[u8]) {
     for format in [PayloadFormat::Vp8, PayloadFormat::Vp9, PayloadFormat::H264, PayloadFormat::Av1] {
         let is_keyframe = starts_keyframe(format, payload);
         let info = layer_info(format, payload);
+        let sides = 1..=65_536;
+        assert!(picture_size(format, payload).is_none_or(|(w, h)| sides.contains(&w) && sides.contains(&h)));
         assert!(
             info.map_or(!is_keyframe, |info| info.is_keyframe == is_keyframe && info.spatial < 8 && info.temporal < 8)
         );

@@ -122,7 +122,7 @@ impl Engine {
         let Some(outflow) = self.peers.get_mut(key).map(|peer| &mut peer.outflow) else { return };
         let round_trip = outflow.bandwidth.round_trip();
         if let Some(((producer, _), encoding)) = source.zip(encoding)
-            && outflow.resent.may_ask(now, ssrc, round_trip)
+            && outflow.resent.may_ask(now, (ssrc, producer, encoding), round_trip)
         {
             self.want_keyframe(now, producer, encoding);
         }

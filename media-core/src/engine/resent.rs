@@ -4,6 +4,7 @@
 //! 100 ms for it. Behind a queue of 300 ms each lost packet would go out four times, which makes the queue longer, and one key
 //! frame would be followed by another before it was seen.
 
+use crate::keys::ProducerKey;
 use std::time::{Duration, Instant};
 
 /// Packets that are remembered: more than are lost in the longest round trip of a full queue. Older ones are forgotten, and sent again.
@@ -17,7 +18,8 @@ const MAKING: Duration = Duration::from_millis(150);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     Packet(u16),
-    KeyFrame,
+    /// Of one encoding of a track.
+    KeyFrame(ProducerKey, u8),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,12 +56,19 @@ impl Resent {
         self.note(now, (ssrc, What::Packet(sequence)));
     }
 
-    /// Whether a key frame that is asked for is to be asked of the publisher: not if one may still be under way.
-    pub(super) fn may_ask(&mut self, now: Instant, ssrc: u32, round_trip: Option<Duration>) -> bool {
+    /// Whether a key frame of an encoding that is asked for is to be asked of the publisher: not if one may still be under way. That of
+    /// another encoding, which was shown before, is none for this one.
+    pub(super) fn may_ask(
+        &mut self,
+        now: Instant,
+        (ssrc, producer, encoding): (u32, ProducerKey, u8),
+        round_trip: Option<Duration>,
+    ) -> bool {
+        let what = What::KeyFrame(producer, encoding);
         let wait = round_trip.map_or(Duration::ZERO, |rtt| rtt.min(LONGEST) + MAKING);
-        let is_due = self.is_due(now, (ssrc, What::KeyFrame), wait);
+        let is_due = self.is_due(now, (ssrc, what), wait);
         if is_due {
-            self.note(now, (ssrc, What::KeyFrame));
+            self.note(now, (ssrc, what));
         }
         is_due
     }
@@ -79,7 +88,10 @@ impl Resent {
 }
 
 fn slot_of(ssrc: u32, what: What) -> usize {
-    let number = if let What::Packet(sequence) = what { usize::from(sequence) } else { SLOTS / 2 };
+    let number = match what {
+        What::Packet(sequence) => usize::from(sequence),
+        What::KeyFrame(_, encoding) => SLOTS / 2 + usize::from(encoding),
+    };
     (ssrc as usize ^ number) % SLOTS
 }
 
@@ -117,8 +129,17 @@ mod tests {
     #[test]
     fn a_key_frame_is_asked_for_once_in_the_time_that_it_takes() {
         let (mut resent, start) = (Resent::default(), Instant::now());
-        let mut asks = |ms| resent.may_ask(start + Duration::from_millis(ms), 7, Some(Duration::from_millis(300)));
-        assert!(asks(0) && !asks(300) && asks(450));
+        let mut keys = slotmap::SlotMap::<ProducerKey, ()>::with_key();
+        let (track, other) = (keys.insert(()), keys.insert(()));
+        let mut asks = |ms, track, encoding| {
+            let rtt = Some(Duration::from_millis(300));
+            resent.may_ask(start + Duration::from_millis(ms), (7, track, encoding), rtt)
+        };
+        assert!(asks(0, track, 0) && !asks(300, track, 0));
+        assert!(asks(310, track, 2), "he was switched to another encoding");
+        assert!(!asks(320, track, 2));
+        assert!(asks(330, other, 2), "his place shows another track");
+        assert!(asks(450, track, 0) && asks(760, track, 2));
     }
 
     #[test]

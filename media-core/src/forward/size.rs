@@ -3,7 +3,7 @@
 use super::producer::MediaPacket;
 use crate::api::PixelSize;
 use crate::negotiate::Extension;
-use colloquy_codecs::payload::{Descriptor, PayloadFormat, Vp8, Vp9};
+use colloquy_codecs::payload::{Descriptor, PayloadFormat, Vp9, picture_size};
 use colloquy_codecs::rtp::LayersAllocation;
 use colloquy_codecs::rtp::dependency::TemplateStructure;
 
@@ -16,15 +16,14 @@ pub(super) fn picture_sizes(
     structure: Option<&TemplateStructure>,
 ) -> [Option<PixelSize>; LAYERS] {
     let mut sizes = [None; LAYERS];
-    match packet.format.payload() {
-        PayloadFormat::Vp8 => sizes[0] = vp8(packet.payload),
-        PayloadFormat::Vp9 => {
-            let structure = Vp9::parse(packet.payload).ok().and_then(|vp9| vp9.structure);
-            for (place, (width, height)) in sizes.iter_mut().zip(structure.iter().flat_map(|s| s.sizes())) {
-                *place = Some(PixelSize { width, height });
-            }
+    if let Some(place) = sizes.get_mut(usize::from(packet.frame.spatial)) {
+        *place = picture_size(packet.format.payload(), packet.payload).map(pixels);
+    }
+    if packet.format.payload() == PayloadFormat::Vp9 {
+        let structure = Vp9::parse(packet.payload).ok().and_then(|vp9| vp9.structure);
+        for (place, (width, height)) in sizes.iter_mut().zip(structure.iter().flat_map(|s| s.sizes())) {
+            *place = Some(PixelSize { width, height });
         }
-        PayloadFormat::H264 | PayloadFormat::Av1 | PayloadFormat::Opus => {}
     }
     if let Some(structure) = structure {
         for (spatial, place) in (0u8..).zip(&mut sizes) {
@@ -44,13 +43,4 @@ pub(super) fn picture_sizes(
 fn pixels((width, height): (u32, u32)) -> PixelSize {
     let side = |length: u32| u16::try_from(length).unwrap_or(u16::MAX);
     PixelSize { width: side(width), height: side(height) }
-}
-
-/// RFC 6386 section 9.1: after the frame tag and the start code, 14 bits for each side.
-fn vp8(payload: &[u8]) -> Option<PixelSize> {
-    let vp8 = Vp8::parse(payload).ok()?;
-    let head = payload.get(vp8.header_len..)?.first_chunk::<10>()?;
-    let [_, _, _, 0x9d, 0x01, 0x2a, w0, w1, h0, h1] = *head else { return None };
-    let side = |low, high| u16::from_le_bytes([low, high]) & 0x3fff;
-    Some(PixelSize { width: side(w0, w1), height: side(h0, h1) })
 }

@@ -1,7 +1,7 @@
 //! A data channel that a participant opened, and its mirrors at the others.
 
 use crate::api::PeerId;
-use crate::keys::PeerKey;
+use crate::keys::{ChannelKey, PeerKey};
 use crate::transport::dcep::{Effort, Open};
 
 /// A channel.
@@ -18,6 +18,8 @@ pub(crate) struct Channel {
     pub(crate) mirrors: Vec<Mirror>,
     /// Workers where a receiver is too slow for it.
     pub(crate) held_by: Vec<u8>,
+    /// Of a guest's: what it is to his worker.
+    pub(crate) at_home: Option<ChannelKey>,
     /// Of a guest's: his worker was told so of us.
     pub(crate) told_held: bool,
 }
@@ -63,7 +65,17 @@ impl Channel {
         let asked = open.protocol;
         let open =
             Open { delivery: open.delivery, priority: open.priority, label: open.label, protocol: id.to_string() };
-        Self { owner, stream, open, asked, audience, mirrors: Vec::new(), held_by: Vec::new(), told_held: false }
+        Self {
+            owner,
+            stream,
+            open,
+            asked,
+            audience,
+            mirrors: Vec::new(),
+            held_by: Vec::new(),
+            at_home: None,
+            told_held: false,
+        }
     }
 
     /// Whether its sender is held back rather than a message dropped.

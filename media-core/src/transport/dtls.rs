@@ -1,12 +1,13 @@
 //! DTLS (RFC 6347, RFC 9147) for SRTP keys (RFC 5764) and for SCTP (RFC 8261), by `dimpl`.
 
 use super::certificate::{Certificate, fingerprint};
+use super::flights::FlightClock;
 use super::srtp::{self, Profile, SrtpReceiver, SrtpSender};
 use crate::api::DtlsVersions;
 use crate::negotiate::{DtlsRole as Role, Fingerprint};
 use dimpl::{Config, Dtls, Output, SrtpProfile};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What came of a handshake.
 #[derive(Debug)]
@@ -29,11 +30,9 @@ pub(crate) struct DtlsSession {
     settings: Settings,
     /// The first datagrams, until we answer: given to the other version if this one has nothing to say to them.
     hello: Option<Vec<Vec<u8>>>,
-    /// When the last of them came.
-    spoken: Instant,
+    clock: FlightClock,
     fingerprints: Vec<Fingerprint>,
     verified: bool,
-    deadline: Option<Instant>,
     dead: bool,
 }
 
@@ -56,7 +55,7 @@ impl Settings {
     pub(crate) fn new(certificate: Certificate, versions: DtlsVersions) -> Self {
         // The cookie exchange is left out: DTLS is taken only from addresses that ICE has validated, so a spoofed source gets no
         // answer at all, and the round trip is saved.
-        let config = Config::builder().use_server_cookie(false).build().unwrap_or_default();
+        let config = FlightClock::configure(Config::builder().use_server_cookie(false)).build().unwrap_or_default();
         Self { config: Arc::new(config), certificate, versions }
     }
 }
@@ -74,28 +73,32 @@ impl DtlsSession {
             dtls,
             settings: settings.clone(),
             hello: may_fall_back.then(Vec::new),
-            spoken: now,
+            clock: FlightClock::new(now),
             fingerprints,
             verified: false,
-            deadline: None,
             dead: false,
         }
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.deadline.filter(|_| !self.dead)
+        self.clock.next_deadline().filter(|_| !self.dead)
+    }
+
+    /// ICE measured the round trip: flights that are lost leave again accordingly.
+    pub(crate) fn set_round_trip(&mut self, round_trip: Duration) {
+        self.clock.set_round_trip(round_trip);
     }
 
     pub(crate) fn handle_packet(&mut self, now: Instant, packet: &[u8]) -> Result<(), DtlsEvent> {
         if self.dead {
             return Ok(());
         }
-        let taken = self.dtls.handle_timeout(now).and_then(|()| self.dtls.handle_packet(packet));
+        let shown = self.clock.show(now);
+        let taken = self.dtls.handle_timeout(shown).and_then(|()| self.dtls.handle_packet(packet));
         match self.hello.as_mut().filter(|hello| hello.len() < MAX_HELLO_DATAGRAMS) {
             Some(hello) => {
                 hello.push(packet.to_vec());
-                self.spoken = now;
                 Ok(())
             }
             None => taken.map_err(|_| self.fail()),
@@ -104,17 +107,17 @@ impl DtlsSession {
 
     /// Opens the handshake, if that is our part.
     pub(crate) fn start(&mut self, now: Instant) {
-        self.deadline = Some(now);
-        if self.dtls.handle_timeout(now).is_err() {
+        self.clock.hasten(now);
+        if self.dtls.handle_timeout(self.clock.show(now)).is_err() {
             self.dead = true;
         }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsEvent> {
-        if self.dead || self.deadline.is_none_or(|deadline| now < deadline) {
+        if self.dead || !self.clock.is_due(now) {
             return Ok(());
         }
-        self.dtls.handle_timeout(now).map_err(|_| self.fail())
+        self.dtls.handle_timeout(self.clock.show(now)).map_err(|_| self.fail())
     }
 
     fn fail(&mut self) -> DtlsEvent {
@@ -137,13 +140,14 @@ impl DtlsSession {
     /// 1.3 only. Half a hello costs next to nothing.
     fn offer_13(&mut self, send: &mut impl FnMut(&[u8]), events: &mut Vec<DtlsEvent>) {
         let config = self.settings.config.clone();
-        let other = Dtls::new_13(config, self.settings.certificate.dtls(), self.spoken);
-        let (before, deadline) = (std::mem::replace(&mut self.dtls, other), self.deadline);
+        let clock = self.clock;
+        let other = Dtls::new_13(config, self.settings.certificate.dtls(), clock.shown());
+        let before = std::mem::replace(&mut self.dtls, other);
         let hello = self.hello.take().unwrap_or_default();
-        let taken = self.dtls.handle_timeout(self.spoken).is_ok()
+        let taken = self.dtls.handle_timeout(clock.shown()).is_ok()
             && hello.iter().all(|packet| self.dtls.handle_packet(packet).is_ok());
         if !taken || !self.drain(send, events) {
-            (self.dtls, self.deadline, self.hello) = (before, deadline, Some(hello));
+            (self.dtls, self.clock, self.hello) = (before, clock, Some(hello));
         }
     }
 
@@ -159,7 +163,7 @@ impl DtlsSession {
                 }
                 Output::BufferTooSmall { needed } => buffer.resize(needed.max(buffer.len() + 1), 0),
                 Output::Timeout(at) => {
-                    self.deadline = Some(at);
+                    self.clock.wait_for(at);
                     break;
                 }
                 Output::PeerCert(der) => {
@@ -183,7 +187,10 @@ impl DtlsSession {
                     self.dead = true;
                     events.push(DtlsEvent::Closed);
                 }
-                Output::Connected if self.verified => events.push(DtlsEvent::Up),
+                Output::Connected if self.verified => {
+                    self.clock.set_done(self.dtls.protocol_version());
+                    events.push(DtlsEvent::Up);
+                }
                 Output::ApplicationData(bytes) if self.verified => events.push(DtlsEvent::Data(bytes.to_vec())),
                 _ => {}
             }

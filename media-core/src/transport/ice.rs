@@ -6,7 +6,7 @@ use aws_lc_rs::hmac;
 use is::stun::{StunMessage, StunPacket};
 use is::{Candidate, IceAgent, IceAgentEvent, IceConnectionState, IceCreds, Protocol, Sha1HmacProvider};
 use rand::Rng;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// HMAC-SHA1 for STUN's MESSAGE-INTEGRITY, from the one cryptographic library of the media path.
 #[derive(Debug)]
@@ -140,6 +140,11 @@ impl Ice {
 
     pub(crate) fn next_deadline(&mut self) -> Option<Instant> {
         self.agent.poll_timeout()
+    }
+
+    /// The round trip of the last check on the path that was selected; a lite agent sends none.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.agent.nominated_pair_rtt()
     }
 
     /// The next STUN message to send, and where.

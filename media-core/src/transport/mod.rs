@@ -5,6 +5,7 @@ mod certificate;
 pub(crate) mod dcep;
 pub(crate) mod demux;
 mod dtls;
+pub mod flights;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod ice;
@@ -260,6 +261,9 @@ impl Transport {
     fn select(&mut self, now: Instant, path: Path) {
         let first = self.path.replace(path).is_none();
         self.has_consent = true;
+        if let Some(round_trip) = self.ice.round_trip() {
+            self.dtls.set_round_trip(round_trip);
+        }
         if first && self.role == Role::Active {
             self.dtls.start(now);
         }

@@ -27,7 +27,7 @@ pub struct OwnAddress {
 }
 
 /// Decides on peers. An operator's `deny` comes before his `allow`, and that before the rules of this code.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PeerPolicy {
     /// Never relayed to, except for our own media.
     pub deny: Vec<Network>,

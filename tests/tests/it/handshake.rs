@@ -134,6 +134,45 @@ fn a_handshake_survives_disorder_and_loss() {
     }
 }
 
+/// A handshake where 30 % are lost each way: how long it takes from the client's first flight on, and how many DTLS datagrams the
+/// client sends. Both agents and both versions take turns.
+fn lossy_handshake(seed: u64, delay: Duration) -> (Duration, usize) {
+    use colloquy_tests::Link;
+    let is_dtls = |(_, bytes): &&(_, Vec<u8>)| bytes.first().is_some_and(|first| (20..64).contains(first));
+    let link = Link { delay, ..Link::GOOD.with_loss(0.3) };
+    let ice = if seed.is_multiple_of(2) { IceMode::Lite } else { IceMode::Full };
+    let mut world = World::new(Options { seed, ice, up: link, down: link, ..Options::default() });
+    world.checks.orderly_uplinks = false;
+    let room = world.room();
+    let anne = world.join_with(room, |config| {
+        config.dtls_version = if seed % 4 < 2 { DtlsVersion::V12 } else { DtlsVersion::V13 };
+    });
+    world.recorded = Some(Vec::new());
+    world.publish(anne, Codec::Opus);
+    let has_begun = |world: &World| world.recorded.iter().flatten().any(|one| is_dtls(&one));
+    assert!(world.run_until(30 * SECOND, has_begun), "seed {seed}: ICE");
+    let start = world.elapsed();
+    let done = world.run_until(60 * SECOND, |world| world.all_connected(&[anne]));
+    let sent = world.recorded.iter().flatten().filter(is_dtls).count();
+    (if done { world.elapsed() - start } else { Duration::MAX }, sent)
+}
+
+#[test]
+fn a_handshake_at_thirty_percent_of_loss_takes_seconds() {
+    // With waits that double from a second on, as `dimpl` has them, p99 was 18 s, and some were given up.
+    for (delay_ms, p90_s, most_s) in [(10, 1, 5), (150, 4, 10)] {
+        let all = (0..200).map(|seed| lossy_handshake(seed, Duration::from_millis(delay_ms)));
+        let (mut times, mut sent): (Vec<_>, Vec<_>) = all.unzip();
+        times.sort_unstable();
+        sent.sort_unstable();
+        let (p50, p90, p99, longest) = (times[99], times[179], times[197], times[199]);
+        println!("{delay_ms} ms each way: p50 {p50:?}, p90 {p90:?}, p99 {p99:?}, longest {longest:?}");
+        println!("datagrams of the client: p50 {}, p99 {}, most {}", sent[99], sent[197], sent[199]);
+        assert!(p90 < p90_s * SECOND && longest < most_s * SECOND);
+        assert!(sent[99] <= 4 && sent[199] <= 20, "it is no flood");
+    }
+}
+
 #[test]
 fn another_certificate_than_the_offered_one_is_refused() {
     for version in [DtlsVersion::V12, DtlsVersion::V13] {

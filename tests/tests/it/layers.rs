@@ -1,7 +1,7 @@
 //! Which encoding a viewer is given where its publisher's own uplink does not always carry it.
 
 use colloquy_bench::client::Video;
-use colloquy_media_core::api::{Event, MediaKind, PeerId, PixelSize, Preference, Shown};
+use colloquy_media_core::api::{Codec, Event, MediaKind, PeerId, PixelSize, Preference, Shown};
 use colloquy_tests::World;
 use std::time::Duration;
 
@@ -78,4 +78,21 @@ fn an_encoding_that_was_away_is_given_again() {
     scene.sends_largest(true);
     scene.world.run(8 * SECOND);
     assert_eq!(scene.shown(), Some(LARGEST));
+}
+
+#[test]
+fn a_viewer_is_told_the_size_of_h264_pictures() {
+    let mut world = World::with_seed(12);
+    let room = world.room();
+    let (publisher, viewer) = (world.join(room), world.join(room));
+    let track = world.publish(publisher, Codec::H264);
+    world.watch(viewer, track, MediaKind::Video);
+    world.connect(&[publisher, viewer]);
+    world.run(3 * SECOND);
+    let size = world.events.iter().rev().find_map(|(_, event)| match event {
+        Event::Shown { peer, shown: Shown::Layer(_, size), .. } if *peer == viewer => Some(*size),
+        _ => None,
+    });
+    // As the client's sequence parameter sets say.
+    assert_eq!(size, Some(Some(PixelSize { width: 640, height: 360 })));
 }

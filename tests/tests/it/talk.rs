@@ -94,6 +94,36 @@ fn who_hears_nothing_holds_a_sender_back_and_then_goes_without() {
 }
 
 #[test]
+fn a_late_word_of_a_closed_channel_does_not_hold_up_the_next_one_on_its_stream() {
+    let data = DataLimits { backlog_bytes_per_channel: 64 * 1024, stall: 30 * SECOND, ..DataLimits::default() };
+    let limits = Limits { data, ..Limits::default() };
+    let (mut world, people) = talk(Options { limits, workers: 3, ..Options::default() }, 3);
+    let [speaker, deaf, listener] = people[..] else { panic!("there are three") };
+    let chat = world.open_channel(speaker, Wanted::CHAT).expect("there is a free stream");
+    world.run(SECOND);
+    // The speaker's worker learns late that the deaf one's backlog is full.
+    world.hold_words_to(speaker);
+    world.set_links(deaf, Link::CUT, Link::CUT);
+    for _ in 0..20 {
+        assert!(world.say(chat, 8_000));
+        world.run(Duration::from_millis(20));
+    }
+    assert_eq!(world.heard_of(listener, chat), 20);
+    world.close_channel(chat);
+    world.run(SECOND);
+    let next = world.open_channel(speaker, Wanted::CHAT).expect("there is a free stream");
+    assert_eq!(world.stream_of(next), world.stream_of(chat));
+    world.run(SECOND);
+    world.release_words();
+    world.set_links(deaf, Link::GOOD, Link::GOOD);
+    for _ in 0..5 {
+        assert!(world.say(next, 8_000));
+        world.run(SECOND);
+    }
+    assert_eq!([deaf, listener].map(|peer| world.heard_of(peer, next)), [5, 5]);
+}
+
+#[test]
 fn media_and_channels_share_a_session_and_survive_a_move_of_the_server() {
     let (mut world, people) = talk(Options::default(), 2);
     for peer in &people {

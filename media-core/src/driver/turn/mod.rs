@@ -42,6 +42,8 @@ pub struct TurnService {
     urls: Mutex<Vec<String>>,
     tls: Arc<Mutex<Option<Arc<ServerConfig>>>>,
     shared: Arc<Shared>,
+    /// What the thread was told last.
+    told: Mutex<Moved>,
     waker: Waker,
     thread: Option<JoinHandle<()>>,
 }
@@ -69,12 +71,14 @@ impl TurnService {
         let port = listening.port;
         let tls_at = listening.tls_port.zip(tls.as_ref().map(|tls| tls.name.clone()));
         let urls = urls(config, &offered, port, named(tls_at.as_ref()));
-        let policy = TurnPolicy { limits: config.limits.clone(), peers: peers(config, engine, &locals, &offered) };
+        let told = Moved { peers: peers(config, engine, &locals, &offered), offered };
+        let policy = TurnPolicy { limits: config.limits.clone(), peers: told.peers.clone() };
 
         let poll = Poll::new().map_err(StartError::Thread)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(StartError::Thread)?;
         let registry = poll.registry().try_clone().map_err(StartError::Thread)?;
         let tls = Arc::new(Mutex::new(tls.map(|tls| tls.config)));
+        let offered = told.offered.clone();
         let network = Network::new(registry, config.clone(), offered, listening, Arc::clone(&tls), FIRST_TOKEN);
         let server = TurnServer::new(policy, credentials.clone(), rand::random(), thread::now());
         let relay = Relay::new(server, network.map_err(StartError::Thread)?, poll);
@@ -84,26 +88,32 @@ impl TurnService {
             move || relay.run(&shared)
         };
         let thread = std::thread::Builder::new().name("turn".to_owned()).spawn(body).map_err(StartError::Thread)?;
-        let (config, urls) = (config.clone(), Mutex::new(urls));
-        Ok(Self { credentials, config, port, tls_at, urls, tls, shared, waker, thread: Some(thread) })
+        let (config, urls, told) = (config.clone(), Mutex::new(urls), Mutex::new(told));
+        Ok(Self { credentials, config, port, tls_at, urls, tls, shared, told, waker, thread: Some(thread) })
     }
 
-    /// Looks which addresses this machine has now, as [`MediaEngine::refresh_addresses`] did just before: clients find the relay there
-    /// from now on. Allocations stay as long as their addresses do.
+    /// Looks which addresses this machine has now, after [`MediaEngine::refresh_addresses`] did: clients find the relay there from now
+    /// on, and what else listens at a new one is closed to them. Allocations stay as long as their addresses do. An address that could
+    /// not be bound is tried again. Call it every few seconds: where nothing changed it costs a few calls of the kernel.
     ///
     /// # Errors
     /// When the addresses cannot be listed.
     pub fn refresh_addresses(&self, driver: &DriverConfig, engine: &MediaEngine) -> Result<(), StartError> {
         let locals = addresses::local_addresses()?;
-        let offered = addresses::choose(driver, &locals, addresses::route_to).offered;
+        let mut offered = addresses::choose(driver, &locals, addresses::route_to).offered;
+        let mut told = self.told.lock().unwrap_or_else(|e| e.into_inner());
         if offered.is_empty() {
-            return Ok(());
+            // They may come back. What this machine has besides is denied meanwhile.
+            offered.clone_from(&told.offered);
         }
-        let peers = peers(&self.config, engine, &locals, &offered);
         let urls = urls(&self.config, &offered, self.port, named(self.tls_at.as_ref()));
         *self.urls.lock().unwrap_or_else(|e| e.into_inner()) = urls;
-        *self.shared.moved.lock().unwrap_or_else(|e| e.into_inner()) = Some(Moved { offered, peers });
-        let _ = self.waker.wake();
+        let moved = Moved { peers: peers(&self.config, engine, &locals, &offered), offered };
+        if moved != *told || self.shared.lacks_address.load(Ordering::Acquire) {
+            told.clone_from(&moved);
+            *self.shared.moved.lock().unwrap_or_else(|e| e.into_inner()) = Some(moved);
+            let _ = self.waker.wake();
+        }
         Ok(())
     }
 

@@ -45,6 +45,8 @@ pub(super) struct Network {
     pub(super) clients: Vec<(SocketAddr, UdpSocket)>,
     pub(super) listeners: Vec<(FlowKind, TcpListener)>,
     bound: Vec<IpAddr>,
+    /// Addresses of ours that could not be bound the last time.
+    unbound: Vec<IpAddr>,
     port: u16,
     tls_port: Option<u16>,
     pub(super) relays: SecondaryMap<RelayId, Relayed>,
@@ -71,6 +73,7 @@ impl Network {
             registry,
             config,
             bound: sockets::locals(&offered),
+            unbound: Vec::new(),
             offered,
             clients: Vec::new(),
             listeners: Vec::new(),
@@ -87,21 +90,39 @@ impl Network {
         Ok(network)
     }
 
-    /// Our addresses are others. What is new is listened at as well; what is there stays, as an address that went may come back.
-    pub(super) fn set_offered(&mut self, offered: Vec<Offered>) {
-        for local in sockets::locals(&offered) {
-            if self.bound.contains(&local) || self.bound.len() >= MAX_BOUND {
-                continue;
+    /// Our addresses are others. What is new is listened at as well; what is there stays, as an address that went may come back. Gives
+    /// whether all that is new is listened at: if not, say it again later.
+    pub(super) fn set_offered(&mut self, offered: Vec<Offered>) -> bool {
+        let missing: Vec<IpAddr> =
+            sockets::locals(&offered).into_iter().filter(|ip| !self.bound.contains(ip)).collect();
+        self.unbound.retain(|ip| missing.contains(ip));
+        for local in missing {
+            if self.bound.len() >= MAX_BOUND {
+                break;
             }
-            let tls = self.tls.lock().unwrap_or_else(|e| e.into_inner()).is_some();
-            let mut listening = Listening { port: self.port, tls_port: self.tls_port, ..Listening::default() };
-            let bound = sockets::listen_at(&mut listening, &self.config, local, tls);
-            match bound.map_err(|e| e.to_string()).and_then(|()| self.take_in(listening).map_err(|e| e.to_string())) {
-                Ok(()) => self.bound.push(local),
-                Err(error) => tracing::warn!(error, "clients are offered no TURN at an address that is new"),
+            let was_tried = self.unbound.contains(&local);
+            match self.bind(local) {
+                Ok(()) => {
+                    self.bound.push(local);
+                    self.unbound.retain(|ip| *ip != local);
+                }
+                // Once for each: it is tried every few seconds.
+                Err(_) if was_tried => {}
+                Err(error) => {
+                    tracing::warn!(error, "clients are offered no TURN at an address that is new: it is tried again");
+                    self.unbound.push(local);
+                }
             }
         }
         self.offered = offered;
+        self.unbound.is_empty()
+    }
+
+    fn bind(&mut self, local: IpAddr) -> Result<(), String> {
+        let tls = self.tls.lock().unwrap_or_else(|e| e.into_inner()).is_some();
+        let mut listening = Listening { port: self.port, tls_port: self.tls_port, ..Listening::default() };
+        sockets::listen_at(&mut listening, &self.config, local, tls).map_err(|e| e.to_string())?;
+        self.take_in(listening).map_err(|e| e.to_string())
     }
 
     fn take_in(&mut self, listening: Listening) -> io::Result<()> {

@@ -171,3 +171,24 @@ fn clients_are_told_few_addresses() {
         ["turns:[2001:db8::7]:5349?transport=tcp"]
     );
 }
+
+#[test]
+fn an_address_that_could_not_be_bound_is_tried_again() {
+    let house = House::new(|config| config.allow = loopback());
+    let new: IpAddr = "127.0.0.3".parse().unwrap();
+    let at = SocketAddr::new(new, house.address(Kind::Udp).port());
+    let stranger = UdpSocket::bind(at).unwrap();
+    let driver = DriverConfig { bind: vec![house.ip, new], ..house.driver.clone() };
+    let look = || house.turn.refresh_addresses(&driver, &house.engine).unwrap();
+    look();
+    wait_for("the refusal", || house.turn.shared.lacks_address.load(Ordering::Acquire));
+    look();
+    drop(stranger);
+    wait_for("the new socket", || {
+        look();
+        !house.turn.shared.lacks_address.load(Ordering::Acquire)
+    });
+    let credential = house.turn.credential("p1");
+    let mut caller = Caller::new(Kind::Udp, at, &house.trusted, &credential.username, &credential.password);
+    assert!(caller.allocate().is_some());
+}

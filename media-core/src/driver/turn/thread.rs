@@ -41,7 +41,7 @@ const PUBLISH: Duration = Duration::from_millis(100);
 const AFTER_PANIC: Duration = Duration::from_millis(100);
 
 /// Where we are, and where that lets clients send.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Moved {
     pub(super) offered: Vec<Offered>,
     pub(super) peers: PeerPolicy,
@@ -55,6 +55,8 @@ pub(super) struct Shared {
     pub(super) stopping: AtomicBool,
     /// Our addresses are others; followed by a wake.
     pub(super) moved: Mutex<Option<Moved>>,
+    /// Of the last of them, one could not be listened at.
+    pub(super) lacks_address: AtomicBool,
     /// Makes the next turn panic.
     #[cfg(test)]
     pub(super) panic: AtomicBool,
@@ -123,7 +125,8 @@ impl Relay {
             assert!(!shared.panic.swap(false, Ordering::AcqRel), "a test asked for it");
             let moved = shared.moved.lock().unwrap_or_else(|e| e.into_inner()).take();
             if let Some(Moved { offered, peers }) = moved {
-                self.network.set_offered(offered);
+                let is_bound = self.network.set_offered(offered);
+                shared.lacks_address.store(!is_bound, Ordering::Release);
                 self.server.set_peers(peers);
             }
             let time = now();

@@ -14,15 +14,15 @@ impl Engine {
     /// What a share that begins is told of a participant's channels.
     pub(super) fn about_channels(&self, peer: PeerKey) -> Vec<Word> {
         let Some(peer) = self.peers.get(peer) else { return Vec::new() };
-        let own = peer.data.own_channels().filter_map(|key| self.data.channels.get(key));
-        own.filter_map(|channel| self.about_channel(channel, peer.id)).collect()
+        let own = peer.data.own_channels().filter_map(|key| Some((key, self.data.channels.get(key)?)));
+        own.filter_map(|(key, channel)| self.about_channel(key, channel, peer.id)).collect()
     }
 
-    fn about_channel(&self, channel: &Channel, owner: PeerId) -> Option<Word> {
+    fn about_channel(&self, key: ChannelKey, channel: &Channel, owner: PeerId) -> Option<Word> {
         let room = self.rooms.get(self.peers.get(channel.owner)?.room)?.id;
         // As he opened it, so that its audience is the same there.
         let open = Open { protocol: channel.asked.clone(), ..channel.open.clone() };
-        Some(Word::ChannelOpened { room, owner, stream: channel.stream, open })
+        Some(Word::ChannelOpened { room, owner, stream: channel.stream, at_home: key, open })
     }
 
     /// A participant of ours opened a channel.
@@ -31,7 +31,7 @@ impl Engine {
         let Some(owner) = self.peers.get(channel.owner).filter(|owner| owner.lives_on.is_none()) else { return };
         let room = owner.room;
         if self.is_shared(room)
-            && let Some(word) = self.about_channel(channel, owner.id)
+            && let Some(word) = self.about_channel(key, channel, owner.id)
         {
             self.tell_shares(room, || word.clone());
         }
@@ -57,11 +57,12 @@ impl Engine {
     }
 
     /// A guest opened a channel: it is opened at everyone here whom it is for.
-    pub(super) fn guest_opened(&mut self, guest: PeerKey, stream: u16, open: Open) {
+    pub(super) fn guest_opened(&mut self, guest: PeerKey, (stream, at_home): (u16, ChannelKey), open: Open) {
         let before = self.peers.get(guest).and_then(|peer| peer.data.own_channel(stream));
         before.into_iter().for_each(|before| self.close_channel(before));
         let Some(peer) = self.peers.get_mut(guest) else { return };
-        let channel = self.data.channels.insert(Channel::new(guest, peer.id, stream, open));
+        let channel = Channel::new(guest, peer.id, stream, open);
+        let channel = self.data.channels.insert(Channel { at_home: Some(at_home), ..channel });
         peer.data.own_stream(stream, channel);
         self.shares.of_guests.channels += 1;
         let room = peer.room;
@@ -97,25 +98,25 @@ impl Engine {
     /// Tells a guest's worker whether anybody here holds his channel up, if that changed.
     pub(in crate::engine) fn note_held(&mut self, key: ChannelKey) {
         let owner = self.data.channels.get(key).and_then(|channel| self.peers.get(channel.owner));
-        let Some((worker, owner)) = owner.and_then(|owner| Some((owner.lives_on?, owner.id))) else { return };
+        let Some(worker) = owner.and_then(|owner| owner.lives_on) else { return };
         let held = self.is_held(key);
         let Some(channel) = self.data.channels.get_mut(key) else { return };
-        if std::mem::replace(&mut channel.told_held, held) != held {
-            let stream = channel.stream;
-            self.tell(worker, Word::Held { owner, stream, held });
+        if std::mem::replace(&mut channel.told_held, held) != held
+            && let Some(channel) = channel.at_home
+        {
+            self.tell(worker, Word::Held { channel, held });
         }
     }
 
     /// Another share holds a channel of ours up, or no longer.
-    pub(super) fn held_elsewhere(&mut self, from: u8, owner: PeerId, stream: u16, held: bool) {
-        let Some(key) = self.peer_ids.get(&owner).copied() else { return };
-        let channel = self.peers.get(key).and_then(|peer| peer.data.own_channel(stream));
-        let Some(channel) = channel.and_then(|channel| self.data.channels.get_mut(channel)) else { return };
+    pub(super) fn held_elsewhere(&mut self, from: u8, channel: ChannelKey, held: bool) {
+        let Some(channel) = self.data.channels.get_mut(channel) else { return };
+        let owner = channel.owner;
         channel.held_by.retain(|worker| *worker != from);
         if held {
             channel.held_by.push(from);
         }
-        self.touch_data(key);
+        self.touch_data(owner);
     }
 
     /// What a share held up that is gone goes on.

@@ -78,15 +78,15 @@ impl Engine {
                     self.remove_guest(key);
                 }
             }
-            Word::ChannelOpened { room, owner, stream, open } => {
+            Word::ChannelOpened { room, owner, stream, at_home, open } => {
                 if let Some(room) = self.shared_room(from, room) {
                     let guest = self.guest(now, from, room, owner);
-                    self.guest_opened(guest, stream, open);
+                    self.guest_opened(guest, (stream, at_home), open);
                 }
             }
             Word::ChannelClosed { owner, stream } => self.guest_closed(from, owner, stream),
             Word::Said { owner, stream, kind, bytes } => self.guest_said(now, from, owner, stream, (kind, bytes)),
-            Word::Held { owner, stream, held } => self.held_elsewhere(from, owner, stream, held),
+            Word::Held { channel, held } => self.held_elsewhere(from, channel, held),
         }
     }
 

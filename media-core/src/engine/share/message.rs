@@ -3,6 +3,7 @@
 use crate::api::{MediaKind, Mute, PeerId, RoomId, TrackId, TrackInfo};
 use crate::audience::Stance;
 use crate::forward::{Arrived, Carried, SenderClock};
+use crate::keys::ChannelKey;
 use crate::negotiate::CodecEntry;
 use crate::transport::dcep::Open;
 use crate::transport::sctp::Kind;
@@ -53,14 +54,15 @@ pub(crate) enum Word {
     Stands { room: RoomId, peer: PeerId, epoch: u64, stance: Stance },
     /// A participant is gone, and all that was his.
     Left { room: RoomId, peer: PeerId },
-    /// A participant opened a data channel.
-    ChannelOpened { room: RoomId, owner: PeerId, stream: u16, open: Open },
+    /// A participant opened a data channel, which is `at_home` to the sender.
+    ChannelOpened { room: RoomId, owner: PeerId, stream: u16, at_home: ChannelKey, open: Open },
     /// He closed it.
     ChannelClosed { owner: PeerId, stream: u16 },
     /// He said something on it.
     Said { owner: PeerId, stream: u16, kind: Kind, bytes: Bytes },
-    /// A receiver at the sender's is too slow for it, or has caught up.
-    Held { owner: PeerId, stream: u16, held: bool },
+    /// A receiver at the sender's is too slow for a channel of ours, or has caught up. By its key: its stream may be another channel's
+    /// by the time that we hear of it.
+    Held { channel: ChannelKey, held: bool },
 }
 
 /// A track, as another share needs to know it.
