@@ -130,6 +130,18 @@ fn a_good_server_is_reported_as_good() {
 }
 
 #[test]
+fn the_first_second_and_the_key_frames_are_of_the_time_under_load() {
+    let changes = ["viewers=1", "media.video.camera.kbps=300", "time.warm_up_s=1", "time.hold_s=1.2", "churn.per_s=2"];
+    let hold = played(GOOD, &changes).repeat.hold;
+    let rate = hold.delivery.packets_per_s;
+    let samples: Vec<f64> = hold.samples.iter().map(|sample| sample.packets_per_s).collect();
+    assert!(samples.iter().all(|sample| *sample < rate * 1.5), "{samples:?} of {rate}");
+    assert!(hold.samples.iter().all(|sample| sample.generator_cores > 0.0), "{:?}", hold.samples);
+    // Two come: a picture in thirty a second is a key frame for each, and every packet of sound would be one.
+    assert!((1..=3).contains(&hold.key_frames.sent), "{:?}", hold.key_frames);
+}
+
+#[test]
 fn a_lossy_server_is_reported_as_lossy() {
     // Once a viewer has told what he loses, the server sends sound up to four times, which makes a tenth of a half.
     let repeat = played(Link { loss: 0.5, ..GOOD }, &["viewers=20"]).repeat;
@@ -199,14 +211,18 @@ fn a_result_is_written_and_read_again() {
         scenarios: vec![ScenarioRun {
             name: "test".to_owned(),
             about: String::new(),
+            changed: vec!["time.hold_s=0.3".to_owned()],
             text: String::new(),
             outcomes: vec![outcome],
         }],
     };
-    let text = serde_json::to_string(&run).unwrap();
+    let text = serde_json::to_string_pretty(&run).unwrap();
+    let longest = text.lines().filter(|line| line.contains("\"buckets\"")).map(str::len).max();
+    assert!(longest > Some(40) && text.lines().count() < 250, "a histogram is one line: {text}");
     let again: Run = serde_json::from_str(&text).unwrap();
     assert!(alike(&serde_json::to_value(&again).unwrap(), &serde_json::to_value(&run).unwrap()), "{again:?} {run:?}");
     let latency = &again.scenarios[0].outcomes[0].repeats[0].hold.latency;
     assert_eq!(latency.histogram().len(), latency.count, "the buckets hold everything");
-    assert!(super::page::html(&[again]).contains("faulty"));
+    let page = super::page::html(&[again]);
+    assert!(page.contains("faulty") && page.contains("changed: <code>time.hold_s=0.3</code>"));
 }

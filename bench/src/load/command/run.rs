@@ -133,8 +133,7 @@ fn play_all(asked: &Asked, candidates: &mut [Candidate], stage: &Stage, repeats:
     for outcome in &mut outcomes {
         outcome.summary = Summary::of(&outcome.repeats);
     }
-    let (name, about) = (asked.scenario.name.clone(), asked.scenario.about.clone());
-    ScenarioRun { name, about, text: asked.text.clone(), outcomes }
+    asked.record(outcomes)
 }
 
 /// One measurement. What the system tells of itself is taken over.

@@ -14,6 +14,9 @@ pub(super) fn section(scenario: &ScenarioRun, run: Option<usize>, id: &str, look
         section aria-labelledby=(id) {
             h2 #(id) { @if let Some(run) = run { "Run " (letter(run)) ": " } "Scenario " (scenario.name) }
             p { (scenario.about) }
+            @if !scenario.changed.is_empty() {
+                p.notes { "Played otherwise than its file says; changed: " code { (scenario.changed.join(" ")) } }
+            }
             @if let Some(first) = scenario.outcomes.iter().find_map(|outcome| outcome.repeats.first()) { (shape(first, scenario)) }
             @for outcome in &scenario.outcomes {
                 @if let Some(why) = &outcome.absent { p.notes { (look.named(&outcome.system)) ": no figures. " (why) } }

@@ -99,7 +99,8 @@ fn outcome(system: &str, cost: f64) -> Outcome {
 
 fn scenario(name: &str, outcomes: Vec<Outcome>) -> ScenarioRun {
     let about = "Some look, some speak.".to_owned();
-    ScenarioRun { name: name.to_owned(), about, text: format!("name = \"{name}\"\n"), outcomes }
+    let changed = vec!["viewers=50".to_owned()];
+    ScenarioRun { name: name.to_owned(), about, changed, text: format!("name = \"{name}\"\n"), outcomes }
 }
 
 fn info(name: &str, absent: Option<&str>) -> SystemInfo {

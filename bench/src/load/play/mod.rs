@@ -197,7 +197,7 @@ fn hold(scenario: &Scenario, gauge: &Gauge, party: &mut Party<'_>, watcher: &mut
     let (server_before, own_before) = (gauge.read(), own.read());
     let waited_before = gauge.threads();
     let threads_before = party.thread_cpu_ns();
-    let mut timeline = Timeline::new(from, gauge.is_known());
+    let mut timeline = Timeline::begin(from, gauge.is_known().then_some(server_before), own_before, party)?;
     watcher.step("hold", scenario.time.hold_s.ceil() as u64);
     while Instant::now() < to {
         let next = (timeline.next()).min(to);

@@ -24,6 +24,7 @@ pub struct Latencies {
     pub max_ns: u64,
     /// Largest value of a bucket in ns and how many are in it, smallest first; empty buckets are left out. Buckets are HDR
     /// histogram's of two significant digits, so that each is within 1 % of what it holds.
+    #[serde(serialize_with = "super::compact::line")]
     pub buckets: Vec<(u64, u64)>,
 }
 

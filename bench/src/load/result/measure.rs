@@ -58,6 +58,7 @@ pub struct Hold {
     /// What it cost. `None` for an external system.
     pub server: Option<ServerCost>,
     /// Second by second.
+    #[serde(serialize_with = "super::compact::lines")]
     pub samples: Vec<Sample>,
 }
 

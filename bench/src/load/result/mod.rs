@@ -3,6 +3,7 @@
 //! Everything that a report shows comes from here; nothing is computed anew from what is not in the file. Times are in the unit
 //! that their name ends with. Absent values are `null`: not measured, or nothing to measure.
 
+mod compact;
 mod histogram;
 mod machine;
 mod measure;
@@ -67,6 +68,9 @@ pub struct ScenarioRun {
     pub name: String,
     /// What it is, in a sentence.
     pub about: String,
+    /// What the command line changed, as `name=value`: the sentence above tells of the file.
+    #[serde(default)]
+    pub changed: Vec<String>,
     /// Its file, with everything that the command line changed.
     pub text: String,
     /// The systems' results, in the order of the command line.
