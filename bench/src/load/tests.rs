@@ -142,6 +142,19 @@ fn the_first_second_and_the_key_frames_are_of_the_time_under_load() {
 }
 
 #[test]
+fn a_recording_is_replayed_as_it_was_made() {
+    let changes =
+        ["viewers=2", "media.audio.recording=talk", "media.video.recorded.files=[\"talk\"]", "time.hold_s=1.5"];
+    let repeat = played(GOOD, &changes).repeat;
+    let delivery = repeat.hold.delivery;
+    // On a busy machine the last ones may come too late to be counted.
+    assert!(delivery.expected == delivery.sent * 2 && delivery.lost * 20 < delivery.expected, "{delivery:?}");
+    // 50 packets of sound a second and 30 pictures, at 230 kb/s and 32: with what is around them, and where in it one begins.
+    assert!((110..330).contains(&delivery.sent) && (25_000..130_000).contains(&delivery.sent_bytes), "{delivery:?}");
+    assert!(repeat.joins.first_media.count == 2 && repeat.generator.skipped == 0, "{repeat:?}");
+}
+
+#[test]
 fn a_lossy_server_is_reported_as_lossy() {
     // Once a viewer has told what he loses, the server sends sound up to four times, which makes a tenth of a half.
     let repeat = played(Link { loss: 0.5, ..GOOD }, &["viewers=20"]).repeat;

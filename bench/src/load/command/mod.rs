@@ -105,7 +105,10 @@ impl Common {
                 bail!("{name:?} is neither a file nor a ready scenario: {}", names.join(", "));
             }
         };
-        let (scenario, text) = Scenario::read(&text, &changes).with_context(|| format!("scenario {name}"))?;
+        let (mut scenario, text) = Scenario::read(&text, &changes).with_context(|| format!("scenario {name}"))?;
+        scenario.media.look_beside(Path::new(name).parent().unwrap_or(Path::new("")));
+        // What cannot be played is better told now than after an hour.
+        scenario.media.load().with_context(|| format!("scenario {name}"))?;
         if !changes.is_empty() {
             println!("{}, changed: {}", scenario.name, changes.join(" "));
         }

@@ -392,7 +392,7 @@ impl Crew {
         // Every client draws its own numbers, and the same ones in every run.
         config.seed = self.plan.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ task.source << 20 ^ self.made;
         config.stamps_due = true;
-        let mut seat = Seat::new(config, socket, kind, task, &self.plan.media);
+        let mut seat = Seat::new(config, socket, kind, task, &self.plan);
         seat.lanes = self.lanes(task.access, self.made);
         if let Some((from, to)) = self.window {
             seat.client.count_within(from, to);

@@ -15,7 +15,7 @@ pub(crate) use crew::{Reported, Sampled};
 pub use desk::{Desk, Line};
 pub(crate) use tally::{SeatReport, Stream};
 
-use super::scenario::{Access, Media};
+use super::scenario::{Access, Loaded, Media};
 use anyhow::{Context as _, Result};
 use crew::{Ask, Crew};
 use desk::{Order, Task, Wire};
@@ -32,6 +32,8 @@ pub(crate) struct FleetPlan {
     pub(crate) epoch: Instant,
     pub(crate) seed: u64,
     pub(crate) media: Media,
+    /// The recordings that `media` names.
+    pub(in crate::load) loaded: Loaded,
     pub(crate) access: Vec<Access>,
     /// Where clients have their sockets.
     pub(crate) address: Ipv4Addr,

@@ -74,6 +74,7 @@ impl<'a> Party<'a> {
             epoch: Instant::now(),
             seed: scenario.seed,
             media: scenario.media.clone(),
+            loaded: scenario.media.load()?,
             access: scenario.access.clone(),
             address: running.clients_at(),
         };

@@ -381,6 +381,7 @@ impl Scenario {
                     bytes.end()
                 );
             }
+            Some(VideoSource::Recorded(recorded)) => recorded.check()?,
             None => {}
         }
         Ok(())

@@ -7,5 +7,6 @@ mod ready;
 mod tests;
 
 pub use file::{Access, Churn, Grows, Joining, Keep, LinkFigures, Scenario, SearchRange, Storm, Times};
-pub use media::{Audio, Camera, Constant, Layers, Media, VideoSource};
+pub(in crate::load) use media::Loaded;
+pub use media::{Audio, Camera, Constant, Layers, Media, Recorded, VideoSource};
 pub use ready::{READY, Ready};

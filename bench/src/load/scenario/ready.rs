@@ -25,6 +25,7 @@ ready!(
     "audio",
     "rooms",
     "simulcast",
+    "recorded",
     "churn",
     "storm",
     "herd",
