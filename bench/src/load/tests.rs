@@ -1,9 +1,10 @@
 //! The harness against servers that it knows the faults of: it must find them, and its own.
 
 use super::play::{Played, Stage, Unwatched, play};
-use super::result::{Machine, Outcome, Run, SCHEMA, ScenarioRun, Summary, SystemInfo};
-use super::scenario::Scenario;
-use super::system::{About, Endpoint, Participant, Placement, Published, Running, Stay, System};
+use super::result::{Machine, Outcome, Run, SCHEMA, ScenarioRun, Signalling, Summary, SystemInfo};
+use super::scenario::{JoinBy, Scenario};
+use super::system::websocket::WebSocket;
+use super::system::{About, Endpoint, Options, Participant, Placement, Published, Running, Stay, System, named};
 use crate::host::{Host, HostOptions};
 use crate::impair::{Link, LinkWish, Relay, RelayOptions, Wish};
 use crate::load::fleet::Desk;
@@ -98,6 +99,10 @@ impl Running for Served {
 
 /// Plays with a server whose viewers have such a link.
 fn played(down: Link, changes: &[&str]) -> Played {
+    played_on(&Faulty { down }, changes)
+}
+
+fn played_on(system: &dyn System, changes: &[&str]) -> Played {
     let text =
         "name = \"test\"\nviewers = 4\n[media.audio]\n[time]\nwarm_up_s = 0.3\nhold_s = 1\n[join]\npatience_s = 8\n";
     let changes: Vec<String> = changes.iter().map(|&change| change.to_owned()).collect();
@@ -111,7 +116,7 @@ fn played(down: Link, changes: &[&str]) -> Played {
         scratch: std::env::temp_dir(),
         count_calls: false,
     };
-    play(&Faulty { down }, &scenario, &stage, 0, &mut Unwatched).context("it is played").unwrap()
+    play(system, &scenario, &stage, 0, &mut Unwatched).context("it is played").unwrap()
 }
 
 const GOOD: Link = Link { delay: Duration::ZERO, ..Link::GOOD };
@@ -136,7 +141,6 @@ fn the_first_second_and_the_key_frames_are_of_the_time_under_load() {
     let rate = hold.delivery.packets_per_s;
     let samples: Vec<f64> = hold.samples.iter().map(|sample| sample.packets_per_s).collect();
     assert!(samples.iter().all(|sample| *sample < rate * 1.5), "{samples:?} of {rate}");
-    assert!(hold.samples.iter().all(|sample| sample.generator_cores > 0.0), "{:?}", hold.samples);
     // Two come: a picture in thirty a second is a key frame for each, and every packet of sound would be one.
     assert!((1..=3).contains(&hold.key_frames.sent), "{:?}", hold.key_frames);
 }
@@ -179,6 +183,73 @@ fn an_overloaded_generator_says_that_it_is() {
     assert!(!repeat.validity.valid);
     let reasons = &repeat.validity.reasons;
     assert!(reasons.iter().all(|reason| reason.starts_with("generator_")), "{reasons:?}");
+}
+
+/// The real server in this process, joined by its WebSocket.
+struct BySocket;
+
+struct Talked {
+    websocket: WebSocket,
+    about: About,
+    _host: Host,
+    _runtime: Runtime,
+}
+
+impl System for BySocket {
+    fn name(&self) -> &'static str {
+        "by-socket"
+    }
+
+    fn absent(&self) -> Option<String> {
+        None
+    }
+
+    fn start(&self, _place: &Placement) -> Result<Arc<dyn Running>> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let host = runtime.block_on(Host::start(&HostOptions::default()))?;
+        let websocket = WebSocket::new(format!("ws://{}/api/v1/ws", host.address()))?;
+        Ok(Arc::new(Talked { websocket, about: About::default(), _host: host, _runtime: runtime }))
+    }
+}
+
+impl Running for Talked {
+    fn about(&self) -> &About {
+        &self.about
+    }
+
+    fn signalling(&self) -> Option<Signalling> {
+        Some(self.websocket.measured())
+    }
+
+    fn publish(&self, who: &Participant, desk: &Desk) -> Result<Box<dyn Stay>> {
+        self.websocket.publish(who, desk)
+    }
+
+    fn watch(&self, who: &Participant, whom: &[Published], desk: &Desk) -> Result<Box<dyn Stay>> {
+        self.websocket.watch(who, whom, desk)
+    }
+}
+
+#[test]
+fn signalling_by_the_websocket_is_measured() {
+    let changes = ["publishers=2", "meeting=true", "viewers=3", "media.video.camera.kbps=100", "churn.per_s=3"];
+    let repeat = played_on(&BySocket, &changes).repeat;
+    assert_eq!(repeat.joins.failed, 0, "{:?}", repeat.joins.failures);
+    // Those of the meeting do not watch themselves: 2 watch one, 3 watch two, each with sound and pictures; some come later.
+    let signalling = repeat.signalling.expect("it is looked at");
+    assert!(signalling.subscriptions.count >= 2 * 2 + 3 * 4, "{signalling:?}");
+    // The second one of the room was told of to one, the seventh to six; those who come and go during the hold beside it.
+    assert!((1 + 2 + 3 + 4 + 5 + 6..80).contains(&signalling.notices.count), "{signalling:?}");
+    assert!(signalling.requests.count >= 7 * 3 && signalling.frames > signalling.notices.count);
+    assert!(signalling.notices.p99_ns < 2_000_000_000, "{signalling:?}");
+    assert!(repeat.hold.delivery.loss_pct < 5.0 && repeat.hold.delivery.received > 100, "{:?}", repeat.hold.delivery);
+}
+
+#[test]
+fn strangers_to_the_websocket_are_told_as_absent() {
+    let is = |name: &str| named(name, &Options::default()).unwrap().joins_by(JoinBy::Websocket);
+    assert!(is("colloquy") && is("host"));
+    assert!(!is("janus") && !is("livekit") && !is("whip=http://a/p,http://a/w"));
 }
 
 /// The same but for the last bit of numbers, which reading JSON may change.

@@ -1,6 +1,6 @@
 //! Results as lines: for people while it runs, and one for machines at the end of each.
 
-use crate::load::result::{Outcome, Repeat, Run, Search, Spread};
+use crate::load::result::{Latencies, Outcome, Repeat, Run, Search, Spread};
 
 /// The head of the table of measurements.
 pub(super) const HEAD: &str = "scenario     system     turn  packets/s  ns/packet  floor  ratio  p50 us   p99 us  loss %  server  clients  kB/viewer  join p99 ms";
@@ -36,6 +36,25 @@ pub(super) fn row(scenario: &str, system: &str, turn: u32, repeat: &Repeat) -> S
     )
 }
 
+/// What belongs to a measurement and has no column: what joins failed of, and how quick signalling was.
+pub(super) fn notes(repeat: &Repeat) -> Vec<String> {
+    let ms = |of: &Latencies| {
+        format!("{:.1} / {:.1} / {:.1} ms", of.p50_ns as f64 / 1e6, of.p95_ns as f64 / 1e6, of.p99_ns as f64 / 1e6)
+    };
+    let signalling = repeat.signalling.as_ref().map(|s| {
+        format!(
+            "    p50 / p95 / p99: joins {}, requests {}, subscriptions {}, others told {} ({} times)",
+            ms(&repeat.joins.signalled),
+            ms(&s.requests),
+            ms(&s.subscriptions),
+            ms(&s.notices),
+            s.notices.count,
+        )
+    });
+    let failures = repeat.joins.failures.iter().map(|failure| format!("    join failed: {failure}"));
+    failures.chain(signalling).collect()
+}
+
 /// A reason as one word.
 fn word(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
@@ -57,9 +76,13 @@ pub(super) fn result(scenario: &str, outcome: &Outcome) -> String {
     let figure = |spread: Option<Spread>, digits: usize| {
         spread.map_or_else(|| "none".to_owned(), |spread| format!("{:.digits$}", spread.median))
     };
+    let more: String = [("subscribe_p99_ms", summary.subscribe_p99_ms), ("notice_p99_ms", summary.notice_p99_ms)]
+        .into_iter()
+        .filter_map(|(name, spread)| Some(format!(" {name}={:.1}", spread?.median)))
+        .collect();
     let reasons = if summary.valid { String::new() } else { format!(" reason={}", summary.reasons.join(",")) };
     format!(
-        "RESULT scenario={scenario} system={system} cpu_ns_per_packet={} floor_ns_per_packet={} ratio={} added_p50_us={} added_p99_us={} loss_pct={} mem_kb_per_viewer={} join_p99_ms={} joins_failed={} packets_per_s={} valid={}{reasons}",
+        "RESULT scenario={scenario} system={system} cpu_ns_per_packet={} floor_ns_per_packet={} ratio={} added_p50_us={} added_p99_us={} loss_pct={} mem_kb_per_viewer={} join_p99_ms={} joins_failed={} packets_per_s={}{more} valid={}{reasons}",
         figure(summary.cpu_ns_per_packet, 0),
         figure(summary.floor_ns_per_packet, 0),
         figure(summary.ratio, 2),

@@ -1,7 +1,7 @@
 //! The figures that the page knows: what each is called, how it is read from a measurement, and which way is better. Tables of
 //! systems, of single measurements and of runs side by side are all made of this list, so that none of them forgets one.
 
-use crate::load::result::{Latencies, Repeat, Spread, Summary};
+use crate::load::result::{Latencies, Repeat, Signalling, Spread, Summary};
 use Better::{Higher, Lower, Neither};
 
 /// Which way a figure is better.
@@ -70,6 +70,7 @@ pub(super) fn all() -> Vec<Figure> {
     latency(&mut list);
     delivery(&mut list);
     joins(&mut list);
+    signalling(&mut list);
     memory(&mut list);
     generator(&mut list);
     played(&mut list);
@@ -115,7 +116,7 @@ impl List {
                 figure.main(Lower);
             }
         }
-        self.add(&format!("{what}how many"), "", move |r| Some(of(r).count as f64));
+        self.add(&format!("{what}how many"), "", move |r| Some(of(r).count as f64).filter(|count| *count > 0.0));
     }
 
     fn named(&mut self, name: &str) -> Option<&mut Figure> {
@@ -199,6 +200,26 @@ fn joins(list: &mut List) {
     if let Some(figure) = list.named("First key frame, p95") {
         figure.summed(|s| s.first_media_p95_ms);
     }
+}
+
+fn signalling(list: &mut List) {
+    list.group = "Signalling by the WebSocket";
+    list.distribution("Requests, ", "ms", &["p99"], |r| signals(r, |s| &s.requests));
+    list.distribution("Subscriptions, ", "ms", &["p50", "p95", "p99"], |r| signals(r, |s| &s.subscriptions));
+    list.distribution("Others told, ", "ms", &["p50", "p95", "p99"], |r| signals(r, |s| &s.notices));
+    if let Some(figure) = list.named("Subscriptions, p99") {
+        figure.summed(|s| s.subscribe_p99_ms);
+    }
+    if let Some(figure) = list.named("Others told, p99") {
+        figure.summed(|s| s.notice_p99_ms);
+    }
+    list.add("Frames of the server", "", |r| Some(r.signalling.as_ref()?.frames as f64));
+}
+
+/// A distribution of the signalling; one of nothing where it was not looked at.
+pub(super) fn signals(repeat: &Repeat, of: fn(&Signalling) -> &Latencies) -> &Latencies {
+    static NOTHING: Latencies = Latencies::NONE;
+    repeat.signalling.as_ref().map_or(&NOTHING, of)
 }
 
 fn memory(list: &mut List) {

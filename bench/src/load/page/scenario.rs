@@ -1,5 +1,6 @@
 //! One scenario of one run: plots, the table of systems, and everything by itself.
 
+use super::figures::signals;
 use super::look::{FLOOR, Look, letter, many};
 use super::number::{duration, number, short, time_ns};
 use super::plot::{Bar, Line, Plot, Scale, Span, bars, lines, spans};
@@ -92,6 +93,8 @@ fn plots(scenario: &ScenarioRun, look: &Look) -> Vec<Plot> {
         latencies(&systems, look),
         joins("Time to join: p50, p95, p99", &systems, look, |r| &r.joins.connected),
         joins("Time to the first key frame: p50, p95, p99", &systems, look, |r| &r.joins.first_media),
+        joins("Time until others are told of a join: p50, p95, p99", &systems, look, |r| signals(r, |s| &s.notices)),
+        joins("Time to subscribe to a track: p50, p95, p99", &systems, look, |r| signals(r, |s| &s.subscriptions)),
         bars("Memory of the server for each viewer, kB", &of(&|_, s| s.mem_kb_per_viewer), None, number),
         bars("Memory of the server for each publisher, kB", &of(&|_, s| s.mem_kb_per_publisher), None, number),
         bars("Packets that never came, % of those due", &of(&|_, s| s.loss_pct), None, number),

@@ -3,7 +3,7 @@
 use super::html;
 use crate::load::result::{
     Delivery, FloorCost, Generator, Hold, Joins, KeyFrames, Knee, Latencies, Level, LoadShape, Machine, Memory,
-    Outcome, Repeat, Run, SCHEMA, Sample, ScenarioRun, Search, ServerCost, Summary, SystemInfo, Validity,
+    Outcome, Repeat, Run, SCHEMA, Sample, ScenarioRun, Search, ServerCost, Signalling, Summary, SystemInfo, Validity,
 };
 use serde_json::Value;
 
@@ -70,6 +70,12 @@ fn repeat(order: u32, cost: f64) -> Repeat {
             first_media: latencies(90_000),
             busiest_per_s: 41,
         },
+        signalling: Some(Signalling {
+            requests: latencies(30_000),
+            subscriptions: latencies(31_000),
+            notices: latencies(33_000),
+            frames: 4_711,
+        }),
         memory: Some(Memory {
             idle_kb: 12_000,
             publishers_kb: 13_100,
@@ -241,6 +247,8 @@ fn its_structure_is_as_it_was() {
             "Added latency that a share of all packets stays under",
             "Time to join: p50, p95, p99",
             "Time to the first key frame: p50, p95, p99",
+            "Time until others are told of a join: p50, p95, p99",
+            "Time to subscribe to a track: p50, p95, p99",
             "Memory of the server for each viewer, kB",
             "Memory of the server for each publisher, kB",
             "Packets that never came, % of those due",

@@ -95,7 +95,8 @@ pub fn play(
     watcher.step("start", 0);
     let scratch = Scratch::new(stage)?;
     let largest_room = scenario.publishers + scenario.watchers();
-    let place = Placement { core: stage.server_core, first: stage.first, scratch: scratch.0.clone(), largest_room };
+    let by = scenario.join.by;
+    let place = Placement { core: stage.server_core, first: stage.first, scratch: scratch.0.clone(), largest_room, by };
     let running = system.start(&place).with_context(|| format!("{} does not start", system.name()))?;
     let gauge = Gauge::new(running.about().pids.clone());
     let idle_kb = gauge.memory_kb();
@@ -110,6 +111,7 @@ pub fn play(
     let loaded_kb = gauge.memory_kb();
     let calls = if stage.count_calls { party.calls_per_packet(gauge.pids(), CALLS)? } else { None };
     let profile = party.srtp_profile()?;
+    let signalling = running.signalling();
     watcher.step("leave", 0);
     let load = party.shape();
     let (parts, reported) = party.end()?;
@@ -144,7 +146,8 @@ pub fn play(
     });
     let validity = validity::judge(&load, &hold.delivery, &joins, &generator, kept_waiting);
     let warm_up_s = scenario.time.warm_up_s;
-    let repeat = Repeat { order, load, warm_up_s, hold: Box::new(hold), floor, joins, memory, generator, validity };
+    let repeat =
+        Repeat { order, load, warm_up_s, hold: Box::new(hold), floor, joins, signalling, memory, generator, validity };
     Ok(Played { repeat, version, settings, external })
 }
 
@@ -164,6 +167,7 @@ pub fn floor_alone(scenario: &Scenario, stage: &Stage, order: u32) -> Result<Rep
         hold: Box::new(hold),
         floor: Some(cost),
         joins: super::result::Joins::default(),
+        signalling: None,
         memory: None,
         generator: Generator::default(),
         validity: super::result::Validity { valid: true, reasons: Vec::new() },

@@ -29,6 +29,19 @@ pub struct Latencies {
 }
 
 impl Latencies {
+    /// Of no values.
+    pub const NONE: Self = Self {
+        count: 0,
+        min_ns: 0,
+        mean_ns: 0.0,
+        p50_ns: 0,
+        p95_ns: 0,
+        p99_ns: 0,
+        p999_ns: 0,
+        max_ns: 0,
+        buckets: Vec::new(),
+    };
+
     /// A histogram that its values can be recorded in: from 1 ns to a minute, to three digits.
     ///
     /// # Panics

@@ -18,6 +18,9 @@ pub struct Repeat {
     pub floor: Option<FloorCost>,
     /// How joining went, that of the warm-up included.
     pub joins: Joins,
+    /// Requests and notices, where participants join by Colloquy's WebSocket.
+    #[serde(default)]
+    pub signalling: Option<Signalling>,
     /// Memory of the server.
     pub memory: Option<Memory>,
     /// What the clients took, and whether they kept up.
@@ -145,6 +148,20 @@ pub struct Joins {
     pub first_media: Latencies,
     /// Joins in the busiest second.
     pub busiest_per_s: u32,
+}
+
+/// Signalling by Colloquy's WebSocket, from the first join to the end of the time under load.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Signalling {
+    /// From a request (hello, join, offer, leave) to its answer.
+    pub requests: Latencies,
+    /// From a subscription of one place to its answer.
+    pub subscriptions: Latencies,
+    /// From the moment that somebody asks to join, or to leave, to that at which another one in the room is told of it: one value for
+    /// each who is told.
+    pub notices: Latencies,
+    /// Frames that the server sent, answers and events.
+    pub frames: u64,
 }
 
 /// Memory of the server: proportional set size of all its processes (`smaps_rollup`), where it can be read, else resident.

@@ -26,6 +26,12 @@ pub struct Summary {
     pub join_p99_ms: Option<Spread>,
     /// From the request to the first picture: 95 in 100.
     pub first_media_p95_ms: Option<Spread>,
+    /// From a subscription to its answer: 99 in 100, where participants join by Colloquy's WebSocket.
+    #[serde(default)]
+    pub subscribe_p99_ms: Option<Spread>,
+    /// From a join or a leave to the moment that another one is told: 99 in 100.
+    #[serde(default)]
+    pub notice_p99_ms: Option<Spread>,
     /// Joins that failed, in all repeats.
     pub joins_failed: u64,
     /// Memory by viewer.
@@ -75,6 +81,8 @@ impl Summary {
             loss_pct: each(&|r| Some(r.hold.delivery.loss_pct)),
             join_p99_ms: each(&|r| measured(&r.joins.connected).map(|l| ms(l.p99_ns))),
             first_media_p95_ms: each(&|r| measured(&r.joins.first_media).map(|l| ms(l.p95_ns))),
+            subscribe_p99_ms: each(&|r| measured(&r.signalling.as_ref()?.subscriptions).map(|l| ms(l.p99_ns))),
+            notice_p99_ms: each(&|r| measured(&r.signalling.as_ref()?.notices).map(|l| ms(l.p99_ns))),
             joins_failed: repeats.iter().map(|r| r.joins.failed).sum(),
             mem_kb_per_viewer: each(&|r| Some(r.memory?.kb_per_viewer)),
             mem_kb_per_publisher: each(&|r| Some(r.memory?.kb_per_publisher)),

@@ -29,6 +29,7 @@ ready!(
     "churn",
     "storm",
     "herd",
+    "websocket",
     "lossy",
     "idle",
     "cycles"

@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn the_configuration_has_every_setting_in_its_section() {
-        let place = Placement { core: Some(0), first: false, scratch: PathBuf::new(), largest_room: 2 };
+        let place =
+            Placement { core: Some(0), first: false, scratch: PathBuf::new(), largest_room: 2, by: Default::default() };
         let files = files(&settings(&place), 7188);
         let (_, main) = &files[0];
         assert!(
