@@ -24,7 +24,7 @@ impl Client {
             // As browsers have it: repair packets protect one stream, so there are none of a simulcast.
             let fec_ssrc = if is_simulcast { None } else { self.protect(&mut track) };
             let (ssrc, rtx_ssrc) = (track.ssrc, track.rtx_ssrc);
-            usage.get_or_insert(SectionUse::Publish { codec: video.codec, ssrc, rtx_ssrc, fec_ssrc });
+            usage.get_or_insert(SectionUse::Publish { codec: video.codec, ssrc, rtx_ssrc, fec_ssrc, receives: false });
             self.tracks.push(track);
         }
         if is_simulcast {

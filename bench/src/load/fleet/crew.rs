@@ -281,7 +281,15 @@ impl Crew {
         let measured = seat.lanes.is_none();
         let Seat { client, inbox, .. } = seat;
         for packet in client.received().drain(..) {
-            let Some(stamp) = packet.stamp else { continue };
+            let Some(stamp) = packet.stamp else {
+                if self.plan.mixed {
+                    let in_window = self.window.is_some_and(|(from, to)| (from..to).contains(&packet.at));
+                    inbox.hear(&packet, in_window);
+                    self.recent_packets += 1;
+                    inbox.bytes_in_window += if in_window { len as u64 } else { 0 };
+                }
+                continue;
+            };
             let due = epoch + stamp.sent;
             let in_window = self.window.is_some_and(|(from, to)| (from..to).contains(&due));
             let opens = video.is_none_or(|track| stamp.track == track);

@@ -13,7 +13,7 @@ mod timers;
 
 pub(crate) use crew::{Reported, Sampled};
 pub use desk::{Desk, Line};
-pub(crate) use tally::{SeatReport, Stream};
+pub(crate) use tally::{Heard, SeatReport, Stream};
 
 use super::scenario::{Access, Loaded, Media};
 use anyhow::{Context as _, Result};
@@ -35,6 +35,8 @@ pub(crate) struct FleetPlan {
     /// The recordings that `media` names.
     pub(in crate::load) loaded: Loaded,
     pub(crate) access: Vec<Access>,
+    /// What comes is a mix: packets have no stamps, and count all the same.
+    pub(crate) mixed: bool,
     /// Where clients have their sockets.
     pub(crate) address: Ipv4Addr,
 }

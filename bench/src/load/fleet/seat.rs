@@ -58,7 +58,12 @@ impl Seat {
     pub(super) fn new(config: ClientConfig, socket: UdpSocket, kind: Kind, task: Task, plan: &FleetPlan) -> Self {
         let mut client = Client::new(config);
         match kind {
-            Kind::Publisher => publish(&mut client, &task, plan),
+            Kind::Publisher => drop(publish(&mut client, &task, plan)),
+            Kind::Talker => {
+                if let Some(mid) = publish(&mut client, &task, plan) {
+                    client.receive_beside(&mid);
+                }
+            }
             Kind::Viewer { audio, video } => {
                 (0..audio).for_each(|_| drop(client.receive(MediaKind::Audio)));
                 (0..video).for_each(|_| drop(client.receive(MediaKind::Video)));
@@ -69,7 +74,7 @@ impl Seat {
             client,
             socket,
             task,
-            publishes: kind == Kind::Publisher,
+            publishes: matches!(kind, Kind::Publisher | Kind::Talker),
             lanes: None,
             inbox: Inbox::default(),
             asked: Default::default(),
@@ -144,6 +149,7 @@ impl Seat {
             sent: self.client.all_send_stats().map(|(mid, stats)| (mid.parse().unwrap_or(u8::MAX), stats)).collect(),
             streams: self.inbox.streams.clone(),
             bytes_in_window: self.inbox.bytes_in_window,
+            heard: self.inbox.heard,
             by_sequence: self.sequences.unwrap_or_default(),
             jitter_ms: places.filter(|stats| stats.packets > 1).map(|stats| stats.jitter_ms).collect(),
             densest_asked: self.asked.iter().map(Asked::densest).max().unwrap_or(0),
@@ -155,13 +161,16 @@ impl Seat {
 /// ratio's share, by which any number of them are far from each other.
 const APART: f64 = 0.618_033_988_749_895;
 
-fn publish(client: &mut Client, task: &Task, plan: &FleetPlan) {
+/// Has a client publish what its task says. Gives the mid of its sound, if it has one.
+fn publish(client: &mut Client, task: &Task, plan: &FleetPlan) -> Option<String> {
     let from = (task.source as f64 * APART).fract();
-    if let Some(audio) = plan.media.audio.as_ref().filter(|_| task.audio) {
+    let sound = plan.media.audio.as_ref().filter(|_| task.audio).map(|audio| {
         let mid = audio.publish(client, &plan.loaded, from);
         client.set_muted(&mid, !task.speaks);
-    }
+        mid
+    });
     if let Some(video) = plan.media.video.as_ref().filter(|_| task.video) {
         video.publish(client, &plan.loaded, from);
     }
+    sound
 }

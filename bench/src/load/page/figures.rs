@@ -134,6 +134,10 @@ fn cost(list: &mut List) {
     list.add("CPU a packet", "ns", move |r| Some(server(r)?.cpu_ns_per_packet))
         .main(Lower)
         .summed(|s| s.cpu_ns_per_packet);
+    let each = |us: &f64| *us > 0.0;
+    list.add("CPU a participant and second", "µs", move |r| Some(server(r)?.cpu_us_per_participant_s).filter(each))
+        .main(Lower)
+        .summed(|s| s.cpu_us_per_participant_s);
     list.add("Floor beside it", "ns", floor).main(Neither).summed(|s| s.floor_ns_per_packet);
     list.add("Floor without offload", "ns", |r| r.floor?.plain_cpu_ns_per_packet).main(Neither);
     let ratio = move |r: &Repeat| Some(server(r)?.cpu_ns_per_packet / floor(r).filter(|floor| *floor > 0.0)?);
@@ -167,7 +171,12 @@ fn delivery(list: &mut List) {
     list.add("Forwarded a second", "packets", move |r| Some(delivery(r)?.packets_per_s))
         .main(Higher)
         .summed(|s| s.packets_per_s);
-    list.add("Lost", "%", move |r| Some(delivery(r)?.loss_pct)).main(Lower).summed(|s| s.loss_pct);
+    let told = move |r: &Repeat| delivery(r).filter(|_| r.hold.mixed.is_none());
+    list.add("Lost", "%", move |r| Some(told(r)?.loss_pct)).main(Lower).summed(|s| s.loss_pct);
+    list.add("Participants at the mixer", "", |r| Some(f64::from(r.hold.mixed?.participants))).main(Neither);
+    list.add("Those who hear sound", "", |r| Some(f64::from(r.hold.mixed?.hearers))).main(Higher);
+    list.add("The mix for each, a second", "packets", |r| Some(r.hold.mixed?.packets_per_s_each)).main(Neither);
+    list.add("Packets with sound in them", "%", |r| Some(r.hold.mixed?.sounding_pct)).main(Neither);
     list.add("Repaired when asked again", "packets", move |r| Some(delivery(r)?.repaired as f64)).main(Lower);
     list.add("Sent by publishers", "packets", move |r| Some(delivery(r)?.sent as f64));
     list.add("Sent by publishers", "MB", move |r| Some(delivery(r)?.sent_bytes as f64 / 1e6));

@@ -22,6 +22,9 @@ pub(super) fn section(scenario: &ScenarioRun, run: Option<usize>, id: &str, look
             @for outcome in &scenario.outcomes {
                 @if let Some(why) = &outcome.absent { p.notes { (look.named(&outcome.system)) ": no figures. " (why) } }
             }
+            @for outcome in scenario.outcomes.iter().filter(|outcome| mixes(outcome)) {
+                p.notes { (look.named(&outcome.system)) ": latency and loss are not measurable: it mixes, and sends everybody one stream instead of one of each." }
+            }
             @if !plots.is_empty() {
                 (legend(scenario, look))
                 div.plots { @for plot in &plots { (plot.figure()) } }
@@ -40,6 +43,11 @@ pub(super) fn section(scenario: &ScenarioRun, run: Option<usize>, id: &str, look
             }
         }
     }
+}
+
+/// What comes out of a system has no stamps.
+fn mixes(outcome: &Outcome) -> bool {
+    outcome.repeats.iter().any(|repeat| repeat.hold.mixed.is_some())
 }
 
 /// How much was played.
@@ -90,6 +98,12 @@ fn plots(scenario: &ScenarioRun, look: &Look) -> Vec<Plot> {
         |of: fn(&crate::load::result::ServerCost) -> Option<f64>| move |r: &Repeat| of(r.hold.server.as_ref()?);
     let mut plots = vec![
         bars("CPU time of the server for each forwarded packet", &of(&|_, s| s.cpu_ns_per_packet), floor, time_ns),
+        bars(
+            "CPU time of the server for each participant and second, µs",
+            &of(&|_, s| s.cpu_us_per_participant_s),
+            None,
+            number,
+        ),
         latencies(&systems, look),
         joins("Time to join: p50, p95, p99", &systems, look, |r| &r.joins.connected),
         joins("Time to the first key frame: p50, p95, p99", &systems, look, |r| &r.joins.first_media),

@@ -12,7 +12,7 @@ mod validity;
 use super::result::{Generator, Hold, KeyFrames, Latencies, LoadShape, Memory, Repeat, ServerCost};
 use super::scenario::Scenario;
 use super::system::{About, Placement, System};
-use account::Part;
+use account::{Handling, Part};
 use anyhow::{Context as _, Result, ensure};
 use colloquy_media_core::transport::srtp::Profile;
 use gauge::{Gauge, Reading};
@@ -135,6 +135,8 @@ pub fn play(
     let (hold, generator) = measured.account(&parts, &reported, scenario, stage, calls);
     let patience = Duration::from_secs_f64(scenario.join.patience_s);
     let joins = account::joins(&parts, patience, Instant::now());
+    // Those who talk to a mixer hear it by the same client: all of them are both.
+    let base_kb = if hold.mixed.is_some() && scenario.viewers == 0 { idle_kb } else { publishers_kb };
     let each = |more: u64, less: u64, by: u32| more.saturating_sub(less) as f64 / f64::from(by.max(1));
     let memory = gauge.is_known().then(|| Memory {
         idle_kb,
@@ -142,9 +144,9 @@ pub fn play(
         loaded_kb,
         after_kb,
         kb_per_publisher: each(publishers_kb, idle_kb, load.publishers),
-        kb_per_viewer: each(loaded_kb, publishers_kb, load.viewers),
+        kb_per_viewer: each(loaded_kb, base_kb, load.viewers),
     });
-    let validity = validity::judge(&load, &hold.delivery, &joins, &generator, kept_waiting);
+    let validity = validity::judge(&load, &hold, &joins, &generator, kept_waiting);
     let warm_up_s = scenario.time.warm_up_s;
     let repeat =
         Repeat { order, load, warm_up_s, hold: Box::new(hold), floor, joins, signalling, memory, generator, validity };
@@ -186,8 +188,7 @@ struct Measured {
     drops: u64,
     before: party::Before,
     samples: Vec<super::result::Sample>,
-    /// Packets out are not those that went in.
-    repacked: bool,
+    handling: Handling,
 }
 
 fn hold(scenario: &Scenario, gauge: &Gauge, party: &mut Party<'_>, watcher: &mut dyn Watcher) -> Result<Measured> {
@@ -223,7 +224,7 @@ fn hold(scenario: &Scenario, gauge: &Gauge, party: &mut Party<'_>, watcher: &mut
         drops: gauge::udp_drops(&ports).saturating_sub(drops_before),
         before,
         samples: timeline.samples(),
-        repacked: party.is_repacked(),
+        handling: party.handling(),
     })
 }
 
@@ -245,15 +246,18 @@ impl Measured {
         calls: Option<f64>,
     ) -> (Hold, Generator) {
         let layered = scenario.media.video.as_ref().is_some_and(super::scenario::VideoSource::is_layered);
-        let delivery = account::delivery(parts, self.from, self.to, layered || self.repacked);
+        let delivery = account::delivery(parts, self.from, self.to, layered, self.handling);
+        let mixed = (self.handling == Handling::Mixed).then(|| account::mixed(parts, scenario.time.hold_s));
         let wall_ns = (self.to - self.from).as_nanos() as f64;
         let server = self.server.map(|(before, after)| {
             let cpu_ns = after.cpu_ns.saturating_sub(before.cpu_ns);
             let packets = delivery.received.max(1) as f64;
+            let people = f64::from(scenario.rooms * (scenario.publishers + scenario.viewers));
             ServerCost {
                 cpu_ns,
                 cores: cpu_ns as f64 / wall_ns,
                 cpu_ns_per_packet: cpu_ns as f64 / packets,
+                cpu_us_per_participant_s: cpu_ns as f64 / 1e3 / people / scenario.time.hold_s,
                 switches_per_packet: Some(after.switches.saturating_sub(before.switches) as f64 / packets),
                 syscalls_per_packet: calls,
                 instructions_per_packet: None,
@@ -278,6 +282,7 @@ impl Measured {
             jitter_p50_ms,
             jitter_p95_ms,
             key_frames,
+            mixed,
             server,
             samples: self.samples,
         };

@@ -1,6 +1,6 @@
 //! Everybody of a scenario: they come, stay, come and go, and leave.
 
-use super::account::{self, Part};
+use super::account::{self, Handling, Part};
 use super::cast::{Role, cast};
 use super::joins::{Doors, Job, Joined};
 use super::{Stage, Watcher};
@@ -76,6 +76,7 @@ impl<'a> Party<'a> {
             media: scenario.media.clone(),
             loaded: scenario.media.load()?,
             access: scenario.access.clone(),
+            mixed: running.mixes(),
             address: running.clients_at(),
         };
         Ok(Self {
@@ -124,8 +125,12 @@ impl<'a> Party<'a> {
 
     /// The viewers come, and are waited for.
     pub(super) fn watch(&mut self, watcher: &mut dyn Watcher) -> Result<()> {
-        let (publishers, viewers) = cast(self.scenario);
+        let (publishers, mut viewers) = cast(self.scenario);
         self.next_number = (publishers.len() + viewers.len()) as u64;
+        if self.running.mixes() {
+            // Who talks hears the mix by the same client.
+            viewers.retain(|viewer| !viewer.also_publishes);
+        }
         watcher.step("viewers", viewers.len() as u64);
         let parts = self.ramp(viewers, watcher)?;
         self.present.extend(&parts);
@@ -307,9 +312,13 @@ impl<'a> Party<'a> {
         }))
     }
 
-    /// The server makes packets of its own of what it is sent.
-    pub(super) fn is_repacked(&self) -> bool {
-        self.running.repacks()
+    /// What becomes of packets in the server.
+    pub(super) fn handling(&self) -> Handling {
+        match (self.running.mixes(), self.running.repacks()) {
+            (true, _) => Handling::Mixed,
+            (false, true) => Handling::Repacked,
+            (false, false) => Handling::Forwarded,
+        }
     }
 
     pub(super) fn count_within(&self, from: Instant, to: Instant) -> Result<()> {
@@ -375,7 +384,8 @@ impl<'a> Party<'a> {
 
     /// How much load there is.
     pub(super) fn shape(&self) -> LoadShape {
-        LoadShape::of(self.scenario)
+        let load = LoadShape::of(self.scenario);
+        if self.running.mixes() { LoadShape { streams: load.viewers, ..load } } else { load }
     }
 
     /// Everybody leaves. Gives all that is known of them.

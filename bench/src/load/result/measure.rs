@@ -58,6 +58,9 @@ pub struct Hold {
     pub jitter_p95_ms: f64,
     /// Key frames.
     pub key_frames: KeyFrames,
+    /// Where the server mixes sound: who heard it. Latency and loss cannot be measured then, as there are no stamps in a mix.
+    #[serde(default)]
+    pub mixed: Option<Mixed>,
     /// What it cost. `None` for an external system.
     pub server: Option<ServerCost>,
     /// Second by second.
@@ -92,6 +95,19 @@ pub struct Delivery {
     pub by_sequence: bool,
 }
 
+/// What came out of a server that mixes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Mixed {
+    /// Who was there, talking or not, and not the only one who talks.
+    pub participants: u32,
+    /// Of them, those most of whose packets were large enough to have sound in them.
+    pub hearers: u32,
+    /// Packets a second that each received, on average.
+    pub packets_per_s_each: f64,
+    /// Packets that were large enough to have sound in them, of all, in percent.
+    pub sounding_pct: f64,
+}
+
 /// Key frames in the time under load.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyFrames {
@@ -112,6 +128,9 @@ pub struct ServerCost {
     pub cores: f64,
     /// CPU time by packets that viewers received.
     pub cpu_ns_per_packet: f64,
+    /// CPU time in us by participants and seconds; who publishes and watches is one.
+    #[serde(default)]
+    pub cpu_us_per_participant_s: f64,
     /// Context switches of all its threads by packets: voluntary and not.
     pub switches_per_packet: Option<f64>,
     /// System calls by packets, counted by perf in a time of its own after the hold.

@@ -13,8 +13,8 @@ mod summary;
 pub use histogram::{Latencies, Spread};
 pub use machine::Machine;
 pub use measure::{
-    Delivery, FloorCost, Generator, Hold, Joins, KeyFrames, LoadShape, Memory, Repeat, Sample, ServerCost, Signalling,
-    Validity,
+    Delivery, FloorCost, Generator, Hold, Joins, KeyFrames, LoadShape, Memory, Mixed, Repeat, Sample, ServerCost,
+    Signalling, Validity,
 };
 pub use search::{Knee, Level, Search};
 pub use summary::Summary;

@@ -23,6 +23,7 @@ ready!(
     "webinar",
     "meeting",
     "audio",
+    "audio-mix",
     "rooms",
     "simulcast",
     "recorded",

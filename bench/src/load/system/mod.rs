@@ -99,6 +99,12 @@ pub trait Running: Send + Sync {
         false
     }
 
+    /// Everybody gets one mix of all others' sound, by the client that he publishes by. There are no stamps in what comes then: neither
+    /// latency nor loss can be told.
+    fn mixes(&self) -> bool {
+        false
+    }
+
     /// What was measured of its signalling so far, where the adapter looks at it.
     fn signalling(&self) -> Option<Signalling> {
         None
@@ -181,6 +187,7 @@ pub fn named(name: &str, options: &Options) -> Result<Box<dyn System>> {
         "colloquy" => Box::new(colloquy::Colloquy::new(options.server_bin.clone())),
         "host" => Box::new(colloquy::Colloquy::built_in()),
         "janus" => Box::new(janus::Janus::new()),
+        "audiobridge" => Box::new(janus::Janus::audio_bridge()),
         "livekit" => Box::new(livekit::LiveKit::new()),
         "mediamtx" => Box::new(mediamtx::MediaMtx::new()),
         "mediasoup" => Box::new(mediasoup::Mediasoup),
@@ -190,7 +197,8 @@ pub fn named(name: &str, options: &Options) -> Result<Box<dyn System>> {
 }
 
 /// The names that [`named`] knows, for help and messages.
-pub const NAMES: &[&str] = &["colloquy", "host", "janus", "livekit", "mediamtx", "mediasoup", "whip=URL", "floor"];
+pub const NAMES: &[&str] =
+    &["colloquy", "host", "janus", "audiobridge", "livekit", "mediamtx", "mediasoup", "whip=URL", "floor"];
 
 /// What the command line says of systems.
 #[derive(Debug, Clone, Default)]
