@@ -64,9 +64,9 @@ pub(super) struct Inbox {
     pub(super) heard: Heard,
 }
 
-/// Bytes of an Opus packet above which it has sound in it: one of silence has 1 to 3 (RFC 6716 section 2.1.9, and what libopus makes
-/// of digital silence), one of a soft tone more than 20.
-const SILENT_BYTES: usize = 10;
+/// Bytes of an Opus packet above which it has sound in it. Silence has 1 to 3 with DTX (RFC 6716 section 2.1.9); the AudioBridge of
+/// Janus 1.1.2, which does without, makes 59 or 60 of silence and 104 to 128 of the ready recording's tone, more of a mix.
+const SILENT_BYTES: usize = 75;
 
 /// A mix, in which there are no stamps: packets of the window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn silence_is_not_heard() {
         let (mut inbox, now) = (Inbox::default(), Instant::now());
-        for payload_len in [3, 3, 80] {
+        for payload_len in [3, 60, 104] {
             inbox.hear(&Received { payload_len, ..received(0, false, now) }, true);
         }
         inbox.hear(&received(0, false, now), false);

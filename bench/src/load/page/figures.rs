@@ -175,6 +175,7 @@ fn delivery(list: &mut List) {
     list.add("Lost", "%", move |r| Some(told(r)?.loss_pct)).main(Lower).summed(|s| s.loss_pct);
     list.add("Participants at the mixer", "", |r| Some(f64::from(r.hold.mixed?.participants))).main(Neither);
     list.add("Those who hear sound", "", |r| Some(f64::from(r.hold.mixed?.hearers))).main(Higher);
+    list.add("Those who hear themselves", "", |r| Some(f64::from(r.hold.mixed?.echoed))).main(Lower);
     list.add("The mix for each, a second", "packets", |r| Some(r.hold.mixed?.packets_per_s_each)).main(Neither);
     list.add("Packets with sound in them", "%", |r| Some(r.hold.mixed?.sounding_pct)).main(Neither);
     list.add("Repaired when asked again", "packets", move |r| Some(delivery(r)?.repaired as f64)).main(Lower);

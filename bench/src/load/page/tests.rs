@@ -228,7 +228,8 @@ fn a_page_is_whole() {
 fn of_a_mixer_it_says_what_cannot_be_measured() {
     let mut mixer = outcome("audiobridge", 9_000.0);
     for repeat in &mut mixer.repeats {
-        repeat.hold.mixed = Some(Mixed { participants: 23, hearers: 22, packets_per_s_each: 49.5, sounding_pct: 98.5 });
+        let (participants, hearers, echoed) = (23, 22, 0);
+        repeat.hold.mixed = Some(Mixed { participants, hearers, echoed, packets_per_s_each: 49.5, sounding_pct: 98.5 });
         repeat.hold.latency = Latencies::default();
     }
     mixer.summary = Summary::of(&mixer.repeats);

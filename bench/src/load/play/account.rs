@@ -49,7 +49,7 @@ pub(super) enum Handling {
     Mixed,
 }
 
-/// What came of a mix: who heard something of it. One who is the only speaker of his room is not meant to.
+/// What came of a mix: who heard something of it. One who is the only speaker of his room is to hear nothing.
 pub(super) fn mixed(parts: &[Part], seconds: f64) -> Mixed {
     let speaks = |part: &Part| part.role.publishes && part.role.speaks;
     let mut speakers: HashMap<u32, usize> = HashMap::new();
@@ -57,13 +57,18 @@ pub(super) fn mixed(parts: &[Part], seconds: f64) -> Mixed {
         *speakers.entry(part.role.who.room).or_default() += 1;
     }
     let others = |part: &&Part| speakers.get(&part.role.who.room).copied().unwrap_or(0) > usize::from(speaks(part));
-    let heard: Vec<Heard> = parts.iter().filter(others).flat_map(|part| &part.seats).map(|seat| seat.heard).collect();
+    let (listening, alone): (Vec<&Part>, Vec<&Part>) = parts.iter().partition(others);
+    let heard = |of: &[&Part]| of.iter().flat_map(|part| &part.seats).map(|seat| seat.heard).collect::<Vec<Heard>>();
+    // Half of a tone's packets may be lost, and one still hears it.
+    let hearers = |of: &[Heard]| of.iter().filter(|one| one.sounding * 2 > one.packets).count() as u32;
+    let echoed = hearers(&heard(&alone));
+    let heard = heard(&listening);
     let sum = |of: fn(&Heard) -> u64| heard.iter().map(of).sum::<u64>() as f64;
     let packets = sum(|heard| heard.packets);
     Mixed {
         participants: u32::try_from(heard.len()).unwrap_or(u32::MAX),
-        // Half of a tone's packets may be lost, and one still hears it.
-        hearers: heard.iter().filter(|one| one.sounding * 2 > one.packets).count() as u32,
+        hearers: hearers(&heard),
+        echoed,
         packets_per_s_each: packets / heard.len().max(1) as f64 / seconds,
         sounding_pct: sum(|heard| heard.sounding) * 100.0 / packets.max(1.0),
     }
@@ -283,7 +288,9 @@ mod tests {
         assert!((mixed.packets_per_s_each - 37.5).abs() < 1e-9 && (mixed.sounding_pct - 53.0).abs() < 1e-9);
         let alone = [part(now, true, 1, hears(100, 0)), part(now, false, 2, hears(100, 99))];
         let told = super::mixed(&alone, 2.0);
-        assert_eq!((told.participants, told.hearers), (1, 1), "nobody hears himself");
+        assert_eq!((told.participants, told.hearers, told.echoed), (1, 1, 0), "nobody hears himself");
+        let alone = [part(now, true, 1, hears(100, 90)), part(now, false, 2, hears(100, 99))];
+        assert_eq!(super::mixed(&alone, 2.0).echoed, 1);
         let delivery = delivery(&parts, now, now + Duration::from_secs(2), false, Handling::Mixed);
         assert_eq!((delivery.received, delivery.expected, delivery.lost), (300, 300, 0));
     }

@@ -52,6 +52,9 @@ pub(super) fn judge(
         // What it costs to mix nothing says nothing.
         reasons.push(format!("sound_heard_by_{}_of_{}", mixed.hearers, mixed.participants));
     }
+    if let Some(mixed) = hold.mixed.filter(|mixed| mixed.echoed > 0) {
+        reasons.push(format!("own_sound_heard_by_{}", mixed.echoed));
+    }
     if joins.tried == 0 || (load.viewers > 0 && joins.failed == joins.tried) {
         reasons.push("nobody_joined".to_owned());
     }
@@ -94,6 +97,8 @@ mod tests {
         let mixed = Some(Mixed { participants: 9, hearers: 7, ..Mixed::default() });
         let silent = Hold { mixed, ..hold.clone() };
         assert_eq!(judge(&load, &silent, &joins, &generator, 0.0).reasons, ["sound_heard_by_7_of_9"]);
+        let echo = Hold { mixed: Some(Mixed { echoed: 1, ..Mixed::default() }), ..hold.clone() };
+        assert_eq!(judge(&load, &echo, &joins, &generator, 0.0).reasons, ["own_sound_heard_by_1"]);
         assert_eq!(judge(&load, &nothing, &joins, &generator, 0.0).reasons, ["nothing_received"]);
         let disturbed = judge(&load, &hold, &joins, &generator, 0.2);
         assert_eq!(disturbed.reasons, ["server_kept_waiting_20_percent"]);

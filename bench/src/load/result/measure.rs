@@ -102,6 +102,8 @@ pub struct Mixed {
     pub participants: u32,
     /// Of them, those most of whose packets were large enough to have sound in them.
     pub hearers: u32,
+    /// Those who are the only ones to talk in their rooms, and hear sound all the same.
+    pub echoed: u32,
     /// Packets a second that each received, on average.
     pub packets_per_s_each: f64,
     /// Packets that were large enough to have sound in them, of all, in percent.

@@ -56,6 +56,10 @@ fn audiobridge_mixes_a_small_room() {
     assert_eq!((mixed.participants, mixed.hearers), (4, 4), "{mixed:?}");
     assert!((40.0..60.0).contains(&mixed.packets_per_s_each), "{mixed:?}");
     assert!(repeat.hold.latency.count == 0 && repeat.joins.first_media.count == 4, "{repeat:?}");
+    let alone =
+        played("audiobridge", &text.replace("\"talk\"", "\"talk\"\nspeakers = 1")).expect("it was there").hold.mixed;
+    let told = alone.map(|mixed| (mixed.participants, mixed.hearers, mixed.echoed));
+    assert_eq!(told, Some((3, 3, 0)), "the one who talks hears silence, which is told from sound");
 }
 
 #[test]
