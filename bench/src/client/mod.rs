@@ -32,7 +32,7 @@ pub use coder::{Encoding, Lineage, Video};
 pub use dtls::{ClientCertificate, DtlsRole, DtlsVersion};
 pub use ice::Route;
 pub use listen::ListenStats;
-pub use payload::{Position, Stamp, write as write_payload};
+pub use payload::{Position, RECORDED_MORE_BYTES, Stamp, write as write_payload};
 pub use receive::{PlaceStats, Received};
 pub use script::{Script, Shot};
 pub use sdp::{Answered, AnsweredSection, BadAnswer};

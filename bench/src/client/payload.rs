@@ -97,6 +97,9 @@ pub fn write(payload: &mut Vec<u8>, codec: Codec, len: usize, stamp: &Stamp, pos
     fill(payload, start + len, stamp);
 }
 
+/// Bytes by which a recorded packet of sound is longer when it is sent: a count of frames, the padding's length, the stamp.
+pub const RECORDED_MORE_BYTES: usize = 2 + Stamp::LEN;
+
 /// Appends a recorded packet of sound whole, with the stamp behind it as the padding of Opus (RFC 6716 section 3.2.5): decoders
 /// leave it out. What is no Opus stays as it is, before the stamp.
 pub(super) fn write_opus(payload: &mut Vec<u8>, recorded: &[u8], stamp: &Stamp) {

@@ -2,6 +2,7 @@
 //! be left out, and sockets like the clients' that take them.
 
 use super::Stage;
+use crate::client::RECORDED_MORE_BYTES;
 use crate::floor::Flow;
 use crate::load::result::FloorCost;
 use crate::load::scenario::{Layers, Scenario, VideoSource};
@@ -42,7 +43,10 @@ pub(super) fn flows(scenario: &Scenario) -> Result<Vec<Flow>> {
         let speakers = audio.speakers.map_or(scenario.publishers, |speakers| speakers.min(scenario.publishers));
         let publishers = speakers * scenario.rooms;
         let (bursts_per_s, payload_bytes) = match &loaded.sound {
-            Some(sound) => (sound.frames_per_s(), (sound.bits_per_s() / 8.0 / sound.frames_per_s()) as usize),
+            Some(sound) => {
+                let recorded = sound.bits_per_s() / 8.0 / sound.frames_per_s();
+                (sound.frames_per_s(), recorded as usize + RECORDED_MORE_BYTES)
+            }
             None => (50.0, audio.payload_bytes),
         };
         flows.push(Flow { publishers, burst: 1, bursts_per_s, payload_bytes, receivers });
@@ -171,5 +175,21 @@ impl Drop for Sinks {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recordings_have_a_floor_of_their_own_sizes() {
+        let text = "name = \"x\"\nviewers = 3\n[media.audio]\nrecording = \"talk\"\n[media.video.recorded]\nfiles = [\"talk\"]\n";
+        let flows = flows(&Scenario::read(text, &[]).unwrap().0).unwrap();
+        let [sound, pictures] = flows.as_slice() else { panic!("{flows:?}") };
+        assert!((45.0..55.0).contains(&sound.bursts_per_s) && (80..200).contains(&sound.payload_bytes), "{sound:?}");
+        assert!((25.0..35.0).contains(&pictures.bursts_per_s) && pictures.receivers == 3, "{pictures:?}");
+        let bps = pictures.bursts_per_s * pictures.burst as f64 * pictures.payload_bytes as f64 * 8.0;
+        assert!((150_000.0..300_000.0).contains(&bps), "{bps}");
     }
 }

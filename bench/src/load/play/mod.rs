@@ -124,7 +124,8 @@ pub fn play(
     drop(running);
 
     let floor = match (&stage.own_program, &profile) {
-        (Some(_), Some(profile)) if !external => {
+        // What forwards is no measure for what mixes.
+        (Some(_), Some(profile)) if !external && measured.handling != Handling::Mixed => {
             watcher.step("floor", 0);
             let time = Duration::from_secs_f64((scenario.time.hold_s / 2.0).clamp(0.5, 2.0));
             Some(floor::measure(scenario, stage, profile, time)?)
