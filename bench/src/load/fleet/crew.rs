@@ -60,6 +60,8 @@ const ALARM: Token = Token(usize::MAX - 1);
 const WAKER: Token = Token(usize::MAX - 2);
 /// Asked of the kernel for every socket: what it then drops is told.
 const RECEIVE_BUFFER: usize = 4 << 20;
+/// What an adapter is told of a client that was sent away while it joined.
+pub(crate) const LEFT: &str = "the client has left";
 /// Events taken from one poll.
 const EVENTS: usize = 512;
 
@@ -380,7 +382,7 @@ impl Crew {
 
     fn with<T>(&mut self, index: u32, now: Instant, act: impl FnOnce(&mut Client) -> Result<T>) -> Result<T> {
         let seat = self.seats.get_mut(index as usize).and_then(Option::as_mut);
-        let done = act(&mut seat.ok_or_else(|| anyhow!("the client has left"))?.client);
+        let done = act(&mut seat.ok_or_else(|| anyhow!(LEFT))?.client);
         self.settle(index, now);
         done
     }

@@ -11,7 +11,7 @@ mod seat;
 mod tally;
 mod timers;
 
-pub(crate) use crew::{Reported, Sampled};
+pub(crate) use crew::{LEFT, Reported, Sampled};
 pub use desk::{Desk, Line};
 pub(crate) use tally::{Heard, SeatReport, Stream};
 

@@ -22,7 +22,7 @@ pub(super) fn section(scenario: &ScenarioRun, run: Option<usize>, id: &str, look
             @for outcome in &scenario.outcomes {
                 @if let Some(why) = &outcome.absent { p.notes { (look.named(&outcome.system)) ": no figures. " (why) } }
             }
-            @for outcome in scenario.outcomes.iter().filter(|outcome| mixes(outcome)) {
+            @for outcome in scenario.outcomes.iter().filter(|outcome| outcome.mixes()) {
                 p.notes { (look.named(&outcome.system)) ": latency and loss are not measurable: it mixes, and sends everybody one stream instead of one of each." }
             }
             @if !plots.is_empty() {
@@ -43,11 +43,6 @@ pub(super) fn section(scenario: &ScenarioRun, run: Option<usize>, id: &str, look
             }
         }
     }
-}
-
-/// What comes out of a system has no stamps.
-fn mixes(outcome: &Outcome) -> bool {
-    outcome.repeats.iter().any(|repeat| repeat.hold.mixed.is_some())
 }
 
 /// How much was played.
@@ -96,8 +91,10 @@ fn plots(scenario: &ScenarioRun, look: &Look) -> Vec<Plot> {
     let floor = Spread::of(floors).map(|floor| ("floor", floor.median));
     let server =
         |of: fn(&crate::load::result::ServerCost) -> Option<f64>| move |r: &Repeat| of(r.hold.server.as_ref()?);
+    // A mixer sends one packet where others send many.
+    let per_packet = |o: &Outcome, s: &Summary| s.cpu_ns_per_packet.filter(|_| !o.mixes());
     let mut plots = vec![
-        bars("CPU time of the server for each forwarded packet", &of(&|_, s| s.cpu_ns_per_packet), floor, time_ns),
+        bars("CPU time of the server for each forwarded packet", &of(&per_packet), floor, time_ns),
         bars(
             "CPU time of the server for each participant and second, µs",
             &of(&|_, s| s.cpu_us_per_participant_s),
@@ -212,8 +209,8 @@ fn timelines(systems: &[(&Outcome, &Summary)], look: &Look) -> Vec<Option<Plot>>
         ),
         plot(
             "Added latency over the time under load: p99, dashed p50",
-            line(false, |sample| Some(sample.p99_us * 1e3))
-                .chain(line(true, |sample| Some(sample.p50_us * 1e3)))
+            line(false, |sample| Some(sample.p99_us * 1e3).filter(|ns| *ns > 0.0))
+                .chain(line(true, |sample| Some(sample.p50_us * 1e3).filter(|ns| *ns > 0.0)))
                 .collect(),
             Scale::log(latencies(), time_ns),
         ),

@@ -236,6 +236,7 @@ fn of_a_mixer_it_says_what_cannot_be_measured() {
     let page = html(&[run(vec![scenario("audio-mix", vec![outcome("colloquy", 2_310.0), mixer])])]);
     assert!(page.contains("not measurable: it mixes") && page.contains("Those who hear sound"));
     assert!(page.contains("98.5") && page.contains("49.5"));
+    assert!(page.contains("a participant and second") && !page.contains("of CPU a forwarded packet"));
 }
 
 #[test]

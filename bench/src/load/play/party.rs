@@ -4,7 +4,7 @@ use super::account::{self, Handling, Part};
 use super::cast::{Role, cast};
 use super::joins::{Doors, Job, Joined};
 use super::{Stage, Watcher};
-use crate::load::fleet::{Fleet, FleetPlan, Joiner, Reported};
+use crate::load::fleet::{Fleet, FleetPlan, Joiner, LEFT, Reported};
 use crate::load::result::{KeyFrames, LoadShape};
 use crate::load::scenario::{Scenario, Storm};
 use crate::load::system::{Published, Running, Stay};
@@ -198,6 +198,8 @@ impl<'a> Party<'a> {
         self.joins_done += 1;
         match joined.stay {
             Ok(new) => *stay = Some(new),
+            // He was sent away before he was in: nobody's fault.
+            Err(error) if error.contains(LEFT) => {}
             Err(error) => part.failure = Some(error),
         }
     }
@@ -402,7 +404,7 @@ impl<'a> Party<'a> {
         for joined in self.doors.close() {
             let Some(part) = self.parts.get_mut(joined.part as usize) else { continue };
             part.signalled = Some(joined.signalled);
-            part.failure = joined.stay.err();
+            part.failure = joined.stay.err().filter(|error| !error.contains(LEFT));
         }
         for seat in reported.iter_mut().flat_map(|one| one.seats.drain(..)) {
             if let Some(part) = self.parts.get_mut(seat.part as usize) {

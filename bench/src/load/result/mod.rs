@@ -92,3 +92,11 @@ pub struct Outcome {
     /// What a search found.
     pub search: Option<Search>,
 }
+
+impl Outcome {
+    /// The system mixes: of what it sends there are few packets, each dear, and none has a stamp.
+    #[must_use]
+    pub fn mixes(&self) -> bool {
+        self.repeats.iter().any(|repeat| repeat.hold.mixed.is_some())
+    }
+}
