@@ -6,7 +6,7 @@
 set -euo pipefail
 
 [ $# = 1 ] || { sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-exec gst-launch-1.0 -q -e webmmux name=mux ! filesink location="$1" \
+exec gst-launch-1.0 -q -e webmmux name=mux streamable=true ! filesink location="$1" \
     videotestsrc num-buffers=180 pattern=ball motion=sweep \
     ! video/x-raw,width=640,height=360,framerate=30/1 \
     ! agingtv scratch-lines=4 dusts=true pits=true color-aging=true \

@@ -5,7 +5,8 @@ use crate::client::{Script, Shot};
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use bytes::Bytes;
 use colloquy_media_core::api::Codec;
-use matroska_demuxer::{Frame, MatroskaFile, TrackEntry, TrackType};
+use matroska_demuxer::{DemuxError, Frame, MatroskaFile, TrackEntry, TrackType};
+use std::error::Error as _;
 use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
@@ -108,7 +109,11 @@ impl Recording {
     /// The first track of a kind. Of pictures, what comes before the first key frame is left out.
     fn script(&self, kind: TrackType) -> Result<(TrackEntry, Script)> {
         let name = &self.name;
-        let bad = |error| anyhow!("{name} is no WebM or Matroska file ({error}); {REMEDY}");
+        let bad = |error: DemuxError| {
+            let early = error.source().is_some_and(|source| source.downcast_ref::<std::io::Error>().is_some());
+            let why = if early { "it ends too early".to_owned() } else { error.to_string() };
+            anyhow!("{name} is no WebM or Matroska file that can be read ({why}); {REMEDY}")
+        };
         let mut file = MatroskaFile::open(Cursor::new(&self.bytes)).map_err(bad)?;
         let scale_ns = file.info().timestamp_scale().get();
         let what = if kind == TrackType::Audio { "sound" } else { "pictures" };
@@ -116,7 +121,13 @@ impl Recording {
         let track = track.with_context(|| format!("{name} has no {what}; name another, or leave {what} out"))?;
         let (number, codec, audio) = (track.track_number().get(), codec(&track), kind == TrackType::Audio);
         let (mut shots, mut frame) = (Vec::new(), Frame::default());
-        while file.next_frame(&mut frame).map_err(bad)? {
+        loop {
+            match file.next_frame(&mut frame) {
+                Ok(true) => {}
+                // The end is not there: what is before it is a recording, too.
+                Ok(false) | Err(DemuxError::ElementSizeExceedsStream { .. }) => break,
+                Err(error) => return Err(bad(error)),
+            }
             if frame.track != number {
                 continue;
             }
@@ -167,7 +178,7 @@ mod tests {
             format!("{:#}", pictures(path.to_str().unwrap()).unwrap_err())
         };
         assert!(told(b"RIFF....AVI ").contains("MediaRecorder"));
-        assert!(told(b"").contains("no WebM"));
+        assert!(told(b"").contains("ends too early"));
         // Cut within the head: the tracks are not there.
         assert!(told(&READY[0].1[..60]).contains("ffmpeg"));
         std::fs::remove_dir_all(&folder).unwrap();
