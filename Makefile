@@ -80,8 +80,8 @@ bench-quality: ## Bandwidth, loss and fairness as viewers see and hear them, sim
 	$(say) 'Playing, simulated and then on sockets (ARGS=--simulated or ARGS=--sockets plays one of both)'
 	@$(TARGET)/release/colloquy-bench quality $(ARGS)
 
-SCENARIOS ?= forward burst webinar meeting rooms audio simulcast lossy churn storm herd idle
-SYSTEMS ?= colloquy,janus,livekit,mediamtx,mediasoup,floor
+SCENARIOS ?= forward burst webinar meeting rooms audio audio-mix simulcast recorded lossy churn storm herd websocket idle
+SYSTEMS ?= colloquy,janus,audiobridge,livekit,mediamtx,mediasoup,floor
 
 compare: ## Colloquy, Janus, LiveKit and MediaMTX under the same clients, taking turns (half an hour); the last lines are RESULT
 	@scripts/setup.sh build

@@ -99,6 +99,8 @@ get_mediasoup() {
 for rival in "$@"; do
     case "$rival" in
         janus | livekit | mediamtx | mediasoup) "get_$rival" ;;
+        # Another plugin of the same package.
+        audiobridge) get_janus ;;
         *) printf 'error: there is no rival %s\n' "$rival" >&2; exit 2 ;;
     esac
 done

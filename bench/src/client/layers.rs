@@ -1,8 +1,10 @@
 //! Video in several qualities: publishing it, and what its viewers see.
 
 use super::coder::Coder;
+use super::script::{Replay, Script};
 use super::send::SendTrack;
 use super::{Client, ListenStats, Pace, Section, SectionUse, Seen, Video, WatchStats};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 impl Client {
@@ -22,7 +24,7 @@ impl Client {
             // As browsers have it: repair packets protect one stream, so there are none of a simulcast.
             let fec_ssrc = if is_simulcast { None } else { self.protect(&mut track) };
             let (ssrc, rtx_ssrc) = (track.ssrc, track.rtx_ssrc);
-            usage.get_or_insert(SectionUse::Publish { codec: video.codec, ssrc, rtx_ssrc, fec_ssrc });
+            usage.get_or_insert(SectionUse::Publish { codec: video.codec, ssrc, rtx_ssrc, fec_ssrc, receives: false });
             self.tracks.push(track);
         }
         if is_simulcast {
@@ -33,6 +35,14 @@ impl Client {
             self.sections.push(Section { mid: mid.clone(), kind: video.codec.kind(), usage });
         }
         mid
+    }
+
+    /// Sends a track's frames as a recording has them, beginning so far into it, 0 to 1; of several encodings each has its own.
+    pub fn replay(&mut self, mid: &str, scripts: &[Arc<Script>], from: f64) {
+        let of_mid = self.tracks.iter_mut().filter(|track| track.mid == mid);
+        for (track, script) in of_mid.zip(scripts) {
+            track.replay = Some(Replay::new(script.clone(), from));
+        }
     }
 
     /// Encodes an encoding, or leaves it, as the server says that it is of use or not. It begins again with a key frame.

@@ -18,6 +18,7 @@ mod listen;
 mod payload;
 mod receive;
 mod rtcp;
+mod script;
 mod sdp;
 mod send;
 mod session;
@@ -31,8 +32,9 @@ pub use coder::{Encoding, Lineage, Video};
 pub use dtls::{ClientCertificate, DtlsRole, DtlsVersion};
 pub use ice::Route;
 pub use listen::ListenStats;
-pub use payload::{Position, Stamp, write as write_payload};
+pub use payload::{Position, RECORDED_MORE_BYTES, Stamp, write as write_payload};
 pub use receive::{PlaceStats, Received};
+pub use script::{Script, Shot};
 pub use sdp::{Answered, AnsweredSection, BadAnswer};
 pub use send::{Pace, SendStats};
 pub use transmit::Transmit;
@@ -128,8 +130,18 @@ pub(crate) struct Section {
 /// What a section is for.
 #[derive(Debug, Clone)]
 pub(crate) enum SectionUse {
-    Publish { codec: Codec, ssrc: u32, rtx_ssrc: Option<u32>, fec_ssrc: Option<u32> },
-    Simulcast { codec: Codec, rids: Vec<String> },
+    /// Receives, too, where `receives`.
+    Publish {
+        codec: Codec,
+        ssrc: u32,
+        rtx_ssrc: Option<u32>,
+        fec_ssrc: Option<u32>,
+        receives: bool,
+    },
+    Simulcast {
+        codec: Codec,
+        rids: Vec<String>,
+    },
     Receive,
     Data,
 }
@@ -236,20 +248,36 @@ impl Client {
         let start = self.start();
         let mut track = SendTrack::new(mid.clone(), codec, pace, start);
         let fec_ssrc = self.protect(&mut track);
-        let usage = SectionUse::Publish { codec, ssrc: track.ssrc, rtx_ssrc: track.rtx_ssrc, fec_ssrc };
+        let usage =
+            SectionUse::Publish { codec, ssrc: track.ssrc, rtx_ssrc: track.rtx_ssrc, fec_ssrc, receives: false };
         self.sections.push(Section { mid: mid.clone(), kind: codec.kind(), usage });
         self.tracks.push(track);
         mid
+    }
+
+    /// Has a track's section receive as well (`sendrecv`), as where a server mixes.
+    pub fn receive_beside(&mut self, mid: &str) {
+        let Some(section) = self.sections.iter_mut().find(|section| section.mid == mid) else { return };
+        if let SectionUse::Publish { receives, .. } = &mut section.usage
+            && !std::mem::replace(receives, true)
+        {
+            let kind = section.kind;
+            self.place(mid.to_owned(), kind);
+        }
     }
 
     /// Has one more place to receive into with the next offer. Gives its mid.
     pub fn receive(&mut self, kind: MediaKind) -> String {
         let mid = self.next_mid();
         self.sections.push(Section { mid: mid.clone(), kind, usage: SectionUse::Receive });
-        let mut place = Place::new(mid.clone(), kind, self.config.recovers);
+        self.place(mid.clone(), kind);
+        mid
+    }
+
+    fn place(&mut self, mid: String, kind: MediaKind) {
+        let mut place = Place::new(mid, kind, self.config.recovers);
         place.play(self.config.plays);
         self.places.push(place);
-        mid
     }
 
     /// Writes an offer of everything that there is.

@@ -97,6 +97,51 @@ pub fn write(payload: &mut Vec<u8>, codec: Codec, len: usize, stamp: &Stamp, pos
     fill(payload, start + len, stamp);
 }
 
+/// Bytes by which a recorded packet of sound is longer when it is sent: a count of frames, the padding's length, the stamp.
+pub const RECORDED_MORE_BYTES: usize = 2 + Stamp::LEN;
+
+/// Appends a recorded packet of sound whole, with the stamp behind it as the padding of Opus (RFC 6716 section 3.2.5): decoders
+/// leave it out. What is no Opus stays as it is, before the stamp.
+pub(super) fn write_opus(payload: &mut Vec<u8>, recorded: &[u8], stamp: &Stamp) {
+    const { assert!(Stamp::LEN < 255, "one byte tells the padding's length") };
+    let Some((head, frames)) = opus_frames(recorded) else {
+        payload.extend_from_slice(recorded);
+        return stamp.write(payload);
+    };
+    // Code 3, and of its flags the one of padding.
+    payload.extend_from_slice(&[head.0 | 3, head.1 | 0x40, Stamp::LEN as u8]);
+    payload.extend_from_slice(frames);
+    stamp.write(payload);
+}
+
+/// The first two bytes that a packet has as one of code 3 without padding, and what follows them.
+fn opus_frames(packet: &[u8]) -> Option<((u8, u8), &[u8])> {
+    let (&toc, rest) = packet.split_first()?;
+    match toc & 3 {
+        0 => Some(((toc, 1), rest)),
+        // Two frames, alike in size.
+        1 => Some(((toc, 2), rest)),
+        // Two frames, the first one's size before them.
+        2 => Some(((toc, 0x80 | 2), rest)),
+        _ => {
+            let (&count, mut rest) = rest.split_first()?;
+            if count & 0x40 != 0 {
+                let mut padding = 0;
+                loop {
+                    let (&more, after) = rest.split_first()?;
+                    rest = after;
+                    padding += usize::from(more.min(254));
+                    if more < 255 {
+                        break;
+                    }
+                }
+                rest = rest.get(..rest.len().checked_sub(padding)?)?;
+            }
+            Some(((toc, count & !0x40), rest))
+        }
+    }
+}
+
 /// Fills a payload up to where it ends, stamp included.
 pub(super) fn fill(payload: &mut Vec<u8>, end: usize, stamp: &Stamp) {
     let filled = end.saturating_sub(Stamp::LEN);
@@ -167,11 +212,42 @@ fn av1(payload: &mut Vec<u8>, stamp: &Stamp) {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_stamp_comes_back_from_every_codec() {
+    fn stamp() -> Stamp {
         let lineage = Lineage { encoding: 2, spatial: 1, temporal: 2, needs: Some(1) };
         let (sent, key) = (Duration::from_micros(5), true);
-        let stamp = Stamp { source: 7, track: 1, counter: 9, frame: 2, key, first: true, lineage, sent };
+        Stamp { source: 7, track: 1, counter: 9, frame: 2, key, first: true, lineage, sent }
+    }
+
+    #[test]
+    fn recorded_sound_keeps_its_frames_and_has_the_stamp_as_padding() {
+        let padded: &[u8] = &[0x7b, 0x42, 2, 5, 6, 0, 0];
+        for (recorded, head, frames) in [
+            (&[0x78, 5, 6][..], [0x7b, 0x41], &[5, 6][..]),
+            (&[0x79, 5, 6], [0x7b, 0x42], &[5, 6]),
+            (&[0x7a, 1, 5, 6], [0x7b, 0xc2], &[1, 5, 6]),
+            (padded, [0x7b, 0x42], &[5, 6]),
+        ] {
+            let mut payload = Vec::new();
+            write_opus(&mut payload, recorded, &stamp());
+            assert_eq!(payload.get(..3), Some(&[head[0], head[1], Stamp::LEN as u8][..]));
+            assert_eq!(payload.get(3..3 + frames.len()), Some(frames));
+            assert_eq!(payload.len(), 3 + frames.len() + Stamp::LEN);
+            assert_eq!(Stamp::read(&payload), Some(stamp()));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_sent_and_stamped(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+            let mut payload = Vec::new();
+            write_opus(&mut payload, &bytes, &stamp());
+            proptest::prop_assert_eq!(Stamp::read(&payload), Some(stamp()));
+        }
+    }
+
+    #[test]
+    fn a_stamp_comes_back_from_every_codec() {
+        let stamp = stamp();
         for codec in [Codec::Opus, Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1] {
             let mut payload = Vec::new();
             write(&mut payload, codec, 200, &stamp, Position { last: false, picture_id: 3 });

@@ -135,6 +135,7 @@ fn write_section(sdp: &mut String, head: &Head<'_>, section: &Section, first: bo
         write!(sdp, "a=extmap:{id} {uri}\r\n")?;
     }
     let direction = match section.usage {
+        SectionUse::Publish { receives: true, .. } => "sendrecv",
         SectionUse::Publish { .. } | SectionUse::Simulcast { .. } => "sendonly",
         SectionUse::Receive | SectionUse::Data => "recvonly",
     };

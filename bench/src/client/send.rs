@@ -3,6 +3,7 @@
 use super::coder::{Coder, Lineage, Picture};
 use super::fec::Protect;
 use super::payload::{self, Position, Stamp};
+use super::script::{Replay, Shot};
 use super::sdp::{AnsweredSection, extension, format};
 use super::srtp_out::SrtpOut;
 use colloquy_codecs::rtp::{HeaderFields, RtpHeader, write_header};
@@ -86,6 +87,10 @@ pub(super) struct SendTrack {
     pub(super) rtx_ssrc: Option<u32>,
     /// Makes its pictures; without it they are all of a size.
     pub(super) coder: Option<Coder>,
+    /// Says when frames are due and how large they are, instead of pace and coder.
+    pub(super) replay: Option<Replay>,
+    /// The recorded frame that is due.
+    shot: Option<Shot>,
     /// One of several encodings of a section.
     pub(super) is_simulcast: bool,
     /// Makes repair packets.
@@ -168,6 +173,8 @@ impl SendTrack {
             stats: SendStats::default(),
             rtx_ssrc: format(codec).rtx.map(|_| start.rtx_ssrc),
             coder: None,
+            replay: None,
+            shot: None,
             is_simulcast: false,
             protect: None,
             negotiated: None,
@@ -240,15 +247,24 @@ impl SendTrack {
     pub(super) fn handle_timeout(&mut self, now: Instant, shared: &mut Shared<'_>) {
         for _ in 0..MAX_CATCH_UP {
             let Some(at) = self.next_frame.filter(|at| *at <= now) else { return };
-            self.next_frame = Some(at + self.pace.interval);
+            self.advance(at);
             if !self.muted && self.coder.as_ref().is_none_or(|coder| coder.active) {
                 self.send_frame(now, at, shared);
             }
         }
         while let Some(at) = self.next_frame.filter(|at| *at <= now) {
-            self.next_frame = Some(at + self.pace.interval);
+            self.advance(at);
             self.stats.skipped += 1;
+            // What follows a key frame is of no use without one.
+            self.key_frame_wanted |= self.shot.as_ref().is_some_and(|shot| shot.key);
         }
+    }
+
+    /// From the frame that is due at `at` to the next.
+    fn advance(&mut self, at: Instant) {
+        let recorded = self.replay.as_mut().and_then(Replay::next);
+        let (shot, gap) = recorded.map_or((None, self.pace.interval), |(shot, gap)| (Some(shot.clone()), gap));
+        (self.shot, self.next_frame) = (shot, Some(at + gap));
     }
 
     fn send_frame(&mut self, now: Instant, at: Instant, shared: &mut Shared<'_>) {
@@ -287,9 +303,13 @@ impl SendTrack {
     /// Sends the coder's next picture, all its spatial layers in one go.
     fn send_picture(&mut self, now: Instant, negotiated: Negotiated, shared: &mut Shared<'_>) {
         let Some(mut coder) = self.coder.take() else { return };
-        let key = std::mem::take(&mut self.key_frame_wanted);
+        let shot = self.shot.as_ref().zip(self.replay.as_ref());
+        let key = std::mem::take(&mut self.key_frame_wanted) || shot.is_some_and(|(shot, _)| shot.key);
         let picture = coder.next(key);
-        let sizes = coder.sizes(&picture);
+        let sizes = match shot {
+            Some((shot, replay)) => vec![if key && !shot.key { replay.key_bytes() } else { shot.bytes }],
+            None => coder.sizes(&picture),
+        };
         for (spatial, bytes) in sizes.iter().enumerate() {
             let packets = bytes.div_ceil(MAX_PAYLOAD).max(1);
             let top = spatial + 1 == sizes.len();
@@ -344,8 +364,10 @@ impl SendTrack {
         let marker = if audio { stamp.counter == 0 } else { last };
         let position = Position { last, picture_id: (self.frame & 0x7fff) as u16 };
         let (codec, len) = (self.codec, self.pace.payload_bytes);
-        self.send(negotiated, marker, None, "", shared, |packet| {
-            payload::write(packet, codec, len, &stamp, position);
+        let recorded = self.shot.take().filter(|_| audio);
+        self.send(negotiated, marker, None, "", shared, |packet| match &recorded {
+            Some(shot) => payload::write_opus(packet, &shot.packet, &stamp),
+            None => payload::write(packet, codec, len, &stamp, position),
         });
     }
 

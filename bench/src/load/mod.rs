@@ -7,6 +7,7 @@ pub mod command;
 pub mod fleet;
 pub mod page;
 pub mod play;
+mod recording;
 pub mod result;
 pub mod scenario;
 pub mod system;

@@ -1,9 +1,10 @@
 //! The harness against servers that it knows the faults of: it must find them, and its own.
 
 use super::play::{Played, Stage, Unwatched, play};
-use super::result::{Machine, Outcome, Run, SCHEMA, ScenarioRun, Summary, SystemInfo};
-use super::scenario::Scenario;
-use super::system::{About, Endpoint, Participant, Placement, Published, Running, Stay, System};
+use super::result::{Machine, Outcome, Run, SCHEMA, ScenarioRun, Signalling, Summary, SystemInfo};
+use super::scenario::{JoinBy, Scenario};
+use super::system::websocket::WebSocket;
+use super::system::{About, Endpoint, Options, Participant, Placement, Published, Running, Stay, System, named};
 use crate::host::{Host, HostOptions};
 use crate::impair::{Link, LinkWish, Relay, RelayOptions, Wish};
 use crate::load::fleet::Desk;
@@ -98,6 +99,10 @@ impl Running for Served {
 
 /// Plays with a server whose viewers have such a link.
 fn played(down: Link, changes: &[&str]) -> Played {
+    played_on(&Faulty { down }, changes)
+}
+
+fn played_on(system: &dyn System, changes: &[&str]) -> Played {
     let text =
         "name = \"test\"\nviewers = 4\n[media.audio]\n[time]\nwarm_up_s = 0.3\nhold_s = 1\n[join]\npatience_s = 8\n";
     let changes: Vec<String> = changes.iter().map(|&change| change.to_owned()).collect();
@@ -111,7 +116,7 @@ fn played(down: Link, changes: &[&str]) -> Played {
         scratch: std::env::temp_dir(),
         count_calls: false,
     };
-    play(&Faulty { down }, &scenario, &stage, 0, &mut Unwatched).context("it is played").unwrap()
+    play(system, &scenario, &stage, 0, &mut Unwatched).context("it is played").unwrap()
 }
 
 const GOOD: Link = Link { delay: Duration::ZERO, ..Link::GOOD };
@@ -127,6 +132,40 @@ fn a_good_server_is_reported_as_good() {
     assert_eq!(hold.latency.count, hold.delivery.expected);
     assert!((2..=6).contains(&joins.first_media.count), "{joins:?}");
     assert!(hold.server.is_none() && repeat.memory.is_none(), "it runs elsewhere");
+}
+
+#[test]
+fn the_first_second_and_the_key_frames_are_of_the_time_under_load() {
+    let changes = ["viewers=1", "media.video.camera.kbps=300", "time.warm_up_s=1", "time.hold_s=1.2", "churn.per_s=2"];
+    let hold = played(GOOD, &changes).repeat.hold;
+    let rate = hold.delivery.packets_per_s;
+    let samples: Vec<f64> = hold.samples.iter().map(|sample| sample.packets_per_s).collect();
+    assert!(samples.iter().all(|sample| *sample < rate * 1.5), "{samples:?} of {rate}");
+    // Two come: a picture in thirty a second is a key frame for each, and every packet of sound would be one.
+    assert!((1..=6).contains(&hold.key_frames.sent), "{:?}", hold.key_frames);
+}
+
+#[test]
+fn a_recording_is_replayed_round_after_round() {
+    // The first second and a half of the ready one.
+    let path = std::env::temp_dir().join(format!("colloquy-short-{}.webm", std::process::id()));
+    let whole = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/media/talk.webm")).unwrap();
+    std::fs::write(&path, &whole[..45_000]).unwrap();
+    let (sound, pictures) =
+        (format!("media.audio.recording={path:?}"), format!("media.video.recorded.files=[{path:?}]"));
+    let changes = ["viewers=2", sound.as_str(), pictures.as_str(), "time.hold_s=2"];
+    let repeat = played(GOOD, &changes).repeat;
+    std::fs::remove_file(&path).unwrap();
+    let (hold, delivery) = (&repeat.hold, repeat.hold.delivery);
+    // On a busy machine the last ones may come too late to be counted.
+    assert!(delivery.expected == delivery.sent * 2 && delivery.lost * 20 < delivery.expected, "{delivery:?}");
+    // 50 packets of sound a second and 30 pictures, the largest of them of some packets.
+    assert!((150..500).contains(&delivery.sent) && (30_000..200_000).contains(&delivery.sent_bytes), "{delivery:?}");
+    assert!(repeat.joins.first_media.count == 2 && repeat.generator.skipped == 0, "{repeat:?}");
+    // Timestamps that began anew with the recording would be a jitter of a sixteenth of its length.
+    assert!(hold.jitter_p95_ms < 50.0, "{}", hold.jitter_p95_ms);
+    // Two rounds have two key frames at least, whoever asks for more.
+    assert!((1..=8).contains(&hold.key_frames.sent), "{:?}", hold.key_frames);
 }
 
 #[test]
@@ -154,6 +193,73 @@ fn an_overloaded_generator_says_that_it_is() {
     assert!(!repeat.validity.valid);
     let reasons = &repeat.validity.reasons;
     assert!(reasons.iter().all(|reason| reason.starts_with("generator_")), "{reasons:?}");
+}
+
+/// The real server in this process, joined by its WebSocket.
+struct BySocket;
+
+struct Talked {
+    websocket: WebSocket,
+    about: About,
+    _host: Host,
+    _runtime: Runtime,
+}
+
+impl System for BySocket {
+    fn name(&self) -> &'static str {
+        "by-socket"
+    }
+
+    fn absent(&self) -> Option<String> {
+        None
+    }
+
+    fn start(&self, _place: &Placement) -> Result<Arc<dyn Running>> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let host = runtime.block_on(Host::start(&HostOptions::default()))?;
+        let websocket = WebSocket::new(format!("ws://{}/api/v1/ws", host.address()))?;
+        Ok(Arc::new(Talked { websocket, about: About::default(), _host: host, _runtime: runtime }))
+    }
+}
+
+impl Running for Talked {
+    fn about(&self) -> &About {
+        &self.about
+    }
+
+    fn signalling(&self) -> Option<Signalling> {
+        Some(self.websocket.measured())
+    }
+
+    fn publish(&self, who: &Participant, desk: &Desk) -> Result<Box<dyn Stay>> {
+        self.websocket.publish(who, desk)
+    }
+
+    fn watch(&self, who: &Participant, whom: &[Published], desk: &Desk) -> Result<Box<dyn Stay>> {
+        self.websocket.watch(who, whom, desk)
+    }
+}
+
+#[test]
+fn signalling_by_the_websocket_is_measured() {
+    let changes = ["publishers=2", "meeting=true", "viewers=3", "media.video.camera.kbps=100", "churn.per_s=3"];
+    let repeat = played_on(&BySocket, &changes).repeat;
+    assert_eq!(repeat.joins.failed, 0, "{:?}", repeat.joins.failures);
+    // Those of the meeting do not watch themselves: 2 watch one, 3 watch two, each with sound and pictures; some come later.
+    let signalling = repeat.signalling.expect("it is looked at");
+    assert!(signalling.subscriptions.count >= 2 * 2 + 3 * 4, "{signalling:?}");
+    // The second one of the room was told of to one, the seventh to six; those who come and go during the hold beside it.
+    assert!((1 + 2 + 3 + 4 + 5 + 6..80).contains(&signalling.notices.count), "{signalling:?}");
+    assert!(signalling.requests.count >= 7 * 3 && signalling.frames > signalling.notices.count);
+    assert!(signalling.notices.p99_ns < 2_000_000_000, "{signalling:?}");
+    assert!(repeat.hold.delivery.loss_pct < 5.0 && repeat.hold.delivery.received > 100, "{:?}", repeat.hold.delivery);
+}
+
+#[test]
+fn strangers_to_the_websocket_are_told_as_absent() {
+    let is = |name: &str| named(name, &Options::default()).unwrap().joins_by(JoinBy::Websocket);
+    assert!(is("colloquy") && is("host"));
+    assert!(!is("janus") && !is("livekit") && !is("whip=http://a/p,http://a/w"));
 }
 
 /// The same but for the last bit of numbers, which reading JSON may change.
@@ -199,14 +305,18 @@ fn a_result_is_written_and_read_again() {
         scenarios: vec![ScenarioRun {
             name: "test".to_owned(),
             about: String::new(),
+            changed: vec!["time.hold_s=0.3".to_owned()],
             text: String::new(),
             outcomes: vec![outcome],
         }],
     };
-    let text = serde_json::to_string(&run).unwrap();
+    let text = serde_json::to_string_pretty(&run).unwrap();
+    let longest = text.lines().filter(|line| line.contains("\"buckets\"")).map(str::len).max();
+    assert!(longest > Some(40) && text.lines().count() < 250, "a histogram is one line: {text}");
     let again: Run = serde_json::from_str(&text).unwrap();
     assert!(alike(&serde_json::to_value(&again).unwrap(), &serde_json::to_value(&run).unwrap()), "{again:?} {run:?}");
     let latency = &again.scenarios[0].outcomes[0].repeats[0].hold.latency;
     assert_eq!(latency.histogram().len(), latency.count, "the buckets hold everything");
-    assert!(super::page::html(&[again]).contains("faulty"));
+    let page = super::page::html(&[again]);
+    assert!(page.contains("faulty") && page.contains("changed: <code>time.hold_s=0.3</code>"));
 }

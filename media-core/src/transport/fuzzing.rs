@@ -28,17 +28,32 @@ fn settings(active: bool) -> SctpSettings {
     }
 }
 
-/// The bytes, taken from the front; zeros when there are no more.
-struct Feed<'a>(&'a [u8]);
+/// What a fuzzer made up, taken from the front; zeros when there is no more.
+#[derive(Debug, Clone, Copy)]
+pub struct Feed<'a>(&'a [u8]);
 
 impl<'a> Feed<'a> {
-    fn byte(&mut self) -> u8 {
+    /// All of an input.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// There is no more.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The next byte.
+    pub fn byte(&mut self) -> u8 {
         let Some((first, rest)) = self.0.split_first() else { return 0 };
         self.0 = rest;
         *first
     }
 
-    fn bytes(&mut self) -> &'a [u8] {
+    /// As many bytes as the next one says, or what there is.
+    pub fn bytes(&mut self) -> &'a [u8] {
         let len = usize::from(self.byte()).min(self.0.len());
         let (taken, rest) = self.0.split_at(len);
         self.0 = rest;
@@ -68,7 +83,7 @@ fn take(from: &mut Sctp, now: Instant) -> Vec<Vec<u8>> {
 /// # Panics
 /// When what must hold does not.
 pub fn association(bytes: &[u8], now: Instant) {
-    let mut feed = Feed(bytes);
+    let mut feed = Feed::new(bytes);
     let mut pair = Pair {
         client: Sctp::new(settings(true)),
         server: Sctp::new(settings(false)),
@@ -84,7 +99,7 @@ pub fn association(bytes: &[u8], now: Instant) {
         assert!(pair.server.is_up(), "nothing stood in the way");
     }
     for _ in 0..STEPS {
-        if feed.0.is_empty() {
+        if feed.is_empty() {
             break;
         }
         pair.step(&mut feed);

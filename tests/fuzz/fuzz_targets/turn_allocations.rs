@@ -4,6 +4,7 @@
 //! permissions and channels, in any order and with any attributes, while their peers send and time goes by.
 
 use aws_lc_rs::hmac;
+use colloquy_media_core::transport::fuzzing::Feed;
 use colloquy_media_core::turn::{
     Credential, Flow, FlowKind, Frames, NoRelay, Now, Outside, OwnAddress, PeerPolicy, RelayId, Secret, TurnCredentials,
     TurnLimits, TurnPolicy, TurnServer,
@@ -70,24 +71,6 @@ impl Outside for World {
 
 fn address(text: &str) -> SocketAddr {
     text.parse().expect("it is written here")
-}
-
-/// The bytes, taken from the front; zeros when there are no more.
-struct Feed<'a>(&'a [u8]);
-
-impl<'a> Feed<'a> {
-    fn byte(&mut self) -> u8 {
-        let Some((first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        *first
-    }
-
-    fn bytes(&mut self) -> &'a [u8] {
-        let len = usize::from(self.byte()).min(self.0.len());
-        let (taken, rest) = self.0.split_at(len);
-        self.0 = rest;
-        taken
-    }
 }
 
 fn flow(of: u8) -> Flow {
@@ -263,7 +246,7 @@ impl Fuzz {
 }
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let mut feed = Feed(bytes);
+    let mut feed = Feed::new(bytes);
     let mut fuzz = Fuzz::new();
     // A first refusal, whose nonce everybody uses.
     let hello = [&[0, 3, 0, 0][..], &COOKIE, &[7; 12]].concat();
@@ -271,7 +254,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     fuzz.nonce = nonce(&fuzz.world.to_clients[0].1).expect("it is refused with a nonce");
     fuzz.world = World::default();
     for _ in 0..96 {
-        if feed.0.is_empty() {
+        if feed.is_empty() {
             break;
         }
         fuzz.step(&mut feed);

@@ -1,6 +1,6 @@
 //! Results as lines: for people while it runs, and one for machines at the end of each.
 
-use crate::load::result::{Outcome, Repeat, Run, Search, Spread};
+use crate::load::result::{Latencies, Outcome, Repeat, Run, Search, Spread};
 
 /// The head of the table of measurements.
 pub(super) const HEAD: &str = "scenario     system     turn  packets/s  ns/packet  floor  ratio  p50 us   p99 us  loss %  server  clients  kB/viewer  join p99 ms";
@@ -21,19 +21,44 @@ pub(super) fn row(scenario: &str, system: &str, turn: u32, repeat: &Repeat) -> S
         format!("  NOT VALID: {}", repeat.validity.reasons.join(" "))
     };
     format!(
-        "{scenario:<12} {system:<10} {turn:>4} {:>10.0} {:>10} {:>6} {:>6} {:>7} {:>8} {:>7.3} {:>6}% {:>7.0}% {:>10} {:>12}{validity}",
+        "{scenario:<12} {system:<10} {turn:>4} {:>10.0} {:>10} {:>6} {:>6} {:>7} {:>8} {:>7} {:>6}% {:>7.0}% {:>10} {:>12}{validity}",
         hold.delivery.packets_per_s,
         number(server, 0),
         number(floor, 0),
         number(ratio, 2),
         number((hold.latency.count > 0).then_some(hold.latency.p50_ns as f64 / 1e3), 0),
         number((hold.latency.count > 0).then_some(hold.latency.p99_ns as f64 / 1e3), 0),
-        hold.delivery.loss_pct,
+        number(hold.mixed.is_none().then_some(hold.delivery.loss_pct), 3),
         number(hold.server.map(|server| server.cores * 100.0), 0),
         repeat.generator.cores * 100.0,
         number(repeat.memory.map(|memory| memory.kb_per_viewer), 0),
         number((repeat.joins.connected.count > 0).then_some(repeat.joins.connected.p99_ns as f64 / 1e6), 1),
     )
+}
+
+/// What belongs to a measurement and has no column: what joins failed of, and how quick signalling was.
+pub(super) fn notes(repeat: &Repeat) -> Vec<String> {
+    let ms = |of: &Latencies| {
+        format!("{:.1} / {:.1} / {:.1} ms", of.p50_ns as f64 / 1e6, of.p95_ns as f64 / 1e6, of.p99_ns as f64 / 1e6)
+    };
+    let signalling = repeat.signalling.as_ref().map(|s| {
+        format!(
+            "    p50 / p95 / p99: joins {}, requests {}, subscriptions {}, others told {} ({} times)",
+            ms(&repeat.joins.signalled),
+            ms(&s.requests),
+            ms(&s.subscriptions),
+            ms(&s.notices),
+            s.notices.count,
+        )
+    });
+    let mixed = repeat.hold.mixed.map(|mixed| {
+        format!(
+            "    latency and loss are not measurable: it mixes; sound heard by {} of {}, {:.1} packets/s each",
+            mixed.hearers, mixed.participants, mixed.packets_per_s_each
+        )
+    });
+    let failures = repeat.joins.failures.iter().map(|failure| format!("    join failed: {failure}"));
+    failures.chain(mixed).chain(signalling).collect()
 }
 
 /// A reason as one word.
@@ -57,9 +82,20 @@ pub(super) fn result(scenario: &str, outcome: &Outcome) -> String {
     let figure = |spread: Option<Spread>, digits: usize| {
         spread.map_or_else(|| "none".to_owned(), |spread| format!("{:.digits$}", spread.median))
     };
+    let mixed = outcome.repeats.iter().find_map(|repeat| repeat.hold.mixed);
+    let mixed = mixed.map(|mixed| format!(" mixes=yes sound_heard_by={}of{}", mixed.hearers, mixed.participants));
+    let more: String = [
+        ("cpu_us_per_participant_s", summary.cpu_us_per_participant_s),
+        ("subscribe_p99_ms", summary.subscribe_p99_ms),
+        ("notice_p99_ms", summary.notice_p99_ms),
+    ]
+    .into_iter()
+    .filter_map(|(name, spread)| Some(format!(" {name}={:.1}", spread?.median)))
+    .chain(mixed)
+    .collect();
     let reasons = if summary.valid { String::new() } else { format!(" reason={}", summary.reasons.join(",")) };
     format!(
-        "RESULT scenario={scenario} system={system} cpu_ns_per_packet={} floor_ns_per_packet={} ratio={} added_p50_us={} added_p99_us={} loss_pct={} mem_kb_per_viewer={} join_p99_ms={} joins_failed={} packets_per_s={} valid={}{reasons}",
+        "RESULT scenario={scenario} system={system} cpu_ns_per_packet={} floor_ns_per_packet={} ratio={} added_p50_us={} added_p99_us={} loss_pct={} mem_kb_per_viewer={} join_p99_ms={} joins_failed={} packets_per_s={}{more} valid={}{reasons}",
         figure(summary.cpu_ns_per_packet, 0),
         figure(summary.floor_ns_per_packet, 0),
         figure(summary.ratio, 2),

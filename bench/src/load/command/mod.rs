@@ -11,7 +11,7 @@ pub use report::{ReportArgs, report};
 pub use run::{RunArgs, run};
 pub use search::{SearchArgs, search};
 
-use super::result::SystemInfo;
+use super::result::{Outcome, ScenarioRun, SystemInfo};
 use super::scenario::{READY, Scenario};
 use super::system::{self, Options, System};
 use anyhow::{Context as _, Result, bail};
@@ -66,6 +66,22 @@ const TOKEN: &str = "COLLOQUY_BENCH_TOKEN";
 pub(super) struct Asked {
     pub(super) scenario: Scenario,
     pub(super) text: String,
+    /// What the command line changed.
+    pub(super) changed: Vec<String>,
+}
+
+impl Asked {
+    /// With another value of what a search makes larger.
+    fn grown(&self, value: u32) -> Self {
+        Self { scenario: self.scenario.grown(value), text: String::new(), changed: Vec::new() }
+    }
+
+    /// What a run tells of it.
+    fn record(&self, outcomes: Vec<Outcome>) -> ScenarioRun {
+        let Scenario { name, about, .. } = &self.scenario;
+        let (name, about, changed, text) = (name.clone(), about.clone(), self.changed.clone(), self.text.clone());
+        ScenarioRun { name, about, changed, text, outcomes }
+    }
 }
 
 /// A system that was asked for. `floor` is none, but stands among them.
@@ -89,8 +105,14 @@ impl Common {
                 bail!("{name:?} is neither a file nor a ready scenario: {}", names.join(", "));
             }
         };
-        let (scenario, text) = Scenario::read(&text, &changes).with_context(|| format!("scenario {name}"))?;
-        Ok(Asked { scenario, text })
+        let (mut scenario, text) = Scenario::read(&text, &changes).with_context(|| format!("scenario {name}"))?;
+        scenario.media.look_beside(Path::new(name).parent().unwrap_or(Path::new("")));
+        // What cannot be played is better told now than after an hour.
+        scenario.media.load().with_context(|| format!("scenario {name}"))?;
+        if !changes.is_empty() {
+            println!("{}, changed: {}", scenario.name, changes.join(" "));
+        }
+        Ok(Asked { scenario, text, changed: changes })
     }
 
     fn candidates(&self) -> Result<Vec<Candidate>> {

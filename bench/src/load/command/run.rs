@@ -96,7 +96,11 @@ impl Common {
 
 /// Why a system has no figures here, if it has none.
 pub(super) fn excuse(candidate: &Candidate, asked: &Asked) -> Option<String> {
-    let lacks = || candidate.system.as_ref().and_then(|system| system.lacks(&asked.scenario));
+    let lacks = || {
+        let (system, scenario) = (candidate.system.as_ref()?, &asked.scenario);
+        let stranger = || "participants join by Colloquy's own WebSocket protocol, which it does not know".to_owned();
+        system.lacks(scenario).or_else(|| (!system.joins_by(scenario.join.by)).then(stranger))
+    };
     candidate.info.absent.clone().or_else(lacks)
 }
 
@@ -117,9 +121,7 @@ fn play_all(asked: &Asked, candidates: &mut [Candidate], stage: &Stage, repeats:
             match once(asked, candidate, stage, *order) {
                 Ok(repeat) => {
                     println!("{}", lines::row(&asked.scenario.name, &candidate.name, turn + 1, &repeat));
-                    for failure in &repeat.joins.failures {
-                        println!("    join failed: {failure}");
-                    }
+                    lines::notes(&repeat).iter().for_each(|note| println!("{note}"));
                     outcome.repeats.push(repeat);
                 }
                 Err(error) => {
@@ -133,8 +135,7 @@ fn play_all(asked: &Asked, candidates: &mut [Candidate], stage: &Stage, repeats:
     for outcome in &mut outcomes {
         outcome.summary = Summary::of(&outcome.repeats);
     }
-    let (name, about) = (asked.scenario.name.clone(), asked.scenario.about.clone());
-    ScenarioRun { name, about, text: asked.text.clone(), outcomes }
+    asked.record(outcomes)
 }
 
 /// One measurement. What the system tells of itself is taken over.

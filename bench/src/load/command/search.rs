@@ -3,7 +3,7 @@
 use super::run::{begin, end, excuse, once};
 use super::{Asked, Candidate, Common, lines};
 use crate::load::play::Stage;
-use crate::load::result::{Knee, Level, Outcome, Repeat, ScenarioRun, Search, Validity};
+use crate::load::result::{Knee, Level, Outcome, Repeat, Search, Validity};
 use crate::load::scenario::{Keep, Scenario};
 use anyhow::Result;
 use std::time::Instant;
@@ -50,8 +50,7 @@ pub fn search(args: &SearchArgs) -> Result<()> {
                 search,
             });
         }
-        let (name, about) = (one.scenario.name.clone(), one.scenario.about.clone());
-        record.scenarios.push(ScenarioRun { name, about, text: one.text.clone(), outcomes });
+        record.scenarios.push(one.record(outcomes));
     }
     end(&mut record, candidates, started);
     args.common.write(&record)?;
@@ -131,7 +130,7 @@ fn climb(asked: &Asked, candidate: &mut Candidate, stage: &Stage, args: &SearchA
     let (mut kept, mut not_kept) = (None, None);
     let mut failure = None;
     while let Some(value) = next(kept, not_kept, (range.from, range.to), args.precision) {
-        let grown = Asked { scenario: asked.scenario.grown(value), text: String::new() };
+        let grown = asked.grown(value);
         if let Err(error) = grown.scenario.check() {
             println!("{} {} = {value}: {error}", asked.scenario.name, range.grows.name());
             failure = Some("limit");
@@ -145,7 +144,7 @@ fn climb(asked: &Asked, candidate: &mut Candidate, stage: &Stage, args: &SearchA
     let (enough, tries) = (kept.map(comfortable).filter(|value| *value > 0), args.tries);
     if let Some(value) = enough.filter(|value| levels.iter().all(|level| level.value != *value)) {
         // What a load that leaves room costs and adds: the knee itself is no place to be.
-        let grown = Asked { scenario: asked.scenario.grown(value), text: String::new() };
+        let grown = asked.grown(value);
         levels.extend(tried(&grown, value, candidate, stage, tries, order));
     }
     levels.sort_by_key(|level| level.value);

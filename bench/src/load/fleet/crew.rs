@@ -60,6 +60,8 @@ const ALARM: Token = Token(usize::MAX - 1);
 const WAKER: Token = Token(usize::MAX - 2);
 /// Asked of the kernel for every socket: what it then drops is told.
 const RECEIVE_BUFFER: usize = 4 << 20;
+/// What an adapter is told of a client that was sent away while it joined.
+pub(crate) const LEFT: &str = "the client has left";
 /// Events taken from one poll.
 const EVENTS: usize = 512;
 
@@ -281,7 +283,15 @@ impl Crew {
         let measured = seat.lanes.is_none();
         let Seat { client, inbox, .. } = seat;
         for packet in client.received().drain(..) {
-            let Some(stamp) = packet.stamp else { continue };
+            let Some(stamp) = packet.stamp else {
+                if self.plan.mixed {
+                    let in_window = self.window.is_some_and(|(from, to)| (from..to).contains(&packet.at));
+                    inbox.hear(&packet, in_window);
+                    self.recent_packets += 1;
+                    inbox.bytes_in_window += if in_window { len as u64 } else { 0 };
+                }
+                continue;
+            };
             let due = epoch + stamp.sent;
             let in_window = self.window.is_some_and(|(from, to)| (from..to).contains(&due));
             let opens = video.is_none_or(|track| stamp.track == track);
@@ -372,7 +382,7 @@ impl Crew {
 
     fn with<T>(&mut self, index: u32, now: Instant, act: impl FnOnce(&mut Client) -> Result<T>) -> Result<T> {
         let seat = self.seats.get_mut(index as usize).and_then(Option::as_mut);
-        let done = act(&mut seat.ok_or_else(|| anyhow!("the client has left"))?.client);
+        let done = act(&mut seat.ok_or_else(|| anyhow!(LEFT))?.client);
         self.settle(index, now);
         done
     }
@@ -392,7 +402,7 @@ impl Crew {
         // Every client draws its own numbers, and the same ones in every run.
         config.seed = self.plan.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ task.source << 20 ^ self.made;
         config.stamps_due = true;
-        let mut seat = Seat::new(config, socket, kind, task, &self.plan.media);
+        let mut seat = Seat::new(config, socket, kind, task, &self.plan);
         seat.lanes = self.lanes(task.access, self.made);
         if let Some((from, to)) = self.window {
             seat.client.count_within(from, to);

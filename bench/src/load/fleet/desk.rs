@@ -32,6 +32,8 @@ pub(super) enum Order {
 pub(super) enum Kind {
     /// Publishes what its task says.
     Publisher,
+    /// The same, and receives by the section of its sound.
+    Talker,
     /// Offers places to receive into.
     Viewer { audio: u32, video: u32 },
     /// Waits for an offer.
@@ -95,6 +97,14 @@ impl Desk {
     /// When no socket is to be had.
     pub fn publisher(&self) -> Result<Line> {
         self.open(Kind::Publisher)
+    }
+
+    /// A client that publishes what the participant publishes, and receives a mix of the others by the section of his sound. It offers.
+    ///
+    /// # Errors
+    /// When no socket is to be had.
+    pub fn talker(&self) -> Result<Line> {
+        self.open(Kind::Talker)
     }
 
     /// A client that offers places to receive so many tracks into.

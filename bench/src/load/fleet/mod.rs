@@ -11,11 +11,11 @@ mod seat;
 mod tally;
 mod timers;
 
-pub(crate) use crew::{Reported, Sampled};
+pub(crate) use crew::{LEFT, Reported, Sampled};
 pub use desk::{Desk, Line};
-pub(crate) use tally::{SeatReport, Stream};
+pub(crate) use tally::{Heard, SeatReport, Stream};
 
-use super::scenario::{Access, Media};
+use super::scenario::{Access, Loaded, Media};
 use anyhow::{Context as _, Result};
 use crew::{Ask, Crew};
 use desk::{Order, Task, Wire};
@@ -32,7 +32,11 @@ pub(crate) struct FleetPlan {
     pub(crate) epoch: Instant,
     pub(crate) seed: u64,
     pub(crate) media: Media,
+    /// The recordings that `media` names.
+    pub(in crate::load) loaded: Loaded,
     pub(crate) access: Vec<Access>,
+    /// What comes is a mix: packets have no stamps, and count all the same.
+    pub(crate) mixed: bool,
     /// Where clients have their sockets.
     pub(crate) address: Ipv4Addr,
 }

@@ -1,12 +1,12 @@
 //! A client, its socket, and what its network does to it.
 
+use super::FleetPlan;
 use super::desk::{Kind, Task};
 use super::tally::{Asked, Inbox, SeatReport, by_sequence};
 use crate::client::{Client, ClientConfig, Transmit};
 use crate::impair::{Air, Lane};
-use crate::load::scenario::Media;
 use crate::sys::Outlet;
-use colloquy_media_core::api::{Codec, MediaKind};
+use colloquy_media_core::api::MediaKind;
 use mio::net::UdpSocket;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
@@ -55,10 +55,15 @@ pub(super) struct Common<'a> {
 }
 
 impl Seat {
-    pub(super) fn new(config: ClientConfig, socket: UdpSocket, kind: Kind, task: Task, media: &Media) -> Self {
+    pub(super) fn new(config: ClientConfig, socket: UdpSocket, kind: Kind, task: Task, plan: &FleetPlan) -> Self {
         let mut client = Client::new(config);
         match kind {
-            Kind::Publisher => publish(&mut client, &task, media),
+            Kind::Publisher => drop(publish(&mut client, &task, plan)),
+            Kind::Talker => {
+                if let Some(mid) = publish(&mut client, &task, plan) {
+                    client.receive_beside(&mid);
+                }
+            }
             Kind::Viewer { audio, video } => {
                 (0..audio).for_each(|_| drop(client.receive(MediaKind::Audio)));
                 (0..video).for_each(|_| drop(client.receive(MediaKind::Video)));
@@ -69,7 +74,7 @@ impl Seat {
             client,
             socket,
             task,
-            publishes: kind == Kind::Publisher,
+            publishes: matches!(kind, Kind::Publisher | Kind::Talker),
             lanes: None,
             inbox: Inbox::default(),
             asked: Default::default(),
@@ -144,6 +149,7 @@ impl Seat {
             sent: self.client.all_send_stats().map(|(mid, stats)| (mid.parse().unwrap_or(u8::MAX), stats)).collect(),
             streams: self.inbox.streams.clone(),
             bytes_in_window: self.inbox.bytes_in_window,
+            heard: self.inbox.heard,
             by_sequence: self.sequences.unwrap_or_default(),
             jitter_ms: places.filter(|stats| stats.packets > 1).map(|stats| stats.jitter_ms).collect(),
             densest_asked: self.asked.iter().map(Asked::densest).max().unwrap_or(0),
@@ -151,12 +157,20 @@ impl Seat {
     }
 }
 
-fn publish(client: &mut Client, task: &Task, media: &Media) {
-    if let Some(audio) = media.audio.as_ref().filter(|_| task.audio) {
-        let mid = client.publish(Codec::Opus, audio.pace());
+/// Between the places in a recording where one publisher and the next begin, so that their key frames do not come together: the golden
+/// ratio's share, by which any number of them are far from each other.
+const APART: f64 = 0.618_033_988_749_895;
+
+/// Has a client publish what its task says. Gives the mid of its sound, if it has one.
+fn publish(client: &mut Client, task: &Task, plan: &FleetPlan) -> Option<String> {
+    let from = (task.source as f64 * APART).fract();
+    let sound = plan.media.audio.as_ref().filter(|_| task.audio).map(|audio| {
+        let mid = audio.publish(client, &plan.loaded, from);
         client.set_muted(&mid, !task.speaks);
+        mid
+    });
+    if let Some(video) = plan.media.video.as_ref().filter(|_| task.video) {
+        video.publish(client, &plan.loaded, from);
     }
-    if let Some(video) = media.video.as_ref().filter(|_| task.video) {
-        video.publish(client);
-    }
+    sound
 }

@@ -61,9 +61,32 @@ pub(super) struct Inbox {
     /// First packet of the first key frame of a video; of sound alone, the first packet.
     pub(super) first_media: Option<Instant>,
     pub(super) bytes_in_window: u64,
+    pub(super) heard: Heard,
+}
+
+/// Bytes of an Opus packet above which it has sound in it. Silence has 1 to 3 with DTX (RFC 6716 section 2.1.9); the AudioBridge of
+/// Janus 1.1.2, which does without, makes 59 or 60 of silence and 104 to 128 of the ready recording's tone, more of a mix.
+const SILENT_BYTES: usize = 75;
+
+/// A mix, in which there are no stamps: packets of the window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Heard {
+    pub(crate) packets: u64,
+    /// Those that are large enough to have sound in them.
+    pub(crate) sounding: u64,
 }
 
 impl Inbox {
+    /// Takes a packet of a mix.
+    pub(super) fn hear(&mut self, packet: &Received, in_window: bool) {
+        let sounding = packet.payload_len > SILENT_BYTES;
+        if sounding {
+            self.first_media.get_or_insert(packet.at);
+        }
+        self.heard.packets += u64::from(in_window);
+        self.heard.sounding += u64::from(in_window && sounding);
+    }
+
     /// Takes a packet; `opens` when it is one that a viewer waits for after he joined.
     pub(super) fn take(&mut self, packet: &Received, stamp: &Stamp, in_window: bool, opens: bool) {
         let (place, repeated) = (packet.place, packet.repeated);
@@ -121,6 +144,7 @@ pub(crate) struct SeatReport {
     pub(crate) sent: Vec<(u8, SendStats)>,
     pub(crate) streams: Vec<Stream>,
     pub(crate) bytes_in_window: u64,
+    pub(crate) heard: Heard,
     /// By sequence numbers: packets that came and that did not, in the window.
     pub(crate) by_sequence: (u64, u64),
     /// Of each place that received something, in ms.
@@ -146,28 +170,47 @@ mod tests {
         Stamp { source: 1, track: 0, counter, frame: 0, key: false, first: true, lineage, sent: Duration::ZERO }
     }
 
+    fn received(place: usize, repeated: bool, at: Instant) -> Received {
+        Received {
+            place,
+            ssrc: 1,
+            payload_type: 96,
+            sequence: ExtSeq(0),
+            timestamp: 0,
+            marker: false,
+            payload_len: 0,
+            stamp: None,
+            repeated,
+            at,
+        }
+    }
+
     #[test]
     fn streams_are_told_apart_and_their_window_counted() {
         let (mut inbox, now) = (Inbox::default(), Instant::now());
         for counter in 3..10 {
-            let packet = |place, repeated| Received {
-                place,
-                ssrc: 1,
-                payload_type: 96,
-                sequence: ExtSeq(0),
-                timestamp: 0,
-                marker: false,
-                payload_len: 0,
-                stamp: None,
-                repeated,
-                at: now,
-            };
-            inbox.take(&packet(0, counter == 6), &stamp(counter), counter >= 5, true);
-            inbox.take(&packet(1, false), &Stamp { source: 2, key: true, ..stamp(counter) }, false, counter == 4);
+            inbox.take(&received(0, counter == 6, now), &stamp(counter), counter >= 5, true);
+            inbox.take(
+                &received(1, false, now),
+                &Stamp { source: 2, key: true, ..stamp(counter) },
+                false,
+                counter == 4,
+            );
         }
         let [one, two] = inbox.streams.as_slice() else { panic!("{:?}", inbox.streams) };
         assert_eq!((one.first, one.highest, one.in_window, one.repaired, one.window), (3, 9, 5, 1, Some((5, 9))));
         assert_eq!((two.source, two.in_window, two.window), (2, 0, None));
+        assert_eq!(inbox.first_media, Some(now));
+    }
+
+    #[test]
+    fn silence_is_not_heard() {
+        let (mut inbox, now) = (Inbox::default(), Instant::now());
+        for payload_len in [3, 60, 104] {
+            inbox.hear(&Received { payload_len, ..received(0, false, now) }, true);
+        }
+        inbox.hear(&received(0, false, now), false);
+        assert_eq!(inbox.heard, Heard { packets: 3, sounding: 1 });
         assert_eq!(inbox.first_media, Some(now));
     }
 

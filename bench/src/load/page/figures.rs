@@ -1,7 +1,7 @@
 //! The figures that the page knows: what each is called, how it is read from a measurement, and which way is better. Tables of
 //! systems, of single measurements and of runs side by side are all made of this list, so that none of them forgets one.
 
-use crate::load::result::{Latencies, Repeat, Spread, Summary};
+use crate::load::result::{Latencies, Repeat, Signalling, Spread, Summary};
 use Better::{Higher, Lower, Neither};
 
 /// Which way a figure is better.
@@ -70,6 +70,7 @@ pub(super) fn all() -> Vec<Figure> {
     latency(&mut list);
     delivery(&mut list);
     joins(&mut list);
+    signalling(&mut list);
     memory(&mut list);
     generator(&mut list);
     played(&mut list);
@@ -115,7 +116,7 @@ impl List {
                 figure.main(Lower);
             }
         }
-        self.add(&format!("{what}how many"), "", move |r| Some(of(r).count as f64));
+        self.add(&format!("{what}how many"), "", move |r| Some(of(r).count as f64).filter(|count| *count > 0.0));
     }
 
     fn named(&mut self, name: &str) -> Option<&mut Figure> {
@@ -133,6 +134,10 @@ fn cost(list: &mut List) {
     list.add("CPU a packet", "ns", move |r| Some(server(r)?.cpu_ns_per_packet))
         .main(Lower)
         .summed(|s| s.cpu_ns_per_packet);
+    let each = |us: &f64| *us > 0.0;
+    list.add("CPU a participant and second", "µs", move |r| Some(server(r)?.cpu_us_per_participant_s).filter(each))
+        .main(Lower)
+        .summed(|s| s.cpu_us_per_participant_s);
     list.add("Floor beside it", "ns", floor).main(Neither).summed(|s| s.floor_ns_per_packet);
     list.add("Floor without offload", "ns", |r| r.floor?.plain_cpu_ns_per_packet).main(Neither);
     let ratio = move |r: &Repeat| Some(server(r)?.cpu_ns_per_packet / floor(r).filter(|floor| *floor > 0.0)?);
@@ -166,7 +171,13 @@ fn delivery(list: &mut List) {
     list.add("Forwarded a second", "packets", move |r| Some(delivery(r)?.packets_per_s))
         .main(Higher)
         .summed(|s| s.packets_per_s);
-    list.add("Lost", "%", move |r| Some(delivery(r)?.loss_pct)).main(Lower).summed(|s| s.loss_pct);
+    let told = move |r: &Repeat| delivery(r).filter(|_| r.hold.mixed.is_none());
+    list.add("Lost", "%", move |r| Some(told(r)?.loss_pct)).main(Lower).summed(|s| s.loss_pct);
+    list.add("Participants at the mixer", "", |r| Some(f64::from(r.hold.mixed?.participants))).main(Neither);
+    list.add("Those who hear sound", "", |r| Some(f64::from(r.hold.mixed?.hearers))).main(Higher);
+    list.add("Those who hear themselves", "", |r| Some(f64::from(r.hold.mixed?.echoed))).main(Lower);
+    list.add("The mix for each, a second", "packets", |r| Some(r.hold.mixed?.packets_per_s_each)).main(Neither);
+    list.add("Packets with sound in them", "%", |r| Some(r.hold.mixed?.sounding_pct)).main(Neither);
     list.add("Repaired when asked again", "packets", move |r| Some(delivery(r)?.repaired as f64)).main(Lower);
     list.add("Sent by publishers", "packets", move |r| Some(delivery(r)?.sent as f64));
     list.add("Sent by publishers", "MB", move |r| Some(delivery(r)?.sent_bytes as f64 / 1e6));
@@ -199,6 +210,26 @@ fn joins(list: &mut List) {
     if let Some(figure) = list.named("First key frame, p95") {
         figure.summed(|s| s.first_media_p95_ms);
     }
+}
+
+fn signalling(list: &mut List) {
+    list.group = "Signalling by the WebSocket";
+    list.distribution("Requests, ", "ms", &["p99"], |r| signals(r, |s| &s.requests));
+    list.distribution("Subscriptions, ", "ms", &["p50", "p95", "p99"], |r| signals(r, |s| &s.subscriptions));
+    list.distribution("Others told, ", "ms", &["p50", "p95", "p99"], |r| signals(r, |s| &s.notices));
+    if let Some(figure) = list.named("Subscriptions, p99") {
+        figure.summed(|s| s.subscribe_p99_ms);
+    }
+    if let Some(figure) = list.named("Others told, p99") {
+        figure.summed(|s| s.notice_p99_ms);
+    }
+    list.add("Frames of the server", "", |r| Some(r.signalling.as_ref()?.frames as f64));
+}
+
+/// A distribution of the signalling; one of nothing where it was not looked at.
+pub(super) fn signals(repeat: &Repeat, of: fn(&Signalling) -> &Latencies) -> &Latencies {
+    static NOTHING: Latencies = Latencies::NONE;
+    repeat.signalling.as_ref().map_or(&NOTHING, of)
 }
 
 fn memory(list: &mut List) {

@@ -1,5 +1,6 @@
 //! One scenario of one run: plots, the table of systems, and everything by itself.
 
+use super::figures::signals;
 use super::look::{FLOOR, Look, letter, many};
 use super::number::{duration, number, short, time_ns};
 use super::plot::{Bar, Line, Plot, Scale, Span, bars, lines, spans};
@@ -14,9 +15,15 @@ pub(super) fn section(scenario: &ScenarioRun, run: Option<usize>, id: &str, look
         section aria-labelledby=(id) {
             h2 #(id) { @if let Some(run) = run { "Run " (letter(run)) ": " } "Scenario " (scenario.name) }
             p { (scenario.about) }
+            @if !scenario.changed.is_empty() {
+                p.notes { "Played otherwise than its file says; changed: " code { (scenario.changed.join(" ")) } }
+            }
             @if let Some(first) = scenario.outcomes.iter().find_map(|outcome| outcome.repeats.first()) { (shape(first, scenario)) }
             @for outcome in &scenario.outcomes {
                 @if let Some(why) = &outcome.absent { p.notes { (look.named(&outcome.system)) ": no figures. " (why) } }
+            }
+            @for outcome in scenario.outcomes.iter().filter(|outcome| outcome.mixes()) {
+                p.notes { (look.named(&outcome.system)) ": latency and loss are not measurable: it mixes, and sends everybody one stream instead of one of each." }
             }
             @if !plots.is_empty() {
                 (legend(scenario, look))
@@ -84,11 +91,21 @@ fn plots(scenario: &ScenarioRun, look: &Look) -> Vec<Plot> {
     let floor = Spread::of(floors).map(|floor| ("floor", floor.median));
     let server =
         |of: fn(&crate::load::result::ServerCost) -> Option<f64>| move |r: &Repeat| of(r.hold.server.as_ref()?);
+    // A mixer sends one packet where others send many.
+    let per_packet = |o: &Outcome, s: &Summary| s.cpu_ns_per_packet.filter(|_| !o.mixes());
     let mut plots = vec![
-        bars("CPU time of the server for each forwarded packet", &of(&|_, s| s.cpu_ns_per_packet), floor, time_ns),
+        bars("CPU time of the server for each forwarded packet", &of(&per_packet), floor, time_ns),
+        bars(
+            "CPU time of the server for each participant and second, µs",
+            &of(&|_, s| s.cpu_us_per_participant_s),
+            None,
+            number,
+        ),
         latencies(&systems, look),
         joins("Time to join: p50, p95, p99", &systems, look, |r| &r.joins.connected),
         joins("Time to the first key frame: p50, p95, p99", &systems, look, |r| &r.joins.first_media),
+        joins("Time until others are told of a join: p50, p95, p99", &systems, look, |r| signals(r, |s| &s.notices)),
+        joins("Time to subscribe to a track: p50, p95, p99", &systems, look, |r| signals(r, |s| &s.subscriptions)),
         bars("Memory of the server for each viewer, kB", &of(&|_, s| s.mem_kb_per_viewer), None, number),
         bars("Memory of the server for each publisher, kB", &of(&|_, s| s.mem_kb_per_publisher), None, number),
         bars("Packets that never came, % of those due", &of(&|_, s| s.loss_pct), None, number),
@@ -192,8 +209,8 @@ fn timelines(systems: &[(&Outcome, &Summary)], look: &Look) -> Vec<Option<Plot>>
         ),
         plot(
             "Added latency over the time under load: p99, dashed p50",
-            line(false, |sample| Some(sample.p99_us * 1e3))
-                .chain(line(true, |sample| Some(sample.p50_us * 1e3)))
+            line(false, |sample| Some(sample.p99_us * 1e3).filter(|ns| *ns > 0.0))
+                .chain(line(true, |sample| Some(sample.p50_us * 1e3).filter(|ns| *ns > 0.0)))
                 .collect(),
             Scale::log(latencies(), time_ns),
         ),

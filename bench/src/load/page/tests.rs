@@ -2,8 +2,8 @@
 
 use super::html;
 use crate::load::result::{
-    Delivery, FloorCost, Generator, Hold, Joins, KeyFrames, Knee, Latencies, Level, LoadShape, Machine, Memory,
-    Outcome, Repeat, Run, SCHEMA, Sample, ScenarioRun, Search, ServerCost, Summary, SystemInfo, Validity,
+    Delivery, FloorCost, Generator, Hold, Joins, KeyFrames, Knee, Latencies, Level, LoadShape, Machine, Memory, Mixed,
+    Outcome, Repeat, Run, SCHEMA, Sample, ScenarioRun, Search, ServerCost, Signalling, Summary, SystemInfo, Validity,
 };
 use serde_json::Value;
 
@@ -32,6 +32,7 @@ fn repeat(order: u32, cost: f64) -> Repeat {
         cpu_ns: 450_000_000,
         cores: 0.15,
         cpu_ns_per_packet: cost,
+        cpu_us_per_participant_s: 812.5,
         switches_per_packet: Some(0.02),
         syscalls_per_packet: Some(0.11),
         instructions_per_packet: Some(9_100.0),
@@ -57,6 +58,7 @@ fn repeat(order: u32, cost: f64) -> Repeat {
             jitter_p50_ms: 0.4,
             jitter_p95_ms: 0.9,
             key_frames: KeyFrames { asked: 4, asked_max_in_500_ms: 1, sent: 5 },
+            mixed: None,
             server: Some(server),
             samples: vec![sample(1.0), sample(2.0)],
         }),
@@ -70,6 +72,12 @@ fn repeat(order: u32, cost: f64) -> Repeat {
             first_media: latencies(90_000),
             busiest_per_s: 41,
         },
+        signalling: Some(Signalling {
+            requests: latencies(30_000),
+            subscriptions: latencies(31_000),
+            notices: latencies(33_000),
+            frames: 4_711,
+        }),
         memory: Some(Memory {
             idle_kb: 12_000,
             publishers_kb: 13_100,
@@ -99,7 +107,8 @@ fn outcome(system: &str, cost: f64) -> Outcome {
 
 fn scenario(name: &str, outcomes: Vec<Outcome>) -> ScenarioRun {
     let about = "Some look, some speak.".to_owned();
-    ScenarioRun { name: name.to_owned(), about, text: format!("name = \"{name}\"\n"), outcomes }
+    let changed = vec!["viewers=50".to_owned()];
+    ScenarioRun { name: name.to_owned(), about, changed, text: format!("name = \"{name}\"\n"), outcomes }
 }
 
 fn info(name: &str, absent: Option<&str>) -> SystemInfo {
@@ -216,6 +225,21 @@ fn a_page_is_whole() {
 }
 
 #[test]
+fn of_a_mixer_it_says_what_cannot_be_measured() {
+    let mut mixer = outcome("audiobridge", 9_000.0);
+    for repeat in &mut mixer.repeats {
+        let (participants, hearers, echoed) = (23, 22, 0);
+        repeat.hold.mixed = Some(Mixed { participants, hearers, echoed, packets_per_s_each: 49.5, sounding_pct: 98.5 });
+        repeat.hold.latency = Latencies::default();
+    }
+    mixer.summary = Summary::of(&mixer.repeats);
+    let page = html(&[run(vec![scenario("audio-mix", vec![outcome("colloquy", 2_310.0), mixer])])]);
+    assert!(page.contains("not measurable: it mixes") && page.contains("Those who hear sound"));
+    assert!(page.contains("98.5") && page.contains("49.5"));
+    assert!(page.contains("a participant and second") && !page.contains("of CPU a forwarded packet"));
+}
+
+#[test]
 fn its_structure_is_as_it_was() {
     let page = html(&[sample()]);
     let headings: Vec<&str> =
@@ -237,9 +261,12 @@ fn its_structure_is_as_it_was() {
         figures,
         [
             "CPU time of the server for each forwarded packet",
+            "CPU time of the server for each participant and second, µs",
             "Added latency that a share of all packets stays under",
             "Time to join: p50, p95, p99",
             "Time to the first key frame: p50, p95, p99",
+            "Time until others are told of a join: p50, p95, p99",
+            "Time to subscribe to a track: p50, p95, p99",
             "Memory of the server for each viewer, kB",
             "Memory of the server for each publisher, kB",
             "Packets that never came, % of those due",

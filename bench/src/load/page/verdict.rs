@@ -73,9 +73,22 @@ fn median(spread: Option<Spread>) -> Option<f64> {
     spread.map(|spread| spread.median)
 }
 
+/// By packets, mixers and forwarders cannot be compared: where one mixes, all are by participants.
+fn somebody_mixes(scenario: &ScenarioRun) -> bool {
+    scenario.outcomes.iter().any(Outcome::mixes)
+}
+
+/// What a system costs, in ns: a forwarded packet, or a participant and second.
+fn cost_of(scenario: &ScenarioRun, summary: &Summary) -> Option<f64> {
+    if somebody_mixes(scenario) {
+        return Some(median(summary.cpu_us_per_participant_s)? * 1e3);
+    }
+    median(summary.cpu_ns_per_packet)
+}
+
 /// Systems with a known cost, the cheapest first. The floor is none.
 fn by_cost(scenario: &ScenarioRun) -> Vec<(&str, f64, &Summary)> {
-    let with_cost = |outcome: &'_ Outcome| median(outcome.summary.as_ref()?.cpu_ns_per_packet);
+    let with_cost = |outcome: &'_ Outcome| cost_of(scenario, outcome.summary.as_ref()?);
     let systems = scenario.outcomes.iter().filter(|outcome| outcome.system != FLOOR);
     let mut systems: Vec<(&str, f64, &Summary)> = systems
         .filter_map(|outcome| Some((outcome.system.as_str(), with_cost(outcome)?, outcome.summary.as_ref()?)))
@@ -91,8 +104,9 @@ fn sentences(scenario: &ScenarioRun) -> Markup {
             p.sentence {
                 strong { (scenario.name) ": " }
                 (first) @if systems.len() > 1 { " costs least, " } @else { " costs " }
-                strong { (time_ns(*cost)) } " of CPU a forwarded packet"
-                @if let Some(ratio) = median(summary.ratio) { ", " strong { (times(ratio)) } " the floor" }
+                @let mixed = somebody_mixes(scenario);
+                strong { (time_ns(*cost)) } " of CPU " @if mixed { "a participant and second" } @else { "a forwarded packet" }
+                @if let Some(ratio) = median(summary.ratio).filter(|_| !mixed) { ", " strong { (times(ratio)) } " the floor" }
                 @for (name, other, _) in systems.iter().skip(1) {
                     "; " (name) " " (time_ns(*other)) ", " strong { (times(other / cost.max(f64::MIN_POSITIVE))) } " that"
                 }
@@ -154,12 +168,12 @@ fn overview(run: &Run, look: &Look) -> Markup {
                                 tr {
                                     th scope="row" { (look.named(&outcome.system)) }
                                     @if let Some(summary) = &outcome.summary {
-                                        @let cost = median(summary.cpu_ns_per_packet);
+                                        @let cost = cost_of(scenario, summary);
                                         @let against = cost.zip(cheapest).filter(|_| outcome.system != FLOOR).map(|(cost, least)| cost / least);
                                         @let us = |us: f64| time_ns(us * 1e3);
                                         // A floor adds no latency, loses nothing and lets nobody in.
                                         @let served = summary.latency.count > 0 || outcome.system != FLOOR;
-                                        td { (figure(summary.cpu_ns_per_packet, time_ns)) }
+                                        td { (figure(summary.cpu_ns_per_packet.filter(|_| !outcome.mixes()), time_ns)) }
                                         td { (figure(summary.ratio, times)) }
                                         td { (against.map_or_else(|| "–".to_owned(), times)) }
                                         td { (figure(summary.added_p50_us.filter(|_| summary.latency.count > 0), us)) }

@@ -1,8 +1,8 @@
 //! The account: what was sent, what should have come, what came.
 
 use super::cast::Role;
-use crate::load::fleet::{SeatReport, Stream};
-use crate::load::result::{Delivery, Joins, KeyFrames, Latencies};
+use crate::load::fleet::{Heard, SeatReport, Stream};
+use crate::load::result::{Delivery, Joins, KeyFrames, Latencies, Mixed};
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,42 @@ impl Part {
     }
 }
 
+/// What a server does with packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Handling {
+    /// Those that go in come out, as many of them as somebody is to have.
+    Forwarded,
+    /// Others come out, with numbers of their own.
+    Repacked,
+    /// One stream comes out for each who hears, made of all that went in.
+    Mixed,
+}
+
+/// What came of a mix: who heard something of it. One who is the only speaker of his room is to hear nothing.
+pub(super) fn mixed(parts: &[Part], seconds: f64) -> Mixed {
+    let speaks = |part: &Part| part.role.publishes && part.role.speaks;
+    let mut speakers: HashMap<u32, usize> = HashMap::new();
+    for part in parts.iter().filter(|part| speaks(part)) {
+        *speakers.entry(part.role.who.room).or_default() += 1;
+    }
+    let others = |part: &&Part| speakers.get(&part.role.who.room).copied().unwrap_or(0) > usize::from(speaks(part));
+    let (listening, alone): (Vec<&Part>, Vec<&Part>) = parts.iter().partition(others);
+    let heard = |of: &[&Part]| of.iter().flat_map(|part| &part.seats).map(|seat| seat.heard).collect::<Vec<Heard>>();
+    // Half of a tone's packets may be lost, and one still hears it.
+    let hearers = |of: &[Heard]| of.iter().filter(|one| one.sounding * 2 > one.packets).count() as u32;
+    let echoed = hearers(&heard(&alone));
+    let heard = heard(&listening);
+    let sum = |of: fn(&Heard) -> u64| heard.iter().map(of).sum::<u64>() as f64;
+    let packets = sum(|heard| heard.packets);
+    Mixed {
+        participants: u32::try_from(heard.len()).unwrap_or(u32::MAX),
+        hearers: hearers(&heard),
+        echoed,
+        packets_per_s_each: packets / heard.len().max(1) as f64 / seconds,
+        sounding_pct: sum(|heard| heard.sounding) * 100.0 / packets.max(1.0),
+    }
+}
+
 /// Packets of one track of one publisher in the window.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sent {
@@ -46,18 +82,25 @@ struct Sent {
 }
 
 /// What became of the packets that were due from `from` on, before `to`.
-pub(super) fn delivery(parts: &[Part], from: Instant, to: Instant, layered: bool) -> Delivery {
+pub(super) fn delivery(parts: &[Part], from: Instant, to: Instant, layered: bool, handling: Handling) -> Delivery {
     let sent = sent(parts);
-    let mut delivery = Delivery { by_sequence: layered, ..Delivery::default() };
+    let by_sequence = layered || handling == Handling::Repacked;
+    let mut delivery = Delivery { by_sequence, ..Delivery::default() };
     for sent in sent.values().flat_map(BTreeMap::values) {
         delivery.sent += sent.packets;
         delivery.sent_bytes += sent.bytes;
     }
-    for part in parts.iter().filter(|part| !part.role.publishes) {
+    for part in parts.iter().filter(|part| handling == Handling::Mixed || !part.role.publishes) {
         delivery.received_bytes += part.seats.iter().map(|seat| seat.bytes_in_window).sum::<u64>();
         delivery.repaired += part.streams().map(|stream| stream.repaired).sum::<u64>();
+        if handling == Handling::Mixed {
+            // What was lost on the way in is in no packet that comes out.
+            delivery.received += part.seats.iter().map(|seat| seat.heard.packets).sum::<u64>();
+            delivery.expected = delivery.received;
+            continue;
+        }
         let Some(connected) = part.connected() else { continue };
-        if layered {
+        if by_sequence {
             for (packets, lost) in part.seats.iter().map(|seat| seat.by_sequence) {
                 delivery.received += packets;
                 delivery.expected += packets + lost;
@@ -138,7 +181,8 @@ pub(super) fn joins(parts: &[Part], patience: Duration, now: Instant) -> Joins {
         };
         record(&mut connected, took);
         let first = part.seats.iter().filter_map(|seat| seat.first_media).min();
-        if let Some(at) = first.filter(|_| !part.role.publishes) {
+        // Who only publishes receives none.
+        if let Some(at) = first {
             record(&mut media, at.saturating_duration_since(since));
         }
     }
@@ -205,6 +249,7 @@ mod tests {
             sent: sent.map(|packets| (0, stats(packets))).into_iter().collect(),
             streams: came.map(stream).into_iter().collect(),
             bytes_in_window: 0,
+            heard: Heard::default(),
             by_sequence: (0, 0),
             jitter_ms: vec![],
             densest_asked: 0,
@@ -223,9 +268,31 @@ mod tests {
             part(now, false, 3, seat(now, None, None)),
             part(now, false, 4, late),
         ];
-        let delivery = delivery(&parts, from, to, false);
+        let delivery = delivery(&parts, from, to, false, Handling::Forwarded);
         // The first lacks ten at the end, the second has nothing of a hundred, the third lacks one between.
         assert_eq!((delivery.sent, delivery.expected, delivery.received, delivery.lost), (100, 211, 100, 111));
+    }
+
+    #[test]
+    fn of_a_mix_is_told_who_hears_it() {
+        let now = Instant::now();
+        let hears = |packets, sounding| SeatReport { heard: Heard { packets, sounding }, ..seat(now, Some(50), None) };
+        let parts = [
+            part(now, true, 1, hears(100, 99)),
+            part(now, true, 2, hears(100, 0)),
+            part(now, false, 3, hears(100, 60)),
+            part(now, false, 4, hears(0, 0)),
+        ];
+        let mixed = mixed(&parts, 2.0);
+        assert_eq!((mixed.participants, mixed.hearers), (4, 2));
+        assert!((mixed.packets_per_s_each - 37.5).abs() < 1e-9 && (mixed.sounding_pct - 53.0).abs() < 1e-9);
+        let alone = [part(now, true, 1, hears(100, 0)), part(now, false, 2, hears(100, 99))];
+        let told = super::mixed(&alone, 2.0);
+        assert_eq!((told.participants, told.hearers, told.echoed), (1, 1, 0), "nobody hears himself");
+        let alone = [part(now, true, 1, hears(100, 90)), part(now, false, 2, hears(100, 99))];
+        assert_eq!(super::mixed(&alone, 2.0).echoed, 1);
+        let delivery = delivery(&parts, now, now + Duration::from_secs(2), false, Handling::Mixed);
+        assert_eq!((delivery.received, delivery.expected, delivery.lost), (300, 300, 0));
     }
 
     #[test]

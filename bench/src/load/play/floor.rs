@@ -2,6 +2,7 @@
 //! be left out, and sockets like the clients' that take them.
 
 use super::Stage;
+use crate::client::RECORDED_MORE_BYTES;
 use crate::floor::Flow;
 use crate::load::result::FloorCost;
 use crate::load::scenario::{Layers, Scenario, VideoSource};
@@ -21,21 +22,34 @@ use std::time::Duration;
 /// Sockets at most: packets to more receivers go to them in turn, which costs the sender the same.
 const MAX_SINKS: usize = 512;
 /// Bytes of payload that a packet of a picture has at most, as the clients' have.
-const MAX_PAYLOAD: u64 = 1_150;
+const MAX_PAYLOAD: f64 = 1_150.0;
 /// Asked of the kernel for every socket, as the clients do.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// What a scenario's publishers send, on average: pictures as many packets together as they have.
-pub(super) fn flows(scenario: &Scenario) -> Vec<Flow> {
+pub(super) fn flows(scenario: &Scenario) -> Result<Vec<Flow>> {
     let publishers = scenario.publishers * scenario.rooms;
     // In a meeting nobody receives himself, except where a server sends him his own; that changes the cost of no packet.
     let receivers = scenario.watchers().saturating_sub(u32::from(scenario.meeting)).max(1);
+    let loaded = scenario.media.load()?;
     let mut flows = Vec::new();
+    let pictures = |bps: f64, bursts_per_s: f64| {
+        let frame_bytes = bps / 8.0 / bursts_per_s.max(1.0);
+        let burst = (frame_bytes / MAX_PAYLOAD).ceil().max(1.0);
+        let payload_bytes = (frame_bytes / burst) as usize;
+        Flow { publishers, burst: burst as usize, bursts_per_s, payload_bytes, receivers }
+    };
     if let Some(audio) = &scenario.media.audio {
         let speakers = audio.speakers.map_or(scenario.publishers, |speakers| speakers.min(scenario.publishers));
         let publishers = speakers * scenario.rooms;
-        let payload_bytes = audio.payload_bytes;
-        flows.push(Flow { publishers, burst: 1, bursts_per_s: 50.0, payload_bytes, receivers });
+        let (bursts_per_s, payload_bytes) = match &loaded.sound {
+            Some(sound) => {
+                let recorded = sound.bits_per_s() / 8.0 / sound.frames_per_s();
+                (sound.frames_per_s(), recorded as usize + RECORDED_MORE_BYTES)
+            }
+            None => (50.0, audio.payload_bytes),
+        };
+        flows.push(Flow { publishers, burst: 1, bursts_per_s, payload_bytes, receivers });
     }
     match &scenario.media.video {
         Some(VideoSource::Constant(constant)) => {
@@ -47,21 +61,20 @@ pub(super) fn flows(scenario: &Scenario) -> Vec<Flow> {
         Some(VideoSource::Camera(camera)) => {
             // Of several encodings every viewer has one: the largest.
             let bps = if camera.layers == Layers::One { camera.kbps * 1_000 } else { 2_500_000 };
-            let bursts_per_s = f64::from(camera.frames_per_s);
-            let frame_bytes = bps / 8 / u64::from(camera.frames_per_s.max(1));
-            let burst = frame_bytes.div_ceil(MAX_PAYLOAD).max(1);
-            let payload_bytes = (frame_bytes / burst) as usize;
-            flows.push(Flow { publishers, burst: burst as usize, bursts_per_s, payload_bytes, receivers });
+            flows.push(pictures(bps as f64, f64::from(camera.frames_per_s)));
+        }
+        Some(VideoSource::Recorded(_)) => {
+            flows.extend(loaded.pictures.last().map(|of| pictures(of.script.bits_per_s(), of.script.frames_per_s())));
         }
         None => {}
     }
-    flows
+    Ok(flows)
 }
 
 /// Measures it, twice: with segmentation offload, and without.
 pub(super) fn measure(scenario: &Scenario, stage: &Stage, profile: &str, time: Duration) -> Result<FloorCost> {
     let sinks = Sinks::open((scenario.watchers() * scenario.rooms) as usize)?;
-    let flows = flows(scenario);
+    let flows = flows(scenario)?;
     let mut child = FloorChild::start(stage, &flows, &sinks.ports, profile)?;
     // The first packets find everything cold.
     child.round(Duration::from_millis(100), "gso")?;
@@ -162,5 +175,21 @@ impl Drop for Sinks {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recordings_have_a_floor_of_their_own_sizes() {
+        let text = "name = \"x\"\nviewers = 3\n[media.audio]\nrecording = \"talk\"\n[media.video.recorded]\nfiles = [\"talk\"]\n";
+        let flows = flows(&Scenario::read(text, &[]).unwrap().0).unwrap();
+        let [sound, pictures] = flows.as_slice() else { panic!("{flows:?}") };
+        assert!((45.0..55.0).contains(&sound.bursts_per_s) && (80..200).contains(&sound.payload_bytes), "{sound:?}");
+        assert!((25.0..35.0).contains(&pictures.bursts_per_s) && pictures.receivers == 3, "{pictures:?}");
+        let bps = pictures.bursts_per_s * pictures.burst as f64 * pictures.payload_bytes as f64 * 8.0;
+        assert!((150_000.0..300_000.0).contains(&bps), "{bps}");
     }
 }

@@ -12,7 +12,7 @@ mod validity;
 use super::result::{Generator, Hold, KeyFrames, Latencies, LoadShape, Memory, Repeat, ServerCost};
 use super::scenario::Scenario;
 use super::system::{About, Placement, System};
-use account::Part;
+use account::{Handling, Part};
 use anyhow::{Context as _, Result, ensure};
 use colloquy_media_core::transport::srtp::Profile;
 use gauge::{Gauge, Reading};
@@ -95,7 +95,8 @@ pub fn play(
     watcher.step("start", 0);
     let scratch = Scratch::new(stage)?;
     let largest_room = scenario.publishers + scenario.watchers();
-    let place = Placement { core: stage.server_core, first: stage.first, scratch: scratch.0.clone(), largest_room };
+    let by = scenario.join.by;
+    let place = Placement { core: stage.server_core, first: stage.first, scratch: scratch.0.clone(), largest_room, by };
     let running = system.start(&place).with_context(|| format!("{} does not start", system.name()))?;
     let gauge = Gauge::new(running.about().pids.clone());
     let idle_kb = gauge.memory_kb();
@@ -110,6 +111,7 @@ pub fn play(
     let loaded_kb = gauge.memory_kb();
     let calls = if stage.count_calls { party.calls_per_packet(gauge.pids(), CALLS)? } else { None };
     let profile = party.srtp_profile()?;
+    let signalling = running.signalling();
     watcher.step("leave", 0);
     let load = party.shape();
     let (parts, reported) = party.end()?;
@@ -122,7 +124,8 @@ pub fn play(
     drop(running);
 
     let floor = match (&stage.own_program, &profile) {
-        (Some(_), Some(profile)) if !external => {
+        // What forwards is no measure for what mixes.
+        (Some(_), Some(profile)) if !external && measured.handling != Handling::Mixed => {
             watcher.step("floor", 0);
             let time = Duration::from_secs_f64((scenario.time.hold_s / 2.0).clamp(0.5, 2.0));
             Some(floor::measure(scenario, stage, profile, time)?)
@@ -133,6 +136,8 @@ pub fn play(
     let (hold, generator) = measured.account(&parts, &reported, scenario, stage, calls);
     let patience = Duration::from_secs_f64(scenario.join.patience_s);
     let joins = account::joins(&parts, patience, Instant::now());
+    // Those who talk to a mixer hear it by the same client: all of them are both.
+    let base_kb = if hold.mixed.is_some() && scenario.viewers == 0 { idle_kb } else { publishers_kb };
     let each = |more: u64, less: u64, by: u32| more.saturating_sub(less) as f64 / f64::from(by.max(1));
     let memory = gauge.is_known().then(|| Memory {
         idle_kb,
@@ -140,11 +145,12 @@ pub fn play(
         loaded_kb,
         after_kb,
         kb_per_publisher: each(publishers_kb, idle_kb, load.publishers),
-        kb_per_viewer: each(loaded_kb, publishers_kb, load.viewers),
+        kb_per_viewer: each(loaded_kb, base_kb, load.viewers),
     });
-    let validity = validity::judge(&load, &hold.delivery, &joins, &generator, kept_waiting);
+    let validity = validity::judge(&load, &hold, &joins, &generator, kept_waiting);
     let warm_up_s = scenario.time.warm_up_s;
-    let repeat = Repeat { order, load, warm_up_s, hold: Box::new(hold), floor, joins, memory, generator, validity };
+    let repeat =
+        Repeat { order, load, warm_up_s, hold: Box::new(hold), floor, joins, signalling, memory, generator, validity };
     Ok(Played { repeat, version, settings, external })
 }
 
@@ -164,6 +170,7 @@ pub fn floor_alone(scenario: &Scenario, stage: &Stage, order: u32) -> Result<Rep
         hold: Box::new(hold),
         floor: Some(cost),
         joins: super::result::Joins::default(),
+        signalling: None,
         memory: None,
         generator: Generator::default(),
         validity: super::result::Validity { valid: true, reasons: Vec::new() },
@@ -182,8 +189,7 @@ struct Measured {
     drops: u64,
     before: party::Before,
     samples: Vec<super::result::Sample>,
-    /// Packets out are not those that went in.
-    repacked: bool,
+    handling: Handling,
 }
 
 fn hold(scenario: &Scenario, gauge: &Gauge, party: &mut Party<'_>, watcher: &mut dyn Watcher) -> Result<Measured> {
@@ -197,7 +203,7 @@ fn hold(scenario: &Scenario, gauge: &Gauge, party: &mut Party<'_>, watcher: &mut
     let (server_before, own_before) = (gauge.read(), own.read());
     let waited_before = gauge.threads();
     let threads_before = party.thread_cpu_ns();
-    let mut timeline = Timeline::new(from, gauge.is_known());
+    let mut timeline = Timeline::begin(from, gauge.is_known().then_some(server_before), own_before, party)?;
     watcher.step("hold", scenario.time.hold_s.ceil() as u64);
     while Instant::now() < to {
         let next = (timeline.next()).min(to);
@@ -219,7 +225,7 @@ fn hold(scenario: &Scenario, gauge: &Gauge, party: &mut Party<'_>, watcher: &mut
         drops: gauge::udp_drops(&ports).saturating_sub(drops_before),
         before,
         samples: timeline.samples(),
-        repacked: party.is_repacked(),
+        handling: party.handling(),
     })
 }
 
@@ -241,15 +247,18 @@ impl Measured {
         calls: Option<f64>,
     ) -> (Hold, Generator) {
         let layered = scenario.media.video.as_ref().is_some_and(super::scenario::VideoSource::is_layered);
-        let delivery = account::delivery(parts, self.from, self.to, layered || self.repacked);
+        let delivery = account::delivery(parts, self.from, self.to, layered, self.handling);
+        let mixed = (self.handling == Handling::Mixed).then(|| account::mixed(parts, scenario.time.hold_s));
         let wall_ns = (self.to - self.from).as_nanos() as f64;
         let server = self.server.map(|(before, after)| {
             let cpu_ns = after.cpu_ns.saturating_sub(before.cpu_ns);
             let packets = delivery.received.max(1) as f64;
+            let people = f64::from(scenario.rooms * (scenario.publishers + scenario.viewers));
             ServerCost {
                 cpu_ns,
                 cores: cpu_ns as f64 / wall_ns,
                 cpu_ns_per_packet: cpu_ns as f64 / packets,
+                cpu_us_per_participant_s: cpu_ns as f64 / 1e3 / people / scenario.time.hold_s,
                 switches_per_packet: Some(after.switches.saturating_sub(before.switches) as f64 / packets),
                 syscalls_per_packet: calls,
                 instructions_per_packet: None,
@@ -274,6 +283,7 @@ impl Measured {
             jitter_p50_ms,
             jitter_p95_ms,
             key_frames,
+            mixed,
             server,
             samples: self.samples,
         };

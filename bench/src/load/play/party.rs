@@ -1,10 +1,10 @@
 //! Everybody of a scenario: they come, stay, come and go, and leave.
 
-use super::account::{self, Part};
+use super::account::{self, Handling, Part};
 use super::cast::{Role, cast};
 use super::joins::{Doors, Job, Joined};
 use super::{Stage, Watcher};
-use crate::load::fleet::{Fleet, FleetPlan, Joiner, Reported};
+use crate::load::fleet::{Fleet, FleetPlan, Joiner, LEFT, Reported};
 use crate::load::result::{KeyFrames, LoadShape};
 use crate::load::scenario::{Scenario, Storm};
 use crate::load::system::{Published, Running, Stay};
@@ -74,7 +74,9 @@ impl<'a> Party<'a> {
             epoch: Instant::now(),
             seed: scenario.seed,
             media: scenario.media.clone(),
+            loaded: scenario.media.load()?,
             access: scenario.access.clone(),
+            mixed: running.mixes(),
             address: running.clients_at(),
         };
         Ok(Self {
@@ -123,8 +125,12 @@ impl<'a> Party<'a> {
 
     /// The viewers come, and are waited for.
     pub(super) fn watch(&mut self, watcher: &mut dyn Watcher) -> Result<()> {
-        let (publishers, viewers) = cast(self.scenario);
+        let (publishers, mut viewers) = cast(self.scenario);
         self.next_number = (publishers.len() + viewers.len()) as u64;
+        if self.running.mixes() {
+            // Who talks hears the mix by the same client.
+            viewers.retain(|viewer| !viewer.also_publishes);
+        }
         watcher.step("viewers", viewers.len() as u64);
         let parts = self.ramp(viewers, watcher)?;
         self.present.extend(&parts);
@@ -192,6 +198,8 @@ impl<'a> Party<'a> {
         self.joins_done += 1;
         match joined.stay {
             Ok(new) => *stay = Some(new),
+            // He was sent away before he was in: nobody's fault.
+            Err(error) if error.contains(LEFT) => {}
             Err(error) => part.failure = Some(error),
         }
     }
@@ -306,9 +314,13 @@ impl<'a> Party<'a> {
         }))
     }
 
-    /// The server makes packets of its own of what it is sent.
-    pub(super) fn is_repacked(&self) -> bool {
-        self.running.repacks()
+    /// What becomes of packets in the server.
+    pub(super) fn handling(&self) -> Handling {
+        match (self.running.mixes(), self.running.repacks()) {
+            (true, _) => Handling::Mixed,
+            (false, true) => Handling::Repacked,
+            (false, false) => Handling::Forwarded,
+        }
     }
 
     pub(super) fn count_within(&self, from: Instant, to: Instant) -> Result<()> {
@@ -374,7 +386,8 @@ impl<'a> Party<'a> {
 
     /// How much load there is.
     pub(super) fn shape(&self) -> LoadShape {
-        LoadShape::of(self.scenario)
+        let load = LoadShape::of(self.scenario);
+        if self.running.mixes() { LoadShape { streams: load.viewers, ..load } } else { load }
     }
 
     /// Everybody leaves. Gives all that is known of them.
@@ -391,7 +404,7 @@ impl<'a> Party<'a> {
         for joined in self.doors.close() {
             let Some(part) = self.parts.get_mut(joined.part as usize) else { continue };
             part.signalled = Some(joined.signalled);
-            part.failure = joined.stay.err();
+            part.failure = joined.stay.err().filter(|error| !error.contains(LEFT));
         }
         for seat in reported.iter_mut().flat_map(|one| one.seats.drain(..)) {
             if let Some(part) = self.parts.get_mut(seat.part as usize) {

@@ -16,15 +16,18 @@ const MAX_SAMPLES: usize = 3_600;
 pub(super) struct Timeline {
     from: Instant,
     last: Instant,
-    server: Option<Reading>,
+    server: Reading,
     own: Reading,
     known: bool,
     samples: Vec<Sample>,
 }
 
 impl Timeline {
-    pub(super) fn new(from: Instant, known: bool) -> Self {
-        Self { from, last: from, server: None, own: Reading::default(), known, samples: Vec::new() }
+    /// Begins at `from`, when these were read. What the party counted before is forgotten: it is the warm-up's.
+    pub(super) fn begin(from: Instant, server: Option<Reading>, own: Reading, party: &mut Party<'_>) -> Result<Self> {
+        party.sample()?;
+        let known = server.is_some();
+        Ok(Self { from, last: from, server: server.unwrap_or_default(), own, known, samples: Vec::new() })
     }
 
     /// When the next one is due.
@@ -51,18 +54,17 @@ impl Timeline {
             let _ = latency.add(one);
         }
         let us = |share: f64| latency.value_at_quantile(share) as f64 / 1e3;
-        // The first has nothing to compare with: its processes were read when it began.
         let sample = Sample {
             at_s: (now - self.from).as_secs_f64(),
             packets_per_s: sampled.packets as f64 / seconds,
             p50_us: us(0.5),
             p99_us: us(0.99),
-            server_cores: self.server.map(|before| cores(before, server_now)).filter(|_| self.known),
+            server_cores: self.known.then(|| cores(self.server, server_now)),
             resident_kb: self.known.then(|| gauge.resident_kb()),
-            generator_cores: if self.server.is_some() { cores(self.own, own_now) } else { 0.0 },
+            generator_cores: cores(self.own, own_now),
             joins: sampled.joins,
         };
-        (self.last, self.server, self.own) = (now, Some(server_now), own_now);
+        (self.last, self.server, self.own) = (now, server_now, own_now);
         let line = format!(
             "{:>9.0} packets/s  p50 {:>6.0} us  p99 {:>7.0} us  server {:>4.0} %  clients {:>4.0} %  {} of {} connected",
             sample.packets_per_s,

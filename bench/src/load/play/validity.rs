@@ -1,6 +1,6 @@
 //! Whether figures may be believed: they may not when the clients were the bottleneck.
 
-use crate::load::result::{Delivery, Generator, Joins, LoadShape, Validity};
+use crate::load::result::{Generator, Hold, Joins, LoadShape, Validity};
 
 /// Busier than this, and the threads that play clients may be what is measured.
 const MAX_BUSY: f64 = 0.85;
@@ -19,12 +19,13 @@ const MAX_KEPT_WAITING: f64 = 0.08;
 /// else had.
 pub(super) fn judge(
     load: &LoadShape,
-    delivery: &Delivery,
+    hold: &Hold,
     joins: &Joins,
     generator: &Generator,
     kept_waiting: f64,
 ) -> Validity {
     let mut reasons = Vec::new();
+    let delivery = &hold.delivery;
     if kept_waiting > MAX_KEPT_WAITING {
         reasons.push(format!("server_kept_waiting_{:.0}_percent", kept_waiting * 100.0));
     }
@@ -47,6 +48,13 @@ pub(super) fn judge(
     if delivery.received == 0 {
         reasons.push("nothing_received".to_owned());
     }
+    if let Some(mixed) = hold.mixed.filter(|mixed| mixed.hearers < mixed.participants) {
+        // What it costs to mix nothing says nothing.
+        reasons.push(format!("sound_heard_by_{}_of_{}", mixed.hearers, mixed.participants));
+    }
+    if let Some(mixed) = hold.mixed.filter(|mixed| mixed.echoed > 0) {
+        reasons.push(format!("own_sound_heard_by_{}", mixed.echoed));
+    }
     if joins.tried == 0 || (load.viewers > 0 && joins.failed == joins.tried) {
         reasons.push("nobody_joined".to_owned());
     }
@@ -56,23 +64,24 @@ pub(super) fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::result::Latencies;
+    use crate::load::result::{Delivery, Latencies, Mixed};
 
-    fn good() -> (LoadShape, Delivery, Joins, Generator) {
+    fn good() -> (LoadShape, Hold, Joins, Generator) {
         let delivery = Delivery { sent: 1_000, expected: 10_000, received: 9_000, lost: 1_000, ..Delivery::default() };
         let joins = Joins { tried: 10, failed: 1, ..Joins::default() };
-        (LoadShape::default(), delivery, joins, Generator { frames: 1_000, ..Generator::default() })
+        let hold = Hold { delivery, ..Hold::default() };
+        (LoadShape::default(), hold, joins, Generator { frames: 1_000, ..Generator::default() })
     }
 
     #[test]
     fn what_the_server_does_badly_is_valid() {
-        let (load, delivery, joins, generator) = good();
-        assert!(judge(&load, &delivery, &joins, &generator, 0.05).valid);
+        let (load, hold, joins, generator) = good();
+        assert!(judge(&load, &hold, &joins, &generator, 0.05).valid);
     }
 
     #[test]
     fn a_generator_that_is_the_bottleneck_is_told() {
-        let (load, delivery, joins, generator) = good();
+        let (load, hold, joins, generator) = good();
         let late = Latencies { p99_ns: 9_000_000, ..Latencies::default() };
         for (broken, word) in [
             (Generator { busiest_share: 0.93, ..generator.clone() }, "generator_busy_93_percent"),
@@ -81,12 +90,17 @@ mod tests {
             (Generator { kernel_drops: 6, ..generator.clone() }, "generator_dropped_6_datagrams"),
             (Generator { unsent: 1, ..generator.clone() }, "generator_could_not_send_1_datagrams"),
         ] {
-            let judged = judge(&load, &delivery, &joins, &broken, 0.0);
+            let judged = judge(&load, &hold, &joins, &broken, 0.0);
             assert!(!judged.valid && judged.reasons == [word], "{judged:?}");
         }
-        let nothing = Delivery { received: 0, ..delivery };
+        let nothing = Hold { delivery: Delivery { received: 0, ..hold.delivery }, ..hold.clone() };
+        let mixed = Some(Mixed { participants: 9, hearers: 7, ..Mixed::default() });
+        let silent = Hold { mixed, ..hold.clone() };
+        assert_eq!(judge(&load, &silent, &joins, &generator, 0.0).reasons, ["sound_heard_by_7_of_9"]);
+        let echo = Hold { mixed: Some(Mixed { echoed: 1, ..Mixed::default() }), ..hold.clone() };
+        assert_eq!(judge(&load, &echo, &joins, &generator, 0.0).reasons, ["own_sound_heard_by_1"]);
         assert_eq!(judge(&load, &nothing, &joins, &generator, 0.0).reasons, ["nothing_received"]);
-        let disturbed = judge(&load, &delivery, &joins, &generator, 0.2);
+        let disturbed = judge(&load, &hold, &joins, &generator, 0.2);
         assert_eq!(disturbed.reasons, ["server_kept_waiting_20_percent"]);
     }
 }

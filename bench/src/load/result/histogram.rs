@@ -24,10 +24,24 @@ pub struct Latencies {
     pub max_ns: u64,
     /// Largest value of a bucket in ns and how many are in it, smallest first; empty buckets are left out. Buckets are HDR
     /// histogram's of two significant digits, so that each is within 1 % of what it holds.
+    #[serde(serialize_with = "super::compact::line")]
     pub buckets: Vec<(u64, u64)>,
 }
 
 impl Latencies {
+    /// Of no values.
+    pub const NONE: Self = Self {
+        count: 0,
+        min_ns: 0,
+        mean_ns: 0.0,
+        p50_ns: 0,
+        p95_ns: 0,
+        p99_ns: 0,
+        p999_ns: 0,
+        max_ns: 0,
+        buckets: Vec::new(),
+    };
+
     /// A histogram that its values can be recorded in: from 1 ns to a minute, to three digits.
     ///
     /// # Panics

@@ -18,6 +18,9 @@ pub struct Repeat {
     pub floor: Option<FloorCost>,
     /// How joining went, that of the warm-up included.
     pub joins: Joins,
+    /// Requests and notices, where participants join by Colloquy's WebSocket.
+    #[serde(default)]
+    pub signalling: Option<Signalling>,
     /// Memory of the server.
     pub memory: Option<Memory>,
     /// What the clients took, and whether they kept up.
@@ -55,9 +58,13 @@ pub struct Hold {
     pub jitter_p95_ms: f64,
     /// Key frames.
     pub key_frames: KeyFrames,
+    /// Where the server mixes sound: who heard it. Latency and loss cannot be measured then, as there are no stamps in a mix.
+    #[serde(default)]
+    pub mixed: Option<Mixed>,
     /// What it cost. `None` for an external system.
     pub server: Option<ServerCost>,
     /// Second by second.
+    #[serde(serialize_with = "super::compact::lines")]
     pub samples: Vec<Sample>,
 }
 
@@ -88,6 +95,21 @@ pub struct Delivery {
     pub by_sequence: bool,
 }
 
+/// What came out of a server that mixes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Mixed {
+    /// Who was there, talking or not, and not the only one who talks.
+    pub participants: u32,
+    /// Of them, those most of whose packets were large enough to have sound in them.
+    pub hearers: u32,
+    /// Those who are the only ones to talk in their rooms, and hear sound all the same.
+    pub echoed: u32,
+    /// Packets a second that each received, on average.
+    pub packets_per_s_each: f64,
+    /// Packets that were large enough to have sound in them, of all, in percent.
+    pub sounding_pct: f64,
+}
+
 /// Key frames in the time under load.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyFrames {
@@ -108,6 +130,9 @@ pub struct ServerCost {
     pub cores: f64,
     /// CPU time by packets that viewers received.
     pub cpu_ns_per_packet: f64,
+    /// CPU time in us by participants and seconds; who publishes and watches is one.
+    #[serde(default)]
+    pub cpu_us_per_participant_s: f64,
     /// Context switches of all its threads by packets: voluntary and not.
     pub switches_per_packet: Option<f64>,
     /// System calls by packets, counted by perf in a time of its own after the hold.
@@ -144,6 +169,20 @@ pub struct Joins {
     pub first_media: Latencies,
     /// Joins in the busiest second.
     pub busiest_per_s: u32,
+}
+
+/// Signalling by Colloquy's WebSocket, from the first join to the end of the time under load.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Signalling {
+    /// From a request (hello, join, offer, leave) to its answer.
+    pub requests: Latencies,
+    /// From a subscription of one place to its answer.
+    pub subscriptions: Latencies,
+    /// From the moment that somebody asks to join, or to leave, to that at which another one in the room is told of it: one value for
+    /// each who is told.
+    pub notices: Latencies,
+    /// Frames that the server sent, answers and events.
+    pub frames: u64,
 }
 
 /// Memory of the server: proportional set size of all its processes (`smaps_rollup`), where it can be read, else resident.

@@ -3,6 +3,7 @@
 //! Everything that a report shows comes from here; nothing is computed anew from what is not in the file. Times are in the unit
 //! that their name ends with. Absent values are `null`: not measured, or nothing to measure.
 
+mod compact;
 mod histogram;
 mod machine;
 mod measure;
@@ -12,7 +13,8 @@ mod summary;
 pub use histogram::{Latencies, Spread};
 pub use machine::Machine;
 pub use measure::{
-    Delivery, FloorCost, Generator, Hold, Joins, KeyFrames, LoadShape, Memory, Repeat, Sample, ServerCost, Validity,
+    Delivery, FloorCost, Generator, Hold, Joins, KeyFrames, LoadShape, Memory, Mixed, Repeat, Sample, ServerCost,
+    Signalling, Validity,
 };
 pub use search::{Knee, Level, Search};
 pub use summary::Summary;
@@ -67,6 +69,9 @@ pub struct ScenarioRun {
     pub name: String,
     /// What it is, in a sentence.
     pub about: String,
+    /// What the command line changed, as `name=value`: the sentence above tells of the file.
+    #[serde(default)]
+    pub changed: Vec<String>,
     /// Its file, with everything that the command line changed.
     pub text: String,
     /// The systems' results, in the order of the command line.
@@ -86,4 +91,12 @@ pub struct Outcome {
     pub summary: Option<Summary>,
     /// What a search found.
     pub search: Option<Search>,
+}
+
+impl Outcome {
+    /// The system mixes: of what it sends there are few packets, each dear, and none has a stamp.
+    #[must_use]
+    pub fn mixes(&self) -> bool {
+        self.repeats.iter().any(|repeat| repeat.hold.mixed.is_some())
+    }
 }

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 pub struct Summary {
     /// CPU time by packet.
     pub cpu_ns_per_packet: Option<Spread>,
-    /// The same of the floor.
+    /// CPU time in us by participants and seconds.
+    #[serde(default)]
+    pub cpu_us_per_participant_s: Option<Spread>,
+    /// CPU time by packet of the floor.
     pub floor_ns_per_packet: Option<Spread>,
     /// Server by floor, repeat by repeat.
     pub ratio: Option<Spread>,
@@ -26,6 +29,12 @@ pub struct Summary {
     pub join_p99_ms: Option<Spread>,
     /// From the request to the first picture: 95 in 100.
     pub first_media_p95_ms: Option<Spread>,
+    /// From a subscription to its answer: 99 in 100, where participants join by Colloquy's WebSocket.
+    #[serde(default)]
+    pub subscribe_p99_ms: Option<Spread>,
+    /// From a join or a leave to the moment that another one is told: 99 in 100.
+    #[serde(default)]
+    pub notice_p99_ms: Option<Spread>,
     /// Joins that failed, in all repeats.
     pub joins_failed: u64,
     /// Memory by viewer.
@@ -66,15 +75,18 @@ impl Summary {
         let ms = |ns: u64| ns as f64 / 1e6;
         Some(Self {
             cpu_ns_per_packet: each(&server),
+            cpu_us_per_participant_s: each(&|r| Some(r.hold.server?.cpu_us_per_participant_s).filter(|us| *us > 0.0)),
             floor_ns_per_packet: each(&floor),
             ratio: each(&|r| Some(server(r)? / floor(r).filter(|floor| *floor > 0.0)?)),
-            packets_per_s: each(&|r| measured(&r.hold.latency).map(|_| r.hold.delivery.packets_per_s)),
+            packets_per_s: each(&|r| Some(r.hold.delivery.packets_per_s).filter(|rate| *rate > 0.0)),
             latency: Latencies::of(&latency),
             added_p50_us: each(&|r| measured(&r.hold.latency).map(|l| l.p50_ns as f64 / 1e3)),
             added_p99_us: each(&|r| measured(&r.hold.latency).map(|l| l.p99_ns as f64 / 1e3)),
-            loss_pct: each(&|r| Some(r.hold.delivery.loss_pct)),
+            loss_pct: each(&|r| r.hold.mixed.is_none().then_some(r.hold.delivery.loss_pct)),
             join_p99_ms: each(&|r| measured(&r.joins.connected).map(|l| ms(l.p99_ns))),
             first_media_p95_ms: each(&|r| measured(&r.joins.first_media).map(|l| ms(l.p95_ns))),
+            subscribe_p99_ms: each(&|r| measured(&r.signalling.as_ref()?.subscriptions).map(|l| ms(l.p99_ns))),
+            notice_p99_ms: each(&|r| measured(&r.signalling.as_ref()?.notices).map(|l| ms(l.p99_ns))),
             joins_failed: repeats.iter().map(|r| r.joins.failed).sum(),
             mem_kb_per_viewer: each(&|r| Some(r.memory?.kb_per_viewer)),
             mem_kb_per_publisher: each(&|r| Some(r.memory?.kb_per_publisher)),

@@ -71,10 +71,23 @@ fn seed() -> u64 {
     1
 }
 
+/// By which protocol participants join.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JoinBy {
+    /// The one that the system is usually talked to by; Colloquy by WHIP and WHEP.
+    #[default]
+    Usual,
+    /// Colloquy's own, which browsers speak. Other systems do not know it.
+    Websocket,
+}
+
 /// How participants come: the publishers first.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Joining {
+    /// By which protocol.
+    pub by: JoinBy,
     /// Joins begun in a second; each at its moment, whether those before it are done or not.
     pub per_s: f64,
     /// Joins whose signalling is under way at once; beyond, they wait, and the waiting counts.
@@ -85,7 +98,7 @@ pub struct Joining {
 
 impl Default for Joining {
     fn default() -> Self {
-        Self { per_s: 100.0, at_once: 32, patience_s: 10.0 }
+        Self { by: JoinBy::Usual, per_s: 100.0, at_once: 32, patience_s: 10.0 }
     }
 }
 
@@ -381,6 +394,7 @@ impl Scenario {
                     bytes.end()
                 );
             }
+            Some(VideoSource::Recorded(recorded)) => recorded.check()?,
             None => {}
         }
         Ok(())

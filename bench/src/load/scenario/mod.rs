@@ -6,6 +6,7 @@ mod ready;
 #[cfg(test)]
 mod tests;
 
-pub use file::{Access, Churn, Grows, Joining, Keep, LinkFigures, Scenario, SearchRange, Storm, Times};
-pub use media::{Audio, Camera, Constant, Layers, Media, VideoSource};
+pub use file::{Access, Churn, Grows, JoinBy, Joining, Keep, LinkFigures, Scenario, SearchRange, Storm, Times};
+pub(in crate::load) use media::Loaded;
+pub use media::{Audio, Camera, Constant, Layers, Media, Recorded, VideoSource};
 pub use ready::{READY, Ready};

@@ -44,6 +44,9 @@ fn mistakes_are_told_with_their_place() {
         refused(&format!("{BASE}[[access]]\nshare = 0.5\ndown = {{ loss = 1.5 }}\n")).contains("access[0].down.loss")
     );
     assert!(refused(&format!("{BASE}[time]\nhold_s = nan\n")).contains("time.hold_s"));
+    assert!(
+        refused(&format!("{BASE}[media.video.recorded]\nfiles = []\n")).contains("media.video.recorded.files: 1 to 3")
+    );
     assert!(refused("not toml").contains("TOML"));
 }
 
@@ -56,6 +59,16 @@ fn changes_stand_over_the_file() {
     assert_eq!(Scenario::read(&text, &[]).unwrap().0, scenario, "what is reported plays the same");
     assert!(Scenario::read(BASE, &["viewers.of=3".to_owned()]).is_err());
     assert!(Scenario::read(BASE, &["viewers".to_owned()]).is_err());
+}
+
+#[test]
+fn recordings_are_looked_for_beside_the_scenario_and_missing_ones_told() {
+    let text = "name = \"x\"\nviewers = 2\n[media.video.recorded]\nfiles = [\"talk.webm\"]\n";
+    let mut media = Scenario::read(text, &[]).unwrap().0.media;
+    let told = format!("{:#}", media.load().unwrap_err());
+    assert!(told.contains("media.video.recorded.files[0]") && told.contains("neither a file"), "{told}");
+    media.look_beside(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("media"));
+    assert_eq!(media.load().unwrap().pictures.len(), 1);
 }
 
 proptest! {

@@ -1,9 +1,12 @@
 //! Colloquy: its binary with the configuration that it is shipped with, or its parts as they are built into this program.
 
 use super::programs::{self, Setting};
+use super::websocket::WebSocket;
 use super::whip::Endpoint;
 use super::{About, Child, Participant, Placement, Published, Running, Stay, System};
 use crate::load::fleet::Desk;
+use crate::load::result::Signalling;
+use crate::load::scenario::JoinBy;
 use anyhow::{Context as _, Result};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -53,6 +56,10 @@ impl System for Colloquy {
         }
     }
 
+    fn joins_by(&self, _by: JoinBy) -> bool {
+        true
+    }
+
     fn start(&self, place: &Placement) -> Result<Arc<dyn Running>> {
         let binary = self.binary.as_deref().context("it is absent")?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, programs::tcp_port()?));
@@ -78,7 +85,11 @@ impl System for Colloquy {
             About { version: programs::version(binary), settings, pids }
         };
         let endpoint = Endpoint::new(format!("{api}/whip/{{room}}"), format!("{api}/whep/{{room}}"));
-        Ok(Arc::new(Server { _child: child, endpoint, about }))
+        let websocket = match place.by {
+            JoinBy::Usual => None,
+            JoinBy::Websocket => Some(WebSocket::new(format!("ws://{address}/api/v1/ws"))?),
+        };
+        Ok(Arc::new(Server { _child: child, endpoint, websocket, about }))
     }
 }
 
@@ -110,6 +121,8 @@ struct Server {
     /// Ends when this is dropped.
     _child: Child,
     endpoint: Endpoint,
+    /// Where participants join by it instead of WHIP and WHEP.
+    websocket: Option<WebSocket>,
     about: About,
 }
 
@@ -118,16 +131,26 @@ impl Running for Server {
         &self.about
     }
 
-    /// WHEP shows everybody in a room, and knows no connection between a viewer and a publisher.
+    /// WHEP shows everybody in a room, and knows no connection between a viewer and a publisher; by the WebSocket everybody chooses.
     fn echoes(&self) -> bool {
-        true
+        self.websocket.is_none()
+    }
+
+    fn signalling(&self) -> Option<Signalling> {
+        self.websocket.as_ref().map(WebSocket::measured)
     }
 
     fn publish(&self, who: &Participant, desk: &Desk) -> Result<Box<dyn Stay>> {
-        self.endpoint.publish(who, desk)
+        match &self.websocket {
+            Some(websocket) => websocket.publish(who, desk),
+            None => self.endpoint.publish(who, desk),
+        }
     }
 
     fn watch(&self, who: &Participant, whom: &[Published], desk: &Desk) -> Result<Box<dyn Stay>> {
-        self.endpoint.watch(who, whom, desk, true)
+        match &self.websocket {
+            Some(websocket) => websocket.watch(who, whom, desk),
+            None => self.endpoint.watch(who, whom, desk, true),
+        }
     }
 }

@@ -13,13 +13,15 @@ mod mediasoup;
 mod process;
 mod programs;
 mod socket;
+pub(super) mod websocket;
 mod whip;
 
 pub use process::Child;
 pub use whip::{Endpoint, Whip};
 
 use super::fleet::Desk;
-use super::scenario::Scenario;
+use super::result::Signalling;
+use super::scenario::{JoinBy, Scenario};
 use anyhow::{Result, bail};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -36,6 +38,11 @@ pub trait System: Send + Sync {
     /// Why it cannot play a scenario, if it cannot: it is reported as absent there. By default it can play everything.
     fn lacks(&self, _scenario: &Scenario) -> Option<String> {
         None
+    }
+
+    /// It can be joined in this way. By default only in its usual one.
+    fn joins_by(&self, by: JoinBy) -> bool {
+        by == JoinBy::Usual
     }
 
     /// Starts it, and returns when it can be joined. Dropping what is returned ends it.
@@ -56,6 +63,8 @@ pub struct Placement {
     pub scratch: PathBuf,
     /// Who is in the largest room at once, those who publish and watch counted twice: for servers that want to be told.
     pub largest_room: u32,
+    /// How participants will join.
+    pub by: JoinBy,
 }
 
 /// What is told of a server that runs.
@@ -88,6 +97,17 @@ pub trait Running: Send + Sync {
     /// the numbers of its own packets.
     fn repacks(&self) -> bool {
         false
+    }
+
+    /// Everybody gets one mix of all others' sound, by the client that he publishes by. There are no stamps in what comes then: neither
+    /// latency nor loss can be told.
+    fn mixes(&self) -> bool {
+        false
+    }
+
+    /// What was measured of its signalling so far, where the adapter looks at it.
+    fn signalling(&self) -> Option<Signalling> {
+        None
     }
 
     /// Lets a publisher in: a client of [`Desk::publisher`], offer and answer carried, candidates exchanged. Returns when
@@ -167,6 +187,7 @@ pub fn named(name: &str, options: &Options) -> Result<Box<dyn System>> {
         "colloquy" => Box::new(colloquy::Colloquy::new(options.server_bin.clone())),
         "host" => Box::new(colloquy::Colloquy::built_in()),
         "janus" => Box::new(janus::Janus::new()),
+        "audiobridge" => Box::new(janus::Janus::audio_bridge()),
         "livekit" => Box::new(livekit::LiveKit::new()),
         "mediamtx" => Box::new(mediamtx::MediaMtx::new()),
         "mediasoup" => Box::new(mediasoup::Mediasoup),
@@ -176,7 +197,8 @@ pub fn named(name: &str, options: &Options) -> Result<Box<dyn System>> {
 }
 
 /// The names that [`named`] knows, for help and messages.
-pub const NAMES: &[&str] = &["colloquy", "host", "janus", "livekit", "mediamtx", "mediasoup", "whip=URL", "floor"];
+pub const NAMES: &[&str] =
+    &["colloquy", "host", "janus", "audiobridge", "livekit", "mediamtx", "mediasoup", "whip=URL", "floor"];
 
 /// What the command line says of systems.
 #[derive(Debug, Clone, Default)]

@@ -1,8 +1,8 @@
 //! Bars that lie: a name, a bar as long as the figure, the range of the repeats, the figure in words; and a line to measure by.
 
-use super::{Area, Drawn, Ink, Plot, Scale, letters, name, width_of};
+use super::rows::rows;
+use super::{Area, Drawn, Ink, Plot, Scale, letters};
 use crate::load::result::Spread;
-use plotters::chart::ChartBuilder;
 use plotters::element::{PathElement, Rectangle, Text};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, ShapeStyle};
@@ -43,24 +43,8 @@ pub(in crate::load::page) fn bars(
 fn draw(area: &Area<'_>, bars: &[Bar], line: Option<(&str, f64)>, scale: &Scale, words: fn(f64) -> String) -> Drawn {
     let count = bars.len() as f64;
     let middle = |index: usize| count - index as f64 - 0.5;
-    let names = bars.iter().enumerate().map(|(index, bar)| (middle(index), name(&bar.name))).collect();
-    let names = Scale::names(bars.len(), names);
-    let mut chart = ChartBuilder::on(area)
-        .margin_right(width_of(4))
-        .margin_top(if line.is_some() { 20 } else { 4 })
-        .x_label_area_size(24)
-        .y_label_area_size(width_of(names.widest()) + 10)
-        .build_cartesian_2d(scale.clone(), names)?;
-    chart
-        .configure_mesh()
-        .disable_y_mesh()
-        .max_light_lines(0)
-        .bold_line_style(Ink::Grid.rgb())
-        .axis_style(Ink::Grid.rgb())
-        .label_style(letters(Ink::Muted))
-        .y_label_style(letters(Ink::Text))
-        .set_all_tick_mark_size(4)
-        .draw()?;
+    let names = bars.iter().enumerate().map(|(index, bar)| (middle(index), bar.name.as_str()));
+    let mut chart = rows(area, scale, names, if line.is_some() { 20 } else { 4 })?;
     for (index, bar) in bars.iter().enumerate() {
         let (at, value) = (middle(index), scale.place(bar.figure.median));
         let shape = ShapeStyle { color: bar.ink.rgb().to_rgba(), filled: true, stroke_width: 0 };

@@ -3,6 +3,7 @@
 mod bars;
 mod ink;
 mod lines;
+mod rows;
 mod scale;
 mod spans;
 

@@ -1,8 +1,8 @@
 //! Percentiles as a line with three dots, on a logarithmic axis: half, 95 and 99 in 100.
 
-use super::{Area, Drawn, Ink, Plot, Scale, letters, name, width_of};
+use super::rows::rows;
+use super::{Area, Drawn, Ink, Plot, Scale, letters};
 use crate::load::page::number::time_ns;
-use plotters::chart::ChartBuilder;
 use plotters::element::{Circle, PathElement, Text};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, ShapeStyle};
@@ -36,24 +36,8 @@ pub(in crate::load::page) fn spans(title: &str, spans: &[Span]) -> Option<Plot> 
 fn draw(area: &Area<'_>, spans: &[Span], scale: &Scale) -> Drawn {
     let count = spans.len() as f64;
     let middle = |index: usize| count - index as f64 - 0.6;
-    let names = spans.iter().enumerate().map(|(index, span)| (middle(index), name(&span.name))).collect();
-    let names = Scale::names(spans.len(), names);
-    let mut chart = ChartBuilder::on(area)
-        .margin_right(width_of(4))
-        .margin_top(4)
-        .x_label_area_size(24)
-        .y_label_area_size(width_of(names.widest()) + 10)
-        .build_cartesian_2d(scale.clone(), names)?;
-    chart
-        .configure_mesh()
-        .disable_y_mesh()
-        .max_light_lines(0)
-        .bold_line_style(Ink::Grid.rgb())
-        .axis_style(Ink::Grid.rgb())
-        .label_style(letters(Ink::Muted))
-        .y_label_style(letters(Ink::Text))
-        .set_all_tick_mark_size(4)
-        .draw()?;
+    let names = spans.iter().enumerate().map(|(index, span)| (middle(index), span.name.as_str()));
+    let mut chart = rows(area, scale, names, 4)?;
     for (index, span) in spans.iter().enumerate() {
         let at = middle(index);
         let [half, most, last] = span.parts_ns.map(|ns| scale.place(ns));

@@ -63,7 +63,7 @@ pub(super) fn check(message: &Value) -> Result<()> {
         bail!("Janus refuses: {}", error.get("reason").unwrap_or(error));
     }
     if let Some(error) = message.pointer("/plugindata/data/error") {
-        bail!("the VideoRoom refuses: {error}");
+        bail!("its plugin refuses: {error}");
     }
     Ok(())
 }

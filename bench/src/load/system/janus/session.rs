@@ -40,11 +40,11 @@ impl Session {
         Ok(Self { socket, answers, id: 0, handle: 0, transactions: 0 })
     }
 
-    /// A session with a handle of the plugin.
-    pub(super) fn open(sockets: &Sockets, url: &str) -> Result<Self> {
+    /// A session with a handle of a plugin.
+    pub(super) fn open(sockets: &Sockets, url: &str, plugin: &str) -> Result<Self> {
         let mut session = Self::connect(sockets, url)?;
         session.id = message::made(&session.ask(json!({ "janus": "create" }))?)?;
-        let (id, plugin) = (session.id, message::PLUGIN);
+        let id = session.id;
         session.handle =
             message::made(&session.ask(json!({ "janus": "attach", "session_id": id, "plugin": plugin }))?)?;
         let alive = json!({ "janus": "keepalive", "session_id": id, "transaction": "alive" });
