@@ -150,7 +150,13 @@ impl Signalling {
             Err(refusal) if refusal.code == ErrorCode::RoomUnknown => Vec::new(),
             Err(refusal) => return Err(refusal),
         };
-        Ok(RoomStatsView { room: room.to_string(), participants: peers.iter().map(ParticipantStats::from).collect() })
+        // Monitors and helpers are for those only who may be one.
+        let sees_all = caller.authorise(Action::Monitor, Some(room)).is_ok();
+        let seen: Vec<PeerId> = self.read(|house| {
+            peers.iter().map(|p| p.peer).filter(|peer| sees_all || house.is_on_floor(id, *peer)).collect()
+        });
+        let seen = peers.iter().filter(|stats| seen.contains(&stats.peer));
+        Ok(RoomStatsView { room: room.to_string(), participants: seen.map(ParticipantStats::from).collect() })
     }
 
     /// Figures of the server.

@@ -8,7 +8,7 @@ use crate::error::{ErrorCode, Refusal};
 use crate::session::Weight;
 use crate::wire::{LeaveReason, PairView, ServerEvent, StanceView};
 use colloquy_media_core::api::{Command, PeerId, RoomId};
-use colloquy_media_core::audience::{Audience, Hears, Sees, Stance, Tone, Verb, VerbError};
+use colloquy_media_core::audience::{Audience, Hears, Post, Sees, Stance, Tone, Verb, VerbError};
 
 /// What somebody gets of another.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl House {
     /// Somebody in a room changes who gets what of whom.
     pub(crate) fn act(&mut self, room: RoomId, by: PeerId, verb: Verb, fx: &mut Effects) -> Result<(), Refusal> {
         let role = self.participant(room, by)?.role;
-        let action = action(verb, by);
+        let action = action(verb, by, |who| self.is_in_wings(room, who));
         if !allowed(role, action) {
             let message = format!("You may not do this: it takes the permission {action:?}.");
             return Err(Refusal::new(ErrorCode::AuthForbidden, message));
@@ -50,6 +50,11 @@ impl House {
         fx.push(Effect::Audit(Entry::new(state.name.clone(), (by, subject), Deed::Did(verb), epoch)));
         self.audience_changed(room, &before, fx);
         Ok(())
+    }
+
+    fn is_in_wings(&self, room: RoomId, peer: PeerId) -> bool {
+        let stance = self.rooms.get(&room).and_then(|room| room.audience.stance(peer));
+        stance.is_some_and(|stance| stance.post == Post::Wings)
     }
 
     /// Whether one may know of another.
@@ -163,7 +168,7 @@ impl House {
 }
 
 /// What it takes to do this.
-fn action(verb: Verb, by: PeerId) -> Action {
+fn action(verb: Verb, by: PeerId, is_in_wings: impl Fn(PeerId) -> bool) -> Action {
     let of_himself = |who: PeerId| who == by;
     match verb {
         Verb::Hold { who, .. } if of_himself(who) => Action::HoldOwn,
@@ -171,6 +176,8 @@ fn action(verb: Verb, by: PeerId) -> Action {
         Verb::TurnBack { who } if of_himself(who) => Action::HoldOwn,
         Verb::TurnAside { who, .. } if of_himself(who) => Action::SideTalk,
         Verb::TurnBackstage { who } if of_himself(who) => Action::SideTalk,
+        // A helper comes onto the floor, or is brought.
+        Verb::Barge { who } if is_in_wings(who) => Action::EnterAsHelper,
         Verb::Move { .. } => Action::SubConference,
         Verb::Confide { .. } => Action::Monitor,
         Verb::Monitor { who, .. }

@@ -51,7 +51,10 @@ impl House {
         self.last_peer += 1;
         let id = PeerId(self.last_peer);
         let room = self.rooms.get_mut(&room_id).expect("it was found or opened above");
-        if room.members.len() >= room.max_participants {
+        // Who only watches takes nobody's place, so that a room that is full does not tell of him.
+        let watches = |peer: &PeerId| room.audience.stance(*peer).is_some_and(Stance::is_monitor);
+        let count = room.members.iter().filter(|peer| !watches(peer)).count();
+        if !admission.stance.is_monitor() && count >= room.max_participants {
             let message = format!("The room has {} participants, its limit.", room.max_participants);
             return Err(Refusal::new(ErrorCode::RoomFull, message));
         }

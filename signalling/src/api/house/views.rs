@@ -22,7 +22,7 @@ impl House {
     }
 
     /// Whether somebody takes part in a conversation of a room, so that those outside may know of him.
-    pub(super) fn is_on_floor(&self, room: RoomId, peer: PeerId) -> bool {
+    pub(crate) fn is_on_floor(&self, room: RoomId, peer: PeerId) -> bool {
         let stance = self.rooms.get(&room).and_then(|room| room.audience.stance(peer));
         stance.is_some_and(|stance| stance.is_on_floor())
     }
