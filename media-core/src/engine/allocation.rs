@@ -391,7 +391,7 @@ impl Engine {
             let ring = rings?.encodings.get(usize::from(run.encoding))?.ring.as_ref()?;
             Some((ring.get(index)?, out_index, run))
         });
-        let payload_len = newest.map_or(bytes.min(255), |(kept, ..)| kept.payload.len());
+        let payload_len = newest.map_or(bytes.min(255), |(kept, ..)| kept.payload().len());
         let departure =
             Departure { now, flow: key.flow(), path, sender, urgency: Urgency::Soon, payload_len, copies: 0 };
         peer.outflow.send_filler(departure, out, |stamp, buffer| match newest {

@@ -147,7 +147,7 @@ impl Engine {
             let Some(kept) = ring.and_then(|r| r.get(index)) else { continue };
             let Some(left) = peer.retransmissions_left.checked_sub(1 + copies as u32) else { break };
             peer.retransmissions_left = left;
-            let (flow, payload_len) = (key.flow(), kept.payload.len());
+            let (flow, payload_len) = (key.flow(), kept.payload().len());
             let sender = &mut *sender;
             let departure = Departure { now, flow, path, sender, urgency: Urgency::Soon, payload_len, copies };
             match peer

@@ -115,9 +115,17 @@ impl Engine {
         self.settle(now, key, out);
     }
 
+    /// Gives back what was kept of a participant's streams that rest.
+    fn forget_old(&mut self, now: Instant, key: PeerKey) {
+        for producer in self.peers.get(key).into_iter().flat_map(Peer::producers) {
+            self.producers.get_mut(producer).into_iter().for_each(|producer| producer.forget_old(now));
+        }
+    }
+
     /// Whether a participant's transport has been down for longer than it may.
     fn is_overdue(&self, now: Instant, key: PeerKey) -> bool {
         let Some(peer) = self.peers.get(key) else { return false };
+            self.forget_old(now, key);
         let Some(transport) = &peer.transport else { return false };
         let limit = if peer.was_connected {
             Duration::from_millis(self.config.limits.disconnected_ms)

@@ -175,6 +175,13 @@ impl Encoding {
     }
 
     /// Packets will never come: a decoder that needs them wants a key frame.
+    /// Gives back what was kept of a stream that rests.
+    pub(crate) fn forget_old(&mut self, now: Instant) {
+        if let Some(ring) = &mut self.ring {
+            ring.forget_old(now);
+        }
+    }
+
     pub(crate) fn lost_for_good(&mut self, kind: MediaKind) {
         if kind == MediaKind::Video && self.is_wanted {
             self.keyframes.want();

@@ -147,6 +147,11 @@ impl Producer {
 
     /// Whether an encoding came to life since this was asked last.
     #[inline]
+    /// Gives back what was kept of encodings that rest.
+    pub(crate) fn forget_old(&mut self, now: Instant) {
+        self.encodings.iter_mut().for_each(|encoding| encoding.forget_old(now));
+    }
+
     pub(crate) fn take_news(&mut self) -> bool {
         std::mem::take(&mut self.has_news)
     }
