@@ -1,6 +1,7 @@
 //! RTCP (RFC 3550, RFC 4585): what receivers and publishers tell us, and what we tell them.
 
 use super::Engine;
+use super::allocation::{GREETING_BPS, INTERVAL};
 use super::outflow::{Departure, Sent};
 use super::peer::{Peer, Stream};
 use super::ticks::NACK_INTERVAL;
@@ -76,6 +77,11 @@ impl Engine {
         // Less must be sent at once; for more, the next regular time is soon enough.
         if after < before / 10 * 9 && peer.timers.allocate_at.is_some() {
             peer.timers.allocate_at = Some(now);
+        }
+        // Nothing was sent to him for a while, and now there is.
+        let soon = now + INTERVAL;
+        if peer.timers.allocate_at.is_some_and(|at| at > soon) && peer.outflow.sent_bps(now) >= GREETING_BPS {
+            peer.timers.allocate_at = Some(soon);
         }
         self.pace(now, key, out);
     }

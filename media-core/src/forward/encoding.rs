@@ -87,6 +87,7 @@ impl Encoding {
             return None;
         }
         let format = entry.format;
+        self.keyframes.heard();
         self.rate.add(packet.now, packet.len_bytes + UDP_OVERHEAD);
         let reception = self
             .reception
@@ -174,7 +175,6 @@ impl Encoding {
         }
     }
 
-    /// Packets will never come: a decoder that needs them wants a key frame.
     /// Gives back what was kept of a stream that rests.
     pub(crate) fn forget_old(&mut self, now: Instant) {
         if let Some(ring) = &mut self.ring {
@@ -182,6 +182,7 @@ impl Encoding {
         }
     }
 
+    /// Packets will never come: a decoder that needs them wants a key frame.
     pub(crate) fn lost_for_good(&mut self, kind: MediaKind) {
         if kind == MediaKind::Video && self.is_wanted {
             self.keyframes.want();
