@@ -7,6 +7,7 @@ pub mod actions;
 mod carry;
 pub mod chaos;
 pub mod checks;
+pub mod inside;
 pub mod net;
 pub mod scenario;
 pub mod talk;

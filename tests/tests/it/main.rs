@@ -2,6 +2,7 @@
 
 mod corpus;
 mod data_channels;
+mod footprint;
 mod garbage;
 mod gstreamer;
 mod handshake;
