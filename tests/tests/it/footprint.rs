@@ -4,11 +4,16 @@ mod counting;
 
 use colloquy_bench::client::Pace;
 use colloquy_media_core::api::{Codec, PeerId, RoomId};
-use colloquy_tests::World;
+use colloquy_tests::{Options, World};
 use counting::held_bytes;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Bounds are of one worker: a room that is shared costs something on each.
+fn one_worker(seed: u64) -> World {
+    World::new(Options { seed, workers: 1, ..Options::default() })
+}
 
 /// What `grow` costs each of `count` in kB, once all of it has settled.
 fn cost_kb(world: &mut World, count: usize, grow: impl FnOnce(&mut World)) -> isize {
@@ -32,7 +37,7 @@ fn publisher(world: &mut World, room: RoomId, packets: usize) -> PeerId {
 #[test]
 fn a_viewer_of_twenty_people() {
     const VIEWERS: usize = 4;
-    let mut world = World::with_seed(1);
+    let mut world = one_worker(1);
     let room = world.room();
     for _ in 0..20 {
         publisher(&mut world, room, 2);
@@ -52,7 +57,7 @@ fn a_viewer_of_twenty_people() {
 
 #[test]
 fn a_publisher_of_full_video() {
-    let mut world = World::with_seed(2);
+    let mut world = one_worker(2);
     let room = world.room();
     let kb = cost_kb(&mut world, 2, |world| {
         for _ in 0..2 {
@@ -81,7 +86,7 @@ fn idle_pair(world: &mut World) -> Vec<PeerId> {
 #[test]
 fn one_who_does_nothing() {
     const TIME_S: u64 = 20;
-    let mut world = World::with_seed(3);
+    let mut world = one_worker(3);
     let mut people = Vec::new();
     let kb = cost_kb(&mut world, 2, |world| {
         people = idle_pair(world);
@@ -97,7 +102,7 @@ fn one_who_does_nothing() {
 
 #[test]
 fn rooms_without_media_never_wake_the_server() {
-    let mut world = World::with_seed(5);
+    let mut world = one_worker(5);
     for id in 0..1_000 {
         let room = world.room();
         world.try_join(room, PeerId(1_000_000 + id)).unwrap();
@@ -107,7 +112,7 @@ fn rooms_without_media_never_wake_the_server() {
 
 #[test]
 fn nothing_is_left_of_those_who_left() {
-    let mut world = World::with_seed(4);
+    let mut world = one_worker(4);
     let mut held = Vec::new();
     for _ in 0..6 {
         let before = held_bytes();
