@@ -51,6 +51,11 @@ impl Engine {
         Ok(())
     }
 
+    /// Gives the memory of participants who have gone back to the system, when they were many.
+    pub(crate) fn give_memory_back(&self) {
+        self.media.give_memory_back();
+    }
+
     /// Reads the certificate of the relay again.
     pub(crate) fn reload(&self, config: &Config) -> Result<()> {
         let identity = tls::identity(config)?;

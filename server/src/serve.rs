@@ -30,8 +30,9 @@ Examples:
   colloquy serve --config colloquy.toml
   COLLOQUY__MEDIA__PORT=30000 colloquy serve     any key of the file, from the environment";
 
-/// How often this machine's addresses are looked at. Clients are without a way for longer when they change.
-const ADDRESS_POLL: Duration = Duration::from_secs(5);
+/// How often this machine's addresses are looked at, and whether memory is to be given back. Clients are without a way for longer when
+/// the addresses change.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// How often a draining server looks whether the last one has left.
 const IDLE_POLL: Duration = Duration::from_millis(100);
@@ -61,7 +62,7 @@ async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
 
     // What a reload advertises holds from then on.
     let mut advertised = config.clone();
-    let mut look = tokio::time::interval(ADDRESS_POLL);
+    let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -74,7 +75,10 @@ async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
                     refresh_addresses(&engine, &advertised);
                 }
             },
-            _ = look.tick() => refresh_addresses(&engine, &advertised),
+            _ = look.tick() => {
+                refresh_addresses(&engine, &advertised);
+                engine.give_memory_back();
+            }
             ended = server.ended() => return Err(ended),
         }
     }

@@ -1,5 +1,6 @@
 //! What people do in a world.
 
+use crate::inside::inside;
 use crate::net::Link;
 use crate::world::World;
 use colloquy_bench::client::{Client, ClientCertificate, ClientConfig, Pace};
@@ -308,7 +309,7 @@ impl World {
 
     /// The server looks which address it has.
     pub fn notice_address(&mut self) {
-        self.engines.notice_address(self.now, &mut self.outbox);
+        inside(|| self.engines.notice_address(self.now, &mut self.outbox));
         self.after_engine();
     }
 

@@ -1,6 +1,7 @@
 //! What is under way, carried to where it goes; and what comes of it.
 
 use crate::checks::{Delivery, peer_of};
+use crate::inside::inside;
 use crate::net::{Destination, Flying};
 use crate::world::{Heard, World};
 use colloquy_media_core::api::{DropCause, Event, PeerId};
@@ -14,7 +15,8 @@ impl World {
         while self.engines.next_deadline().is_some_and(|at| at <= self.now) {
             calls += 1;
             assert!(calls <= MAX_SPIN, "the engine's next deadline stays in the past");
-            self.engines.handle_timeout(self.now, &mut self.outbox);
+            self.wakes += 1;
+            inside(|| self.engines.handle_timeout(self.now, &mut self.outbox));
             self.after_engine();
         }
     }

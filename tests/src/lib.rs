@@ -8,6 +8,7 @@ mod audience;
 mod carry;
 pub mod chaos;
 pub mod checks;
+pub mod inside;
 pub mod net;
 pub mod scenario;
 pub mod talk;

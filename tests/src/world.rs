@@ -1,6 +1,7 @@
 //! The world: the server's engines, their clients, and the air between them.
 
 use crate::checks::Checks;
+use crate::inside::inside;
 use crate::net::{Air, Lane, Link};
 use crate::talk::Book;
 use crate::workers::Workers;
@@ -103,6 +104,8 @@ pub struct World {
     pub(crate) options: Options,
     next_id: u64,
     next_address: u16,
+    /// Times that the engines' clock woke them.
+    pub wakes: u64,
     /// What the engine told, in order, with the time since the beginning.
     pub events: Vec<(Duration, Event)>,
     /// Every datagram that clients sent is kept here when it is `Some`, with the address that the engine saw.
@@ -162,6 +165,7 @@ impl World {
             options,
             next_id: 1,
             next_address: 1,
+            wakes: 0,
             events: Vec::new(),
             recorded: None,
         }
@@ -295,7 +299,7 @@ impl World {
 
     /// Tells the engine.
     pub fn tell(&mut self, command: Command) {
-        self.engines.handle_command(self.now, command, &mut self.outbox);
+        inside(|| self.engines.handle_command(self.now, command, &mut self.outbox));
         self.after_engine();
     }
 
@@ -309,7 +313,8 @@ impl World {
     pub fn inject_on(&mut self, path: Path, bytes: &[u8]) {
         self.checks.note_arrived(path.remote, bytes);
         let mut bytes = bytes.to_vec();
-        self.engines.handle_datagram(self.now, Datagram { path, bytes: &mut bytes }, &mut self.outbox);
+        let datagram = Datagram { path, bytes: &mut bytes };
+        inside(|| self.engines.handle_datagram(self.now, datagram, &mut self.outbox));
         self.after_engine();
     }
 

@@ -94,7 +94,8 @@ pub struct Limits {
     pub tcp_unproven_per_address: usize,
     /// `a=extmap` lines of one media section. Chromium has some 15.
     pub header_extensions: usize,
-    /// Packets kept of each video track for retransmission (RFC 4588). At 1 Mb/s and 1,200 bytes, 512 are 5 s.
+    /// Packets kept of each encoding of a video track for retransmission (RFC 4588), if they are not older than two seconds. At 2.5 Mb/s
+    /// and 1,200 bytes those are 512.
     pub rtx_ring_packets: usize,
     /// Repair packets (FlexFEC) toward a receiver who loses some, in percent of his video at most; 0 does not negotiate them, either way.
     /// Half as much again repairs most of 20 % loss; beyond it, a smaller picture helps more.

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 /// Bytes held at most, whatever the rate: 5 Mb/s for 400 ms is half of it. At the limit the newest is refused.
 pub(super) const MAX_BYTES: usize = 512 * 1024;
-/// Empty buffers kept for use again; more are freed.
-const MAX_SPARE: usize = 64;
+/// Empty buffers kept for use again, some 40 kB a viewer: a picture and more. What a longer queue took besides is freed.
+const MAX_SPARE: usize = 32;
 /// Of what must leave soon so many packets go before one of the others: whoever asks for much again must not stop what is new.
 const MAX_AHEAD: u32 = 3;
 

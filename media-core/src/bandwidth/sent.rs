@@ -3,7 +3,7 @@
 use super::probe::ProbeId;
 use std::ops::Range;
 
-/// Slots at first: 1 s of 2.5 Mb/s. Doubles while packets younger than [`KEEP_US`] would be overwritten.
+/// Slots for the first packet: 1 s of 2.5 Mb/s. Doubles while packets younger than [`KEEP_US`] would be overwritten.
 const FIRST_SLOTS: usize = 512;
 /// Slots at most: a second of 100 Mb/s, and a quarter of what 16 bits can tell apart. Older packets are forgotten: 200 kB.
 const MAX_SLOTS: usize = 8_192;
@@ -72,7 +72,7 @@ pub(super) struct SentHistory {
 
 impl SentHistory {
     pub(super) fn new() -> Self {
-        Self { slots: vec![EMPTY; FIRST_SLOTS], next: 0 }
+        Self { slots: Vec::new(), next: 0 }
     }
 
     pub(super) fn next_sequence(&mut self) -> u64 {
@@ -82,12 +82,16 @@ impl SentHistory {
     }
 
     fn index(&self, sequence: u64) -> usize {
-        sequence as usize & (self.slots.len() - 1)
+        // Of none while there are no slots.
+        sequence as usize & self.slots.len().wrapping_sub(1)
     }
 
     /// Notes that a packet leaves. Packets may leave in another order than they were numbered in.
     #[inline]
     pub(super) fn on_sent(&mut self, sequence: u64, sent_us: u64, wire_bytes: u16, probe: Option<ProbeId>) {
+        if self.slots.is_empty() {
+            self.slots = vec![EMPTY; FIRST_SLOTS];
+        }
         let mut index = self.index(sequence);
         let Some(slot) = self.slots.get(index) else { return };
         let is_live = slot.key != 0 && slot.fate == Fate::Unknown && sent_us.saturating_sub(slot.sent_us) < KEEP_US;

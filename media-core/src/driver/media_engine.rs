@@ -5,6 +5,7 @@ use super::bind::{self, Sockets};
 use super::config::{DriverConfig, StartError};
 use super::crossing::{self, Crossing};
 use super::directory::{Directory, NoPlace, Placement, Spread};
+use super::ebb::Ebb;
 use super::links::{self, Links};
 use super::message::Message;
 use super::station::EventSink;
@@ -32,6 +33,7 @@ pub struct MediaEngine {
     /// As it was started.
     config: DriverConfig,
     offered: Mutex<Vec<Offered>>,
+    ebb: Mutex<Ebb>,
 }
 
 struct Worker {
@@ -82,6 +84,7 @@ impl MediaEngine {
             directory,
             config: config.clone(),
             offered: Mutex::new(choice.offered.clone()),
+            ebb: Mutex::default(),
         };
         let crossings = crossings(config, &prepared);
         let links = link(&prepared);
@@ -262,6 +265,13 @@ impl MediaEngine {
 
     fn offered(&self) -> MutexGuard<'_, Vec<Offered>> {
         self.offered.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Gives the memory of participants who have gone back to the system, when they were many. To be called every few seconds, on no
+    /// thread of media.
+    pub fn give_memory_back(&self) {
+        let participants = self.worker_stats().iter().map(|worker| worker.peers).sum();
+        self.ebb.lock().unwrap_or_else(|e| e.into_inner()).note(participants);
     }
 
     /// Closes every room, so that clients hear of it, and waits until the threads have ended.

@@ -10,6 +10,7 @@ mod bind;
 mod config;
 mod crossing;
 mod directory;
+mod ebb;
 mod finding;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

@@ -1,4 +1,5 @@
-//! The system calls that have no safe name: batches of datagrams with control messages, and thread affinity.
+//! The system calls that have no safe name: batches of datagrams with control messages, thread affinity, and the allocator's spare
+//! memory.
 //! The only module of the driver with `unsafe`; what it offers is safe to call.
 #![allow(unsafe_code)]
 
@@ -163,6 +164,15 @@ pub(super) fn pin_to(core: usize) -> io::Result<()> {
 struct Told {
     local: Option<IpAddr>,
     segment: Option<usize>,
+}
+
+/// Has the allocator give the pages back to the system in which nothing is in use. Not every C library can.
+pub(super) fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: takes no pointer; what is allocated stays where it is, and the library locks what it looks through.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 #[cfg(test)]

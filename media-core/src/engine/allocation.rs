@@ -13,7 +13,7 @@ use crate::wire::Outbox;
 use std::time::{Duration, Instant};
 
 /// How often a receiver's bandwidth is shared anew while nothing happens.
-const INTERVAL: Duration = Duration::from_millis(100);
+pub(super) const INTERVAL: Duration = Duration::from_millis(100);
 /// After packets had to be dropped, it is shared anew this soon.
 const OVERFLOW_PAUSE: Duration = Duration::from_millis(5);
 /// Datagrams of filler in one go.
@@ -29,7 +29,7 @@ const LEAST_HEADROOM_PCT: u64 = 120;
 /// Payload of the filler that only asks for a report.
 const GREETING_BYTES: usize = 100;
 /// A receiver who is sent less has next to nothing to report.
-const GREETING_BPS: u64 = 20_000;
+pub(super) const GREETING_BPS: u64 = 20_000;
 /// What is asked of a source of which nothing was measured yet: all of its first encoding.
 pub(super) const EVERYTHING: Layer = Layer { encoding: 0, spatial: 7, temporal: 7 };
 
@@ -112,7 +112,26 @@ impl Engine {
             self.give(now, key, look, layer, given.bps, given.short_of);
         }
         self.greet(now, key, out);
+        if self.is_at_rest(now, key, &looked)
+            && let Some(peer) = self.peers.get_mut(key)
+        {
+            peer.timers.allocate_at = Some(peer.timers.report_at.max(now + INTERVAL));
+        }
         self.pace(now, key, out);
+    }
+
+    /// Whether nothing can come of looking again soon: next to nothing is sent, nothing more is wanted, and no place waits for a picture
+    /// that could come. Feedback of more, a key frame and a wish end the rest; until then the time of reports is soon enough.
+    fn is_at_rest(&mut self, now: Instant, key: PeerKey, looked: &[Looked]) -> bool {
+        let Some(outflow) = self.peers.get_mut(key).map(|peer| &mut peer.outflow) else { return false };
+        let is_quiet = outflow.sent_bps(now) < GREETING_BPS && outflow.pacer.stats().held_packets == 0;
+        if !is_quiet || outflow.needed_bps > 0 || outflow.is_unheard(now) {
+            return false;
+        }
+        looked.iter().all(|look| {
+            let waits = self.consumers.get(look.place).is_some_and(|c| c.selector.awaits_keyframe().is_some());
+            !waits || self.producers.get(look.producer).is_none_or(|producer| producer.is_silent(now))
+        })
     }
 
     /// A participant's places for video that are pointed at something.
@@ -392,7 +411,7 @@ impl Engine {
             let ring = rings?.encodings.get(usize::from(run.encoding))?.ring.as_ref()?;
             Some((ring.get(index)?, out_index, run))
         });
-        let payload_len = newest.map_or(bytes.min(255), |(kept, ..)| kept.payload.len());
+        let payload_len = newest.map_or(bytes.min(255), |(kept, ..)| kept.payload().len());
         let departure =
             Departure { now, flow: key.flow(), path, sender, urgency: Urgency::Soon, payload_len, copies: 0 };
         peer.outflow.send_filler(departure, out, |stamp, buffer| match newest {

@@ -1,6 +1,7 @@
 //! RTCP (RFC 3550, RFC 4585): what receivers and publishers tell us, and what we tell them.
 
 use super::Engine;
+use super::allocation::{GREETING_BPS, INTERVAL};
 use super::outflow::{Departure, Sent};
 use super::peer::{Peer, Stream};
 use super::ticks::NACK_INTERVAL;
@@ -77,6 +78,11 @@ impl Engine {
         if after < before / 10 * 9 && peer.timers.allocate_at.is_some() {
             peer.timers.allocate_at = Some(now);
         }
+        // Nothing was sent to him for a while, and now there is.
+        let soon = now + INTERVAL;
+        if peer.timers.allocate_at.is_some_and(|at| at > soon) && peer.outflow.sent_bps(now) >= GREETING_BPS {
+            peer.timers.allocate_at = Some(soon);
+        }
         self.pace(now, key, out);
     }
 
@@ -149,7 +155,7 @@ impl Engine {
             let Some(kept) = ring.and_then(|r| r.get(index)) else { continue };
             let Some(left) = peer.retransmissions_left.checked_sub(1 + copies as u32) else { break };
             peer.retransmissions_left = left;
-            let (flow, payload_len) = (key.flow(), kept.payload.len());
+            let (flow, payload_len) = (key.flow(), kept.payload().len());
             let sender = &mut *sender;
             let departure = Departure { now, flow, path, sender, urgency: Urgency::Soon, payload_len, copies };
             match peer

@@ -19,6 +19,7 @@ mod peer;
 mod recovery;
 mod resent;
 mod share;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod ticks;
@@ -35,6 +36,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rustc_hash::FxHashMap;
 use slotmap::SlotMap;
+use slots::Slots;
 use std::collections::{BinaryHeap, VecDeque};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -51,9 +53,9 @@ pub struct Engine {
     rng: StdRng,
     started: Instant,
     rooms: SlotMap<RoomKey, Room>,
-    peers: SlotMap<PeerKey, Peer>,
-    producers: SlotMap<ProducerKey, Producer>,
-    consumers: SlotMap<ConsumerKey, Consumer>,
+    peers: Slots<PeerKey, Peer>,
+    producers: Slots<ProducerKey, Producer>,
+    consumers: Slots<ConsumerKey, Consumer>,
     data: data::Data,
     /// Receivers behind one address each. One entry at most for every participant there is or was a moment ago.
     coupled: FxHashMap<IpAddr, Coupled<PeerKey>>,
@@ -103,9 +105,9 @@ impl Engine {
             config,
             started: now,
             rooms: SlotMap::with_key(),
-            peers: SlotMap::with_key(),
-            producers: SlotMap::with_key(),
-            consumers: SlotMap::with_key(),
+            peers: Slots::new(),
+            producers: Slots::new(),
+            consumers: Slots::new(),
             data: data::Data::default(),
             coupled: FxHashMap::default(),
             room_ids: FxHashMap::default(),
@@ -129,7 +131,7 @@ impl Engine {
     /// Our addresses are others from now on. Whoever has a session keeps it, and finds them when he restarts ICE: his answer names
     /// them. A full agent goes there by itself.
     pub fn set_addresses(&mut self, now: Instant, addresses: Vec<AdvertisedAddress>, out: &mut Outbox) {
-        for (_, peer) in &mut self.peers {
+        for peer in self.peers.values_mut() {
             if let Some(transport) = &mut peer.transport {
                 transport.ice.add_local_candidates(&addresses);
             }

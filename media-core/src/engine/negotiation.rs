@@ -15,6 +15,7 @@ use crate::negotiate::{
 use crate::transport::Transport;
 use crate::wire::Outbox;
 use rand::Rng;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What a section of an offer may become.
@@ -171,14 +172,8 @@ impl Engine {
             self.share_track(producer);
         }
         let consumer = receives.then(|| keep_consumer.unwrap_or_else(|| self.add_consumer(wanted.peer, offered)));
-        if let Some(consumer) = consumer.and_then(|c| self.consumers.get_mut(c)) {
-            if consumer.codecs != offered.codecs {
-                consumer.resplice();
-                consumer.codecs.clone_from(&offered.codecs);
-            }
-            consumer.extensions = offered.extensions;
-        }
         if let Some(consumer) = consumer {
+            self.update_consumer(wanted.peer, consumer, offered);
             self.take_protection(consumer, offered);
         }
         Section { mid: offered.mid.clone(), producer, consumer }
@@ -259,6 +254,19 @@ impl Engine {
             peer.places.insert(ssrcs.0, key);
         }
         key
+    }
+
+    fn update_consumer(&mut self, owner: PeerKey, key: ConsumerKey, offered: &OfferedSection) {
+        // Browsers offer the same for every place of a kind, some 2 kB: it is kept once.
+        let mut known = self.peers.get(owner).into_iter().flat_map(|p| p.consumers());
+        let same = known.find_map(|c| self.consumers.get(c).map(|c| &c.codecs).filter(|c| ***c == offered.codecs[..]));
+        let codecs = same.map_or_else(|| offered.codecs.as_slice().into(), Arc::clone);
+        let Some(consumer) = self.consumers.get_mut(key) else { return };
+        if consumer.codecs != codecs {
+            consumer.resplice();
+            consumer.codecs = codecs;
+        }
+        consumer.extensions = offered.extensions;
     }
 
     /// An SSRC that nothing toward a participant has, nor `other`.

@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 /// Sender and receiver reports, and checks of time-outs, this far apart.
 const REPORT_INTERVAL: Duration = Duration::from_millis(1_000);
+/// What has time is done in steps of so long since the engine began: those who do nothing wake it together. Few enough at a time that
+/// nobody's packets wait for them.
+const STEP: Duration = Duration::from_millis(10);
 /// NACKs: late enough for reordering to settle, early enough for a receiver's jitter buffer.
 pub(super) const NACK_INTERVAL: Duration = Duration::from_millis(20);
 /// Transport feedback: a bandwidth estimator wants it every 50 to 100 ms.
@@ -44,6 +47,14 @@ impl PartialOrd for Due {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
+}
+
+/// The first step at or after `at`.
+fn at_step(started: Instant, at: Instant) -> Instant {
+    let past = at.saturating_duration_since(started).as_nanos() % STEP.as_nanos();
+    let left = STEP.as_nanos() - past;
+    // Less than a step.
+    if past == 0 { at } else { at + Duration::from_nanos(left as u64) }
 }
 
 impl Engine {
@@ -84,8 +95,14 @@ impl Engine {
     fn tick_peer(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let timers = peer.timers;
+        if timers.report_at <= now {
+            // Before anything else, as others rest until then.
+            peer.timers.report_at = at_step(self.started, now + REPORT_INTERVAL);
+            peer.retransmissions_left = RETRANSMISSIONS_PER_S;
+        }
         let mut failed = None;
-        if timers.transport_at.is_some_and(|at| at <= now) {
+        let moves = timers.transport_at.is_some_and(|at| at <= now);
+        if moves {
             failed = peer.transport.as_mut().and_then(|t| t.handle_timeout(now));
         }
         if timers.fast_at.is_some_and(|at| at <= now) {
@@ -98,13 +115,10 @@ impl Engine {
             self.pace(now, key, out);
         }
         if timers.report_at <= now {
-            if let Some(peer) = self.peers.get_mut(key) {
-                peer.timers.report_at = now + REPORT_INTERVAL;
-                peer.retransmissions_left = RETRANSMISSIONS_PER_S;
-            }
             self.tick_data(now, key);
             self.write_reports(now, key, out);
             self.pause_unwatched(now, key);
+            self.forget_old(now, key);
             if self.is_overdue(now, key) {
                 return self.close_peer(key, Some(CloseCause::TimedOut), out);
             }
@@ -112,7 +126,19 @@ impl Engine {
         if let Some(change) = failed {
             self.transport_changed(now, key, change, out);
         }
-        self.settle(now, key, out);
+        if moves {
+            self.settle(now, key, out);
+        } else {
+            self.arm(key);
+            self.touch_data(key);
+        }
+    }
+
+    /// Gives back what was kept of a participant's streams that rest.
+    fn forget_old(&mut self, now: Instant, key: PeerKey) {
+        for producer in self.peers.get(key).into_iter().flat_map(Peer::producers) {
+            self.producers.get_mut(producer).into_iter().for_each(|producer| producer.forget_old(now));
+        }
     }
 
     /// Whether a participant's transport has been down for longer than it may.

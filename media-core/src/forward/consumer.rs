@@ -13,6 +13,7 @@ use super::timeline::Timeline;
 use crate::api::{Layer, MediaKind, PixelSize, Preference, Shown, TrackId};
 use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::{CodecEntry, ExtensionIds, Format, matching};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A receiving place.
@@ -21,7 +22,8 @@ pub(crate) struct Consumer {
     pub(crate) owner: PeerKey,
     pub(crate) mid: String,
     pub(crate) kind: MediaKind,
-    pub(crate) codecs: Vec<CodecEntry>,
+    /// Kept once for all of its owner's places that have the same.
+    pub(crate) codecs: Arc<[CodecEntry]>,
     pub(crate) extensions: ExtensionIds,
     pub(crate) ssrc: u32,
     pub(crate) rtx_ssrc: u32,
@@ -124,7 +126,7 @@ impl Consumer {
             owner,
             mid: mid.to_owned(),
             kind,
-            codecs: Vec::new(),
+            codecs: Arc::default(),
             extensions: ExtensionIds::default(),
             ssrc,
             rtx_ssrc,

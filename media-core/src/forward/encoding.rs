@@ -87,6 +87,7 @@ impl Encoding {
             return None;
         }
         let format = entry.format;
+        self.keyframes.heard();
         self.rate.add(packet.now, packet.len_bytes + UDP_OVERHEAD);
         let reception = self
             .reception
@@ -171,6 +172,13 @@ impl Encoding {
     pub(crate) fn keep(&mut self, packet: &MediaPacket<'_>) {
         if let Some(ring) = &mut self.ring {
             ring.keep(packet);
+        }
+    }
+
+    /// Gives back what was kept of a stream that rests.
+    pub(crate) fn forget_old(&mut self, now: Instant) {
+        if let Some(ring) = &mut self.ring {
+            ring.forget_old(now);
         }
     }
 

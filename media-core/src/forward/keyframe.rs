@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 /// Time after which a request that brought no key frame is made again: it, or the key frame, was lost.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// While nothing at all comes that time doubles so many times: nobody is there who could make one, or he sends nothing.
+const PATIENT: u32 = 4;
+
 /// The requests to one publisher's track.
 #[derive(Debug)]
 pub(crate) struct KeyframeRequests {
@@ -12,18 +15,28 @@ pub(crate) struct KeyframeRequests {
     sent: Option<Instant>,
     answered: bool,
     wanted: bool,
+    /// Something came since the last request.
+    heard: bool,
+    /// Requests, one after the other, after which nothing came.
+    unheard: u32,
     pub(crate) count: u64,
 }
 
 impl KeyframeRequests {
     /// Requests at least `interval` apart.
     pub(crate) fn new(interval: Duration) -> Self {
-        Self { interval, sent: None, answered: false, wanted: false, count: 0 }
+        Self { interval, sent: None, answered: false, wanted: false, heard: true, unheard: 0, count: 0 }
     }
 
     /// Somebody wants one.
     pub(crate) fn want(&mut self) {
         self.wanted = true;
+    }
+
+    /// A packet came, of whatever picture.
+    #[inline]
+    pub(crate) fn heard(&mut self) {
+        self.heard = true;
     }
 
     /// One came.
@@ -34,7 +47,11 @@ impl KeyframeRequests {
 
     /// When [`take_due`](Self::take_due) gives `true` next; `None` when nobody waits.
     pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
-        let pause = if self.answered { self.interval } else { self.interval.max(RETRY) };
+        let pause = match self.answered {
+            true => self.interval,
+            false if self.heard => self.interval.max(RETRY),
+            false => self.interval.max(RETRY) * (1 << self.unheard.min(PATIENT)),
+        };
         self.wanted.then(|| self.sent.map_or(now, |sent| sent + pause))
     }
 
@@ -44,6 +61,8 @@ impl KeyframeRequests {
         if due {
             self.sent = Some(now);
             self.answered = false;
+            self.unheard = if self.heard { 0 } else { self.unheard + 1 };
+            self.heard = false;
             self.count += 1;
         }
         due
@@ -64,6 +83,7 @@ mod tests {
             requests.want();
         }
         assert!(requests.take_due(ms(0)));
+        requests.heard();
         requests.want();
         assert!(!requests.take_due(ms(600)), "one is on its way");
         requests.arrived();
@@ -74,8 +94,21 @@ mod tests {
         requests.want();
         assert!(!requests.take_due(ms(1_000)), "500 ms apart");
         assert!(requests.take_due(ms(1_150)));
+        requests.heard();
         assert!(!requests.take_due(ms(2_100)));
         assert!(requests.take_due(ms(2_150)), "it was lost");
         assert_eq!(requests.count, 4);
+    }
+
+    #[test]
+    fn who_sends_nothing_is_asked_ever_less_often() {
+        let start = Instant::now();
+        let s = |n| start + Duration::from_secs(n);
+        let mut requests = KeyframeRequests::new(Duration::from_millis(500));
+        requests.want();
+        let asked: Vec<u64> = (0..60).filter(|n| requests.take_due(s(*n))).collect();
+        assert_eq!(asked, [0, 1, 3, 7, 15, 31, 47]);
+        requests.heard();
+        assert!(requests.take_due(s(60)), "now he does");
     }
 }

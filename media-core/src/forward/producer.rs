@@ -48,6 +48,8 @@ pub(crate) struct Producer {
 pub(super) const UDP_OVERHEAD: usize = 28;
 /// A ladder is built anew at most this often.
 const LADDER_INTERVAL: Duration = Duration::from_millis(90);
+/// A track of which nothing comes for so long is silent: pictures of a camera are a tenth of a second apart at most.
+const SILENT_AFTER: Duration = Duration::from_secs(2);
 /// An encoding that nobody watched for this long is paused at the publisher: longer than a look elsewhere takes.
 const PAUSE_AFTER: Duration = Duration::from_secs(4);
 
@@ -157,6 +159,11 @@ impl Producer {
         encoding == self.ladder.rungs().first().map_or(0, |rung| rung.layer.encoding)
     }
 
+    /// Gives back what was kept of encodings that rest.
+    pub(crate) fn forget_old(&mut self, now: Instant) {
+        self.encodings.iter_mut().for_each(|encoding| encoding.forget_old(now));
+    }
+
     /// Whether an encoding came to life since this was asked last.
     #[inline]
     pub(crate) fn take_news(&mut self) -> bool {
@@ -213,6 +220,12 @@ impl Producer {
     /// What a track of audio costs, in bits a second.
     pub(crate) fn audio_bps(&mut self, now: Instant) -> u64 {
         self.encodings.first_mut().map_or(0, |e| e.rate.cost_bps(now))
+    }
+
+    /// Whether nothing came of it for a while, so that no picture is to be waited for.
+    pub(crate) fn is_silent(&self, now: Instant) -> bool {
+        let last = self.encodings.iter().filter_map(|encoding| encoding.rate.last()).max();
+        last.is_none_or(|last| now.saturating_duration_since(last) >= SILENT_AFTER)
     }
 
     /// Somebody is to get this encoding. `true` when its publisher must be told.

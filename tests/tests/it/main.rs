@@ -3,6 +3,7 @@
 mod audience;
 mod corpus;
 mod data_channels;
+mod footprint;
 mod garbage;
 mod gstreamer;
 mod handshake;

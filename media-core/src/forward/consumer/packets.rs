@@ -112,7 +112,7 @@ impl Consumer {
         out.extend_from_slice(&(out_index as u16).to_be_bytes());
         if !is_filler {
             let payload = out.len();
-            out.extend_from_slice(&kept.payload);
+            out.extend_from_slice(kept.payload());
             let written = out.get_mut(payload..).unwrap_or_default();
             rewrite_pictures(&run.offsets, kept.picture_id, kept.tl0_pic_idx, written);
         }
@@ -170,11 +170,12 @@ fn write_redundant<'a>(
     let mut len_bytes = packet.payload.len();
     for (place, kept) in (0..MAX_REDUNDANCY).rev().zip(kept) {
         let Ok(age) = u16::try_from(packet.timestamp.wrapping_sub(kept.timestamp)) else { break };
-        len_bytes += kept.payload.len();
-        if age > MAX_RED_OFFSET || kept.payload.len() > MAX_RED_BLOCK_LEN || len_bytes > MAX_REDUNDANT_BYTES {
+        let payload = kept.payload();
+        len_bytes += payload.len();
+        if age > MAX_RED_OFFSET || payload.len() > MAX_RED_BLOCK_LEN || len_bytes > MAX_REDUNDANT_BYTES {
             break;
         }
-        (blocks[place], free) = ((age, kept.payload.as_slice()), place);
+        (blocks[place], free) = ((age, payload), place);
     }
     write_red(out, payload_type, packet.payload, &blocks[free..]);
 }
