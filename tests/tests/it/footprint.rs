@@ -65,7 +65,8 @@ fn a_publisher_of_full_video() {
         }
         world.run(5 * SECOND);
     });
-    assert!(kb <= 750, "{kb} kB");
+    // Of it some 80 for the last key frame, which those see who come while he is turned away.
+    assert!(kb <= 830, "{kb} kB");
 }
 
 /// Two people whose cameras and microphones send nothing.
