@@ -17,9 +17,12 @@ fn equal_viewers_behind_one_address_stay_equal() {
 
 #[test]
 fn a_viewer_beside_tcp_gets_a_part_and_leaves_one() {
-    let figures = measure(Scenario::Tcp, 1, Duration::from_secs(50)).unwrap();
-    assert!(figures.jain.is_some_and(|jain| jain >= 0.8), "{}", figures.line());
-    assert!(figures.freeze_ms_max.is_some_and(|freeze_ms| freeze_ms < 2_000.0), "{}", figures.line());
+    // On 16 and 17 he once stayed a step too low: the next one asked for more than his part.
+    for seed in [1, 16, 17] {
+        let figures = measure(Scenario::Tcp, seed, Duration::from_secs(50)).unwrap();
+        assert!(figures.jain.is_some_and(|jain| jain >= 0.9), "{seed}: {}", figures.line());
+        assert!(figures.freeze_ms_max.is_some_and(|freeze_ms| freeze_ms < 2_000.0), "{seed}: {}", figures.line());
+    }
 }
 
 #[test]

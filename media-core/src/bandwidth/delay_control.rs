@@ -52,10 +52,10 @@ const FULL_DRAIN_US: f64 = 400_000.0;
 /// Losses of so long ago tell of others who fill the queue, microseconds.
 const LOSSES_US: u64 = 5_000_000;
 /// A queue that was longer than the first for the whole of a time, in spite of cuts, and longer than the second once, is another's,
-/// microseconds. One that is ours alone drains in a second.
+/// microseconds. One that is ours alone drains in a second, and who came into a full queue gets next to nothing until then.
 const PRESSED_QUEUE_US: u64 = 40_000;
 const PRESSED_LONG_US: u64 = 120_000;
-const PRESSED_FOR_US: u64 = 2_500_000;
+const PRESSED_FOR_US: u64 = 1_500_000;
 /// One who is gone for less than this is the same when he is back, microseconds.
 const RETURN_US: u64 = 30_000_000;
 /// How fast the most that arrived is forgotten, a second.

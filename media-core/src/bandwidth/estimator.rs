@@ -31,8 +31,11 @@ const PROBE_QUEUE_US: u64 = 40_000;
 const REORDER_US: u64 = 100_000;
 /// Packets leave at this many times the target, so that a frame is on the wire in a fraction of its interval; libwebrtc's.
 const PACING: f64 = 2.5;
-/// While a queue drains they leave no faster than needed, and beside a flow that keeps it full bursts are what gets lost.
+/// While a queue drains they leave no faster than needed.
 const DRAIN_PACING: f64 = 1.1;
+/// Beside a flow that keeps the queue full bursts are what gets lost, and key frames that repair it make the next ones. The target
+/// there has a little room above what is used.
+const RIVAL_PACING: f64 = 1.0;
 /// While a queue longer than this stands, packets that leave faster than the link carries them only make it longer, microseconds: a key
 /// frame takes its time.
 const FILLED_US: u64 = 30_000;
@@ -325,7 +328,7 @@ impl Bandwidth {
         let factor = match (self.delay.is_flooded(), self.delay.is_draining()) {
             (true, _) => FLOOD_PACING,
             (false, true) => DRAIN_PACING,
-            (false, false) if self.delay.state() == PathState::Rival => DRAIN_PACING,
+            (false, false) if self.delay.state() == PathState::Rival => RIVAL_PACING,
             (false, false) if self.queue.standing_us() > FILLED_US => FILLED_PACING,
             (false, false) if self.has_backlog() => BACKLOG_PACING,
             (false, false) => PACING,
