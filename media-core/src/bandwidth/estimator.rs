@@ -211,7 +211,7 @@ impl Bandwidth {
     fn on_missed(&mut self, packet: SentPacket) {
         self.loss.on_missed(packet.sent_us);
         self.queue.on_missed();
-        self.bursts.on_missed();
+        self.bursts.on_missed(packet.sent_us);
         self.delay.on_missed(packet.sent_us);
         if let Some(id) = packet.probe {
             self.probes.on_missed(id);
@@ -225,7 +225,7 @@ impl Bandwidth {
         self.last_way_us = None;
         self.trace = QueueTrace::new();
         self.trend = Trendline::new();
-        self.bursts.forget();
+        self.bursts = Bursts::default();
         self.delay.forget_delays();
     }
 
@@ -264,7 +264,7 @@ impl Bandwidth {
         self.loss.update(now_us, self.sent.bps(RATE_US).unwrap_or(self.target_bps), standing_us);
         if self.delay.last_cut_us() != cut_before {
             self.probes.on_cut(now_us, self.delay.bps());
-            self.bursts.forget();
+            self.bursts.be_wary(now_us);
         }
         self.conclude_probe(now_us);
         self.retarget();
