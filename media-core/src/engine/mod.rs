@@ -21,6 +21,7 @@ mod share;
 #[cfg(test)]
 mod tests;
 mod ticks;
+mod turns;
 
 use crate::api::{AdvertisedAddress, CloseCause, Command, EngineConfig, Event, PeerId, RoomId, TrackId, WorkerTotals};
 use crate::bandwidth::Coupled;

@@ -1,6 +1,7 @@
 //! What is done when its time comes: a queue of deadlines, and for each participant and room what is due.
 
 use super::peer::{Peer, RETRANSMISSIONS_PER_S};
+use super::turns::next_turn;
 use super::{Engine, PathChange};
 use crate::api::{CloseCause, Event, MediaKind, TransportState};
 use crate::keys::{PeerKey, ProducerKey, RoomKey};
@@ -99,7 +100,7 @@ impl Engine {
         }
         if timers.report_at <= now {
             if let Some(peer) = self.peers.get_mut(key) {
-                peer.timers.report_at = now + REPORT_INTERVAL;
+                peer.timers.report_at = next_turn(self.started, now, REPORT_INTERVAL, key);
                 peer.retransmissions_left = RETRANSMISSIONS_PER_S;
             }
             self.tick_data(now, key);
@@ -112,7 +113,12 @@ impl Engine {
         if let Some(change) = failed {
             self.transport_changed(now, key, change, out);
         }
-        self.settle(now, key, out);
+        if timers.transport_at.is_some_and(|at| at <= now) || timers.report_at <= now {
+            self.settle(now, key, out);
+        } else {
+            // Nothing touched his transport.
+            self.arm(key);
+        }
     }
 
     /// Whether a participant's transport has been down for longer than it may.
