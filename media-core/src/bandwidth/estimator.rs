@@ -97,7 +97,7 @@ impl Bandwidth {
             queue: QueueDelay::new(),
             trace: QueueTrace::new(),
             trend: Trendline::new(),
-            bursts: Bursts::default(),
+            bursts: Bursts::new(),
             delay: DelayControl::new(limits.start_bps),
             loss: LossLimit::default(),
             reports: ReportLoss::new(limits.start_bps),
@@ -225,7 +225,7 @@ impl Bandwidth {
         self.last_way_us = None;
         self.trace = QueueTrace::new();
         self.trend = Trendline::new();
-        self.bursts = Bursts::default();
+        self.bursts = Bursts::new();
         self.delay.forget_delays();
     }
 

@@ -1,7 +1,7 @@
 //! Colloquy: its binary with the configuration that it is shipped with, or its parts as they are built into this program.
 
-use super::whip::Endpoint;
 use super::programs::{self, Setting};
+use super::whip::Endpoint;
 use super::{About, Child, Participant, Placement, Published, Running, Stay, System};
 use crate::load::fleet::Desk;
 use anyhow::{Context as _, Result};
