@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 /// every millisecond.
 const STEP: Duration = Duration::from_millis(10);
 
-/// When a participant's next turn is, of those that come once a `period`: between a half and one and a half of it from now, and once a
-/// period from then on. The turns of periods that divide each other coincide.
+/// When a participant's next turn is, of those that come once a `period`: within a period from now, and once a period from then on. The turns
+/// of periods that divide each other coincide.
 pub(super) fn next_turn(began: Instant, now: Instant, period: Duration, key: PeerKey) -> Instant {
     let steps = (period.as_millis() / STEP.as_millis()).max(1);
     let place = STEP * (u128::from(key.flow()) % steps) as u32;
-    let period_ms = period.as_millis().max(1);
-    let earliest_ms = (now.saturating_duration_since(began) + period / 2).as_millis();
-    // Rounded up, to the place in the period.
-    let periods = earliest_ms.saturating_sub(place.as_millis()).div_ceil(period_ms);
-    let turn_ms = u64::try_from(periods * period_ms).unwrap_or(u64::MAX);
-    began.checked_add(Duration::from_millis(turn_ms) + place).unwrap_or(now + period)
+    let period_us = period.as_micros().max(1);
+    // The last of his places that is no more than a period ahead.
+    let latest_us = (now.saturating_duration_since(began) + period).as_micros();
+    let turn_us = latest_us.saturating_sub(place.as_micros()) / period_us * period_us;
+    let turn = Duration::from_micros(u64::try_from(turn_us).unwrap_or(u64::MAX));
+    began.checked_add(turn + place).unwrap_or(now + period)
 }
 
 #[cfg(test)]
@@ -49,9 +49,8 @@ mod tests {
             let now = began + Duration::from_micros(ago_us);
             for period in [PERIOD, 10 * PERIOD] {
                 let first = next_turn(began, now, period, key);
-                // A millisecond is what the grid is rounded to.
-                let ahead = first.checked_duration_since(now).expect("it is to come") + Duration::from_millis(1);
-                prop_assert!(ahead >= period / 2 && ahead <= 3 * period / 2 + Duration::from_millis(1), "{ahead:?}");
+                let ahead = first.checked_duration_since(now).expect("it is to come");
+                prop_assert!(ahead > Duration::ZERO && ahead <= period, "{ahead:?}");
                 // Whoever comes a little late comes in time again.
                 let next = next_turn(began, first + Duration::from_micros(late_us), period, key);
                 prop_assert_eq!(next, first + period);
