@@ -80,8 +80,9 @@ pub struct Outbox {
 /// Largest datagram that is sent, in bytes: an Ethernet frame's worth.
 pub const MAX_DATAGRAM: usize = 1500;
 
-/// Datagrams held at most before a flush: bounds the arena to under 1 MB, and stays in the second-level cache.
-pub const MAX_HELD: usize = 512;
+/// Datagrams held at most before a flush: a picture of five packets for 400 receivers, so that all of one receiver's run together. Bounds the arena
+/// to 3 MB, of which only what is used is touched.
+pub const MAX_HELD: usize = 2_048;
 
 impl Outbox {
     /// An empty outbox whose flushes go to `wire`.

@@ -1,5 +1,6 @@
 //! The estimate of one viewer's path: sends and feedback in, a target out.
 
+use super::bursts::Bursts;
 use super::delay_control::{DelayControl, Signals};
 use super::feedback::{Arrivals, Continuity, ReceiverClock};
 use super::limits::{BandwidthLimits, BandwidthStats, PathState};
@@ -68,6 +69,7 @@ pub(crate) struct Bandwidth {
     queue: QueueDelay,
     trace: QueueTrace,
     trend: Trendline,
+    bursts: Bursts,
     delay: DelayControl,
     loss: LossLimit,
     reports: ReportLoss,
@@ -98,6 +100,7 @@ impl Bandwidth {
             queue: QueueDelay::new(),
             trace: QueueTrace::new(),
             trend: Trendline::new(),
+            bursts: Bursts::new(),
             delay: DelayControl::new(limits.start_bps),
             loss: LossLimit::default(),
             reports: ReportLoss::new(limits.start_bps),
@@ -201,6 +204,7 @@ impl Bandwidth {
         self.trace.add(packet.sent_us, queue_us);
         self.acked.add(arrived_us, packet.wire_bytes);
         self.trend.on_packet(packet.sent_us, arrived_us);
+        self.bursts.on_arrived(packet.sent_us, arrived_us, packet.wire_bytes);
         self.delay.on_arrived(packet.sent_us, packet.wire_bytes);
         if let Some(id) = packet.probe {
             self.probes.on_arrived(id, packet.sent_us, arrived_us, packet.wire_bytes);
@@ -210,6 +214,7 @@ impl Bandwidth {
     fn on_missed(&mut self, packet: SentPacket) {
         self.loss.on_missed(packet.sent_us);
         self.queue.on_missed();
+        self.bursts.on_missed(packet.sent_us);
         self.delay.on_missed(packet.sent_us);
         if let Some(id) = packet.probe {
             self.probes.on_missed(id);
@@ -223,6 +228,7 @@ impl Bandwidth {
         self.last_way_us = None;
         self.trace = QueueTrace::new();
         self.trend = Trendline::new();
+        self.bursts = Bursts::new();
         self.delay.forget_delays();
     }
 
@@ -261,6 +267,7 @@ impl Bandwidth {
         self.loss.update(now_us, self.sent.bps(RATE_US).unwrap_or(self.target_bps), standing_us);
         if self.delay.last_cut_us() != cut_before {
             self.probes.on_cut(now_us, self.delay.bps());
+            self.bursts.be_wary(now_us);
         }
         self.conclude_probe(now_us);
         self.retarget();
@@ -325,18 +332,27 @@ impl Bandwidth {
 
     /// The pace for a [`Pacer`](super::Pacer), bits/s.
     pub(crate) fn pacing_bps(&self) -> u64 {
-        let factor = match (self.delay.is_flooded(), self.delay.is_draining()) {
-            (true, _) => FLOOD_PACING,
-            (false, true) => DRAIN_PACING,
-            (false, false) if self.delay.state() == PathState::Rival => RIVAL_PACING,
-            (false, false) if self.queue.standing_us() > FILLED_US => FILLED_PACING,
-            (false, false) if self.has_backlog() => BACKLOG_PACING,
-            (false, false) => PACING,
-        };
-        let pace_bps = self.target_bps * factor;
+        let pace_bps = self.target_bps * self.careful_pacing().unwrap_or(PACING);
         // Faster than the link is known to carry, packets would only wait there.
         let known_bps = [self.delay.capacity_bps(), self.probes.full_bps].into_iter().flatten().reduce(f64::max);
         known_bps.map_or(pace_bps, |known| pace_bps.min(known.max(DRAIN_PACING * self.target_bps))) as u64
+    }
+
+    /// What may leave in one go though the pace has it spread, bytes with headers; 0: nothing.
+    pub(crate) fn burst_bytes(&self) -> usize {
+        if self.careful_pacing().is_none() { self.bursts.may_bytes() as usize } else { 0 }
+    }
+
+    /// How fast packets leave, of the target, while there is reason to hold them back.
+    fn careful_pacing(&self) -> Option<f64> {
+        match (self.delay.is_flooded(), self.delay.is_draining()) {
+            (true, _) => Some(FLOOD_PACING),
+            (false, true) => Some(DRAIN_PACING),
+            (false, false) if self.delay.state() == PathState::Rival => Some(RIVAL_PACING),
+            (false, false) if self.queue.standing_us() > FILLED_US => Some(FILLED_PACING),
+            (false, false) if self.has_backlog() => Some(BACKLOG_PACING),
+            (false, false) => None,
+        }
     }
 
     fn has_backlog(&self) -> bool {

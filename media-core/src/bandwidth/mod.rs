@@ -8,6 +8,7 @@
 //! queue of our own is drained on purpose, loss without a queue is told from congestion, and a flow beside ours that keeps the
 //! queue full is met with its own rule ([`rival`]).
 
+mod bursts;
 mod capacity;
 mod coupled;
 mod delay_control;

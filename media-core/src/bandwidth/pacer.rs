@@ -68,6 +68,8 @@ struct Running {
 #[derive(Debug)]
 pub(crate) struct Pacer<N> {
     rate_bps: u64,
+    /// What may leave in one go, where it is more than a tick's worth.
+    allowance_bytes: f64,
     /// Bytes sent ahead of the budget.
     debt_bytes: f64,
     paid_at: Instant,
@@ -83,6 +85,7 @@ impl<N> Pacer<N> {
     pub(crate) fn new(rate_bps: u64, now: Instant) -> Self {
         Self {
             rate_bps: rate_bps.max(1_000),
+            allowance_bytes: 0.0,
             debt_bytes: 0.0,
             paid_at: now,
             queue: PacketQueue::default(),
@@ -99,6 +102,12 @@ impl<N> Pacer<N> {
         self.rate_bps = rate_bps.max(1_000);
         let dropped = self.queue.shorten(SLOWED * self.max_bytes());
         self.count_dropped(dropped);
+    }
+
+    /// Lets so much leave in one go, where it is more than a tick's worth: a whole picture, where the path takes it in. It is paid for
+    /// afterwards, so that no more leaves on average.
+    pub(crate) fn set_allowance(&mut self, bytes: usize) {
+        self.allowance_bytes = bytes as f64;
     }
 
     /// Drops whatever waits, and gives up the running cluster: there is no way to the receiver.
@@ -135,8 +144,14 @@ impl<N> Pacer<N> {
         self.debt_bytes = (self.debt_bytes - passed.as_secs_f64() * self.fill_rate()).max(0.0);
     }
 
-    fn burst_bytes(&self) -> f64 {
+    fn tick_bytes(&self) -> f64 {
         self.fill_rate() * TICK.as_secs_f64()
+    }
+
+    fn burst_bytes(&self) -> f64 {
+        // A cluster is worth what its pace is worth.
+        let allowance = if self.running.is_some() { 0.0 } else { self.allowance_bytes };
+        self.tick_bytes().max(allowance)
     }
 
     fn has_budget(&self) -> bool {
@@ -229,8 +244,9 @@ impl<N> Pacer<N> {
     /// When to [`poll`](Self::poll) and to look for [`padding_due`](Self::padding_due); `None` while nothing waits.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         if !self.queue.is_empty() {
-            // When the whole tick is there, so that one wake-up sends it in one go.
-            let wait = Duration::from_secs_f64(self.debt_bytes / self.fill_rate());
+            // When a whole tick is there, so that one wake-up sends it in one go.
+            let over = self.debt_bytes - (self.burst_bytes() - self.tick_bytes());
+            let wait = Duration::from_secs_f64(over.max(0.0) / self.fill_rate());
             return Some(self.paid_at + wait.max(MIN_WAIT));
         }
         self.running.map(|running| running.next_padding(self.paid_at))

@@ -167,6 +167,8 @@ pub struct Arrivals {
     pub datagrams: usize,
     /// Every slot was filled, so more may wait. Otherwise the socket is drained.
     pub more: bool,
+    /// Some of one sender came one after the other, as the packets of a picture do.
+    pub in_a_row: bool,
 }
 
 impl UdpReceiver {
@@ -179,17 +181,20 @@ impl UdpReceiver {
         match self.inbound.receive(self.socket.as_fd()) {
             Ok(()) => {}
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
-                return Ok(Arrivals { datagrams: 0, more: e.kind() == io::ErrorKind::Interrupted });
+                return Ok(Arrivals { more: e.kind() == io::ErrorKind::Interrupted, ..Arrivals::default() });
             }
             Err(e) => return Err(e),
         }
-        let mut datagrams = 0;
+        let mut arrivals = Arrivals { more: self.inbound.is_full(), ..Arrivals::default() };
+        let mut before = None;
         for i in 0..self.inbound.filled() {
             if let Some(arrived) = self.inbound.slot(i) {
-                datagrams += arrived.bytes.len().div_ceil(arrived.segment);
+                let joined = arrived.bytes.len().div_ceil(arrived.segment);
+                arrivals.datagrams += joined;
+                arrivals.in_a_row |= joined > 1 || before.replace(arrived.remote) == Some(arrived.remote);
             }
         }
-        Ok(Arrivals { datagrams, more: self.inbound.is_full() })
+        Ok(arrivals)
     }
 
     /// Hands over each datagram that the last [`receive`](Self::receive) brought, in the order they came. Empty ones are passed over.

@@ -18,6 +18,20 @@ pub(super) type EventSink = Arc<dyn Fn(Event) + Send + Sync>;
 /// 51 at no cost.
 const HOLD_SINGLE: usize = 32;
 
+/// Datagrams held when many arrived, each of another sender: their receivers' runs would not get longer, and whoever is first waits for the rest.
+const HOLD_APART: usize = 512;
+
+/// What arrived at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// One datagram, as of audio: it is answered soon.
+    Alone,
+    /// Of many senders.
+    Apart,
+    /// Several of one sender in a row, as of a picture: a receiver's packets run together.
+    InARow,
+}
+
 /// A worker's sockets, as an outbox sees them.
 struct Exits {
     udp: Vec<UdpSender>,
@@ -67,9 +81,13 @@ impl Station {
         Self { engine, outbox, events, links, sent, forwarded: 0 }
     }
 
-    /// So many datagrams arrived together: one is answered soon, many are held so that a receiver's packets run together.
-    pub(super) fn expect(&mut self, datagrams: usize) {
-        self.outbox.hold(if datagrams == 1 { HOLD_SINGLE } else { MAX_HELD });
+    /// Tells how what comes next arrived, and so how much of what it leads to is held before it leaves.
+    pub(super) fn expect(&mut self, arrival: Arrival) {
+        self.outbox.hold(match arrival {
+            Arrival::Alone => HOLD_SINGLE,
+            Arrival::Apart => HOLD_APART,
+            Arrival::InARow => MAX_HELD,
+        });
     }
 
     pub(super) fn datagram(&mut self, now: Instant, path: Path, bytes: &mut [u8]) {
@@ -90,7 +108,7 @@ impl Station {
     }
 
     pub(super) fn command(&mut self, now: Instant, command: Command) {
-        self.outbox.hold(MAX_HELD);
+        self.outbox.hold(HOLD_APART);
         self.engine.handle_command(now, command, &mut self.outbox);
         self.tell();
     }
@@ -102,7 +120,7 @@ impl Station {
 
     /// Does what is due.
     pub(super) fn timeout(&mut self, now: Instant) {
-        self.outbox.hold(MAX_HELD);
+        self.outbox.hold(HOLD_APART);
         self.engine.handle_timeout(now, &mut self.outbox);
         self.tell();
     }

@@ -4,8 +4,8 @@ use super::bind::Sockets;
 use super::crossing::Crossing;
 use super::links::{self, Links};
 use super::message::Message;
-use super::socket::UdpReceiver;
-use super::station::{EventSink, Station};
+use super::socket::{Arrivals, UdpReceiver};
+use super::station::{Arrival, EventSink, Station};
 use super::sys;
 use super::tcp::{self, Admission, TcpEgress, TcpIngress};
 use crate::api::{DropCause, EngineConfig, WorkerStats};
@@ -296,7 +296,11 @@ impl Worker {
             return;
         }
         let arrived = Instant::now();
-        station.expect(arrivals.datagrams);
+        station.expect(match arrivals {
+            Arrivals { in_a_row: true, .. } => Arrival::InARow,
+            Arrivals { datagrams: 1, .. } => Arrival::Alone,
+            _ => Arrival::Apart,
+        });
         port.receiver.take(|path, bytes| {
             if let Some(crossing) = crossing
                 && let Some(owner) = crossing.other_owner(&path, bytes)
@@ -329,7 +333,7 @@ impl Worker {
                 Some(worker) => Admission::Worker(worker),
                 None => Admission::Here,
             };
-            station.expect(1);
+            station.expect(Arrival::Alone);
             let stray = tcp.take(token, arrived, admit, |path, bytes| station.datagram(arrived, path, bytes));
             if let (Some(crossing), Some((owner, stray))) = (crossing, stray) {
                 crossing.hand_over_stream(owner, stray);
@@ -341,7 +345,7 @@ impl Worker {
     fn receive_crossed(&mut self) {
         let Self { station, crossing: Some(crossing), .. } = self else { return };
         let arrived = Instant::now();
-        station.expect(usize::MAX);
+        station.expect(Arrival::InARow);
         let mut any = false;
         for _ in 0..super::crossing::QUEUE {
             if !crossing.take(|path, bytes| station.datagram(arrived, path, bytes)) {
@@ -363,7 +367,7 @@ impl Worker {
                 break;
             };
             if !any {
-                self.station.expect(usize::MAX);
+                self.station.expect(Arrival::InARow);
             }
             any = true;
             self.station.link(now, from, word);

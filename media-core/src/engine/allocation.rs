@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::outflow::Departure;
+use super::turns::next_turn;
 use crate::allocate::{Candidate, Class, Plan, Prefer, Wish, last_n};
 use crate::api::{
     DownlinkStats, DropCause, Event, Layer, MediaKind, PauseCause, PixelSize, Shown, Source, TransportState,
@@ -97,7 +98,7 @@ impl Engine {
             peer.outflow.wants_nothing();
             return;
         }
-        peer.timers.allocate_at = Some(now + INTERVAL);
+        peer.timers.allocate_at = Some(next_turn(self.started, now, INTERVAL, key));
         let most = peer.downlink.max_bps.unwrap_or(u64::MAX);
         let (target, reach) = (peer.outflow.target_bps().min(most), peer.outflow.drained_bps().min(most));
         let audio = self.audio_bps(now, key);

@@ -23,6 +23,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 mod ticks;
+mod turns;
 
 use crate::api::{AdvertisedAddress, CloseCause, Command, EngineConfig, Event, PeerId, RoomId, TrackId, WorkerTotals};
 use crate::bandwidth::Coupled;

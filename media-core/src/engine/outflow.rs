@@ -284,6 +284,8 @@ impl Outflow {
             self.pacer.start_probe(now, probe);
         }
         // What was given leaves, even where it is more than the target: a queue here would only make it late.
+        // Who does not report arrivals cannot tell what became of a burst.
+        self.pacer.set_allowance(if self.gives_feedback() { self.bandwidth.burst_bytes() } else { 0 });
         self.pacer.set_rate(now, self.bandwidth.pacing_bps().max(self.allocated_bps / 100 * LEAST_PACE_PCT));
     }
 

@@ -1,6 +1,7 @@
 //! What is done when its time comes: a queue of deadlines, and for each participant and room what is due.
 
 use super::peer::{Peer, RETRANSMISSIONS_PER_S};
+use super::turns::next_turn;
 use super::{Engine, PathChange};
 use crate::api::{CloseCause, Event, MediaKind, TransportState};
 use crate::keys::{PeerKey, ProducerKey, RoomKey};
@@ -12,9 +13,6 @@ use std::time::{Duration, Instant};
 
 /// Sender and receiver reports, and checks of time-outs, this far apart.
 const REPORT_INTERVAL: Duration = Duration::from_millis(1_000);
-/// What has time is done in steps of so long since the engine began: those who do nothing wake it together. Few enough at a time that
-/// nobody's packets wait for them.
-const STEP: Duration = Duration::from_millis(10);
 /// NACKs: late enough for reordering to settle, early enough for a receiver's jitter buffer.
 pub(super) const NACK_INTERVAL: Duration = Duration::from_millis(20);
 /// Transport feedback: a bandwidth estimator wants it every 50 to 100 ms.
@@ -47,14 +45,6 @@ impl PartialOrd for Due {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
-}
-
-/// The first step at or after `at`.
-fn at_step(started: Instant, at: Instant) -> Instant {
-    let past = at.saturating_duration_since(started).as_nanos() % STEP.as_nanos();
-    let left = STEP.as_nanos() - past;
-    // Less than a step.
-    if past == 0 { at } else { at + Duration::from_nanos(left as u64) }
 }
 
 impl Engine {
@@ -97,7 +87,7 @@ impl Engine {
         let timers = peer.timers;
         if timers.report_at <= now {
             // Before anything else, as others rest until then.
-            peer.timers.report_at = at_step(self.started, now + REPORT_INTERVAL);
+            peer.timers.report_at = next_turn(self.started, now, REPORT_INTERVAL, key);
             peer.retransmissions_left = RETRANSMISSIONS_PER_S;
         }
         let mut failed = None;

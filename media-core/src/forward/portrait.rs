@@ -41,7 +41,8 @@ impl Portrait {
     /// Whether a packet is of use: the first of a key frame, or the next of one that is coming.
     #[inline]
     pub(crate) fn wants(&self, packet: &MediaPacket<'_>) -> bool {
-        !self.is_closed && (packet.frame.is_keyframe || self.coming.last().is_some_and(|last| last.timestamp == packet.timestamp))
+        !self.is_closed
+            && (packet.frame.is_keyframe || self.coming.last().is_some_and(|last| last.timestamp == packet.timestamp))
     }
 
     /// What comes from now on may be seen by all who see the publisher, or may not.

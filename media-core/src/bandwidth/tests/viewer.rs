@@ -114,6 +114,7 @@ impl Viewer {
                 self.bandwidth.set_demand(Self::rate_of(self.rung), needed, needed);
             }
         }
+        self.pacer.set_allowance(self.bandwidth.burst_bytes());
         self.pacer.set_rate(now, self.bandwidth.pacing_bps());
     }
 
