@@ -193,6 +193,26 @@ export async function scene(stage) {
     await shots(stage, three, 'taken-over');
   });
 
+  await stage.step('who comes while somebody is turned aside sees his last picture, and hears nothing of him', async () => {
+    await sofia.room((room, id) => room.act({ verb: 'turn_aside', with: id }), pierre.id);
+    await sofia.on('stance').filter({ hasText: 'You are private' }).waitFor();
+    const claire = await enter('Claire', '', { index: 3 });
+    const began = Date.now();
+    const aside = [pierre, sofia];
+    await until('Claire sees both', async () => {
+      const seen = await Promise.all(aside.map((one) => pictureOf(claire, one, 0)));
+      return seen.every((picture, i) => picture.index === aside[i].index);
+    }, { everyMs: 20 });
+    stage.say(`seen ${Date.now() - began} ms after she was in the call`);
+    const all = [...aside, claire];
+    stage.say(await expectHearing(all, (one, other) => one !== other && one !== claire, all));
+    stage.say(await expectSeeing(all, (one, other) => one !== other && one !== claire, all));
+    await shots(stage, [claire], 'late');
+    for (const one of aside) await one.press('stance-back');
+    await expectSeeing(all);
+    await stage.gone(claire);
+  });
+
   await stage.step('on a telephone all of it fits', async () => {
     await sofia.room((room) => room.act({ verb: 'monitor' }));
     await sofia.on('stance-whisper').waitFor();
