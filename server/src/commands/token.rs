@@ -65,6 +65,10 @@ enum Grant {
     Subscribe,
     /// Silence and remove others.
     Moderate,
+    /// Serve customers: moderate, put others on hold, turn aside from them, come in as a helper.
+    Agent,
+    /// All that an agent may; and monitor, coach and take over, unseen.
+    Supervise,
     /// Administer the server: every room, the whole HTTP API.
     Admin,
 }
@@ -138,6 +142,8 @@ fn grants(wanted: &[Grant]) -> Grants {
         publish: wanted.contains(&Grant::Publish),
         subscribe: wanted.contains(&Grant::Subscribe),
         moderate: wanted.contains(&Grant::Moderate),
+        agent: wanted.contains(&Grant::Agent),
+        supervise: wanted.contains(&Grant::Supervise),
         admin: wanted.contains(&Grant::Admin),
     }
 }

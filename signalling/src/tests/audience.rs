@@ -65,6 +65,12 @@ async fn a_side_talk_is_told_to_each_as_it_is_for_him() {
     let known = joined["participants"].as_array().unwrap().iter().map(|p| p["id"].as_str().unwrap());
     assert_eq!(known.collect::<Vec<_>>(), ["p2", "p3"], "the agent and himself");
     assert_eq!(anne.event("participant_joined").await["participant"]["id"], "p3");
+    let told = anne.event("audience").await;
+    assert_eq!(
+        (&told["you"], &told["others"][0]["hears"]),
+        (&Value::Null, &Value::Null),
+        "he says nothing yet: {told}"
+    );
     assert_eq!(does(&mut anne, json!({"verb":"turn_aside","with":"p3"})).await, "ok");
     // The customer sees her stand still, and learns nothing of whom she turned to.
     let told = pierre.next_event().await;
@@ -112,6 +118,19 @@ async fn who_may_not_is_refused_and_nothing_changes() {
     }
     assert_eq!(stands(&world), 0, "{:?}", world.engine.log());
     drop((refused, also));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_knows_of_a_newcomer_is_told_what_he_is() {
+    let world = World::guarded();
+    let (mut pierre, _) = joined_as(&world, &customer(), "participant").await;
+    let (_manuel, _) = joined_as(&world, &supervisor(), "announced_monitor").await;
+    assert_eq!(pierre.next_event().await["type"], "participant_joined");
+    let told = pierre.next_event().await;
+    assert_eq!(told["others"][0]["monitor"], true, "{told}");
+    let (_anne, _) = joined_as(&world, &agent(), "participant").await;
+    assert_eq!(pierre.next_event().await["type"], "participant_joined");
+    assert_eq!(pierre.events().await, Vec::<Value>::new(), "she is plain: there is nothing to tell");
 }
 
 #[tokio::test(start_paused = true)]

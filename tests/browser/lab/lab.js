@@ -172,30 +172,69 @@
     return analyser;
   }
 
+  /** What the page itself sends to the speakers by Web Audio, for each node that it has connected there: an ear on either side. */
+  const spoken = new Map();
+  const { connect, disconnect } = AudioNode.prototype;
+  AudioNode.prototype.connect = function (to, ...rest) {
+    if (to instanceof AudioDestinationNode && !(to.context instanceof OfflineAudioContext)) {
+      const splitter = new ChannelSplitterNode(this.context, { numberOfOutputs: 2 });
+      const sides = [0, 1].map((side) => {
+        const analyser = new AnalyserNode(this.context, { fftSize: FFT, smoothingTimeConstant: 0 });
+        connect.call(splitter, analyser, side);
+        return analyser;
+      });
+      connect.call(this, splitter);
+      spoken.set(this, sides);
+    }
+    return connect.call(this, to, ...rest);
+  };
+  AudioNode.prototype.disconnect = function (...rest) {
+    spoken.delete(this);
+    return disconnect.call(this, ...rest);
+  };
+
+  /** The level of each of the first `count` tones, in dBFS. */
+  function levelsAt(analyser, count) {
+    const bins = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(bins);
+    const width = analyser.context.sampleRate / FFT;
+    return Array.from({ length: count }, (_, index) => {
+      const [low, high] = [-TONE_HALF_WIDTH_HZ, TONE_HALF_WIDTH_HZ].map((offset) => (toneOf(index) + offset) / width);
+      // JSON has no infinity: -200 is digital silence.
+      return Math.max(-200, ...bins.subarray(Math.ceil(low), Math.floor(high) + 1));
+    });
+  }
+
+  /** The tracks that a person at this page hears from elements, each with its ear. */
+  function audible() {
+    const playing = elements('audio, video').filter((element) => !element.muted && !element.paused && element.volume > 0);
+    return playing.flatMap((element) => element.srcObject.getAudioTracks().map((track) => ({ element, analyser: ear(track) })));
+  }
+
   /**
-   * Listens for as long as the analysers look back, so that all that is measured sounded after the call. Then gives the
-   * level of each of the first `count` tones in each element that a person at this page would hear, in dBFS.
+   * What sounded in the third of a second before now: the level of each of the first `count` tones in each element that a person at
+   * this page hears, in dBFS, and in what the page plays without an element (`sides`: the left ear and the right one).
    */
+  function hearNow(count) {
+    const heard = audible().map(({ element, analyser }) => ({ ...facts(element), levels: levelsAt(analyser, count) }));
+    for (const analysers of spoken.values()) {
+      const sides = analysers.map((analyser) => levelsAt(analyser, count));
+      heard.push({ participant: null, source: 'graph', track: null, levels: sides[0].map((level, index) => Math.max(level, sides[1][index])), sides });
+    }
+    return heard;
+  }
+
+  /**
+   * Listens for as long as the analysers look back, so that all that is measured sounded after the call, to what {@link hearNow} gives. */
   async function hear(count) {
-    const audible = elements('audio, video').filter((element) => !element.muted && !element.paused && element.volume > 0);
-    const tracks = audible.flatMap((element) => element.srcObject.getAudioTracks().map((track) => ({ element, analyser: ear(track) })));
+    // An ear that is made later has heard nothing yet.
+    audible();
     const from = audio().currentTime;
     const patience = ticks + 5 * FPS;
     const listened = () => audio().currentTime - from >= 1.2 * (FFT / audio().sampleRate);
     while (!listened() && ticks < patience) await wait(1);
-    const heard = tracks.map(({ element, analyser }) => {
-      const bins = new Float32Array(analyser.frequencyBinCount);
-      analyser.getFloatFrequencyData(bins);
-      const width = audio().sampleRate / FFT;
-      const levels = Array.from({ length: count }, (_, index) => {
-        const [low, high] = [-TONE_HALF_WIDTH_HZ, TONE_HALF_WIDTH_HZ].map((offset) => (toneOf(index) + offset) / width);
-        return Math.max(...bins.subarray(Math.ceil(low), Math.floor(high) + 1));
-      });
-      // JSON has no infinity: -200 is digital silence.
-      return { ...facts(element), levels: levels.map((level) => Math.max(-200, level)) };
-    });
     // Where WebAudio does not run, silence means nothing.
-    return { listened: listened(), heard };
+    return { listened: listened(), heard: hearNow(count) };
   }
 
   const glass = Object.assign(document.createElement('canvas'), { width: 160, height: 90 });
@@ -277,7 +316,7 @@
   }
 
   window.lab = {
-    options, toneOf, hueOf, hear, see, wait, stats, getUserMedia,
+    options, toneOf, hueOf, hear, hearNow, see, wait, stats, getUserMedia,
     /** Silence at the source, 0 to 1: the track goes on. */
     set loudness(value) { microphone(); volume.gain.value = 0.3 * value; },
     get ticks() { return ticks; },

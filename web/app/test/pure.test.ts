@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { colours, initials } from '../src/lib/avatar.js';
+import { readParams } from '../src/lib/params.js';
 import { isRoom, roomFrom, suggestRoom } from '../src/lib/rooms.js';
 import { aspectsFor, packGrid } from '../src/layout/grid.js';
 
@@ -50,5 +51,11 @@ describe('rooms', () => {
     expect(isRoom('daily.2-b_c')).toBe(true);
     expect([isRoom(''), isRoom('a b'), isRoom('é'), isRoom('x'.repeat(65))]).toEqual([false, false, false, false]);
     expect(isRoom(suggestRoom(() => 0.999))).toBe(true);
+  });
+});
+
+describe('the address', () => {
+  it.each([['?as=monitor', 'monitor'], ['?as=helper', 'helper'], ['?as=king', 'participant'], ['', 'participant']])('%s comes in as %s', (search, as) => {
+    expect(readParams({ search, protocol: 'https:', host: 'example.org', origin: 'https://example.org' } as Location).as).toBe(as);
   });
 });

@@ -5,7 +5,7 @@
  */
 import type { EncodingUse } from './active.js';
 import type {
-  DownlinkStats, ErrorFrame, Kind, ParticipantInfo, PauseCause, Request, Result, ServerEvent, Shown, Source, SpeakerLevel, TrackInfo,
+  DownlinkStats, ErrorFrame, Kind, PairInfo, ParticipantInfo, PauseCause, Request, Result, ServerEvent, Shown, Source, SpeakerLevel, StanceInfo, TrackInfo,
 } from './protocol.js';
 
 /** A frame with an `id` answers a request; one without is an event; `null` is an event that we do not know. */
@@ -92,6 +92,8 @@ function decodeEvent(type: string, f: Fields): ServerEvent | null {
       return { type, mid: string(f, 'mid'), track: string(f, 'track'), shown: shown(f) };
     case 'encodings':
       return { type, track: string(f, 'track'), encodings: array(f, 'encodings', encodingUse) };
+    case 'audience':
+      return { type, ...(f['you'] === undefined ? {} : { you: stance(f['you']) }), others: array(f, 'others', pair) };
     case 'removed':
       return { type, reason: oneOf(f, 'reason', ['kicked', 'room_closed', 'failed', 'expired'], 'failed'), message: text(f, 'message') };
     case 'draining':
@@ -136,13 +138,34 @@ function speaker(value: unknown): SpeakerLevel {
 
 function shown(f: Fields): Shown {
   if (f['layer'] === undefined) {
-    return { layer: null, size: null, paused: oneOf<PauseCause>(f, 'paused', ['bandwidth', 'last_n', 'hidden'], 'bandwidth') };
+    return { layer: null, size: null, paused: oneOf<PauseCause>(f, 'paused', ['bandwidth', 'last_n', 'hidden', 'frozen', 'withheld'], 'bandwidth') };
   }
   const layer = object(f, 'layer');
   const size = f['size'] === undefined ? null : object(f, 'size');
   return {
     layer: { encoding: number(layer, 'encoding'), spatial: number(layer, 'spatial'), temporal: number(layer, 'temporal') },
     size: size === null ? null : { width: number(size, 'width'), height: number(size, 'height') }, paused: null,
+  };
+}
+
+function stance(value: unknown): StanceInfo {
+  const f = asObject(value, 'stance');
+  return {
+    // Of a post that is unknown to us, the floor is what one should believe: that everybody hears.
+    post: oneOf(f, 'post', ['floor', 'wings', 'monitor'], 'floor'), circle: number(f, 'circle'), held: bool(f, 'held'), insider: bool(f, 'insider'),
+    ...(f['aside'] === undefined ? {} : { aside: oneOf(f, 'aside', ['group', 'backstage'], 'group') }),
+    ...(f['announced'] === undefined ? {} : { announced: bool(f, 'announced') }),
+    ...(f['line'] === undefined ? {} : { line: oneOf(f, 'line', ['listening', 'coaching', 'backstage'], 'listening') }),
+    ...(f['agent'] === undefined ? {} : { agent: string(f, 'agent') }),
+  };
+}
+
+function pair(value: unknown): PairInfo {
+  const f = asObject(value, 'pair');
+  const hears = f['hears'] === null ? null : object(f, 'hears');
+  return {
+    participant: string(f, 'participant'), hears: hears === null ? null : { gain_db: number(hears, 'gain_db'), pan_pct: number(hears, 'pan_pct') },
+    sees: oneOf(f, 'sees', ['off', 'frozen', 'thumbnail', 'live'], 'off'), held: bool(f, 'held'), monitor: bool(f, 'monitor'),
   };
 }
 

@@ -5,7 +5,7 @@
 import { backoffMs } from './backoff.js';
 import { ColloquyError } from './errors.js';
 import { Emitter } from './emitter.js';
-import { CloseCode, PROTOCOL_VERSION, type Joined, type Request, type RequestType, type ResultOf, type ServerEvent, type Welcome } from './protocol.js';
+import { CloseCode, PROTOCOL_VERSION, type EnterAs, type Joined, type Request, type RequestType, type ResultOf, type ServerEvent, type Welcome } from './protocol.js';
 import { SignalSocket } from './socket.js';
 
 export type ConnectionState = 'new' | 'connecting' | 'ready' | 'joined' | 'reconnecting' | 'closed';
@@ -32,6 +32,7 @@ const LEAVE_TIMEOUT_MS = 1_500;
 interface Membership {
   readonly room: string;
   readonly name: string;
+  readonly as: EnterAs;
   resumeToken: string;
 }
 
@@ -64,9 +65,9 @@ export class Connection extends Emitter<ConnectionEvents> {
     }
   }
 
-  async join(room: string, name: string): Promise<Joined> {
-    const joined = await this.request({ type: 'join', room, name });
-    this.#membership = { room: joined.room, name, resumeToken: joined.resume_token };
+  async join(room: string, name: string, as: EnterAs = 'participant'): Promise<Joined> {
+    const joined = await this.request(joinRequest({ room, name, as }));
+    this.#membership = { room: joined.room, name, as, resumeToken: joined.resume_token };
     this.#setState('joined');
     return joined;
   }
@@ -163,7 +164,7 @@ export class Connection extends Emitter<ConnectionEvents> {
     }
   }
 
-  /** The same participant if the server still knows us, else a new one under the same name. */
+  /** The same participant if the server still knows us, else a new one under the same name, come in as the old one had. */
   async #reenter(membership: Membership): Promise<{ snapshot: Joined; resumed: boolean }> {
     let snapshot: Joined;
     let resumed = true;
@@ -171,7 +172,7 @@ export class Connection extends Emitter<ConnectionEvents> {
       snapshot = await this.request({ type: 'resume', resume_token: membership.resumeToken });
     } catch (error) {
       if (!(error instanceof ColloquyError) || error.code !== 'resume.unknown') throw error;
-      snapshot = await this.request({ type: 'join', room: membership.room, name: membership.name });
+      snapshot = await this.request(joinRequest(membership));
       resumed = false;
     }
     membership.resumeToken = snapshot.resume_token;
@@ -209,6 +210,11 @@ export class Connection extends Emitter<ConnectionEvents> {
   };
 
   readonly #onOffline = (): void => this.probe();
+}
+
+/** What is plain is not said: so it is understood by servers that know of nothing else. */
+function joinRequest({ room, name, as }: Pick<Membership, 'room' | 'name' | 'as'>): Extract<Request, { type: 'join' }> {
+  return { type: 'join', room, name, ...(as === 'participant' ? {} : { as }) };
 }
 
 /** A refusal that time may lift, as against one that it will not. */

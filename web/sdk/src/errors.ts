@@ -5,7 +5,7 @@ import type { ErrorFrame } from './protocol.js';
 export type ErrorCode =
   | 'auth.required' | 'auth.invalid' | 'auth.expired' | 'auth.forbidden'
   | 'protocol.version' | 'protocol.malformed' | 'protocol.unexpected'
-  | 'room.full' | 'room.unknown' | 'participant.unknown' | 'track.unknown' | 'track.kind'
+  | 'room.full' | 'room.unknown' | 'participant.unknown' | 'track.unknown' | 'track.kind' | 'audience.refused'
   | 'sdp.rejected' | 'limit.exceeded' | 'rate.exceeded' | 'resume.unknown' | 'server.busy' | 'server.draining'
   | 'client.unreachable' | 'client.connection_lost' | 'client.timeout' | 'client.closed' | 'client.state'
   | 'client.unsupported' | 'client.negotiation'

@@ -1,3 +1,4 @@
+import type { AudienceState } from './audience.js';
 import type { RemoteData } from './channels.js';
 import type { ConnectionState } from './connection.js';
 import type { ColloquyError } from './errors.js';
@@ -28,6 +29,8 @@ export interface RoomEvents extends ChangeEvents {
   quality: { readonly participant: string; readonly score: number };
   /** What a video that we receive (its id) shows now: a layer, or nothing and why. */
   shown: { readonly track: string; readonly shown: Shown };
+  /** Where we stand, or what we get of others, is not as it was. */
+  audience: AudienceState;
   /** Somebody opened a data channel to us. */
   data: RemoteData;
   /** One of our devices stopped by itself. */

@@ -1,6 +1,7 @@
 /** Browser SDK of the Colloquy media server. Start at {@link Room}. */
 export { Room } from './room.js';
-export type { RoomOptions } from './options.js';
+export type { JoinOptions, RoomOptions } from './options.js';
+export { GETS_ALL, isPlain, PLAIN_AUDIENCE, PLAIN_TONE, type AudienceState, type Gets } from './audience.js';
 export { isSupported, sameOriginUrl } from './environment.js';
 export type { RoomEvents } from './events.js';
 export { ColloquyError, mediaError, type ErrorCode } from './errors.js';
@@ -18,7 +19,6 @@ export { LevelMeter } from './level.js';
 export { Playback, canChooseOutput } from './playback.js';
 export { PROTOCOL_VERSION } from './protocol.js';
 export type {
-  DownlinkStats, Kind, Layer, LeaveReason, MuteState, ParticipantInfo, ParticipantState, PauseCause, Permissions, RemovedReason, ServerStats,
-  Shown, Source,
-  SpeakerLevel, TrackInfo,
+  AudienceChange, DownlinkStats, EnterAs, Kind, Layer, LeaveReason, MuteState, ParticipantInfo, ParticipantState, PauseCause, Permissions, RemovedReason, ServerStats,
+  Shown, Source, SpeakerLevel, StanceInfo, ToneInfo, TrackInfo,
 } from './protocol.js';

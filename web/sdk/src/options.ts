@@ -1,6 +1,6 @@
 import type { CodecPreferences } from './codecs.js';
 import type { VideoCodec } from './profiles.js';
-import type { Kind } from './protocol.js';
+import type { EnterAs, Kind } from './protocol.js';
 
 export interface RoomOptions {
   /** The WebSocket's address, for example `wss://example.org/api/v1/ws`. */
@@ -26,4 +26,12 @@ export interface RoomOptions {
   readonly client?: string;
   /** For how long to try to reconnect before giving up. Default: two minutes. */
   readonly giveUpAfterMs?: number;
+}
+
+export interface JoinOptions {
+  /**
+   * What to come in as: one who takes part (the default), a helper or a monitor. Holds for when the server has forgotten us after a
+   * loss, too.
+   */
+  readonly as?: EnterAs;
 }

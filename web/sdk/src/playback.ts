@@ -1,42 +1,113 @@
-/** Plays remote media in elements, and knows when the browser refuses to before the person has clicked something. */
+/**
+ * Plays remote media in elements, and knows when the browser refuses to before the person has clicked something. A voice that is to sound
+ * otherwise than it came goes through Web Audio meanwhile, and its element is silent.
+ */
+import { isPlain, PLAIN_TONE } from './audience.js';
 import { Emitter } from './emitter.js';
+import type { ToneInfo } from './protocol.js';
+import { RAMP_S, ShapedVoice } from './tone.js';
 
 interface PlaybackEvents {
   /** True: call {@link Playback.start} from a click. */
   blocked: boolean;
 }
 
+/** What plays in one element. */
+interface Played {
+  readonly stream: MediaStream;
+  tone: ToneInfo;
+  shaped: ShapedVoice | null;
+}
+
 export class Playback extends Emitter<PlaybackEvents> {
-  readonly #elements = new Set<HTMLMediaElement>();
+  readonly #elements = new Map<HTMLMediaElement, Played>();
+  #context: AudioContext | null = null;
   #blocked = false;
   #sinkId = '';
+
+  /** @param makeContext asked once, when the first voice is to sound otherwise than it came. */
+  constructor(private readonly makeContext: () => AudioContext = () => new AudioContext()) {
+    super();
+  }
 
   get blocked(): boolean {
     return this.#blocked;
   }
 
-  /** Plays `media` in `element` until the returned function is called. */
-  attach(element: HTMLMediaElement, media: MediaStreamTrack): () => void {
-    this.#elements.add(element);
-    element.srcObject = new MediaStream([media]);
+  /** Plays `media` in `element`, so that it sounds as `tone` says, until the returned function is called. */
+  attach(element: HTMLMediaElement, media: MediaStreamTrack, tone: ToneInfo = PLAIN_TONE): () => void {
+    const played: Played = { stream: new MediaStream([media]), tone: PLAIN_TONE, shaped: null };
+    this.#elements.get(element)?.shaped?.close();
+    this.#elements.set(element, played);
+    element.srcObject = played.stream;
+    element.muted = false;
     if (this.#sinkId !== '') void this.#route(element);
     void this.#play(element);
+    this.setTone(element, tone);
     return () => {
+      if (this.#elements.get(element) !== played) return;
       this.#elements.delete(element);
+      played.shaped?.close();
       element.srcObject = null;
     };
+  }
+
+  /** Says how the voice in an element sounds from now on. */
+  setTone(element: HTMLMediaElement, tone: ToneInfo): void {
+    const played = this.#elements.get(element);
+    if (played === undefined) return;
+    played.tone = tone;
+    if (!isPlain(tone) && this.#context === null) this.#openContext();
+    this.#shape(element, played);
   }
 
   /** Tries again; call it from a click, which is what browsers wait for. */
   async start(): Promise<void> {
     this.#setBlocked(false);
-    await Promise.all([...this.#elements].map((element) => this.#play(element)));
+    void this.#context?.resume();
+    await Promise.all([...this.#elements.keys()].map((element) => this.#play(element)));
   }
 
   /** Sends all sound to this output device, where the browser can; `''` is the system's default. */
   async setOutput(deviceId: string): Promise<void> {
     this.#sinkId = deviceId;
-    await Promise.all([...this.#elements].map((element) => this.#route(element)));
+    await Promise.all([this.#routeContext(), ...[...this.#elements.keys()].map((element) => this.#route(element))]);
+  }
+
+  #openContext(): void {
+    const context = this.makeContext();
+    this.#context = context;
+    void this.#routeContext();
+    context.addEventListener('statechange', () => {
+      for (const [element, played] of this.#elements) this.#shape(element, played);
+    });
+    void context.resume();
+  }
+
+  /** The element speaks plainly, Web Audio all else; each falls silent only when the other is there, so that no syllable is lost. */
+  #shape(element: HTMLMediaElement, played: Played): void {
+    const context = this.#context;
+    // A context that does not run is silence: better a voice from the wrong side than none.
+    if (isPlain(played.tone) || context === null || context.state !== 'running') {
+      element.muted = false;
+      played.shaped?.close();
+      played.shaped = null;
+    } else if (played.shaped !== null) {
+      played.shaped.set(played.tone);
+    } else {
+      played.shaped = new ShapedVoice(context, played.stream, played.tone);
+      // Chromium takes sound off the network only for a stream that an element plays: muted, it goes on.
+      setTimeout(() => {
+        if (played.shaped !== null && this.#elements.get(element) === played) element.muted = true;
+      }, RAMP_S * 1_000);
+    }
+  }
+
+  async #routeContext(): Promise<void> {
+    // Not in all browsers, and not in the types.
+    const context = this.#context as (AudioContext & { setSinkId?(id: string): Promise<void> }) | null;
+    // The device may be gone; the sound stays where it is.
+    await context?.setSinkId?.(this.#sinkId).catch(() => undefined);
   }
 
   async #route(element: HTMLMediaElement): Promise<void> {

@@ -54,10 +54,63 @@ export interface SpeakerLevel {
   readonly level: number;
 }
 
+/** What one comes into a room as: `helper` and the monitors are for those whose token says so. */
+export type EnterAs = 'participant' | 'helper' | 'monitor' | 'announced_monitor';
+
+/** What is to change in who gets what of whom. Without `participant`, it is about the one who asks. */
+export type AudienceChange =
+  | { readonly verb: 'hold'; readonly participant?: string; readonly held: boolean }
+  | { readonly verb: 'turn_aside'; readonly participant?: string; readonly with: string }
+  | { readonly verb: 'turn_backstage' | 'turn_back'; readonly participant?: string }
+  | { readonly verb: 'monitor'; readonly participant?: string; readonly announced?: boolean; readonly wall?: boolean }
+  | { readonly verb: 'coach'; readonly participant?: string; readonly agent: string }
+  | { readonly verb: 'backstage' | 'listen' | 'barge'; readonly participant?: string }
+  | { readonly verb: 'take_over'; readonly participant?: string; readonly from: string }
+  | { readonly verb: 'move'; readonly participant?: string; readonly circle: number }
+  | { readonly verb: 'confide'; readonly participant: string; readonly insider: boolean };
+
+/** Where somebody stands. */
+export interface StanceInfo {
+  /** On the floor, a helper in the wings, or a monitor. */
+  readonly post: 'floor' | 'wings' | 'monitor';
+  /** The conversation within the room; 0 is the first. */
+  readonly circle: number;
+  readonly held: boolean;
+  /** Turned away from the floor: to a few, or to the monitors. */
+  readonly aside?: 'group' | 'backstage';
+  /** Of a monitor: whether the floor is told of him, where his voice goes, and whom he coaches. */
+  readonly announced?: boolean;
+  readonly line?: 'listening' | 'coaching' | 'backstage';
+  readonly agent?: string;
+  /** Is told of monitors and hears what they say backstage. */
+  readonly insider: boolean;
+}
+
+/** How a voice is to sound. */
+export interface ToneInfo {
+  /** Louder or softer than it came, -40 to 12. */
+  readonly gain_db: number;
+  /** From -100, the left ear alone, to 100. */
+  readonly pan_pct: number;
+}
+
+/** What we get of somebody else. */
+export interface PairInfo {
+  readonly participant: string;
+  /** How his voice is to sound; `null` when nothing of it comes. */
+  readonly hears: ToneInfo | null;
+  /** What is seen of him: for `frozen` the last picture stands. */
+  readonly sees: 'off' | 'frozen' | 'thumbnail' | 'live';
+  /** He is on hold. */
+  readonly held: boolean;
+  /** He listens and watches only. */
+  readonly monitor: boolean;
+}
+
 /** Requests without their `id`, which the socket adds. */
 export type Request =
   | { type: 'hello'; version: number; client?: string; token?: string }
-  | { type: 'join'; room: string; name: string }
+  | { type: 'join'; room: string; name: string; as?: EnterAs }
   | { type: 'resume'; resume_token: string }
   | { type: 'offer'; sdp: string; sources?: Record<string, Source>; subscriptions?: Record<string, string> }
   | { type: 'candidate'; candidate: string; mid?: string; mline_index?: number; ufrag?: string }
@@ -65,6 +118,7 @@ export type Request =
   | { type: 'prefer'; mid: string; width?: number; height?: number; pinned?: boolean; weight?: number }
   | { type: 'downlink'; last_n?: number; max_bps?: number }
   | { type: 'mute'; track: string; muted: boolean }
+  | { type: 'audience'; change: AudienceChange }
   | { type: 'kick'; participant: string; reason?: string }
   | { type: 'leave' }
   | { type: 'stats' };
@@ -117,7 +171,7 @@ export interface Layer {
   readonly temporal: number;
 }
 
-export type PauseCause = 'bandwidth' | 'last_n' | 'hidden';
+export type PauseCause = 'bandwidth' | 'last_n' | 'hidden' | 'frozen' | 'withheld';
 
 /** What a video that we receive shows: pictures of a layer, or nothing for a reason. */
 export interface Shown {
@@ -147,6 +201,7 @@ export interface ResultOf {
   prefer: Ok;
   downlink: Ok;
   mute: Ok;
+  audience: Ok;
   kick: Ok;
   leave: Ok;
   stats: ServerStats;
@@ -173,6 +228,7 @@ export type ServerEvent =
   | { readonly type: 'quality'; readonly participant: string; readonly score: number }
   | { readonly type: 'shown'; readonly mid: string; readonly track: string; readonly shown: Shown }
   | { readonly type: 'encodings'; readonly track: string; readonly encodings: readonly EncodingUse[] }
+  | { readonly type: 'audience'; readonly you?: StanceInfo; readonly others: readonly PairInfo[] }
   | { readonly type: 'removed'; readonly reason: RemovedReason; readonly message: string }
   | { readonly type: 'draining'; readonly seconds: number; readonly message: string };
 

@@ -1,4 +1,5 @@
 /** The public face of the SDK: one room, its people, what we send and what we receive. */
+import { getsOf, PLAIN_AUDIENCE, reduceAudience, type AudienceState, type Gets } from './audience.js';
 import type { DataOptions } from './channels.js';
 import { preferencesFrom } from './codecs.js';
 import { Connection, type ConnectionState } from './connection.js';
@@ -7,9 +8,9 @@ import { ColloquyError, isConnectionLoss } from './errors.js';
 import type { RoomEvents } from './events.js';
 import { LocalMedia, type LocalTrack } from './local.js';
 import { watchNetwork } from './network.js';
-import type { RoomOptions } from './options.js';
+import type { JoinOptions, RoomOptions } from './options.js';
 import { change, NO_PREFERENCE, same, type Downlink, type ViewPreference } from './preferences.js';
-import type { Joined, LeaveReason, ParticipantInfo, Permissions, ServerEvent, ServerStats, Shown, Source, SpeakerLevel, TrackInfo } from './protocol.js';
+import type { AudienceChange, Joined, LeaveReason, ParticipantInfo, Permissions, ServerEvent, ServerStats, Shown, Source, SpeakerLevel, StanceInfo, TrackInfo } from './protocol.js';
 import { diff, findTrack, reduce, stateOf, withTrack, type RoomState } from './state.js';
 import { StatsReader, type CallStats } from './stats.js';
 import type { TransportState } from './ice.js';
@@ -41,6 +42,7 @@ export class Room extends Emitter<RoomEvents> {
   #downlink: Downlink | null = null;
   #transport: Transport | null = null;
   #people: RoomState = new Map();
+  #audience: AudienceState = PLAIN_AUDIENCE;
   #me: Joined | null = null;
   #speakers: readonly SpeakerLevel[] = [];
   #dominant: string | null = null;
@@ -87,6 +89,8 @@ export class Room extends Emitter<RoomEvents> {
   get speakers(): readonly SpeakerLevel[] { return this.#speakers; }
   /** The participant who has the floor. */
   get dominantSpeaker(): string | null { return this.#dominant; }
+  /** Where we stand. */
+  get stance(): StanceInfo { return this.#audience.you; }
   /** The server's software and version. */
   get server(): string | null { return this.#connection.welcome?.server ?? null; }
   /** The peer connection, for debugging; do not negotiate on it. */
@@ -101,9 +105,9 @@ export class Room extends Emitter<RoomEvents> {
    * Enters a room.
    * @throws ColloquyError
    */
-  async join(room: string, name: string): Promise<void> {
+  async join(room: string, name: string, options: JoinOptions = {}): Promise<void> {
     if (this.state === 'new' || this.state === 'closed') await this.connect();
-    const snapshot = await this.#connection.join(room, name);
+    const snapshot = await this.#connection.join(room, name, options.as);
     this.#unwatch ??= watchNetwork(() => {
       if (this.state === 'joined') this.#transport?.restartIce();
     });
@@ -147,6 +151,18 @@ export class Room extends Emitter<RoomEvents> {
   async kick(participant: string, reason?: string): Promise<void> {
     await this.#connection.request({ type: 'kick', participant, ...(reason === undefined ? {} : { reason }) });
   }
+
+  /**
+   * Changes who gets what of whom: hold, side talk, monitoring and what follows from it. All of it or nothing happens; what it means for us
+   * comes with the event `audience`.
+   * @throws ColloquyError `auth.forbidden`, or `audience.refused` where somebody does not stand so that it could be
+   */
+  async act(change: AudienceChange): Promise<void> {
+    await this.#connection.request({ type: 'audience', change });
+  }
+
+  /** What we get of somebody else. */
+  audience(participant: string): Gets { return getsOf(this.#audience, participant); }
 
   /** Receives a track; its media comes with `trackSubscribed`. */
   subscribe(track: string): void {
@@ -206,6 +222,7 @@ export class Room extends Emitter<RoomEvents> {
   #enter(snapshot: Joined): void {
     this.#me = snapshot;
     this.#newTransport();
+    this.#setAudience(PLAIN_AUDIENCE);
     this.#setPeople(stateOf(snapshot.participants));
     this.#subscribeAll();
     this.#tellDownlink();
@@ -216,6 +233,8 @@ export class Room extends Emitter<RoomEvents> {
     this.#me = snapshot;
     if (!resumed) this.#newTransport();
     else this.#transport?.resume();
+    // The server tells after each `joined` what is not plain.
+    this.#setAudience(PLAIN_AUDIENCE);
     this.#setPeople(stateOf(snapshot.participants));
     if (resumed) this.#local.resync(this.#people.get(snapshot.participant)?.tracks ?? []);
     this.#subscribeAll();
@@ -305,7 +324,11 @@ export class Room extends Emitter<RoomEvents> {
       case 'transport':
         // Others are told of us by `participant_state`; we are told so.
         return this.#setPeople(reduce(this.#people, { type: 'participant_state', participant: this.participantId ?? '', state: OWN_STATE[event.state] }));
+      case 'audience':
+        return this.#setAudience(reduceAudience(this.#audience, event));
       default:
+        // First, for whoever looks at somebody when told that he came.
+        this.#setAudience(reduceAudience(this.#audience, event));
         this.#setPeople(reduce(this.#people, event), event.type === 'participant_left' ? event.reason : undefined);
         this.#subscribeAll();
     }
@@ -333,6 +356,12 @@ export class Room extends Emitter<RoomEvents> {
       this.emit(change.type, change as never);
     }
     this.emit('changed', undefined);
+  }
+
+  #setAudience(next: AudienceState): void {
+    if (next === this.#audience) return;
+    this.#audience = next;
+    this.emit('audience', next);
   }
 
   #score(participant: string, score: number): void {
@@ -383,6 +412,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#closeTransport();
     this.#local.stop();
     this.#people = new Map();
+    this.#setAudience(PLAIN_AUDIENCE);
     this.#speakers = [];
     this.#dominant = null;
     this.#scores.clear();

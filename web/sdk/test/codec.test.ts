@@ -48,7 +48,18 @@ describe('frames of the server', () => {
     expect(decode({ type: 'stats', id: 1, rtt_ms: null, receive: [], send: [] })).toMatchObject({ result: { downlink: null } });
   });
 
+  it('tell who gets what of whom', () => {
+    const others = [{ participant: 'p2', hears: { gain_db: -3, pan_pct: -80 }, sees: 'off', held: false, monitor: true }];
+    const you = { post: 'monitor', circle: 0, held: false, announced: false, line: 'coaching', agent: 'p1', insider: false };
+    expect(decode({ type: 'audience', you, others })).toEqual({ kind: 'event', event: { type: 'audience', you, others } });
+    expect(decode({ type: 'audience', others: [] })).toEqual({ kind: 'event', event: { type: 'audience', others: [] } });
+    const floor = { post: 'floor', circle: 3, held: true, insider: false };
+    expect(decode({ type: 'audience', you: floor, others: [] })).toEqual({ kind: 'event', event: { type: 'audience', you: floor, others: [] } });
+    expect(decode({ type: 'audience', others: [{ ...others[0], hears: null, sees: 'through' }] })).toMatchObject({ event: { others: [{ hears: null, sees: 'off' }] } });
+  });
+
   it.each([
+    ['a voice without a tone', '{"type":"audience","others":[{"participant":"p","hears":{"gain_db":1},"sees":"live","held":false,"monitor":false}]}'],
     ['an encoding without rid', '{"type":"encodings","track":"t","encodings":[{"wanted":true}]}'],
     ['a layer that is none', '{"type":"shown","mid":"1","track":"t","layer":{"encoding":1}}'],
     ['no JSON', '<html>'], ['no object', '[]'], ['no type', '{}'], ['null', 'null'],

@@ -105,7 +105,7 @@ impl House {
             let stood = (before.stance(other.id), after.stance(other.id));
             match (was.knows, is.knows) {
                 (false, true) => {
-                    self.tell(viewer, &ServerEvent::ParticipantJoined { participant: other.view(None) }, fx)
+                    self.tell(viewer, &ServerEvent::ParticipantJoined { participant: other.view(None) }, fx);
                 }
                 (true, false) => {
                     let (participant, reason) = (other.id.to_string(), LeaveReason::Left);
@@ -150,6 +150,19 @@ impl House {
             audience.stance(peer).filter(|stance| stance.of_staff(false) != Stance::default()).map(StanceView::from);
         if you.is_some() || !pairs.is_empty() {
             self.tell(peer, &ServerEvent::Audience { you, others: pairs }, fx);
+        }
+    }
+
+    /// Tells those who may know of one who has just come what they do not get whole of him: a helper, an announced monitor.
+    pub(super) fn tell_of_newcomer(&self, newcomer: PeerId, fx: &mut Effects) {
+        let Some(other) = self.participants.get(&newcomer) else { return };
+        let Some(room) = self.rooms.get(&other.room) else { return };
+        for viewer in room.members.iter().filter(|viewer| **viewer != newcomer) {
+            let gets = Gets::of(&room.audience, *viewer, newcomer);
+            if gets.knows && gets != Gets::ALL {
+                let others = self.pair(*viewer, other, &room.audience).into_iter().collect();
+                self.tell(*viewer, &ServerEvent::Audience { you: None, others }, fx);
+            }
         }
     }
 

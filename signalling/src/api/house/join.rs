@@ -92,6 +92,7 @@ impl House {
         let view = participant.view(None);
         let (room, subject) = (participant.room, participant.subject.clone());
         self.announce_of(peer, Some(peer), &ServerEvent::ParticipantJoined { participant: view }, Weight::Kept, fx);
+        self.tell_of_newcomer(peer, fx);
         let state = self.rooms.get(&room)?;
         if let Some(stance) = state.audience.stance(peer).filter(|stance| !stance.is_on_floor()) {
             let (name, epoch) = (state.name.clone(), state.audience.epoch());

@@ -1,11 +1,13 @@
 /** What the page's address asks for. */
-import { sameOriginUrl, type RoomOptions, type VideoCodec } from '@colloquy/sdk';
+import { sameOriginUrl, type EnterAs, type RoomOptions, type VideoCodec } from '@colloquy/sdk';
 import { isRoom, roomFrom } from './rooms.js';
 
 /** What a call is made with. */
 export interface Wanted {
   readonly token: string | null;
   readonly server: string;
+  /** `?as=`: comes in as a helper or a monitor, where the token permits it. */
+  readonly as: EnterAs;
   /** `?codec=`: what our pictures are sent in. */
   readonly codec: VideoCodec | null;
   /** `?relay=1`: media goes through TURN only. */
@@ -22,6 +24,7 @@ export interface Params extends Wanted {
   readonly autojoin: boolean;
 }
 
+const POSTS: readonly EnterAs[] = ['helper', 'monitor', 'announced_monitor'];
 const CODECS: readonly VideoCodec[] = ['vp8', 'h264', 'vp9', 'av1'];
 
 export function readParams(location: Location): Params {
@@ -33,6 +36,7 @@ export function readParams(location: Location): Params {
     autojoin: query.get('autojoin') === '1',
     token: query.get('token'),
     server: query.get('server') ?? sameOriginUrl(location),
+    as: POSTS.find((post) => post === query.get('as')) ?? 'participant',
     codec: CODECS.find((codec) => codec === query.get('codec')) ?? null,
     relayOnly: query.get('relay') === '1',
     red: query.get('red') === '1',

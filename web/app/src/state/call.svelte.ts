@@ -1,7 +1,8 @@
 /** The call as the page shows it: the SDK's room, made reactive. */
-import { Playback, Room, type CallStats, type ColloquyError, type ConnectionState, type LocalTrack, type ParticipantInfo, type ServerStats, type Shown, type Source, type TrackInfo, type TransportState } from '@colloquy/sdk';
+import { GETS_ALL, isPlain, PLAIN_AUDIENCE, Playback, Room, type AudienceChange, type AudienceState, type CallStats, type ColloquyError, type ConnectionState, type Gets, type LocalTrack, type ParticipantInfo, type ServerStats, type Shown, type Source, type StanceInfo, type TrackInfo, type TransportState } from '@colloquy/sdk';
 import { t } from '../i18n/index.js';
 import { roomOptions, type Wanted } from '../lib/params.js';
+import { stillOf } from '../lib/stills.js';
 import { announce } from './announce.js';
 import { notices } from './notices.svelte.js';
 import { prefs } from './prefs.svelte.js';
@@ -40,11 +41,17 @@ export class Call {
   /** What the server shows us of each video, and the largest that it ever did. */
   shown = $state.raw<ReadonlyMap<string, Shown>>(new Map());
   readonly #largest = new Map<string, number>();
+  /** Where we stand, and what we get of others. */
+  audience = $state.raw<AudienceState>(PLAIN_AUDIENCE);
+  /** The last pictures of those who turned away from us, by track. */
+  stills = $state.raw<ReadonlyMap<string, HTMLCanvasElement>>(new Map());
+  /** Whom we turned to: the server does not tell, and needs not. */
+  #confidants = $state.raw<ReadonlySet<string>>(new Set());
   busy = $state.raw<ReadonlySet<Source>>(new Set());
   ended = $state.raw<EndInfo | null>(null);
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(readonly roomName: string, readonly userName: string, wanted: Wanted) {
+  constructor(readonly roomName: string, readonly userName: string, private readonly wanted: Wanted) {
     this.room = new Room({ client: 'colloquy-page/0.1', autoSubscribe: 'audio', ...roomOptions(wanted) });
     this.wishes = new VideoWishes(this.room);
     window.colloquy = { room: this.room };
@@ -59,6 +66,39 @@ export class Call {
   get micOn(): boolean { return this.#on('microphone'); }
   get cameraOn(): boolean { return this.#on('camera'); }
   get sharing(): boolean { return this.local.has('screen'); }
+  get stance(): StanceInfo { return this.audience.you; }
+  /** What we get of somebody. */
+  gets(id: string): Gets { return this.audience.others.get(id) ?? GETS_ALL; }
+  nameOf(id: string): string { return this.people.find((p) => p.id === id)?.name ?? ''; }
+  /** Those who have a tile: not whoever only listens and is not seen. */
+  get onStage(): ParticipantInfo[] {
+    const shown = (p: ParticipantInfo): boolean => (p.id === this.selfId
+      ? this.stance.post !== 'monitor' || this.stance.line === 'backstage'
+      : !this.gets(p.id).monitor || this.gets(p.id).sees !== 'off');
+    const stage = this.people.filter(shown);
+    return stage.length > 0 ? stage : this.people.filter((p) => p.id === this.selfId);
+  }
+  /** Whether we came in as a monitor: an agent who was taken over listens, and may do none of what a monitor may. */
+  get mayMonitor(): boolean { return this.wanted.as === 'monitor' || this.wanted.as === 'announced_monitor'; }
+  /** For a monitor: whom he may coach. Those who work here where there are any. */
+  get agents(): ParticipantInfo[] {
+    const floor = this.others.filter((p) => !this.gets(p.id).monitor && this.gets(p.id).hears !== null);
+    const staff = floor.filter((p) => p.moderator);
+    return staff.length > 0 ? staff : floor;
+  }
+  /** While we talk aside: those who hear nothing of it, where we know whom we turned to. */
+  get shutOut(): ParticipantInfo[] {
+    if (this.#confidants.size === 0) return [];
+    return this.others.filter((p) => !this.#confidants.has(p.id) && !this.gets(p.id).monitor && this.gets(p.id).hears !== null);
+  }
+  /** Those whom we alone hear. */
+  get whisperers(): ParticipantInfo[] {
+    if (this.stance.post !== 'floor') return [];
+    return this.others.filter((p) => {
+      const { monitor, hears, sees } = this.gets(p.id);
+      return monitor && hears !== null && sees === 'off' && !isPlain(hears);
+    });
+  }
   /** All screens that are shown now, our own too. */
   get screens(): TrackInfo[] { return this.people.flatMap((p) => p.tracks).filter((track) => track.source === 'screen'); }
   /** All sound of others. */
@@ -66,7 +106,7 @@ export class Call {
 
   /** @throws ColloquyError when the room does not let us in. */
   async join(microphone: MediaStreamTrack | null, camera: MediaStreamTrack | null): Promise<void> {
-    await this.room.join(this.roomName, this.userName);
+    await this.room.join(this.roomName, this.userName, { as: this.wanted.as });
     if (prefs.speakerId !== '') void this.playback.setOutput(prefs.speakerId);
     this.limitFaces();
     this.#timer = setInterval(() => void this.#measure(), STATS_MS);
@@ -110,6 +150,12 @@ export class Call {
 
   muteTrack(track: TrackInfo, muted: boolean): void {
     this.#background(this.room.muteTrack(track.id, muted));
+  }
+
+  /** Changes who gets what of whom. */
+  act(change: AudienceChange): void {
+    if (change.verb === 'turn_aside') this.#confidants = new Set([...this.#confidants, change.with]);
+    this.#background(this.room.act(change));
   }
 
   kick(id: string): void {
@@ -163,6 +209,20 @@ export class Call {
     work.catch((error: unknown) => announce.failure(error, null));
   }
 
+  /** Keeps the last pictures of those who have just turned away: the elements that show them may go while the layout changes. */
+  #freeze(): void {
+    const frozen = this.others.filter((p) => this.gets(p.id).sees === 'frozen').flatMap((p) => p.tracks).filter((track) => track.kind === 'video').map((track) => track.id);
+    const fresh = frozen.filter((track) => !this.stills.has(track)).map((track) => [track, stillOf(track)] as const);
+    this.#keepStills((track) => frozen.includes(track));
+    const taken = fresh.flatMap(([track, still]) => (still === null ? [] : [[track, still] as const]));
+    if (taken.length > 0) this.stills = new Map([...this.stills, ...taken]);
+  }
+
+  #keepStills(wanted: (track: string) => boolean): void {
+    if ([...this.stills.keys()].every(wanted)) return;
+    this.stills = new Map([...this.stills].filter(([track]) => wanted(track)));
+  }
+
   #finish(info: EndInfo): void {
     clearInterval(this.#timer);
     this.wishes.close();
@@ -190,7 +250,15 @@ export class Call {
       this.#largest.set(track, Math.max(this.#largest.get(track) ?? 0, shown.size?.height ?? 0));
       this.shown = new Map(this.shown).set(track, shown);
     });
-    room.on('trackUnpublished', ({ track }) => { this.#largest.delete(track.id); });
+    room.on('trackUnpublished', ({ track }) => {
+      this.#largest.delete(track.id);
+      this.#keepStills((still) => still !== track.id);
+    });
+    room.on('audience', (audience) => {
+      this.audience = audience;
+      if (audience.you.aside === undefined) this.#confidants = new Set();
+      this.#freeze();
+    });
     room.on('speakers', ({ speakers, dominant }) => {
       this.speaking = new Set(speakers.map((s) => s.participant));
       this.dominant = dominant;
