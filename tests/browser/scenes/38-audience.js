@@ -173,6 +173,16 @@ export async function scene(stage) {
     await unknownTo(pierre, sofia, knownBefore);
   });
 
+  await stage.step('on a telephone all of it fits', async () => {
+    const large = sofia.page.viewportSize();
+    for (const one of [anne, sofia]) await one.page.setViewportSize({ width: 390, height: 780 });
+    await shots(stage, [anne, sofia], 'phone');
+    const over = await sofia.page.evaluate(() => [document.documentElement.scrollWidth, ...[...document.querySelectorAll('[data-testid=stance] *')].map((one) => Math.ceil(one.getBoundingClientRect().right))].filter((right) => right > innerWidth));
+    if (over.length > 0) throw new Error(`something reaches to ${Math.max(...over)} of 390 pixels`);
+    await examine(stage, sofia, 'a monitor at a telephone');
+    for (const one of [anne, sofia]) await one.page.setViewportSize(large);
+  });
+
   await stage.step('he joins in: everybody hears and sees everybody', async () => {
     await sofia.press('stance-barge');
     stage.say(await expectHearing(three));
@@ -211,17 +221,6 @@ export async function scene(stage) {
     for (const one of aside) await one.press('stance-back');
     await expectSeeing(all);
     await stage.gone(claire);
-  });
-
-  await stage.step('on a telephone all of it fits', async () => {
-    await sofia.room((room) => room.act({ verb: 'monitor' }));
-    await sofia.on('stance-whisper').waitFor();
-    await sofia.page.setViewportSize({ width: 390, height: 780 });
-    await anne.page.setViewportSize({ width: 390, height: 780 });
-    await shots(stage, [anne, sofia], 'phone');
-    const over = await sofia.page.evaluate(() => [document.documentElement.scrollWidth, ...[...document.querySelectorAll('[data-testid=stance] *')].map((one) => Math.ceil(one.getBoundingClientRect().right))].filter((right) => right > innerWidth));
-    if (over.length > 0) throw new Error(`something reaches to ${Math.max(...over)} of 390 pixels`);
-    await examine(stage, sofia, 'a monitor at a telephone');
   });
 }
 

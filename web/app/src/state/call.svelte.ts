@@ -80,11 +80,9 @@ export class Call {
   }
   /** Whether we came in as a monitor: an agent who was taken over listens, and may do none of what a monitor may. */
   get mayMonitor(): boolean { return this.wanted.as === 'monitor' || this.wanted.as === 'announced_monitor'; }
-  /** For a monitor: whom he may coach. Those who work here where there are any. */
+  /** For a monitor: those whom he may coach and take over from. A customer is nobody to take over from. */
   get agents(): ParticipantInfo[] {
-    const floor = this.others.filter((p) => !this.gets(p.id).monitor && this.gets(p.id).hears !== null);
-    const staff = floor.filter((p) => p.moderator);
-    return staff.length > 0 ? staff : floor;
+    return this.others.filter((p) => p.moderator && !this.gets(p.id).monitor && this.gets(p.id).hears !== null);
   }
   /** While we talk aside: those who hear nothing of it, where we know whom we turned to. */
   get shutOut(): ParticipantInfo[] {
