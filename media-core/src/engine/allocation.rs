@@ -87,7 +87,14 @@ impl Engine {
 
     /// Decides what a participant gets.
     pub(super) fn allocate(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
-        self.send_stills(now, key, out);
+        let again = self.send_stills(now, key, out);
+        self.share_out(now, key, out);
+        if let (Some(again), Some(peer)) = (again, self.peers.get_mut(key)) {
+            peer.timers.allocate_at = Some(peer.timers.allocate_at.map_or(again, |at| at.min(again)));
+        }
+    }
+
+    fn share_out(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
         let looked = self.places_of(now, key);
         for look in &looked {
             self.refresh_ladder(now, look.producer);

@@ -9,7 +9,7 @@ use super::outflow::{Departure, Sent};
 use crate::api::{DropCause, Event, Layer, MediaKind, PauseCause, PeerId, RoomId, Shown, TrackId};
 use crate::audience::{Sees, Stance};
 use crate::bandwidth::Urgency;
-use crate::forward::{Aim, Consumer, Producer};
+use crate::forward::{Aim, Consumer, Producer, Still};
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
 use crate::wire::Outbox;
 use std::time::{Duration, Instant};
@@ -26,7 +26,9 @@ enum Grant {
 }
 
 /// A still picture is sent again this long after the last time, at the earliest.
-const STILL_AGAIN: Duration = Duration::from_millis(500);
+const STILL_AGAIN: Duration = Duration::from_millis(300);
+/// And so often unasked: who has just come may not look yet, and browsers ask only after seconds.
+const STILL_REPEATS: u8 = 2;
 
 /// Notes whether a place is to be sent the last picture of somebody who is turned away.
 fn consumer_still(consumer: Option<&mut Consumer>, is_frozen: bool, has_it: bool) {
@@ -35,7 +37,7 @@ fn consumer_still(consumer: Option<&mut Consumer>, is_frozen: bool, has_it: bool
         (false, _) => None,
         (true, Some(still)) => Some(still),
         (true, None) if has_it => None,
-        (true, None) => Some(None),
+        (true, None) => Some(Still::Due),
     };
 }
 
@@ -144,16 +146,26 @@ impl Engine {
     }
 
     /// Sends a participant's places what they are to show of those who are turned away: the last key frame that came before.
-    pub(super) fn send_stills(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) {
+    /// Gives when to do so again.
+    pub(super) fn send_stills(&mut self, now: Instant, key: PeerKey, out: &mut Outbox) -> Option<Instant> {
         let places: Vec<_> = self.peers.get(key).into_iter().flat_map(|peer| peer.consumers()).collect();
         for place in places {
-            if self.consumers.get(place).is_some_and(|consumer| consumer.still == Some(None)) {
-                self.send_still(now, place, out);
-            }
+            let repeats = match self.consumers.get(place).and_then(|consumer| consumer.still) {
+                Some(Still::Due) => STILL_REPEATS,
+                Some(Still::Sent(at, left @ 1..)) if now.saturating_duration_since(at) >= STILL_AGAIN => left - 1,
+                Some(Still::Sent(..)) | None => continue,
+            };
+            self.send_still(now, place, repeats, out);
         }
+        let stills = self.peers.get(key)?.consumers().filter_map(|place| self.consumers.get(place)?.still);
+        let next = stills.filter_map(|still| match still {
+            Still::Sent(at, 1..) => Some(at + STILL_AGAIN),
+            Still::Due | Still::Sent(..) => None,
+        });
+        next.min()
     }
 
-    fn send_still(&mut self, now: Instant, place: ConsumerKey, out: &mut Outbox) {
+    fn send_still(&mut self, now: Instant, place: ConsumerKey, repeats: u8, out: &mut Outbox) {
         let Some(consumer) = self.consumers.get_mut(place) else { return };
         let Some(producer) = consumer.wish.and_then(|(key, _)| self.producers.get(key)) else { return };
         if producer.info.mute.is_muted() {
@@ -182,16 +194,17 @@ impl Engine {
         }
         let told = consumer.told;
         consumer.show(None);
-        (consumer.told, consumer.still) = (told, Some(Some(now)));
+        (consumer.told, consumer.still) = (told, Some(Still::Sent(now, repeats)));
         self.arm_holding();
     }
 
     /// A receiver cannot show what he was sent last: he is sent it again, where it was a still picture.
     pub(super) fn still_wanted(&mut self, now: Instant, key: PeerKey, place: ConsumerKey) {
         let Some(consumer) = self.consumers.get_mut(place) else { return };
-        let is_due = |at: Instant| now.saturating_duration_since(at) >= STILL_AGAIN;
-        if consumer.still.flatten().is_some_and(is_due) {
-            consumer.still = Some(None);
+        if let Some(Still::Sent(at, _)) = consumer.still
+            && now.saturating_duration_since(at) >= STILL_AGAIN
+        {
+            consumer.still = Some(Still::Due);
             self.look_again(now, key);
         }
     }

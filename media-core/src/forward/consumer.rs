@@ -31,8 +31,8 @@ pub(crate) struct Consumer {
     pub(crate) wish: Option<(ProducerKey, TrackId)>,
     /// What it gets: that, while he may have it.
     pub(crate) source: Option<(ProducerKey, TrackId)>,
-    /// When it was last sent the last picture of somebody who is turned away; the outer `None` where none is to be sent.
-    pub(crate) still: Option<Option<Instant>>,
+    /// Where it is to be sent the last picture of somebody who is turned away: how that stands.
+    pub(crate) still: Option<Still>,
     /// He may have small pictures only.
     pub(crate) is_small: bool,
     /// How the receiver looks at it.
@@ -89,6 +89,15 @@ pub(crate) struct Prepared {
     marker: bool,
     /// Nothing but its number is sent, which was kept for a packet that this receiver does not get after all.
     is_filler: bool,
+}
+
+/// How it stands with a still picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Still {
+    /// It is to be sent.
+    Due,
+    /// It was sent at this time, and is so many times more unasked: a page may have begun to look after the first time.
+    Sent(Instant, u8),
 }
 
 /// What a place is to show from now on.
