@@ -57,8 +57,10 @@ impl Engine {
             return;
         }
         // A share that has just begun may have been told how it was before, and not be among those that this command went to.
-        for peer in changed.iter().filter(|peer| self.peer_ids.contains_key(peer)) {
-            self.share_stance(key, *peer);
+        for peer in &changed {
+            if self.peer_ids.contains_key(peer) {
+                self.share_stance(key, *peer);
+            }
         }
         self.open_portraits(key, &changed);
         // Everything that is between those who changed and the others here is decided anew.
