@@ -150,7 +150,7 @@ impl Scenario {
 
     /// In every third scenario, somebody changes who gets what of whom.
     fn stand(&mut self) {
-        if self.world.options.seed % STANCES_EVERY != 0 || !self.stance_rng.random_bool(0.4) {
+        if !self.world.options.seed.is_multiple_of(STANCES_EVERY) || !self.stance_rng.random_bool(0.4) {
             return;
         }
         let room = self.rooms[0];

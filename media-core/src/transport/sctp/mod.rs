@@ -111,6 +111,9 @@ pub(crate) struct Sctp {
     /// Of ours.
     from_us: Deferred,
     backlog: Backlog,
+    /// Where the search for a free stream of ours begins: one that was reset a moment ago is left alone for as long as there are others,
+    /// as its end may still be under way to either side.
+    next_of_ours: u16,
     events: VecDeque<SctpEvent>,
 }
 
@@ -152,6 +155,7 @@ impl Sctp {
             from_client: Deferred::default(),
             from_us: Deferred::default(),
             backlog: Backlog::new(settings.backlog),
+            next_of_ours: 0,
             events: VecDeque::new(),
             settings,
         }
@@ -284,13 +288,16 @@ impl Sctp {
         self.check_length(&request)?;
         let first = self.first_of_ours();
         let (_, association) = self.association.as_mut().ok_or(Unsent::Closed)?;
-        let opened = (first..MAX_STREAMS).step_by(2).find_map(|stream| {
+        let next = self.next_of_ours.max(first);
+        let in_turn = (next..MAX_STREAMS).step_by(2).chain((first..next).step_by(2));
+        let opened = in_turn.into_iter().find_map(|stream| {
             // One whose reset is under way is not free yet, and opening it fails.
             let free = !self.backlog.has(stream);
             let opened = free.then(|| association.open_stream(stream, Ppid::Unknown).ok())??;
             Some((stream, opened.stats().ok()?.generation))
         });
         let (stream, generation) = opened.ok_or(Unsent::Closed)?;
+        self.next_of_ours = stream.saturating_add(2);
         self.backlog.add(stream, generation);
         if let Err(unsent) = self.write(stream, Kind::Dcep, &request, true) {
             self.close(stream);
