@@ -23,10 +23,15 @@ pub(super) struct Sockets {
 
 /// Binds every address of the configuration at `port`; 0 is any port that is free at all of them.
 pub(super) fn bind(config: &DriverConfig, port: u16) -> Result<Sockets, StartError> {
-    let mut attempts = if port == 0 { PORT_ATTEMPTS } else { 1 };
+    at_any_port(port == 0, || bind_once(config, port))
+}
+
+/// Binds what wants one port for UDP and TCP; where any will do, again when another had it for one of the two.
+pub(super) fn at_any_port<T>(any: bool, bind: impl Fn() -> Result<T, StartError>) -> Result<T, StartError> {
+    let mut attempts = if any { PORT_ATTEMPTS } else { 1 };
     loop {
         attempts -= 1;
-        match bind_once(config, port) {
+        match bind() {
             Err(StartError::PortInUse { .. }) if attempts > 0 => {}
             result => return result,
         }

@@ -29,13 +29,15 @@ pub(super) struct Listening {
     pub(super) tls_port: Option<u16>,
 }
 
-/// Binds all that is asked for.
+/// Binds all that is asked for; port 0 is any that is free at all addresses.
 pub(super) fn listen(config: &TurnConfig, offered: &[Offered], tls: bool) -> Result<Listening, StartError> {
-    let mut listening = Listening { port: config.port, ..Listening::default() };
-    for local in locals(offered) {
-        listen_at(&mut listening, config, local, tls)?;
-    }
-    Ok(listening)
+    bind::at_any_port(config.port == 0, || {
+        let mut listening = Listening { port: config.port, ..Listening::default() };
+        for local in locals(offered) {
+            listen_at(&mut listening, config, local, tls)?;
+        }
+        Ok(listening)
+    })
 }
 
 /// Binds all that is asked for at one address, at the ports of those before it.
