@@ -161,7 +161,10 @@ impl Engine {
                 Some(Still::Sent(at, left @ 1..)) if now.saturating_duration_since(at) >= STILL_AGAIN => left - 1,
                 Some(Still::Sent(..)) | None => continue,
             };
-            self.send_still(now, place, repeats, out);
+            // Where it cannot be sent now, it is due: at the next look, not at a time that would have passed.
+            let sent = self.send_still(now, place, out).is_some();
+            let still = if sent { Still::Sent(now, repeats) } else { Still::Due };
+            self.consumers.get_mut(place).into_iter().for_each(|consumer| consumer.still = Some(still));
         }
         let stills = self.peers.get(key)?.consumers().filter_map(|place| self.consumers.get(place)?.still);
         let next = stills.filter_map(|still| match still {
@@ -171,14 +174,14 @@ impl Engine {
         next.min()
     }
 
-    fn send_still(&mut self, now: Instant, place: ConsumerKey, repeats: u8, out: &mut Outbox) {
-        let Some(consumer) = self.consumers.get_mut(place) else { return };
-        let Some(producer) = consumer.wish.and_then(|(key, _)| self.producers.get(key)) else { return };
+    fn send_still(&mut self, now: Instant, place: ConsumerKey, out: &mut Outbox) -> Option<()> {
+        let consumer = self.consumers.get_mut(place)?;
+        let producer = consumer.wish.and_then(|(key, _)| self.producers.get(key))?;
         if producer.info.mute.is_muted() {
-            return;
+            return None;
         }
-        let Some(peer) = self.peers.get_mut(consumer.owner) else { return };
-        let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress()) else { return };
+        let peer = self.peers.get_mut(consumer.owner)?;
+        let (path, sender) = peer.transport.as_mut().and_then(|t| t.egress())?;
         let (owner, wish) = (consumer.owner, consumer.wish);
         // For as long as this takes, the place shows it as it shows any other picture.
         consumer.show(wish);
@@ -200,8 +203,9 @@ impl Engine {
         }
         let told = consumer.told;
         consumer.show(None);
-        (consumer.told, consumer.still) = (told, Some(Still::Sent(now, repeats)));
+        consumer.told = told;
         self.arm_holding();
+        Some(())
     }
 
     /// A receiver cannot show what he was sent last: he is sent it again, where it was a still picture.
