@@ -29,7 +29,7 @@ impl Entry {
         Self { room, by, subject, deed, epoch }
     }
 
-    /// Writes it down: a log event of the target `audit`, which is on at every level.
+    /// Writes it down: a log event of the target `audit`, as a warning, so that every level but `error` and `off` has it.
     pub(crate) fn write(&self) {
         let subject = self.subject.as_deref().unwrap_or_default();
         let deed = match self.deed {
