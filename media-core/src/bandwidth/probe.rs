@@ -67,6 +67,14 @@ const CLEARLY_HIGHER: f64 = 1.25;
 const CLEARLY_LOWER: f64 = 0.8;
 /// A cluster is sent at this many times what it must find at least: a few packets are measured that badly.
 const TELLING: f64 = 1.2;
+/// One that was held up is followed by a longer one after this.
+const AFTER_HELD_UP_US: u64 = 300_000;
+/// What is so many times what the link was found to carry is taken when a second cluster finds it as well, at least this part of it, this much
+/// later and no more: a hold-up on the way can make a narrow link look wide, once.
+const SURPRISING: f64 = 1.25;
+const CONFIRMED: f64 = 0.8;
+const CONFIRM_AFTER_US: u64 = 150_000;
+const CONFIRM_WITHIN_US: u64 = 1_500_000;
 /// A cluster whose feedback does not come in this time and a few round trips has failed.
 const PATIENCE_US: u64 = 400_000;
 
@@ -110,6 +118,10 @@ pub(super) struct ProbeControl {
     /// When a cluster raised the rate last, and to what.
     last_raise: Option<(u64, f64)>,
     refuted: Option<Refuted>,
+    /// What the link carried when it was full last, bits/s.
+    narrow_bps: Option<f64>,
+    /// What a cluster found that is to be found again, and when.
+    claimed: Option<(u64, f64)>,
     /// When the first and the last packet of the newest cluster left.
     left_us: Option<(u64, u64)>,
     /// The packets of that cluster have not been asked after.
@@ -138,6 +150,8 @@ impl ProbeControl {
             doubt: 1,
             last_raise: None,
             refuted: None,
+            narrow_bps: None,
+            claimed: None,
             left_us: None,
             is_untold: false,
             doubted_us: 0,
@@ -229,10 +243,24 @@ impl ProbeControl {
             return None;
         }
         let found = running.cluster.found(self.beside_bps);
+        if found.is_some_and(|found| found.beyond == Beyond::HeldUp) {
+            self.running = None;
+            self.doubt = (self.doubt * 2).min(MAX_DOUBT);
+            self.doubted_us = now_us;
+            self.next_us = now_us + AFTER_HELD_UP_US;
+            return None;
+        }
         self.full_bps = found.filter(|found| found.beyond == Beyond::Full).map(|found| found.bps);
         let found = found.map(|found| Found { bps: self.taken_bps(now_us, found.bps), ..found });
         let found = found.filter(|found| found.bps > self.least_bps(now_us, target_bps));
         self.running = None;
+        if let Some(found) = found.filter(|found| self.is_surprising(now_us, found.bps)) {
+            self.claimed = Some((now_us, found.bps));
+            self.next_us = now_us + CONFIRM_AFTER_US;
+            return None;
+        }
+        self.claimed = None;
+        self.narrow_bps = self.full_bps.or(self.narrow_bps.filter(|_| found.is_none()));
         if now_us.saturating_sub(self.doubted_us) > FORGIVE_US {
             self.doubt = 1;
         }
@@ -247,6 +275,8 @@ impl ProbeControl {
                 self.step = MAX_STEP;
                 self.next_us = now_us + AFTER_SUCCESS_US;
             }
+            // It was dealt with above.
+            Some(Beyond::HeldUp) => {}
             Some(Beyond::Doubtful | Beyond::Full) => {
                 self.step = CAREFUL_STEP;
                 self.next_us = now_us + AFTER_FULL_US;
@@ -259,6 +289,13 @@ impl ProbeControl {
             }
         }
         found.map(|found| found.bps)
+    }
+
+    /// Whether this is much more than the link carried when it was full, and no cluster before found it as well.
+    fn is_surprising(&self, now_us: u64, found_bps: f64) -> bool {
+        let claimed = self.claimed.filter(|(at_us, _)| now_us.saturating_sub(*at_us) < CONFIRM_WITHIN_US);
+        let is_confirmed = claimed.is_some_and(|(_, claimed_bps)| found_bps > CONFIRMED * claimed_bps);
+        !is_confirmed && self.narrow_bps.is_some_and(|narrow_bps| found_bps > SURPRISING * narrow_bps)
     }
 
     /// When the first and the last packet of the newest cluster left, if all did before `until_us`; once for each.
@@ -299,6 +336,7 @@ impl ProbeControl {
     pub(super) fn on_cut(&mut self, now_us: u64, cut_to_bps: f64) {
         self.running = None;
         (self.is_starting, self.is_open, self.full_bps) = (false, false, None);
+        self.narrow_bps = Some(cut_to_bps);
         self.next_us = self.next_us.max(now_us + AFTER_CUT_US * self.doubt);
         let Some((_, bps)) = self.last_raise.take().filter(|(at, _)| now_us.saturating_sub(*at) < DOUBT_US) else {
             return;

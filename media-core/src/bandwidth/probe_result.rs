@@ -10,6 +10,9 @@ const MIN_ARRIVED: f64 = 0.5;
 /// two, the sizes of the first and the last packet make as much.
 const FULL_BELOW: f64 = 0.8;
 const OPEN_ABOVE: f64 = 0.9;
+/// Arriving so many times faster than it left, it was held up and let go at once, by a radio or a busy host: that tells of the hold-up and
+/// not of the link (libwebrtc's bound).
+const HELD_UP: f64 = 2.0;
 /// What is used of a link that was full, so that the queue drains.
 const USED: f64 = 0.95;
 /// Times are known no better, microseconds.
@@ -33,6 +36,8 @@ pub(super) enum Beyond {
     Doubtful,
     /// Much slower: the link was full.
     Full,
+    /// It was held up on the way: nothing is known.
+    HeldUp,
 }
 
 /// First and last packet of a run, and its bytes.
@@ -118,9 +123,11 @@ impl Cluster {
         let beyond = match arrived_bps / left_bps {
             part if part < FULL_BELOW => Beyond::Full,
             part if part < OPEN_ABOVE => Beyond::Doubtful,
-            _ => Beyond::Open,
+            part if part < HELD_UP => Beyond::Open,
+            _ => Beyond::HeldUp,
         };
         let bps = match beyond {
+            Beyond::HeldUp => 0.0,
             Beyond::Open => sent.bps().min(arrived_bps / share),
             Beyond::Doubtful | Beyond::Full => {
                 let link_bps = arrived_bps * (1.0 + beside_bps / left_bps);

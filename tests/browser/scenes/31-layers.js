@@ -43,12 +43,16 @@ export async function scene(stage) {
       const took = await seesAtWidth(ben, anne, isLow, 'at the lower width');
       stage.say(`${ben.name} stepped down after ${took} ms, and is shown ${JSON.stringify(await shown(ben, anne))}`);
       for (let look = 0; look < 6; look++) {
+        // A camera that this machine starves sends fewer pictures, and the path may carry them all: then there is nothing to see.
+        await until(`${anne.name} sends more than the path carries`, async () => await topBps(stage, anne) > NARROW_BPS);
         await ben.page.evaluate(() => window.lab.wait(10));
         const [his, hers] = [await received(ben, anne), await received(clara, anne)];
         for (const [viewer, picture] of [[ben, his], [clara, hers]]) {
           if (picture === null) throw new Error(`${viewer.name} gets no picture, and is shown ${JSON.stringify(await shown(viewer, anne))}`);
         }
-        if (!isLow(his.width)) throw new Error(`${ben.name} is back at ${his.width} on a path that does not carry it`);
+        if (!isLow(his.width) && await topBps(stage, anne) > NARROW_BPS) {
+          throw new Error(`${ben.name} is back at ${his.width} on a path that does not carry it`);
+        }
         if (!isTop(hers.width)) throw new Error(`${clara.name}, who has all the room, fell to ${hers.width}`);
       }
       const { ms, text } = await stoodStill(clara, anne);

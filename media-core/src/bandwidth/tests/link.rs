@@ -37,12 +37,17 @@ pub(super) struct Link {
     pub(super) delay_ms: f64,
     /// Lost without a queue above this rate; 0 is none. Bits/s.
     pub(super) policer_bps: f64,
+    /// The mean time between two stalls, and the longest; 0 is none. What would get through in one does so at its end, at once.
+    pub(super) stall_every_ms: f64,
+    pub(super) stall_ms: f64,
+    next_stall_us: u64,
+    stalls_until_us: u64,
     tokens: f64,
     queue: VecDeque<OnLink>,
     queued_bytes: usize,
     /// Bytes of the head that are out already.
     head_sent: f64,
-    random: Random,
+    pub(super) random: Random,
 }
 
 impl Link {
@@ -54,6 +59,10 @@ impl Link {
             jitter_ms: 0.0,
             delay_ms: 20.0,
             policer_bps: 0.0,
+            stall_every_ms: 0.0,
+            stall_ms: 0.0,
+            next_stall_us: 0,
+            stalls_until_us: 0,
             tokens: 0.0,
             queue: VecDeque::new(),
             queued_bytes: 0,
@@ -82,6 +91,10 @@ impl Link {
 
     /// Lets a time step pass; `deliver` is told each packet that gets through and when it arrives, in microseconds.
     pub(super) fn step(&mut self, now_us: u64, step_us: u64, mut deliver: impl FnMut(OnLink, u64)) {
+        if self.stall_every_ms > 0.0 && now_us >= self.next_stall_us {
+            self.stalls_until_us = now_us + (self.random.unit() * self.stall_ms * 1e3) as u64;
+            self.next_stall_us = self.stalls_until_us + (2.0 * self.random.unit() * self.stall_every_ms * 1e3) as u64;
+        }
         self.tokens = (self.tokens + self.policer_bps / 8e6 * step_us as f64).min(15_000.0);
         let per_us = if self.rate_bps > 0.0 { self.rate_bps / 8e6 } else { f64::INFINITY };
         let mut left = per_us * step_us as f64;
@@ -100,7 +113,7 @@ impl Link {
             let out_us = if left.is_finite() { now_us + step_us - (left / per_us) as u64 } else { now_us };
             let jitter_us = self.random.unit() * self.jitter_ms * 1e3;
             if self.random.unit() >= self.loss {
-                deliver(head, out_us + (self.delay_ms * 1e3 + jitter_us) as u64);
+                deliver(head, out_us.max(self.stalls_until_us) + (self.delay_ms * 1e3 + jitter_us) as u64);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What the issue asks of one viewer.
 
-use super::link::Link;
+use super::link::{Link, Random};
 use super::viewer::{RUNGS, Source};
 use super::world::World;
 
@@ -135,4 +135,26 @@ fn a_longer_path_is_learnt() {
     let recovered_s = world.settled_s(20.0, |sample| sample.viewers[0].3 == TOP);
     println!("path +100 ms: back after {recovered_s:.1} s");
     assert!(recovered_s < 20.0, "{recovered_s}");
+}
+
+#[test]
+fn a_path_that_stalls_now_and_then_is_not_taken_for_a_wide_one() {
+    for (rate_bps, stall_ms, every_ms) in [
+        (3.5e5, 40.0, 300.0),
+        (3.5e5, 100.0, 500.0),
+        (3.5e5, 200.0, 1_000.0),
+        (3.5e5, 300.0, 1_500.0),
+        (1e6, 100.0, 500.0),
+    ] {
+        let changes = (1..=4).map(|seed| {
+            let mut world = World::layered(link(rate_bps, 200.0));
+            world.link.random = Random::new(seed);
+            (world.link.stall_ms, world.link.stall_every_ms) = (stall_ms, every_ms);
+            world.run_until(65.0);
+            world.viewers[0].changes_between(5.0, 65.0)
+        });
+        let changes: usize = changes.sum();
+        println!("stalls link={rate_bps} stall_ms={stall_ms} every_ms={every_ms} switches_in_4_min={changes}");
+        assert!(changes < 3, "{rate_bps} {stall_ms} {every_ms}: {changes} in four minutes");
+    }
 }
