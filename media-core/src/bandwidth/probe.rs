@@ -44,9 +44,9 @@ const START_REACH: f64 = 6.0;
 const AFTER_SUCCESS_US: u64 = 50_000;
 /// One that showed room, though not as much as it looked for, after this: the new rate settles first.
 const AFTER_FULL_US: u64 = 400_000;
-/// One that did not, after this; longer each time, up to the last: a path that has room again is found in 3 s.
+/// One that did not, after this; longer each time, up to the last: a path that has room again is found in 2 s.
 const AFTER_FAILURE_US: u64 = 1_000_000;
-const MAX_PAUSE_US: u64 = 3_000_000;
+const MAX_PAUSE_US: u64 = 2_000_000;
 /// After a cut the queue must drain, and the others need their time.
 const AFTER_CUT_US: u64 = 1_000_000;
 /// A cut so soon after a cluster raised the rate casts doubt on clusters: they get longer and rarer.
@@ -69,8 +69,8 @@ const CLEARLY_LOWER: f64 = 0.8;
 const TELLING: f64 = 1.2;
 /// One that was held up is followed by a longer one after this.
 const AFTER_HELD_UP_US: u64 = 300_000;
-/// What is so many times what the link was found to carry is taken when a second cluster finds it as well, at least this part of it, this much
-/// later and no more: a hold-up on the way can make a narrow link look wide, once.
+/// What is so many times what the link was found to carry is taken when the next cluster finds it as well, at least this part of it, this much
+/// later and no more: a hold-up on the way can make a narrow link look wide, once. While clusters are in doubt, the ones after it must too.
 const SURPRISING: f64 = 1.25;
 const CONFIRMED: f64 = 0.8;
 const CONFIRM_AFTER_US: u64 = 150_000;
@@ -91,6 +91,14 @@ struct Refuted {
     bps: f64,
     lasts_us: u64,
     until_us: u64,
+}
+
+/// A rate that surprises.
+#[derive(Debug, Clone, Copy)]
+struct Claim {
+    at_us: u64,
+    bps: f64,
+    clusters: u32,
 }
 
 #[derive(Debug)]
@@ -120,8 +128,8 @@ pub(super) struct ProbeControl {
     refuted: Option<Refuted>,
     /// What the link carried when it was full last, bits/s.
     narrow_bps: Option<f64>,
-    /// What a cluster found that is to be found again, and when.
-    claimed: Option<(u64, f64)>,
+    /// What clusters found that is to be found again.
+    claimed: Option<Claim>,
     /// When the first and the last packet of the newest cluster left.
     left_us: Option<(u64, u64)>,
     /// The packets of that cluster have not been asked after.
@@ -254,12 +262,11 @@ impl ProbeControl {
         let found = found.map(|found| Found { bps: self.taken_bps(now_us, found.bps), ..found });
         let found = found.filter(|found| found.bps > self.least_bps(now_us, target_bps));
         self.running = None;
-        if let Some(found) = found.filter(|found| self.is_surprising(now_us, found.bps)) {
-            self.claimed = Some((now_us, found.bps));
+        self.claimed = found.and_then(|found| self.surprise(now_us, found.bps));
+        if self.claimed.is_some() {
             self.next_us = now_us + CONFIRM_AFTER_US;
             return None;
         }
-        self.claimed = None;
         self.narrow_bps = self.full_bps.or(self.narrow_bps.filter(|_| found.is_none()));
         if now_us.saturating_sub(self.doubted_us) > FORGIVE_US {
             self.doubt = 1;
@@ -291,11 +298,14 @@ impl ProbeControl {
         found.map(|found| found.bps)
     }
 
-    /// Whether this is much more than the link carried when it was full, and no cluster before found it as well.
-    fn is_surprising(&self, now_us: u64, found_bps: f64) -> bool {
-        let claimed = self.claimed.filter(|(at_us, _)| now_us.saturating_sub(*at_us) < CONFIRM_WITHIN_US);
-        let is_confirmed = claimed.is_some_and(|(_, claimed_bps)| found_bps > CONFIRMED * claimed_bps);
-        !is_confirmed && self.narrow_bps.is_some_and(|narrow_bps| found_bps > SURPRISING * narrow_bps)
+    /// What is to be found again, if this is much more than the link carried when it was full, and too few clusters found it before.
+    fn surprise(&self, now_us: u64, found_bps: f64) -> Option<Claim> {
+        self.narrow_bps.filter(|narrow_bps| found_bps > SURPRISING * narrow_bps)?;
+        let before = self.claimed.filter(|claim| {
+            now_us.saturating_sub(claim.at_us) < CONFIRM_WITHIN_US && found_bps > CONFIRMED * claim.bps
+        });
+        let clusters = before.map_or(1, |claim| claim.clusters + 1);
+        (clusters <= self.doubt.ilog2() + 1).then_some(Claim { at_us: now_us, bps: found_bps, clusters })
     }
 
     /// When the first and the last packet of the newest cluster left, if all did before `until_us`; once for each.

@@ -8,6 +8,7 @@ import http from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { favour } from './favour.js';
 import { findBinary } from './server.js';
 import { DEADLINE_MS, sleep } from './until.js';
 import { onlyCandidates } from './wires.js';
@@ -48,7 +49,7 @@ export class Impairment {
 
   async #relay(target) {
     const args = ['impair', '--listen', `${this.#host}:0`, '--to', `${this.#host}:${target}`, '--control', '127.0.0.1:0'];
-    const child = spawn(findBench(), args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = favour(spawn(findBench(), args, { stdio: ['ignore', 'pipe', 'inherit'] }));
     const relay = { target, child };
     this.#relays.push(relay);
     const line = await Promise.race([

@@ -5,6 +5,7 @@ import https from 'node:https';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
+import { favour } from './favour.js';
 import { freePort, freeRange } from './ports.js';
 import { until } from './until.js';
 
@@ -72,7 +73,7 @@ export class Server {
     const env = { ...process.env };
     for (const [key, value] of Object.entries(settings)) env[`COLLOQUY__${key}`] = value;
     const log = openSync(this.log, 'a');
-    this.#child = spawn(findBinary(), ['serve'], { env, stdio: ['ignore', log, log] });
+    this.#child = favour(spawn(findBinary(), ['serve'], { env, stdio: ['ignore', log, log] }));
     closeSync(log);
     await until(() => `the server is ready; its log:\n${this.tail()}`, async () => {
       if (!this.running) throw new Error('it ended');
