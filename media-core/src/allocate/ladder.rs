@@ -100,6 +100,12 @@ impl LayerMeters {
         self.picture(layer.encoding, layer.spatial).meters[temporal].add(now, bytes);
     }
 
+    /// Counts a packet of a key frame of a screen: of those that few bits are spent on, it would be all of the rate for a while.
+    pub(crate) fn add_key(&mut self, now: Instant, layer: Layer, bytes: usize) {
+        let temporal = usize::from(layer.temporal).min(TEMPORAL_MAX - 1);
+        self.picture(layer.encoding, layer.spatial).meters[temporal].add_over_time(now, bytes);
+    }
+
     /// Notes the size of a picture, from a key frame or from what the publisher says.
     pub(crate) fn set_size(&mut self, encoding: u8, spatial: u8, width: u16, height: u16) {
         let picture = self.picture(encoding, spatial);
@@ -161,6 +167,12 @@ struct Step {
     count: usize,
 }
 
+impl Step {
+    fn size(&self) -> (u16, u16) {
+        (self.width, self.height)
+    }
+}
+
 impl Ladder {
     /// With no rung.
     pub(crate) fn new() -> Self {
@@ -176,21 +188,24 @@ impl Ladder {
     ///
     /// Pictures go by size where all sizes are known, else by number, encodings before spatial layers. For motion the smallest
     /// comes with every frame rate and the larger ones with at least half of the frames: nobody trades a fluid face for a larger
-    /// slide show. For sharpness all but the largest come with the lowest frame rate alone: frames are given up before pixels.
+    /// slide show. For sharpness those smaller than the largest come with the lowest frame rate alone: frames are given up before
+    /// pixels. A screen may come twice in its full size, first one of few bits and frames: that is where its ladder's upper part begins.
     /// Costs never fall on the way up, so that a rung does not come and go with the noise of its neighbour.
     pub(crate) fn build(&mut self, now: Instant, meters: &mut LayerMeters, prefer: Prefer, stacking: Stacking) {
         self.collect(now, meters, prefer, stacking);
         self.rungs.clear();
         let last = self.steps.len().saturating_sub(1);
+        let largest = self.steps.last().map_or((0, 0), Step::size);
         let mut floor_bps = 0;
         for (number, step) in self.steps.iter().enumerate() {
+            let is_largest = number == last || (largest != (0, 0) && step.size() == largest);
             let mut sum_bps = 0_u64;
             for temporal in 0..step.count {
                 sum_bps = sum_bps.saturating_add(step.costs[temporal]);
                 let halvings = (step.count - 1 - temporal) as u8;
                 let taken = match prefer {
                     Prefer::Motion => number == 0 || halvings <= 1,
-                    Prefer::Sharpness => number == last || temporal == 0,
+                    Prefer::Sharpness => is_largest || temporal == 0,
                 };
                 if !taken {
                     continue;

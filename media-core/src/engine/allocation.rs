@@ -103,6 +103,7 @@ impl Engine {
         if looked.is_empty() || peer.transport.as_ref().is_none_or(|t| t.state() != TransportState::Connected) {
             peer.timers.allocate_at = None;
             peer.outflow.wants_nothing();
+            peer.outflow.has_screen = false;
             return;
         }
         peer.timers.allocate_at = Some(next_turn(self.started, now, INTERVAL, key));
@@ -113,6 +114,9 @@ impl Engine {
         let due = self.couple(now, key, target);
         let share = Share { audio_bps: audio, repairs_pct: self.repairs_pct(&looked) };
         let share = share.if_it_leaves(least, due.budget_bps);
+        let is_screen = |look: &Looked| look.prefer == Prefer::Sharpness && look.in_view && !self.is_hidden(look.place);
+        let has_screen = looked.iter().any(is_screen);
+        self.peers.get_mut(key).into_iter().for_each(|peer| peer.outflow.has_screen = has_screen);
         let plan = self.plan(now, key, &looked, budget(least, due.budget_bps, reach), share, due.owed_bps);
         self.grant_repairs(&looked, target, share);
         for (look, given) in looked.iter().zip(&plan.allocations) {

@@ -4,10 +4,11 @@ use super::Engine;
 use super::allocation::{GREETING_BPS, INTERVAL};
 use super::outflow::{Departure, Sent};
 use super::peer::{Peer, Stream};
+use super::resent::LONGEST_ROUND_TRIP;
 use super::ticks::NACK_INTERVAL;
 use crate::api::{DropCause, Event, TransportState};
 use crate::bandwidth::{Bandwidth, Urgency};
-use crate::forward::{MAX_REDUNDANCY, PathTold, Reception, SenderClock};
+use crate::forward::{MAX_REDUNDANCY, PathTold, Reception, SenderClock, Way};
 use crate::keys::{ConsumerKey, PeerKey};
 use crate::transport::srtp::OpenError;
 use crate::wire::Outbox;
@@ -127,6 +128,14 @@ impl Engine {
         let (source, encoding) = (consumer.source, consumer.selector.current().map(|c| c.encoding));
         let Some(outflow) = self.peers.get_mut(key).map(|peer| &mut peer.outflow) else { return };
         let round_trip = outflow.bandwidth.round_trip();
+        let newest = |(producer, _)| self.producers.get(producer)?.encodings.get(usize::from(encoding?))?.newest_key;
+        let is_under_way = source.and_then(newest).is_some_and(|newest| {
+            let round_trip = round_trip.unwrap_or_default().min(LONGEST_ROUND_TRIP);
+            newest.is_under_way(now, Way { bps: outflow.target_bps(), waits: outflow.pacer.wait_of_all(), round_trip })
+        });
+        if is_under_way {
+            return;
+        }
         if let Some(((producer, _), encoding)) = source.zip(encoding)
             && outflow.resent.may_ask(now, (ssrc, producer, encoding), round_trip)
         {

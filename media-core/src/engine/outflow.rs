@@ -48,6 +48,8 @@ pub(super) struct Outflow {
     pub(super) needed_bps: u64,
     /// At which target all of it is had.
     pub(super) wanted_bps: u64,
+    /// He is shown a screen: its large pictures take their time here rather than before the bottleneck.
+    pub(super) has_screen: bool,
     /// Whether it is his turn, of those who share his bottleneck, to find out whether it carries more.
     pub(super) has_turn: bool,
 }
@@ -93,6 +95,7 @@ impl Outflow {
             allocated_bps: 0,
             needed_bps: 0,
             wanted_bps: 0,
+            has_screen: false,
             has_turn: true,
         }
     }
@@ -286,7 +289,13 @@ impl Outflow {
         // What was given leaves, even where it is more than the target: a queue here would only make it late.
         // Who does not report arrivals cannot tell what became of a burst.
         self.pacer.set_allowance(if self.gives_feedback() { self.bandwidth.burst_bytes() } else { 0 });
-        self.pacer.set_rate(now, self.bandwidth.pacing_bps().max(self.allocated_bps / 100 * LEAST_PACE_PCT));
+        let least_bps = self.allocated_bps / 100 * LEAST_PACE_PCT;
+        self.pacer.set_rate(now, self.bandwidth.pacing_bps().max(least_bps));
+        if self.has_screen && self.gives_feedback() {
+            self.pacer.spread(now, self.bandwidth.target_bps(), self.bandwidth.proven_burst_bytes());
+        } else {
+            self.pacer.spread_no_more();
+        }
     }
 
     /// He is to be shown nothing: nothing is worth finding out about his path.

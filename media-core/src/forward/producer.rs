@@ -178,7 +178,11 @@ impl Producer {
             self.has_news |= !self.ladder.rungs().iter().any(|rung| rung.layer.encoding == encoding);
         }
         let layer = Layer { encoding, spatial: frame.spatial, temporal: frame.temporal };
-        self.layers.add(packet.now, layer, len_bytes + UDP_OVERHEAD);
+        if self.info.source == Source::Screen && self.is_of_key(packet) {
+            self.layers.add_key(packet.now, layer, len_bytes + UDP_OVERHEAD);
+        } else {
+            self.layers.add(packet.now, layer, len_bytes + UDP_OVERHEAD);
+        }
         if packet.is_layered && packet.starts_picture && !frame.is_keyframe && frame.spatial == 0 {
             let stacked = frame.needed.reach_above(0);
             self.stacking = if stacked { Stacking::Every } else { Stacking::KeyFrames };
@@ -186,6 +190,11 @@ impl Producer {
         if frame.is_keyframe && self.info.kind == MediaKind::Video {
             self.note_sizes(packet);
         }
+    }
+
+    fn is_of_key(&self, packet: &MediaPacket<'_>) -> bool {
+        let newest = self.encodings.get(usize::from(packet.encoding)).and_then(|encoding| encoding.newest_key);
+        newest.is_some_and(|key| key.timestamp == packet.timestamp)
     }
 
     /// The sizes that a key frame tells.
