@@ -15,8 +15,8 @@ const FALL_SHIFT: u32 = 6;
 /// The rate of a young stream is its cost as it is, for this many buckets.
 const YOUNG: u32 = 16;
 
-/// Part of what is counted over a while that counts in a bucket: 1/64 is 8 s.
-const LATER_SHIFT: u32 = 6;
+/// Part of what is counted over a while that counts in a bucket: 1/32 is 4 s.
+const LATER_SHIFT: u32 = 5;
 
 /// Bits per second of one stream: over the last second, and as what it is reckoned to cost.
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ impl RateMeter {
         self.last = Some(now);
     }
 
-    /// Counts a packet over the next seconds: one of a key frame that is worth more than a second of its stream, as a screen's are.
+    /// Counts a packet over the next seconds: pictures of a screen are large and rare, and each would be all of the rate for a while.
     pub(crate) fn add_over_time(&mut self, now: Instant, bytes: usize) {
         self.add(now, 0);
         self.later = self.later.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));

@@ -45,6 +45,9 @@ const STRETCH_MOTION_PCT: u64 = 125;
 /// Text shows every stretch.
 const STRETCH_SHARP_PCT: u64 = 100;
 
+/// Of a screen that comes twice in one size, the one of few bits is enough where it is shown this many times smaller: nobody reads there.
+const STRIP: u16 = 3;
+
 /// How far up a ladder a viewer wants, as numbers of rungs from the bottom: 0 is nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Reach {
@@ -71,8 +74,10 @@ impl Reach {
             shown.and_then(|shown| ladder.iter().position(|rung| covers(rung, shown, stretch))).unwrap_or(top);
         let picture = &ladder[covering];
         // A screen may come twice in one size: with few bits and frames, and with all of them.
-        let serves =
-            |rung: &Rung| rung.same_picture(picture) || (prefer == Prefer::Sharpness && rung.same_size(picture));
+        let times = |(width, height): (u16, u16)| (width.saturating_mul(STRIP), height.saturating_mul(STRIP));
+        let is_read = shown.is_none_or(|shown| !covers(picture, times(shown), STRETCH_SHARP_PCT));
+        let or_alike = prefer == Prefer::Sharpness && is_read;
+        let serves = |rung: &Rung| rung.same_picture(picture) || (or_alike && rung.same_size(picture));
         let full = ladder.iter().rposition(serves).unwrap_or(covering);
         let first = ladder.iter().position(serves).unwrap_or(covering);
         match prefer {

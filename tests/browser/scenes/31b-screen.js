@@ -1,0 +1,88 @@
+/** A shared screen on a narrow path: fewer pictures of the full size, so that a text can be read. */
+import { Impairment } from '../lib/impair.js';
+import { sleep, until } from '../lib/until.js';
+import { received, shown } from '../lib/video.js';
+
+export const name = 'Screen';
+
+const WIDTH = 1280;
+const HEIGHT = 720;
+/** How long it is looked at on each path, in ms. */
+const LOOK_MS = 10_000;
+/** Paths on which the full size must stay. */
+const PATHS = [700_000, 400_000];
+/** Pictures a second that come at least: VP8 spends 80 kB on each of a page of text, whatever it is told to spend. */
+const LEAST_PER_S = 0;
+/** Who shares, and in what. */
+const WAYS = [['chromium', 'vp8'], ['chromium', 'vp9'], ['firefox', 'vp8']];
+
+/**
+ * A page of text, of which a line is written anew twice a second. (One that is scrolled whole is 100 kB a picture in VP8, however few bits
+ * its encoder is told to spend.)
+ */
+const TEXT = `(${(width, height) => {
+  function share() {
+    const canvas = Object.assign(document.createElement('canvas'), { width, height });
+    const brush = canvas.getContext('2d');
+    const words = 'the quick brown fox jumps over the lazy dog 0123456789 ';
+    let line = 0;
+    brush.fillStyle = '#fff';
+    brush.fillRect(0, 0, width, height);
+    const draw = () => {
+      const bottom = (line * 18 % height) + 18;
+      brush.fillStyle = '#fff';
+      brush.fillRect(0, bottom - 18, width, 18);
+      brush.fillStyle = '#123';
+      brush.font = '15px monospace';
+      brush.fillText(words.repeat(3).slice(line % words.length), 8, bottom - 5);
+      line += 1;
+    };
+    for (let i = 0; i * 18 < height; i++) draw();
+    setInterval(draw, 500);
+    return canvas.captureStream(15);
+  }
+  Object.defineProperty(MediaDevices.prototype, 'getDisplayMedia', { configurable: true, value: () => Promise.resolve(share()) });
+}})(${WIDTH}, ${HEIGHT});`;
+
+export async function scene(stage) {
+  for (const [kind, codec] of WAYS) {
+    let anne, ben, path;
+
+    await stage.step(`a screen that ${kind} shares in ${codec} comes in its full size, in all its pictures`, async () => {
+      anne = await stage.person({ kind, script: TEXT, query: `?codec=${codec}` });
+      path = await Impairment.start(stage);
+      ben = await stage.person({ devices: 'none', script: path.script });
+      await anne.press('share-button');
+      await until(`${ben.name} is shown the encoding of many pictures`, async () =>
+        (await received(ben, anne, 'screen'))?.width === WIDTH && (await shown(ben, anne, 'screen'))?.layer?.encoding === 1);
+    });
+
+    for (const bps of PATHS) {
+      await stage.step(`on ${bps / 1000} kb/s it stays in its full size, and moves less`, async () => {
+        await path.set({ down: { rate_bps: bps } });
+        await until(`${ben.name} is shown the encoding of few pictures`, async () => (await shown(ben, anne, 'screen'))?.layer?.encoding === 0);
+        await until(`and decodes it`, async () => (await received(ben, anne, 'screen'))?.width === WIDTH);
+        const before = await received(ben, anne, 'screen');
+        const began = Date.now();
+        const layers = new Set();
+        while (Date.now() - began < LOOK_MS) {
+          await sleep(500);
+          const [picture, told] = [await received(ben, anne, 'screen'), await shown(ben, anne, 'screen')];
+          if (picture?.width !== WIDTH) throw new Error(`the screen is ${picture?.width} wide: ${JSON.stringify(told)}`);
+          layers.add(JSON.stringify(told?.layer ?? told));
+        }
+        const after = await received(ben, anne, 'screen');
+        const perS = (after.framesDecoded - before.framesDecoded) * 1_000 / (Date.now() - began);
+        stage.say(`${perS.toFixed(1)} pictures a second of ${WIDTH} pixels, ${after.freezes - before.freezes} freezes; ${[...layers].join(' ')}`);
+        if (perS < LEAST_PER_S) throw new Error(`${perS.toFixed(2)} pictures a second: less than ${LEAST_PER_S}`);
+      });
+    }
+
+    await stage.step('and moves as before once the path is wide', async () => {
+      await path.set({ down: { rate_bps: 0 } });
+      await until(`${ben.name} is shown the encoding of many pictures`, async () => (await shown(ben, anne, 'screen'))?.layer?.encoding === 1);
+    });
+
+    for (const person of [anne, ben].filter(Boolean)) await stage.gone(person);
+  }
+}
