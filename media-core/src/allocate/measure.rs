@@ -15,8 +15,8 @@ const FALL_SHIFT: u32 = 6;
 /// The rate of a young stream is its cost as it is, for this many buckets.
 const YOUNG: u32 = 16;
 
-/// Part of what is counted over a while that counts in a bucket: 1/32 is 4 s.
-const LATER_SHIFT: u32 = 5;
+/// Part of what is counted over a while that counts in a bucket: 1/64 is 8 s.
+const LATER_SHIFT: u32 = 6;
 
 /// Bits per second of one stream: over the last second, and as what it is reckoned to cost.
 #[derive(Debug, Clone)]

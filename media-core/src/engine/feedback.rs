@@ -6,7 +6,7 @@ use super::outflow::{Departure, Sent};
 use super::peer::{Peer, Stream};
 use super::resent::LONGEST_ROUND_TRIP;
 use super::ticks::NACK_INTERVAL;
-use crate::api::{DropCause, Event, TransportState};
+use crate::api::{DropCause, Event, Source, TransportState};
 use crate::bandwidth::{Bandwidth, Urgency};
 use crate::forward::{MAX_REDUNDANCY, PathTold, Reception, SenderClock, Way};
 use crate::keys::{ConsumerKey, PeerKey};
@@ -128,10 +128,19 @@ impl Engine {
         let (source, encoding) = (consumer.source, consumer.selector.current().map(|c| c.encoding));
         let Some(outflow) = self.peers.get_mut(key).map(|peer| &mut peer.outflow) else { return };
         let round_trip = outflow.bandwidth.round_trip();
-        let newest = |(producer, _)| self.producers.get(producer)?.encodings.get(usize::from(encoding?))?.newest_key;
-        let is_under_way = source.and_then(newest).is_some_and(|newest| {
-            let round_trip = round_trip.unwrap_or_default().min(LONGEST_ROUND_TRIP);
-            newest.is_under_way(now, Way { bps: outflow.target_bps(), waits: outflow.pacer.wait_of_all(), round_trip })
+        let is_under_way = source.zip(encoding).is_some_and(|((producer, _), encoding)| {
+            let Some(producer) = self.producers.get(producer) else { return false };
+            let newest = producer.encodings.get(usize::from(encoding)).and_then(|e| e.newest_key);
+            newest.is_some_and(|key| {
+                let is_screen = producer.info.source == Source::Screen;
+                let way = Way {
+                    bps: outflow.target_bps(),
+                    waits: outflow.pacer.wait_of_all(),
+                    round_trip: round_trip.unwrap_or_default().min(LONGEST_ROUND_TRIP),
+                    is_whole: is_screen && outflow.has_lost_nothing_since(key.at),
+                };
+                key.is_under_way(now, way)
+            })
         });
         if is_under_way {
             return;

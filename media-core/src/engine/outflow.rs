@@ -43,6 +43,8 @@ pub(super) struct Outflow {
     sent: RateMeter,
     /// Packets dropped for want of room that were told.
     told_dropped: u64,
+    /// When that was last.
+    dropped_at: Option<Instant>,
     /// What the last plan costs, and at which target it gets better, in bits a second.
     pub(super) allocated_bps: u64,
     pub(super) needed_bps: u64,
@@ -92,6 +94,7 @@ impl Outflow {
             started: now,
             sent: RateMeter::new(),
             told_dropped: 0,
+            dropped_at: None,
             allocated_bps: 0,
             needed_bps: 0,
             wanted_bps: 0,
@@ -155,6 +158,7 @@ impl Outflow {
         };
         if admission == Admission::Full {
             self.told_dropped += 1;
+            self.dropped_at = Some(now);
             return Sent::Dropped;
         }
         let is_numbered = self.feedback == Feedback::Transport;
@@ -311,9 +315,19 @@ impl Outflow {
     }
 
     /// Packets that were dropped while they waited, since this was asked last.
-    pub(super) fn take_dropped(&mut self) -> u64 {
+    pub(super) fn take_dropped(&mut self, now: Instant) -> u64 {
         let dropped = self.pacer.stats().dropped;
-        dropped.saturating_sub(std::mem::replace(&mut self.told_dropped, dropped))
+        let new = dropped.saturating_sub(std::mem::replace(&mut self.told_dropped, dropped));
+        if new > 0 {
+            self.dropped_at = Some(now);
+        }
+        new
+    }
+
+    /// Whether all that was sent since then is known to arrive: his path loses nothing, and nothing was dropped here.
+    pub(super) fn has_lost_nothing_since(&self, at: Instant) -> bool {
+        let is_clean = self.path_told().is_some_and(|path| path.fraction_lost <= 0.0);
+        is_clean && self.dropped_at.is_none_or(|dropped| dropped < at)
     }
 
     /// When this wants attention next.

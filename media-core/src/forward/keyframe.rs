@@ -10,6 +10,9 @@ const PATIENT: u32 = 4;
 
 /// The longest that a key frame is taken to be under way to a receiver, his round trip left out: a page of text at 200 kb/s.
 const LONGEST_WAY: Duration = Duration::from_secs(4);
+/// A browser asks when it was shown nothing new for 3 s, though it has all that was sent: a screen may have a picture in so long. In this
+/// time after the last key frame one who lost nothing needs none.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Where what waits for a receiver takes longer than this, what he asks for would come behind it.
 const LONG_WAIT: Duration = Duration::from_millis(100);
 
@@ -30,6 +33,8 @@ pub(crate) struct Way {
     /// How long what waits now does.
     pub(crate) waits: Duration,
     pub(crate) round_trip: Duration,
+    /// It is a screen, and nothing of it was lost on the way.
+    pub(crate) is_whole: bool,
 }
 
 impl NewestKey {
@@ -37,7 +42,11 @@ impl NewestKey {
     /// both late; and if he asks often, none would ever be whole.
     pub(crate) fn is_under_way(&self, now: Instant, way: Way) -> bool {
         let takes = Duration::from_millis(u64::from(self.bytes) * 8_000 / way.bps.max(1)).min(LONGEST_WAY);
-        let takes = if way.waits > LONG_WAIT { LONGEST_WAY } else { takes };
+        let takes = match () {
+            () if way.is_whole => PATIENCE,
+            () if way.waits > LONG_WAIT => LONGEST_WAY,
+            () => takes,
+        };
         now < self.at + takes + way.round_trip
     }
 }
@@ -140,12 +149,16 @@ mod tests {
         let key = NewestKey { at, timestamp: 0, bytes: 50_000 };
         let is_under_way = |ms, bps, waits_ms| {
             let round_trip = Duration::from_millis(100);
-            let way = Way { bps, waits: Duration::from_millis(waits_ms), round_trip };
+            let way = Way { bps, waits: Duration::from_millis(waits_ms), round_trip, is_whole: false };
             key.is_under_way(at + Duration::from_millis(ms), way)
         };
         assert!(is_under_way(1_099, 400_000, 0) && !is_under_way(1_100, 400_000, 0));
         assert!(is_under_way(139, 10_000_000, 0) && !is_under_way(140, 10_000_000, 0));
         assert!(is_under_way(1_100, 400_000, 200), "there was more before it");
+        let (waits, round_trip) = (Duration::ZERO, Duration::ZERO);
+        let whole = Way { bps: 400_000, waits, round_trip, is_whole: true };
+        let is_under_way_whole = |s| key.is_under_way(at + Duration::from_secs(s), whole);
+        assert!(is_under_way_whole(9) && !is_under_way_whole(10));
         assert!(is_under_way(4_099, 0, 200) && !is_under_way(4_100, 0, 200), "nobody waits for ever");
     }
 

@@ -44,6 +44,20 @@ const TEXT = `(${(width, height) => {
   Object.defineProperty(MediaDevices.prototype, 'getDisplayMedia', { configurable: true, value: () => Promise.resolve(share()) });
 }})(${WIDTH}, ${HEIGHT});`;
 
+/** What the server got of the encoding of few pictures, in bytes, and how many pictures its publisher made of it. */
+async function few(stage, person) {
+  const { participants } = await (await fetch(`${stage.server.url}/api/v1/rooms/${stage.room}/stats`)).json();
+  const screens = participants.find(({ participant }) => participant === person.id).receive.filter(({ encodings }) => encodings.length === 2);
+  const pictures = await person.page.evaluate(async () => {
+    const { peerConnection } = window.colloquy.room;
+    const { media } = window.colloquy.room.localTrack('screen');
+    const sender = peerConnection.getSenders().find(({ track }) => track === media);
+    return [...(await sender.getStats()).values()].find(({ type, rid }) => type === 'outbound-rtp' && rid === 'h')?.framesEncoded ?? 0;
+  });
+  const { bytes, packets } = screens.at(-1).encodings[0];
+  return { bytes, packets, pictures, keys: screens.at(-1).keyframe_requests };
+}
+
 export async function scene(stage) {
   for (const [kind, codec] of WAYS) {
     let anne, ben, path;
@@ -63,6 +77,7 @@ export async function scene(stage) {
         await until(`${ben.name} is shown the encoding of few pictures`, async () => (await shown(ben, anne, 'screen'))?.layer?.encoding === 0);
         await until(`and decodes it`, async () => (await received(ben, anne, 'screen'))?.width === WIDTH);
         const before = await received(ben, anne, 'screen');
+        const sent = await few(stage, anne);
         const began = Date.now();
         const layers = new Set();
         while (Date.now() - began < LOOK_MS) {
@@ -73,6 +88,9 @@ export async function scene(stage) {
         }
         const after = await received(ben, anne, 'screen');
         const perS = (after.framesDecoded - before.framesDecoded) * 1_000 / (Date.now() - began);
+        const then = await few(stage, anne);
+        const kbps = (then.bytes - sent.bytes) * 8 / (Date.now() - began);
+        stage.say(`${anne.name} sends ${kbps.toFixed(0)} kb/s of few pictures, ${then.pictures - sent.pictures} of them; key frames asked: ${then.keys - sent.keys}`);
         stage.say(`${perS.toFixed(1)} pictures a second of ${WIDTH} pixels, ${after.freezes - before.freezes} freezes; ${[...layers].join(' ')}`);
         if (perS < LEAST_PER_S) throw new Error(`${perS.toFixed(2)} pictures a second: less than ${LEAST_PER_S}`);
       });
