@@ -21,7 +21,7 @@ const MIN_WAIT: Duration = Duration::from_millis(1);
 /// about, and less than a whole one is of no use. At the limit the newest is dropped: what waits already belongs to frames that came
 /// first.
 const MAX_QUEUE: Duration = Duration::from_millis(1_000);
-/// The same for who is shown a screen: a page of text is 60 kB and more, and less than a whole one is of no use.
+/// The same for who is shown a screen, at the rate of what is spread: a page of text is 60 to 120 kB, and less than a whole one is of no use.
 const MAX_QUEUE_SPREAD: Duration = Duration::from_secs(3);
 /// What was held at a faster pace may wait this many times as long: each packet that is let go leaves a gap in numbers already given.
 const SLOWED: usize = 2;
@@ -111,7 +111,7 @@ impl<N> Pacer<N> {
     }
 
     /// Lets nothing but clusters leave faster than `rate_bps`, beyond what the path takes in at once (`taken_bytes` were seen to be): large
-    /// pictures take their time here, and not before the bottleneck. How much may wait goes by the pace as before.
+    /// pictures take their time here, and not before the bottleneck.
     pub(crate) fn spread(&mut self, now: Instant, rate_bps: u64, taken_bytes: usize) {
         self.spread.get_or_insert_with(|| Spread::new(now)).set(now, rate_bps, taken_bytes);
     }
@@ -145,8 +145,10 @@ impl<N> Pacer<N> {
     }
 
     fn max_bytes(&self) -> usize {
-        let longest = if self.spread.is_some() { MAX_QUEUE_SPREAD } else { MAX_QUEUE };
-        let by_time = self.rate_bps as f64 / 8.0 * longest.as_secs_f64();
+        let by_time = match &self.spread {
+            Some(spread) => spread.bytes_in(MAX_QUEUE_SPREAD),
+            None => self.rate_bps as f64 / 8.0 * MAX_QUEUE.as_secs_f64(),
+        };
         (by_time as usize).clamp(MIN_QUEUE_BYTES, MAX_BYTES)
     }
 

@@ -56,6 +56,11 @@ impl Spread {
         Duration::from_secs_f64(over_bytes.max(0.0) / self.bytes_per_s)
     }
 
+    /// What leaves in a time, bytes.
+    pub(super) fn bytes_in(&self, time: Duration) -> f64 {
+        self.bytes_per_s * time.as_secs_f64()
+    }
+
     /// How long so many bytes take.
     pub(super) fn time_for(&self, bytes: usize) -> Duration {
         Duration::from_secs_f64(bytes as f64 / self.bytes_per_s)
