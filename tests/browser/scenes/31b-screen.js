@@ -11,10 +11,11 @@ const HEIGHT = 720;
 const LOOK_MS = 10_000;
 /** Paths on which the full size must stay. */
 const PATHS = [700_000, 400_000];
-/** Pictures a second that come at least: VP8 spends 80 kB on each of a page of text, whatever it is told to spend. */
-const LEAST_PER_S = 0;
-/** Who shares, and in what. */
-const WAYS = [['chromium', 'vp8'], ['chromium', 'vp9'], ['firefox', 'vp8']];
+/**
+ * Who shares, in what, and pictures a second that come at least on a machine that has other things to do: encoders spend 40 to 100 kB on each
+ * of a page of text, whatever they are told to spend. Of Firefox none may come for ten seconds.
+ */
+const WAYS = [['chromium', 'vp8', 0.1], ['chromium', 'vp9', 0.1], ['firefox', 'vp8', 0]];
 
 /**
  * A page of text, of which a line is written anew twice a second. (One that is scrolled whole is 100 kB a picture in VP8, however few bits
@@ -59,7 +60,7 @@ async function few(stage, person) {
 }
 
 export async function scene(stage) {
-  for (const [kind, codec] of WAYS) {
+  for (const [kind, codec, leastPerS] of WAYS) {
     let anne, ben, path;
 
     await stage.step(`a screen that ${kind} shares in ${codec} comes in its full size, in all its pictures`, async () => {
@@ -92,7 +93,7 @@ export async function scene(stage) {
         const kbps = (then.bytes - sent.bytes) * 8 / (Date.now() - began);
         stage.say(`${anne.name} sends ${kbps.toFixed(0)} kb/s of few pictures, ${then.pictures - sent.pictures} of them; key frames asked: ${then.keys - sent.keys}`);
         stage.say(`${perS.toFixed(1)} pictures a second of ${WIDTH} pixels, ${after.freezes - before.freezes} freezes; ${[...layers].join(' ')}`);
-        if (perS < LEAST_PER_S) throw new Error(`${perS.toFixed(2)} pictures a second: less than ${LEAST_PER_S}`);
+        if (perS < leastPerS) throw new Error(`${perS.toFixed(2)} pictures a second: less than ${leastPerS}`);
       });
     }
 
