@@ -6,7 +6,7 @@ use crate::world::World;
 use colloquy_bench::client::{Client, ClientCertificate, ClientConfig, Pace};
 use colloquy_media_core::api::{
     Answer, Codec, Command, Downlink, Fragment, JoinError, MediaKind, Mute, NegotiateError, Offer, PeerId, Preference,
-    RoomId, RoomStats, SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo,
+    RoomId, RoomStats, Source, SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo,
 };
 use colloquy_media_core::audience::Stance;
 use std::collections::BTreeMap;
@@ -92,7 +92,8 @@ impl World {
         for (mid, track) in &wanted {
             self.checks.note_subscription(peer, mid, Some(*track), self.now);
         }
-        let offer = Offer { sdp, sources: Vec::new(), subscriptions: Subscriptions::ByMid(wanted) };
+        let sources = person.sources.clone();
+        let offer = Offer { sdp, sources, subscriptions: Subscriptions::ByMid(wanted) };
         let answer = self.ask(|reply| Command::Offer { peer, offer, reply })?;
         let person = self.people.get_mut(&peer).expect("he joined");
         for track in &answer.published {
@@ -180,6 +181,13 @@ impl World {
             }
         }
         self.offer(peer).expect("the offer is answered");
+    }
+
+    /// From the next offer on, what he publishes in this section is something else than is taken for granted.
+    pub fn name_source(&mut self, peer: PeerId, mid: &str, source: Source) {
+        if let Some(person) = self.people.get_mut(&peer) {
+            person.sources.push((mid.to_owned(), source));
+        }
     }
 
     /// Says how a person looks at one of his places. Of no account when the engine does not have it: his offer may have been refused.

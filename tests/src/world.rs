@@ -8,7 +8,7 @@ use crate::workers::Workers;
 use colloquy_bench::client::{Client, ClientCertificate, ClientConfig};
 use colloquy_bench::tap::Tap;
 use colloquy_media_core::api::{
-    Command, DtlsVersions, Event, IceMode, Limits, PeerId, Reply, RoomId, TrackId, TrackInfo, WorkerTotals,
+    Command, DtlsVersions, Event, IceMode, Limits, PeerId, Reply, RoomId, Source, TrackId, TrackInfo, WorkerTotals,
 };
 use colloquy_media_core::transport::Certificate;
 use colloquy_media_core::wire::{Datagram, Outbox, Path};
@@ -79,6 +79,8 @@ pub struct Person {
     pub(crate) down: Lane,
     /// What he publishes, by the number that is its mid.
     pub published: BTreeMap<u8, TrackInfo>,
+    /// Those of them that are something else than is taken for granted, by mid.
+    pub sources: Vec<(String, Source)>,
     /// What he wants in his receiving places, by mid.
     pub wanted: BTreeMap<String, TrackId>,
     /// What he received since [`World::forget`]: by publisher and the number of the publisher's track.
@@ -269,6 +271,7 @@ impl World {
             up: Lane::new(self.options.up, seed),
             down: Lane::new(self.options.down, seed + 1),
             published: BTreeMap::new(),
+            sources: Vec::new(),
             wanted: BTreeMap::new(),
             heard: BTreeMap::new(),
         };

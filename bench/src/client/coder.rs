@@ -20,6 +20,20 @@ pub struct Encoding {
     pub spatial_layers: u8,
     /// 1 or 3.
     pub temporal_layers: u8,
+    /// Its frames a second, where they are fewer than the video's.
+    pub max_frames_per_s: Option<u32>,
+    /// How many average frames a key frame is worth.
+    pub key_weight: u8,
+}
+
+impl Encoding {
+    /// A key frame of a face against the average frame.
+    pub const KEY_WEIGHT: u8 = 5;
+
+    /// Frames a second of it in a video of so many.
+    pub(super) fn frames_per_s(&self, video: &Video) -> u32 {
+        self.max_frames_per_s.unwrap_or(u32::MAX).min(video.frames_per_s).max(1)
+    }
 }
 
 /// A video to publish.
@@ -27,7 +41,7 @@ pub struct Encoding {
 pub struct Video {
     /// Of all encodings.
     pub codec: Codec,
-    /// Of all encodings.
+    /// Of all encodings, but for those that have fewer.
     pub frames_per_s: u32,
     /// From the smallest to the largest.
     pub encodings: Vec<Encoding>,
@@ -44,6 +58,8 @@ impl Video {
             bitrate_bps,
             spatial_layers: 1,
             temporal_layers: 3,
+            max_frames_per_s: None,
+            key_weight: Encoding::KEY_WEIGHT,
         };
         let encodings = vec![
             encoding("q", 320, 180, 150_000),
@@ -51,6 +67,24 @@ impl Video {
             encoding("f", 1280, 720, 2_500_000),
         ];
         Self { codec: Codec::Vp8, frames_per_s: 30, encodings }
+    }
+
+    /// A screen of full HD as the SDK has a browser encode it: twice in its full size, in few pictures and in all of them. A key frame
+    /// of a page of text is 60 kB with the few bits, and 100 kB with the many.
+    #[must_use]
+    pub fn screen() -> Self {
+        let encoding = |rid: &str, bitrate_bps, max_frames_per_s, key_weight| Encoding {
+            rid: rid.to_owned(),
+            width: 1920,
+            height: 1080,
+            bitrate_bps,
+            spatial_layers: 1,
+            temporal_layers: 3,
+            max_frames_per_s,
+            key_weight,
+        };
+        let encodings = vec![encoding("h", 300_000, Some(5), 8), encoding("f", 2_500_000, None, 5)];
+        Self { codec: Codec::Vp8, frames_per_s: 15, encodings }
     }
 
     /// One encoding with three spatial and three temporal layers (L3T3), of VP9 or AV1.
@@ -63,6 +97,8 @@ impl Video {
             bitrate_bps: 2_500_000,
             spatial_layers: 3,
             temporal_layers: 3,
+            max_frames_per_s: None,
+            key_weight: Encoding::KEY_WEIGHT,
         };
         Self { codec, frames_per_s: 30, encodings: vec![whole] }
     }
@@ -106,8 +142,6 @@ const BACK: [u32; GROUP as usize] = [4, 1, 2, 1];
 const WEIGHT: [f64; GROUP as usize] = [1.6, 0.8, 0.8, 0.8];
 /// Of three spatial layers: shares of the bits.
 const SPATIAL_SHARE: [f64; 3] = [0.12, 0.28, 0.6];
-/// A key frame against the average.
-const KEY_WEIGHT: f64 = 5.0;
 /// What a rate control takes off each picture until a key frame is paid for.
 const REPAYMENT: f64 = 0.15;
 
@@ -141,10 +175,10 @@ impl Coder {
         });
         Some(Self {
             index: u8::try_from(index).ok()?,
+            frames_per_s: encoding.frames_per_s(video),
             encoding,
             active: true,
             codec: video.codec,
-            frames_per_s: video.frames_per_s.max(1),
             rng: StdRng::seed_from_u64(seed),
             number: 0,
             phase: 0,
@@ -186,8 +220,9 @@ impl Coder {
         let weight = if self.encoding.temporal_layers == 3 { WEIGHT[usize::from(picture.phase)] } else { 1.0 };
         let noise = self.rng.random_range(0.85..1.15);
         let bytes = if picture.key {
-            self.debt += average * (KEY_WEIGHT - 1.0);
-            average * KEY_WEIGHT * noise
+            let weight = f64::from(self.encoding.key_weight);
+            self.debt += average * (weight - 1.0);
+            average * weight * noise
         } else {
             let repaid = (average * REPAYMENT).min(self.debt);
             self.debt -= repaid;

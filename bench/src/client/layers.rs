@@ -12,12 +12,12 @@ impl Client {
     /// mid.
     pub fn publish_video(&mut self, video: &Video) -> String {
         let mid = self.next_mid();
-        let interval = Duration::from_secs(1) / video.frames_per_s.max(1);
-        // Sizes are the coder's.
-        let pace = Pace { interval, packets: 1, payload_bytes: 0, large_key_frames: false };
         let (mut usage, is_simulcast) = (None, video.encodings.len() > 1);
-        for index in 0..video.encodings.len() {
+        for (index, encoding) in video.encodings.iter().enumerate() {
             let start = self.start();
+            let interval = Duration::from_secs(1) / encoding.frames_per_s(video);
+            // Sizes are the coder's.
+            let pace = Pace { interval, packets: 1, payload_bytes: 0, large_key_frames: false };
             let mut track = SendTrack::new(mid.clone(), video.codec, pace, start);
             track.coder = Coder::new(video, index, self.config.seed.wrapping_mul(31).wrapping_add(index as u64));
             track.is_simulcast = is_simulcast;

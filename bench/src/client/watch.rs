@@ -17,6 +17,8 @@ pub struct WatchStats {
     pub freezes: u64,
     /// The longest gap that was a freeze.
     pub freeze_max: Duration,
+    /// The longest gap, whether it was a freeze or not.
+    pub gap_max: Duration,
     /// All freezes together.
     pub freeze_total: Duration,
     /// Pictures that a browser would have decoded by their numbers though what they need never came: a forwarder's fault.
@@ -66,6 +68,8 @@ const INTERVALS: usize = 30;
 const FREEZE: Duration = Duration::from_millis(150);
 /// Nothing new could be shown for this long: a key frame is asked for.
 const STUCK: Duration = Duration::from_millis(300);
+/// A key frame whose packets come more often than this is on its way: libwebrtc asks for none meanwhile.
+const RECEIVING: Duration = Duration::from_millis(200);
 /// Changes of what is seen that are remembered.
 const MAX_SEEN: usize = 10_000;
 
@@ -87,11 +91,15 @@ pub(super) struct Watch {
     shown: VecDeque<(u8, u32, u8)>,
     /// Everything up to here is past.
     past: Option<u64>,
+    /// Everything from there to here came.
+    front: u64,
     last_picture_id: Option<u16>,
     last_tl0: Option<u8>,
     last_shown: Option<Instant>,
     held_since: Option<Instant>,
     last_asked: Option<Instant>,
+    /// When the last packet of a key frame came.
+    last_key: Option<Instant>,
     intervals: VecDeque<Duration>,
     seen: Vec<Seen>,
     stats: WatchStats,
@@ -103,7 +111,14 @@ impl Watch {
             return;
         }
         self.held_since.get_or_insert(now);
+        if packet.key {
+            self.last_key = Some(now);
+        }
         self.packets.insert(packet.sequence, packet);
+        if self.comes_on(packet.sequence) {
+            // A large picture on a narrow path: it only takes its time.
+            self.held_since = Some(now);
+        }
         while self.packets.len() > MAX_PACKETS {
             self.packets.pop_first();
         }
@@ -115,6 +130,17 @@ impl Watch {
             }
             self.show(now);
         }
+    }
+
+    /// Whether a packet is the next that is missing.
+    fn comes_on(&mut self, sequence: u64) -> bool {
+        let Some(past) = self.past else { return false };
+        self.front = self.front.max(past);
+        let is_next = sequence == self.front + 1;
+        while is_next && self.packets.contains_key(&(self.front + 1)) {
+            self.front += 1;
+        }
+        is_next
     }
 
     /// The picture that a packet completes, and its first packet's number.
@@ -215,6 +241,7 @@ impl Watch {
         self.shown.push_back((encoding, whole.frame, spatial));
         if let Some(before) = self.last_shown.replace(now) {
             let gap = now - before;
+            self.stats.gap_max = self.stats.gap_max.max(gap);
             if self.is_freeze(gap) {
                 self.stats.freezes += 1;
                 self.stats.freeze_max = self.stats.freeze_max.max(gap);
@@ -245,7 +272,8 @@ impl Watch {
 
     /// When a key frame must be asked for, if nothing can be shown until then.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        Some([Some(self.held_since?), self.last_asked].into_iter().flatten().max()? + STUCK)
+        let stuck = [Some(self.held_since?), self.last_asked].into_iter().flatten().max()? + STUCK;
+        Some(self.last_key.map_or(stuck, |at| stuck.max(at + RECEIVING)))
     }
 
     /// Whether a key frame is to be asked for now.
@@ -262,6 +290,7 @@ impl Watch {
     pub(super) fn stats(&self, now: Instant) -> WatchStats {
         let gap = self.last_shown.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         let mut stats = self.stats;
+        stats.gap_max = stats.gap_max.max(gap);
         if self.is_freeze(gap) && self.last_shown.is_some() {
             stats.freezes += 1;
             stats.freeze_max = stats.freeze_max.max(gap);

@@ -2,6 +2,7 @@
 
 use super::play::{Played, SETTLED, Sample, ViewerPlayed};
 use super::scenario::Scenario;
+use crate::client::{Seen, Video};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -27,8 +28,12 @@ pub struct Figures {
     pub freeze_ms_max: Option<f64>,
     /// Pictures that a decoder would have broken on, and holes in the numbers that it would have waited at.
     pub broken: Option<f64>,
-    /// Share of the time at the largest picture.
+    /// Share of the time after the first 3 s at the full size.
     pub sharp_pct: Option<f64>,
+    /// Pictures a second that are seen of a screen, after the first 5 s.
+    pub updates_per_s: Option<f64>,
+    /// The longest time between two of them.
+    pub still_ms_max: Option<f64>,
     /// Jain's index of the rates after the first 5 s: 1 is equal, 1/n is all for one.
     pub jain: Option<f64>,
 }
@@ -41,6 +46,7 @@ pub(super) fn figures(played: &Played) -> Figures {
     let viewers = &played.viewers[..counted];
     let most = |of: &dyn Fn(&ViewerPlayed) -> f64| viewers.iter().map(of).fold(0.0, f64::max);
     let first = viewers.first();
+    let screen = first.filter(|_| scenario.is_screen());
     let ramp = scenario == Scenario::Ramp || scenario == Scenario::DropRecover;
     let drops = scenario == Scenario::DropRecover;
     let drop = played.stage.drop();
@@ -55,7 +61,9 @@ pub(super) fn figures(played: &Played) -> Figures {
         concealed_pct: Some(most(&|viewer| 100.0 * viewer.heard.concealed as f64 / viewer.heard.due.max(1) as f64)),
         freeze_ms_max: Some(most(&|viewer| viewer.watched.freeze_max.as_secs_f64() * 1_000.0)),
         broken: Some(most(&|viewer| (viewer.watched.broken + viewer.watched.holes) as f64)),
-        sharp_pct: first.filter(|_| scenario == Scenario::Screen).map(sharp_pct),
+        sharp_pct: screen.map(|viewer| sharp_pct(viewer, &scenario.video().0)),
+        updates_per_s: screen.map(updates_per_s),
+        still_ms_max: screen.map(|viewer| viewer.watched.gap_max.as_secs_f64() * 1_000.0),
         jain: jain(played),
     }
 }
@@ -94,10 +102,26 @@ fn queue_under_200(viewer: &ViewerPlayed, range: &Range<f64>) -> f64 {
     above.next_back().map_or(0.0, |sample| sample.at_s - range.start)
 }
 
-fn sharp_pct(viewer: &ViewerPlayed) -> f64 {
-    let sharp =
-        settled(viewer).filter(|sample| sample.layer.is_some_and(|layer| layer.encoding + layer.spatial >= BEST));
-    100.0 * sharp.count() as f64 / settled(viewer).count().max(1) as f64
+/// When a screen has to be sharp.
+const SHARP_FROM_S: f64 = 3.0;
+
+fn sharp_pct(viewer: &ViewerPlayed, video: &Video) -> f64 {
+    let full = video.encodings.iter().map(|encoding| encoding.width).max().unwrap_or(0);
+    let width = |seen: &Seen| {
+        let encoding = video.encodings.get(usize::from(seen.encoding))?;
+        Some(encoding.width >> encoding.spatial_layers.saturating_sub(1 + seen.spatial))
+    };
+    // What is sent, as nothing may be; and what is seen, as that may be another picture yet.
+    let seen_at = |at_s: f64| viewer.seen.iter().take_while(|(since_s, _)| *since_s <= at_s).last();
+    let is_sharp = |at_s| seen_at(at_s).and_then(|(_, seen)| width(seen)) == Some(full);
+    let counted = || viewer.samples.iter().filter(|sample| sample.at_s >= SHARP_FROM_S);
+    let sharp = counted().filter(|sample| sample.layer.is_some() && is_sharp(sample.at_s));
+    100.0 * sharp.count() as f64 / counted().count().max(1) as f64
+}
+
+fn updates_per_s(viewer: &ViewerPlayed) -> f64 {
+    let seconds = viewer.samples.last().map_or(0.0, |last| last.at_s - SETTLED.as_secs_f64());
+    viewer.watched.shown as f64 / seconds.max(1.0)
 }
 
 fn jain(played: &Played) -> Option<f64> {
@@ -132,6 +156,8 @@ impl Figures {
         add("jain", self.jain, 2);
         add("queue_under_200_s", self.queue_under_200_s, 1);
         add("sharp_pct", self.sharp_pct, 0);
+        add("updates_per_s", self.updates_per_s, 1);
+        add("still_ms_max", self.still_ms_max, 0);
         add("broken", self.broken, 0);
         line
     }

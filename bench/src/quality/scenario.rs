@@ -26,8 +26,12 @@ pub enum Scenario {
     Loss30,
     /// Nine viewers (four on sockets) with good links beside one with 300 kb/s: figures of the others.
     OneSlow,
-    /// A shared screen over 700 kb/s: stays sharp, and moves less.
+    /// A shared screen of full HD over 700 kb/s: stays sharp, and moves less.
     Screen,
+    /// The same over 400 kb/s.
+    Screen400,
+    /// The same over 700 kb/s from a publisher who sends it once, with spatial layers: the floor costs most of the path.
+    ScreenOnce,
 }
 
 /// Where it is played.
@@ -73,7 +77,7 @@ const PLAIN: Link = Link { delay: DELAY, queue: Queue::Time(QUEUE), ..Link::GOOD
 
 impl Scenario {
     /// All of them, in the order in which they are played.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Ramp,
         Self::DropRecover,
         Self::Steady,
@@ -83,6 +87,8 @@ impl Scenario {
         Self::Loss30,
         Self::OneSlow,
         Self::Screen,
+        Self::Screen400,
+        Self::ScreenOnce,
     ];
 
     /// Those that are played on sockets too, in the order in which they are.
@@ -111,6 +117,8 @@ impl Scenario {
             Self::Loss30 => "loss30",
             Self::OneSlow => "one_slow",
             Self::Screen => "screen",
+            Self::Screen400 => "screen400",
+            Self::ScreenOnce => "screen_once",
         }
     }
 
@@ -130,7 +138,7 @@ impl Scenario {
             Self::DropRecover => 60,
             Self::Steady => 120,
             Self::Fair4 | Self::Tcp => 90,
-            Self::Loss10 | Self::Loss30 | Self::OneSlow | Self::Screen => 60,
+            _ => 60,
         })
     }
 
@@ -157,7 +165,8 @@ impl Scenario {
                 viewers.push(limited(300_000));
                 viewers
             }
-            Self::Screen => vec![limited(700_000)],
+            Self::Screen | Self::ScreenOnce => vec![limited(700_000)],
+            Self::Screen400 => vec![limited(400_000)],
         }
     }
 
@@ -191,17 +200,28 @@ impl Scenario {
         }
     }
 
+    /// Whether a screen is shared.
+    pub(super) fn is_screen(self) -> bool {
+        matches!(self, Self::Screen | Self::Screen400 | Self::ScreenOnce)
+    }
+
     /// What is published, and as what.
     pub(super) fn video(self) -> (Video, Source) {
-        if self != Self::Screen {
-            return (Video::simulcast(), Source::Camera);
+        match self {
+            Self::Screen | Self::Screen400 => (Video::screen(), Source::Screen),
+            Self::ScreenOnce => (once(), Source::Screen),
+            _ => (Video::simulcast(), Source::Camera),
         }
-        let mut video = Video::svc(Codec::Vp9);
-        let sharp: &mut Encoding = &mut video.encodings[0];
-        (sharp.width, sharp.height, sharp.bitrate_bps) = (1920, 1080, 1_200_000);
-        video.frames_per_s = 15;
-        (video, Source::Screen)
     }
+}
+
+/// A screen with three spatial layers.
+fn once() -> Video {
+    let mut video = Video::svc(Codec::Vp9);
+    let sharp: &mut Encoding = &mut video.encodings[0];
+    (sharp.width, sharp.height, sharp.bitrate_bps) = (1920, 1080, 1_200_000);
+    video.frames_per_s = 15;
+    video
 }
 
 /// The rate of [`Scenario::DropRecover`] before and after the drop, in bits a second: just what the best layer takes.

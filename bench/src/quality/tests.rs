@@ -31,3 +31,14 @@ fn a_slow_viewer_behind_the_same_address_costs_the_others_nothing() {
     let figures = measure(Scenario::OneSlow, 1, Duration::from_secs(8)).unwrap();
     assert_eq!((figures.switches_per_min, figures.freeze_ms_max), (Some(0.0), Some(0.0)), "{}", figures.line());
 }
+
+#[test]
+fn a_screen_stays_sharp_on_a_narrow_path_and_moves() {
+    for (scenario, updates_per_s) in [(Scenario::Screen, 4.5), (Scenario::Screen400, 2.0)] {
+        let figures = measure(scenario, 1, Duration::from_secs(15)).unwrap();
+        assert!(figures.sharp_pct.is_some_and(|sharp_pct| sharp_pct >= 95.0), "{}", figures.line());
+        assert!(figures.updates_per_s.is_some_and(|seen| seen >= updates_per_s), "{}", figures.line());
+        assert!(figures.still_ms_max.is_some_and(|still_ms| still_ms <= 1_000.0), "{}", figures.line());
+        assert_eq!(figures.broken, Some(0.0), "{}", figures.line());
+    }
+}

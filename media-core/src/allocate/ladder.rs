@@ -15,6 +15,9 @@ pub(crate) const TEMPORAL_MAX: usize = 4;
 const SILENT_MOTION: Duration = Duration::from_millis(1_500);
 /// The same of a screen: one that rests is sent once a second or less.
 const SILENT_SHARP: Duration = Duration::from_secs(5);
+/// What a screen of many bits cost when it moved is forgotten in this time, in ms: it rests most of the time, and who could have it only
+/// while it does would be sent a key frame, which is the dearest, at each change.
+const REMEMBERED_MS: u64 = 64_000;
 /// A temporal layer of a picture that is sent is gone after this long: at one frame a second its turn comes every 4 s.
 const SILENT_TEMPORAL: Duration = Duration::from_secs(10);
 
@@ -34,6 +37,9 @@ struct Picture {
     meters: [RateMeter; TEMPORAL_MAX],
     width: u16,
     height: u16,
+    /// What each temporal layer of a screen cost at most, slowly forgotten, and when that was looked at last.
+    most_bps: [u64; TEMPORAL_MAX],
+    looked_at: Option<Instant>,
     /// What each temporal layer cost when we had the publisher stop it.
     paused_bps: Option<[u64; TEMPORAL_MAX]>,
     /// When we let it start again: it is given time to.
@@ -45,12 +51,24 @@ impl Picture {
         meters: [const { RateMeter::new() }; TEMPORAL_MAX],
         width: 0,
         height: 0,
+        most_bps: [0; TEMPORAL_MAX],
+        looked_at: None,
         paused_bps: None,
         resumed: None,
     };
 
     fn last(&self) -> Option<Instant> {
         self.meters.iter().filter_map(RateMeter::last).max()
+    }
+
+    /// What temporal layers cost, and cost when the screen moved.
+    fn most(&mut self, now: Instant, costs: [u64; TEMPORAL_MAX]) -> [u64; TEMPORAL_MAX] {
+        let passed = self.looked_at.replace(now).map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        let passed_ms = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).min(REMEMBERED_MS);
+        for (most, cost) in self.most_bps.iter_mut().zip(costs) {
+            *most = (*most - most.saturating_mul(passed_ms) / REMEMBERED_MS).max(cost);
+        }
+        self.most_bps
     }
 
     /// Temporal layers with what each adds, bits/s; none when it is not to be had.
@@ -100,6 +118,12 @@ impl LayerMeters {
         self.picture(layer.encoding, layer.spatial).meters[temporal].add(now, bytes);
     }
 
+    /// Counts a packet of a screen, whose pictures may be seconds apart, and some of them seconds of its rate.
+    pub(crate) fn add_over_time(&mut self, now: Instant, layer: Layer, bytes: usize) {
+        let temporal = usize::from(layer.temporal).min(TEMPORAL_MAX - 1);
+        self.picture(layer.encoding, layer.spatial).meters[temporal].add_over_time(now, bytes);
+    }
+
     /// Notes the size of a picture, from a key frame or from what the publisher says.
     pub(crate) fn set_size(&mut self, encoding: u8, spatial: u8, width: u16, height: u16) {
         let picture = self.picture(encoding, spatial);
@@ -111,7 +135,9 @@ impl LayerMeters {
         for picture in self.encoding(encoding) {
             let (costs, count) = picture.costs(now, SILENT_SHARP);
             if count > 0 {
-                picture.paused_bps = Some(costs);
+                let most = |(cost, most): (u64, u64)| cost.max(most);
+                let mut at_most = costs.into_iter().zip(picture.most_bps).map(most);
+                picture.paused_bps = Some(costs.map(|cost| at_most.next().unwrap_or(cost)));
             }
             picture.resumed = None;
         }
@@ -161,6 +187,12 @@ struct Step {
     count: usize,
 }
 
+impl Step {
+    fn size(&self) -> (u16, u16) {
+        (self.width, self.height)
+    }
+}
+
 impl Ladder {
     /// With no rung.
     pub(crate) fn new() -> Self {
@@ -176,21 +208,24 @@ impl Ladder {
     ///
     /// Pictures go by size where all sizes are known, else by number, encodings before spatial layers. For motion the smallest
     /// comes with every frame rate and the larger ones with at least half of the frames: nobody trades a fluid face for a larger
-    /// slide show. For sharpness all but the largest come with the lowest frame rate alone: frames are given up before pixels.
+    /// slide show. For sharpness those smaller than the largest come with the lowest frame rate alone: frames are given up before
+    /// pixels. A screen may come twice in its full size, first one of few bits and frames: that is where its ladder's upper part begins.
     /// Costs never fall on the way up, so that a rung does not come and go with the noise of its neighbour.
     pub(crate) fn build(&mut self, now: Instant, meters: &mut LayerMeters, prefer: Prefer, stacking: Stacking) {
         self.collect(now, meters, prefer, stacking);
         self.rungs.clear();
         let last = self.steps.len().saturating_sub(1);
+        let largest = self.steps.last().map_or((0, 0), Step::size);
         let mut floor_bps = 0;
         for (number, step) in self.steps.iter().enumerate() {
+            let is_largest = number == last || (largest != (0, 0) && step.size() == largest);
             let mut sum_bps = 0_u64;
             for temporal in 0..step.count {
                 sum_bps = sum_bps.saturating_add(step.costs[temporal]);
                 let halvings = (step.count - 1 - temporal) as u8;
                 let taken = match prefer {
                     Prefer::Motion => number == 0 || halvings <= 1,
-                    Prefer::Sharpness => number == last || temporal == 0,
+                    Prefer::Sharpness => is_largest || temporal == 0,
                 };
                 if !taken {
                     continue;
@@ -220,6 +255,9 @@ impl Ladder {
                 let (mut costs, count) = picture.costs(now, silent);
                 if count == 0 {
                     continue;
+                }
+                if prefer == Prefer::Sharpness && encoding > 0 {
+                    costs = picture.most(now, costs);
                 }
                 if stacking == Stacking::Every {
                     for (cost, below) in costs.iter_mut().zip(&mut below) {

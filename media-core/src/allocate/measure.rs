@@ -15,11 +15,16 @@ const FALL_SHIFT: u32 = 6;
 /// The rate of a young stream is its cost as it is, for this many buckets.
 const YOUNG: u32 = 16;
 
+/// Part of what is counted over a while that counts in a bucket: 1/64 is 8 s.
+const LATER_SHIFT: u32 = 6;
+
 /// Bits per second of one stream: over the last second, and as what it is reckoned to cost.
 #[derive(Debug, Clone)]
 pub(crate) struct RateMeter {
     /// Bytes in each bucket; `at` is the one that is filled now.
     bytes: [u32; BUCKETS],
+    /// Bytes that are still to be counted.
+    later: u32,
     at: usize,
     /// When the bucket that is filled now ends.
     ends: Option<Instant>,
@@ -32,7 +37,7 @@ pub(crate) struct RateMeter {
 impl RateMeter {
     /// Of a stream that has not begun.
     pub(crate) const fn new() -> Self {
-        Self { bytes: [0; BUCKETS], at: 0, ends: None, closed: 0, cost_bps: 0, last: None }
+        Self { bytes: [0; BUCKETS], later: 0, at: 0, ends: None, closed: 0, cost_bps: 0, last: None }
     }
 
     /// Counts a packet of so many bytes.
@@ -45,6 +50,12 @@ impl RateMeter {
         let bucket = &mut self.bytes[self.at % BUCKETS];
         *bucket = bucket.saturating_add(count);
         self.last = Some(now);
+    }
+
+    /// Counts a packet over the next seconds: pictures of a screen are large and rare, and each would be all of the rate for a while.
+    pub(crate) fn add_over_time(&mut self, now: Instant, bytes: usize) {
+        self.add(now, 0);
+        self.later = self.later.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
 
     /// When the last packet came.
@@ -103,6 +114,8 @@ impl RateMeter {
         };
         self.closed = (self.closed + 1).min(YOUNG);
         self.at = (self.at + 1) % BUCKETS;
-        self.bytes[self.at] = 0;
+        let due = self.later.div_ceil(1 << LATER_SHIFT);
+        self.later -= due;
+        self.bytes[self.at] = due;
     }
 }

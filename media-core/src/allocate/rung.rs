@@ -29,8 +29,13 @@ pub(crate) struct Rung {
 
 impl Rung {
     /// Whether both are the same picture at, perhaps, different frame rates.
-    pub(crate) fn same_picture(&self, other: &Self) -> bool {
+    fn same_picture(&self, other: &Self) -> bool {
         (self.layer.encoding, self.layer.spatial) == (other.layer.encoding, other.layer.spatial)
+    }
+
+    /// Whether both have as many pixels.
+    fn same_size(&self, other: &Self) -> bool {
+        self.width > 0 && self.height > 0 && (self.width, self.height) == (other.width, other.height)
     }
 }
 
@@ -39,6 +44,9 @@ impl Rung {
 const STRETCH_MOTION_PCT: u64 = 125;
 /// Text shows every stretch.
 const STRETCH_SHARP_PCT: u64 = 100;
+
+/// Of a screen that comes twice in one size, the one of few bits is enough where it is shown this many times smaller: nobody reads there.
+const STRIP: u16 = 3;
 
 /// How far up a ladder a viewer wants, as numbers of rungs from the bottom: 0 is nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,8 +73,13 @@ impl Reach {
         let covering =
             shown.and_then(|shown| ladder.iter().position(|rung| covers(rung, shown, stretch))).unwrap_or(top);
         let picture = &ladder[covering];
-        let full = ladder.iter().rposition(|rung| rung.same_picture(picture)).unwrap_or(covering);
-        let first = ladder.iter().position(|rung| rung.same_picture(picture)).unwrap_or(covering);
+        // A screen may come twice in one size: with few bits and frames, and with all of them.
+        let times = |(width, height): (u16, u16)| (width.saturating_mul(STRIP), height.saturating_mul(STRIP));
+        let is_read = shown.is_none_or(|shown| !covers(picture, times(shown), STRETCH_SHARP_PCT));
+        let or_alike = prefer == Prefer::Sharpness && is_read;
+        let serves = |rung: &Rung| rung.same_picture(picture) || (or_alike && rung.same_size(picture));
+        let full = ladder.iter().rposition(serves).unwrap_or(covering);
+        let first = ladder.iter().position(serves).unwrap_or(covering);
         match prefer {
             Prefer::Sharpness => Self { alive: first + 1, good: first + 1, full: full + 1 },
             Prefer::Motion => Self { alive: 1, good: half_way(ladder, full, shown) + 1, full: full + 1 },

@@ -53,6 +53,11 @@ impl Bursts {
         self.may_bytes
     }
 
+    /// The same without what may leave before anything is known.
+    pub(super) fn proven_bytes(&self) -> u32 {
+        if self.clean >= CLEAN { self.may_bytes } else { 0 }
+    }
+
     /// Takes in a packet that arrived.
     pub(super) fn on_arrived(&mut self, sent_us: u64, arrived_us: u64, wire_bytes: u32) {
         let Some(current) = &mut self.current else { return self.begin(sent_us, arrived_us, wire_bytes) };

@@ -343,6 +343,11 @@ impl Bandwidth {
         if self.careful_pacing().is_none() { self.bursts.may_bytes() as usize } else { 0 }
     }
 
+    /// The same where it was seen that the path takes it in.
+    pub(crate) fn proven_burst_bytes(&self) -> usize {
+        if self.careful_pacing().is_none() { self.bursts.proven_bytes() as usize } else { 0 }
+    }
+
     /// How fast packets leave, of the target, while there is reason to hold them back.
     fn careful_pacing(&self) -> Option<f64> {
         match (self.delay.is_flooded(), self.delay.is_draining()) {

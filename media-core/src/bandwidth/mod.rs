@@ -26,6 +26,7 @@ mod rate_window;
 mod report_loss;
 mod rival;
 mod sent;
+mod spread;
 #[cfg(test)]
 mod tests;
 mod trendline;

@@ -10,6 +10,7 @@
 
 use super::packet_queue::{MAX_BYTES, PacketQueue, Queued, Urgency};
 use super::probe::{Probe, ProbeId};
+use super::spread::Spread;
 use std::time::{Duration, Instant};
 
 /// What may leave in one go, as time at the pace: one tick, so that timers fire at most this often, and packets run together.
@@ -20,6 +21,8 @@ const MIN_WAIT: Duration = Duration::from_millis(1);
 /// about, and less than a whole one is of no use. At the limit the newest is dropped: what waits already belongs to frames that came
 /// first.
 const MAX_QUEUE: Duration = Duration::from_millis(1_000);
+/// The same for who is shown a screen, at the rate of what is spread: a page of text is 60 to 120 kB, and less than a whole one is of no use.
+const MAX_QUEUE_SPREAD: Duration = Duration::from_secs(3);
 /// What was held at a faster pace may wait this many times as long: each packet that is let go leaves a gap in numbers already given.
 const SLOWED: usize = 2;
 /// Held at least, however slow the pace: a frame of a small video, of which each packet's turn comes.
@@ -73,6 +76,8 @@ pub(crate) struct Pacer<N> {
     /// Bytes sent ahead of the budget.
     debt_bytes: f64,
     paid_at: Instant,
+    /// For who is shown a screen.
+    spread: Option<Spread>,
     queue: PacketQueue<N>,
     running: Option<Running>,
     has_overflowed: bool,
@@ -88,6 +93,7 @@ impl<N> Pacer<N> {
             allowance_bytes: 0.0,
             debt_bytes: 0.0,
             paid_at: now,
+            spread: None,
             queue: PacketQueue::default(),
             running: None,
             has_overflowed: false,
@@ -102,6 +108,17 @@ impl<N> Pacer<N> {
         self.rate_bps = rate_bps.max(1_000);
         let dropped = self.queue.shorten(SLOWED * self.max_bytes());
         self.count_dropped(dropped);
+    }
+
+    /// Lets nothing but clusters leave faster than `rate_bps`, beyond what the path takes in at once (`taken_bytes` were seen to be): large
+    /// pictures take their time here, and not before the bottleneck.
+    pub(crate) fn spread(&mut self, now: Instant, rate_bps: u64, taken_bytes: usize) {
+        self.spread.get_or_insert_with(|| Spread::new(now)).set(now, rate_bps, taken_bytes);
+    }
+
+    /// From now on the pace alone counts.
+    pub(crate) fn spread_no_more(&mut self) {
+        self.spread = None;
     }
 
     /// Lets so much leave in one go, where it is more than a tick's worth: a whole picture, where the path takes it in. It is paid for
@@ -128,7 +145,10 @@ impl<N> Pacer<N> {
     }
 
     fn max_bytes(&self) -> usize {
-        let by_time = self.rate_bps as f64 / 8.0 * MAX_QUEUE.as_secs_f64();
+        let by_time = match &self.spread {
+            Some(spread) => spread.bytes_in(MAX_QUEUE_SPREAD),
+            None => self.rate_bps as f64 / 8.0 * MAX_QUEUE.as_secs_f64(),
+        };
         (by_time as usize).clamp(MIN_QUEUE_BYTES, MAX_BYTES)
     }
 
@@ -154,13 +174,22 @@ impl<N> Pacer<N> {
         self.tick_bytes().max(allowance)
     }
 
-    fn has_budget(&self) -> bool {
-        self.debt_bytes < self.burst_bytes().max(1.0)
+    fn has_budget(&mut self, now: Instant) -> bool {
+        let is_cluster = self.running.is_some();
+        let is_spread = |spread: &mut Spread| is_cluster || spread.has_budget(now);
+        self.debt_bytes < self.burst_bytes().max(1.0) && self.spread.as_mut().is_none_or(is_spread)
+    }
+
+    fn add_debt(&mut self, now: Instant, wire_bytes: usize) {
+        self.debt_bytes += wire_bytes as f64;
+        if let Some(spread) = &mut self.spread {
+            spread.charge(now, wire_bytes);
+        }
     }
 
     /// Charges a packet, and says which cluster it belongs to.
     fn charge(&mut self, now: Instant, wire_bytes: usize) -> Option<ProbeId> {
-        self.debt_bytes += wire_bytes as f64;
+        self.add_debt(now, wire_bytes);
         let running = self.running.as_mut()?;
         running.sent_bytes += wire_bytes;
         running.sent_packets += 1;
@@ -175,7 +204,7 @@ impl<N> Pacer<N> {
     #[inline]
     pub(crate) fn admit(&mut self, now: Instant, urgency: Urgency, wire_bytes: usize) -> Admission {
         self.pay(now);
-        if urgency == Urgency::Immediate || (self.queue.is_first(urgency) && self.has_budget()) {
+        if urgency == Urgency::Immediate || (self.queue.is_first(urgency) && self.has_budget(now)) {
             return Admission::Now(self.charge(now, wire_bytes));
         }
         if self.queue.bytes() + wire_bytes > self.max_bytes() {
@@ -203,7 +232,7 @@ impl<N> Pacer<N> {
             return None;
         }
         self.pay(now);
-        if !self.has_budget() {
+        if !self.has_budget(now) {
             return None;
         }
         let wire_bytes = self.queue.next_wire_bytes()?;
@@ -238,7 +267,7 @@ impl<N> Pacer<N> {
     /// Something leaves now that waits for nobody and is part of no cluster: it is paid for.
     pub(crate) fn charge_aside(&mut self, now: Instant, wire_bytes: usize) {
         self.pay(now);
-        self.debt_bytes += wire_bytes as f64;
+        self.add_debt(now, wire_bytes);
     }
 
     /// When to [`poll`](Self::poll) and to look for [`padding_due`](Self::padding_due); `None` while nothing waits.
@@ -247,6 +276,8 @@ impl<N> Pacer<N> {
             // When a whole tick is there, so that one wake-up sends it in one go.
             let over = self.debt_bytes - (self.burst_bytes() - self.tick_bytes());
             let wait = Duration::from_secs_f64(over.max(0.0) / self.fill_rate());
+            let spread = self.spread.filter(|_| self.running.is_none());
+            let wait = spread.map_or(wait, |spread| wait.max(spread.wait(TICK)));
             return Some(self.paid_at + wait.max(MIN_WAIT));
         }
         self.running.map(|running| running.next_padding(self.paid_at))
@@ -254,7 +285,17 @@ impl<N> Pacer<N> {
 
     /// How long what is to leave [`Urgency::Soon`] waits.
     pub(crate) fn wait_of_soon(&self) -> Duration {
-        Duration::from_secs_f64(self.queue.soon_bytes() as f64 / self.fill_rate())
+        self.time_for(self.queue.soon_bytes())
+    }
+
+    /// How long all that waits does.
+    pub(crate) fn wait_of_all(&self) -> Duration {
+        self.time_for(self.queue.bytes())
+    }
+
+    fn time_for(&self, bytes: usize) -> Duration {
+        let by_pace = Duration::from_secs_f64(bytes as f64 / self.fill_rate());
+        self.spread.map_or(by_pace, |spread| spread.time_for(bytes).max(by_pace))
     }
 
     /// What waits and what was dropped.

@@ -25,6 +25,9 @@ const LEAST_REPEATED: usize = 600;
 const REPEATED_PCT: u64 = 65;
 /// The lowest quality is given up when it costs more than so many times the target.
 const IN_REACH: u64 = 2;
+/// The same where a screen is shown: beyond the target it only comes late, as nothing of it leaves faster, while one that was given up begins
+/// with a key frame, which is worth seconds of it.
+const SCREEN_IN_REACH: u64 = 6;
 /// The allocator wants some room above what it gives.
 const LEAST_HEADROOM_PCT: u64 = 120;
 /// Payload of the filler that only asks for a report.
@@ -72,8 +75,9 @@ impl Share {
 
 /// What is shared: the target, but for the lowest quality of what comes first, which is not given up while it is in reach. Without it
 /// there would be nothing to see, and nothing to learn of the path from; that a queue drains for a moment does not darken it.
-fn budget(least: u64, target: u64, reach: u64) -> u64 {
-    if target < least && reach.saturating_mul(IN_REACH) >= least { least } else { target }
+fn budget(least: u64, target: u64, reach: u64, has_screen: bool) -> u64 {
+    let in_reach = if has_screen { SCREEN_IN_REACH } else { IN_REACH };
+    if target < least && reach.saturating_mul(in_reach) >= least { least } else { target }
 }
 
 impl Engine {
@@ -103,6 +107,7 @@ impl Engine {
         if looked.is_empty() || peer.transport.as_ref().is_none_or(|t| t.state() != TransportState::Connected) {
             peer.timers.allocate_at = None;
             peer.outflow.wants_nothing();
+            peer.outflow.has_screen = false;
             return;
         }
         peer.timers.allocate_at = Some(next_turn(self.started, now, INTERVAL, key));
@@ -113,7 +118,10 @@ impl Engine {
         let due = self.couple(now, key, target);
         let share = Share { audio_bps: audio, repairs_pct: self.repairs_pct(&looked) };
         let share = share.if_it_leaves(least, due.budget_bps);
-        let plan = self.plan(now, key, &looked, budget(least, due.budget_bps, reach), share, due.owed_bps);
+        let is_screen = |look: &Looked| look.prefer == Prefer::Sharpness && look.in_view && !self.is_hidden(look.place);
+        let has_screen = looked.iter().any(is_screen);
+        self.peers.get_mut(key).into_iter().for_each(|peer| peer.outflow.has_screen = has_screen);
+        let plan = self.plan(now, key, &looked, budget(least, due.budget_bps, reach, has_screen), share, due.owed_bps);
         self.grant_repairs(&looked, target, share);
         for (look, given) in looked.iter().zip(&plan.allocations) {
             let layer = if look.in_view { given.layer } else { None };
@@ -389,7 +397,7 @@ impl Engine {
         } else {
             peer.outflow.forget_held();
         }
-        self.totals.drops[DropCause::PacerFull as usize] += peer.outflow.take_dropped();
+        self.totals.drops[DropCause::PacerFull as usize] += peer.outflow.take_dropped(now);
         for _ in 0..MAX_FILLER {
             let Some(bytes) = self.peers.get_mut(key).and_then(|p| p.outflow.filler_due(now)) else { break };
             if !self.send_filler(now, key, bytes, out) {

@@ -4,10 +4,11 @@ use super::Engine;
 use super::allocation::{GREETING_BPS, INTERVAL};
 use super::outflow::{Departure, Sent};
 use super::peer::{Peer, Stream};
+use super::resent::LONGEST_ROUND_TRIP;
 use super::ticks::NACK_INTERVAL;
-use crate::api::{DropCause, Event, TransportState};
+use crate::api::{DropCause, Event, Source, TransportState};
 use crate::bandwidth::{Bandwidth, Urgency};
-use crate::forward::{MAX_REDUNDANCY, PathTold, Reception, SenderClock};
+use crate::forward::{MAX_REDUNDANCY, PathTold, Reception, SenderClock, Way};
 use crate::keys::{ConsumerKey, PeerKey};
 use crate::transport::srtp::OpenError;
 use crate::wire::Outbox;
@@ -127,6 +128,23 @@ impl Engine {
         let (source, encoding) = (consumer.source, consumer.selector.current().map(|c| c.encoding));
         let Some(outflow) = self.peers.get_mut(key).map(|peer| &mut peer.outflow) else { return };
         let round_trip = outflow.bandwidth.round_trip();
+        let is_under_way = source.zip(encoding).is_some_and(|((producer, _), encoding)| {
+            let Some(producer) = self.producers.get(producer) else { return false };
+            let newest = producer.encodings.get(usize::from(encoding)).and_then(|e| e.newest_key);
+            newest.is_some_and(|key| {
+                let is_screen = producer.info.source == Source::Screen;
+                let way = Way {
+                    bps: outflow.target_bps(),
+                    waits: outflow.pacer.wait_of_all(),
+                    round_trip: round_trip.unwrap_or_default().min(LONGEST_ROUND_TRIP),
+                    is_whole: is_screen && outflow.has_lost_nothing_since(key.at),
+                };
+                key.is_under_way(now, way)
+            })
+        });
+        if is_under_way {
+            return;
+        }
         if let Some(((producer, _), encoding)) = source.zip(encoding)
             && outflow.resent.may_ask(now, (ssrc, producer, encoding), round_trip)
         {

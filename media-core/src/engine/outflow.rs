@@ -43,11 +43,15 @@ pub(super) struct Outflow {
     sent: RateMeter,
     /// Packets dropped for want of room that were told.
     told_dropped: u64,
+    /// When that was last.
+    dropped_at: Option<Instant>,
     /// What the last plan costs, and at which target it gets better, in bits a second.
     pub(super) allocated_bps: u64,
     pub(super) needed_bps: u64,
     /// At which target all of it is had.
     pub(super) wanted_bps: u64,
+    /// He is shown a screen: its large pictures take their time here rather than before the bottleneck.
+    pub(super) has_screen: bool,
     /// Whether it is his turn, of those who share his bottleneck, to find out whether it carries more.
     pub(super) has_turn: bool,
 }
@@ -90,9 +94,11 @@ impl Outflow {
             started: now,
             sent: RateMeter::new(),
             told_dropped: 0,
+            dropped_at: None,
             allocated_bps: 0,
             needed_bps: 0,
             wanted_bps: 0,
+            has_screen: false,
             has_turn: true,
         }
     }
@@ -152,6 +158,7 @@ impl Outflow {
         };
         if admission == Admission::Full {
             self.told_dropped += 1;
+            self.dropped_at = Some(now);
             return Sent::Dropped;
         }
         let is_numbered = self.feedback == Feedback::Transport;
@@ -286,7 +293,13 @@ impl Outflow {
         // What was given leaves, even where it is more than the target: a queue here would only make it late.
         // Who does not report arrivals cannot tell what became of a burst.
         self.pacer.set_allowance(if self.gives_feedback() { self.bandwidth.burst_bytes() } else { 0 });
-        self.pacer.set_rate(now, self.bandwidth.pacing_bps().max(self.allocated_bps / 100 * LEAST_PACE_PCT));
+        let least_bps = self.allocated_bps / 100 * LEAST_PACE_PCT;
+        self.pacer.set_rate(now, self.bandwidth.pacing_bps().max(least_bps));
+        if self.has_screen && self.gives_feedback() {
+            self.pacer.spread(now, self.bandwidth.target_bps(), self.bandwidth.proven_burst_bytes());
+        } else {
+            self.pacer.spread_no_more();
+        }
     }
 
     /// He is to be shown nothing: nothing is worth finding out about his path.
@@ -302,9 +315,19 @@ impl Outflow {
     }
 
     /// Packets that were dropped while they waited, since this was asked last.
-    pub(super) fn take_dropped(&mut self) -> u64 {
+    pub(super) fn take_dropped(&mut self, now: Instant) -> u64 {
         let dropped = self.pacer.stats().dropped;
-        dropped.saturating_sub(std::mem::replace(&mut self.told_dropped, dropped))
+        let new = dropped.saturating_sub(std::mem::replace(&mut self.told_dropped, dropped));
+        if new > 0 {
+            self.dropped_at = Some(now);
+        }
+        new
+    }
+
+    /// Whether all that was sent since then is known to arrive: his path loses nothing, and nothing was dropped here.
+    pub(super) fn has_lost_nothing_since(&self, at: Instant) -> bool {
+        let is_clean = self.path_told().is_some_and(|path| path.fraction_lost <= 0.0);
+        is_clean && self.dropped_at.is_none_or(|dropped| dropped < at)
     }
 
     /// When this wants attention next.

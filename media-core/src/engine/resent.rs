@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Packets that are remembered: more than are lost in the longest round trip of a full queue. Older ones are forgotten, and sent again.
 const SLOTS: usize = 512;
 /// A round trip above this is not waited for: a picture would stand for longer than a second request takes.
-const LONGEST: Duration = Duration::from_millis(600);
+pub(super) const LONGEST_ROUND_TRIP: Duration = Duration::from_millis(600);
 
 /// A key frame is there this much later than a packet that is kept here: its publisher must make it.
 const MAKING: Duration = Duration::from_millis(150);
@@ -47,7 +47,7 @@ impl Resent {
         round_trip: Option<Duration>,
         waits: Duration,
     ) -> bool {
-        let wait = round_trip.unwrap_or(Duration::ZERO).min(LONGEST) / 2 + waits;
+        let wait = round_trip.unwrap_or(Duration::ZERO).min(LONGEST_ROUND_TRIP) / 2 + waits;
         self.is_due(now, (ssrc, What::Packet(sequence)), wait)
     }
 
@@ -65,7 +65,7 @@ impl Resent {
         round_trip: Option<Duration>,
     ) -> bool {
         let what = What::KeyFrame(producer, encoding);
-        let wait = round_trip.map_or(Duration::ZERO, |rtt| rtt.min(LONGEST) + MAKING);
+        let wait = round_trip.map_or(Duration::ZERO, |rtt| rtt.min(LONGEST_ROUND_TRIP) + MAKING);
         let is_due = self.is_due(now, (ssrc, what), wait);
         if is_due {
             self.note(now, (ssrc, what));

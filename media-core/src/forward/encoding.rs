@@ -1,7 +1,7 @@
 //! One encoding of a published track: its stream of packets as it comes in, repaired, and kept for those who miss some of it.
 
 use super::frame::{Frame, Qualities};
-use super::keyframe::KeyframeRequests;
+use super::keyframe::{KeyframeRequests, NewestKey};
 use super::nack::{Gap, Nacker};
 use super::producer::{Arrived, MediaPacket, SenderClock, UDP_OVERHEAD};
 use super::reception::Reception;
@@ -26,6 +26,7 @@ pub(crate) struct Encoding {
     pub(crate) reception: Option<Reception>,
     pub(crate) nacker: Nacker,
     pub(crate) keyframes: KeyframeRequests,
+    pub(crate) newest_key: Option<NewestKey>,
     pub(crate) ring: Option<Ring>,
     /// The last sender report (RFC 3550 section 6.4.1).
     pub(crate) last_sr: Option<SenderClock>,
@@ -60,6 +61,7 @@ impl Encoding {
             reception: None,
             nacker: Nacker::default(),
             keyframes: KeyframeRequests::new(limits.keyframe_interval),
+            newest_key: None,
             ring: Some(Ring::new(packets)),
             last_sr: None,
             nacked: 0,
@@ -101,8 +103,8 @@ impl Encoding {
             self.lost_for_good(kind);
         }
         let frame = self.frame(format, packet);
-        if frame.is_keyframe && kind == MediaKind::Video {
-            self.keyframes.arrived();
+        if kind == MediaKind::Video {
+            self.note_key(&frame, packet);
         }
         let starts_picture = match self.newest {
             Some((newest, timestamp)) => packet.index > newest && packet.timestamp != timestamp,
@@ -125,6 +127,19 @@ impl Encoding {
             carried: packet.carried,
             payload: packet.payload,
         })
+    }
+
+    #[inline]
+    fn note_key(&mut self, frame: &Frame, packet: &Arrived<'_>) {
+        let (timestamp, bytes) = (packet.timestamp, packet.len_bytes as u32);
+        match &mut self.newest_key {
+            Some(key) if key.timestamp == timestamp => key.bytes = key.bytes.saturating_add(bytes),
+            _ if frame.is_keyframe => self.newest_key = Some(NewestKey { at: packet.now, timestamp, bytes }),
+            _ => {}
+        }
+        if frame.is_keyframe {
+            self.keyframes.arrived();
+        }
     }
 
     fn frame(&mut self, format: Format, packet: &Arrived<'_>) -> Frame {
@@ -197,6 +212,7 @@ impl Encoding {
         self.nacker = Nacker::default();
         self.seen = Seen::default();
         self.newest = None;
+        self.newest_key = None;
         self.structure = None;
         self.ring.iter_mut().for_each(Ring::clear);
         self.last_sr = None;

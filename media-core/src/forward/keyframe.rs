@@ -8,6 +8,49 @@ const RETRY: Duration = Duration::from_secs(1);
 /// While nothing at all comes that time doubles so many times: nobody is there who could make one, or he sends nothing.
 const PATIENT: u32 = 4;
 
+/// The longest that a key frame is taken to be under way to a receiver, his round trip left out: a page of text at 200 kb/s.
+const LONGEST_WAY: Duration = Duration::from_secs(4);
+/// A browser asks when it was shown nothing new for 3 s, though it has all that was sent: a screen may have a picture in so long. In this
+/// time after the last key frame one who lost nothing needs none.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Where what waits for a receiver takes longer than this, what he asks for would come behind it.
+const LONG_WAIT: Duration = Duration::from_millis(100);
+
+/// The newest key frame of an encoding, as far as it came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewestKey {
+    /// When its first packet came.
+    pub(crate) at: Instant,
+    pub(crate) timestamp: u32,
+    pub(crate) bytes: u32,
+}
+
+/// How packets get to a receiver.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way {
+    /// What is sent to him, in bits a second.
+    pub(crate) bps: u64,
+    /// How long what waits now does.
+    pub(crate) waits: Duration,
+    pub(crate) round_trip: Duration,
+    /// It is a screen, and nothing of it was lost on the way.
+    pub(crate) is_whole: bool,
+}
+
+impl NewestKey {
+    /// Whether it cannot have reached a receiver yet, whole. He may ask for another all the same, which would come behind this one and make
+    /// both late; and if he asks often, none would ever be whole.
+    pub(crate) fn is_under_way(&self, now: Instant, way: Way) -> bool {
+        let takes = Duration::from_millis(u64::from(self.bytes) * 8_000 / way.bps.max(1)).min(LONGEST_WAY);
+        let takes = match () {
+            () if way.is_whole => PATIENCE,
+            () if way.waits > LONG_WAIT => LONGEST_WAY,
+            () => takes,
+        };
+        now < self.at + takes + way.round_trip
+    }
+}
+
 /// The requests to one publisher's track.
 #[derive(Debug)]
 pub(crate) struct KeyframeRequests {
@@ -98,6 +141,25 @@ mod tests {
         assert!(!requests.take_due(ms(2_100)));
         assert!(requests.take_due(ms(2_150)), "it was lost");
         assert_eq!(requests.count, 4);
+    }
+
+    #[test]
+    fn a_key_frame_is_under_way_for_as_long_as_it_takes() {
+        let at = Instant::now();
+        let key = NewestKey { at, timestamp: 0, bytes: 50_000 };
+        let is_under_way = |ms, bps, waits_ms| {
+            let round_trip = Duration::from_millis(100);
+            let way = Way { bps, waits: Duration::from_millis(waits_ms), round_trip, is_whole: false };
+            key.is_under_way(at + Duration::from_millis(ms), way)
+        };
+        assert!(is_under_way(1_099, 400_000, 0) && !is_under_way(1_100, 400_000, 0));
+        assert!(is_under_way(139, 10_000_000, 0) && !is_under_way(140, 10_000_000, 0));
+        assert!(is_under_way(1_100, 400_000, 200), "there was more before it");
+        let (waits, round_trip) = (Duration::ZERO, Duration::ZERO);
+        let whole = Way { bps: 400_000, waits, round_trip, is_whole: true };
+        let is_under_way_whole = |s| key.is_under_way(at + Duration::from_secs(s), whole);
+        assert!(is_under_way_whole(9) && !is_under_way_whole(10));
+        assert!(is_under_way(4_099, 0, 200) && !is_under_way(4_100, 0, 200), "nobody waits for ever");
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod timeline;
 pub(crate) use arrivals::Arrivals;
 pub(crate) use carried::Carried;
 pub(crate) use consumer::{Aim, Consumer, Rewritten, Still};
+pub(crate) use keyframe::Way;
 pub(crate) use producer::{Arrived, MediaPacket, Producer, SenderClock};
 pub(crate) use protection::{PathTold, Protection};
 pub(crate) use reception::Reception;

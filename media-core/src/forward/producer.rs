@@ -178,7 +178,11 @@ impl Producer {
             self.has_news |= !self.ladder.rungs().iter().any(|rung| rung.layer.encoding == encoding);
         }
         let layer = Layer { encoding, spatial: frame.spatial, temporal: frame.temporal };
-        self.layers.add(packet.now, layer, len_bytes + UDP_OVERHEAD);
+        if self.info.source == Source::Screen && self.is_rare(packet) {
+            self.layers.add_over_time(packet.now, layer, len_bytes + UDP_OVERHEAD);
+        } else {
+            self.layers.add(packet.now, layer, len_bytes + UDP_OVERHEAD);
+        }
         if packet.is_layered && packet.starts_picture && !frame.is_keyframe && frame.spatial == 0 {
             let stacked = frame.needed.reach_above(0);
             self.stacking = if stacked { Stacking::Every } else { Stacking::KeyFrames };
@@ -186,6 +190,14 @@ impl Producer {
         if frame.is_keyframe && self.info.kind == MediaKind::Video {
             self.note_sizes(packet);
         }
+    }
+
+    /// Whether it is of a picture that is worth a second of its stream and more: a key frame, or one of the encoding of few bits, which
+    /// has few pictures.
+    fn is_rare(&self, packet: &MediaPacket<'_>) -> bool {
+        let encoding = self.encodings.get(usize::from(packet.encoding));
+        let is_of_key = encoding.and_then(|e| e.newest_key).is_some_and(|key| key.timestamp == packet.timestamp);
+        is_of_key || (packet.encoding == 0 && self.encodings.len() > 1)
     }
 
     /// The sizes that a key frame tells.

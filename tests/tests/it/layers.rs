@@ -1,8 +1,8 @@
 //! Which encoding a viewer is given where its publisher's own uplink does not always carry it.
 
 use colloquy_bench::client::Video;
-use colloquy_media_core::api::{Codec, Event, MediaKind, PeerId, PixelSize, Preference, Shown};
-use colloquy_tests::World;
+use colloquy_media_core::api::{Codec, Event, Layer, MediaKind, PeerId, PixelSize, Preference, Shown, Source};
+use colloquy_tests::{Link, World};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -95,4 +95,50 @@ fn a_viewer_is_told_the_size_of_h264_pictures() {
     });
     // As the client's sequence parameter sets say.
     assert_eq!(size, Some(Some(PixelSize { width: 640, height: 360 })));
+}
+
+/// What somebody was last told that he is shown in a place.
+fn shown_in(world: &World, viewer: PeerId, place: &str) -> Option<Shown> {
+    world.events.iter().rev().find_map(|(_, event)| match event {
+        Event::Shown { peer, mid, shown, .. } if *peer == viewer && mid == place => Some(*shown),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_screen_moves_less_for_who_has_little_room_and_for_nobody_else() {
+    const FULL: Option<PixelSize> = Some(PixelSize { width: 1920, height: 1080 });
+    let mut world = World::with_seed(13);
+    let room = world.room();
+    let publisher = world.join(room);
+    let camera = world.client(publisher).publish_video(&Video::simulcast());
+    let screen = world.client(publisher).publish_video(&Video::screen());
+    world.name_source(publisher, &screen, Source::Screen);
+    world.offer(publisher).unwrap();
+    let track = |world: &World, mid: &str| world.person(publisher).published[&mid.parse().unwrap()].id;
+    let (camera, screen) = (track(&world, &camera), track(&world, &screen));
+    // Two key frames of a screen do not fit into the server's queue before it knows the path; what does not is sent again, out of order.
+    world.checks.orderly_uplinks = false;
+    let narrow = Link { rate_bps: Some(400_000), ..Link::GOOD };
+    let viewers = [Link::GOOD, narrow].map(|down| {
+        let viewer = world.join(room);
+        world.set_links(viewer, Link::GOOD, down);
+        (viewer, world.watch(viewer, screen, MediaKind::Video), world.watch(viewer, camera, MediaKind::Video))
+    });
+    world.connect(&[publisher, viewers[0].0, viewers[1].0]);
+    world.run(12 * SECOND);
+    let [(free, large, _), (slow, small, face)] = &viewers;
+    let of = |viewer: PeerId, place: &str| shown_in(&world, viewer, place);
+    let Some(Shown::Layer(Layer { encoding: 1, temporal: 2, .. }, FULL)) = of(*free, large) else {
+        panic!("who has all the room is shown {:?}", of(*free, large));
+    };
+    let Some(Shown::Layer(Layer { encoding: 0, .. }, FULL)) = of(*slow, small) else {
+        panic!("who has little is shown {:?}", of(*slow, small));
+    };
+    // What the screen leaves of 400 kb/s is enough for a small face at most.
+    let face = of(*slow, face);
+    assert!(!matches!(face, Some(Shown::Layer(Layer { encoding: 1.., .. }, _))), "{face:?}");
+    let is_told = |event: &Event| matches!(event, Event::Shown { peer, .. } if peer == free);
+    let told = world.events.iter().filter(|(_, event)| is_told(event)).count();
+    assert!(told <= 10, "{told} changes for who has the room");
 }

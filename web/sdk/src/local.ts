@@ -191,7 +191,7 @@ export class LocalMedia {
   async #send(entry: Entry, media: MediaStreamTrack): Promise<void> {
     if (this.#transport === null) throw new ColloquyError('client.state', 'Join a room before publishing.');
     const encodings = entry.source === 'camera' ? cameraEncodings(sizeOf(media), this.codec)
-      : entry.source === 'screen' ? screenEncodings(this.codec) : [];
+      : entry.source === 'screen' ? screenEncodings() : [];
     const { send, done } = this.#transport.publish(entry.source, media, encodings);
     entry.send = send;
     await done;

@@ -51,11 +51,14 @@ export function cameraEncodings(size: PictureSize | null, codec: VideoCodec = 'v
   });
 }
 
-/** A screen must stay sharp, so its small encoding is one of few pictures, not of few pixels. */
-export function screenEncodings(codec: VideoCodec = 'vp8'): Encoding[] {
-  if (codec === 'vp9' || codec === 'av1') return [{ maxBitrate: 2_500_000, maxFramerate: 30, scalabilityMode: 'L1T3' }];
+/**
+ * A screen must stay sharp, so its small encoding is one of few pictures and few bits, not of few pixels: with its temporal layers it is
+ * 1, 2 or 5 pictures a second for 120 to 300 kb/s, in the full size. Engines take two encodings of one size in every codec, and VP9 and
+ * AV1 too are then two streams, of which one can be paused. Spatial layers would give up pixels, and one stream costs 1 Mb/s at least.
+ */
+export function screenEncodings(): Encoding[] {
   return [
-    { rid: 'h', scaleResolutionDownBy: 1, maxBitrate: 600_000, maxFramerate: 5, scalabilityMode: 'L1T3' },
+    { rid: 'h', scaleResolutionDownBy: 1, maxBitrate: 300_000, maxFramerate: 5, scalabilityMode: 'L1T3' },
     { rid: 'f', scaleResolutionDownBy: 1, maxBitrate: 2_500_000, maxFramerate: 30, scalabilityMode: 'L1T3' },
   ];
 }

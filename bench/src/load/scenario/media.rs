@@ -207,6 +207,8 @@ impl Recorded {
             bitrate_bps: of.script.bits_per_s() as u64,
             spatial_layers: 1,
             temporal_layers: self.temporal_layers,
+            max_frames_per_s: None,
+            key_weight: Encoding::KEY_WEIGHT,
         };
         let encodings = pictures.iter().zip(rids).map(encoding).collect();
         let frames_per_s = first.script.frames_per_s().round() as u32;

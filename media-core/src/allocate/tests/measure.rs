@@ -74,6 +74,29 @@ fn a_screen_at_rest_is_not_cheap_at_once() {
     assert!(meter.cost_bps(now) < 30_000, "{}", meter.cost_bps(now));
 }
 
+#[test]
+fn a_key_frame_of_a_screen_is_paid_for_over_some_seconds() {
+    let (mut at_once, mut later) = (RateMeter::new(), RateMeter::new());
+    let start = Instant::now();
+    for meter in [&mut at_once, &mut later] {
+        feed(meter, start, 5_000, 5, 3_000);
+    }
+    let mut now = start + Duration::from_secs(5);
+    at_once.add(now, 60_000);
+    later.add_over_time(now, 60_000);
+    now = feed(&mut at_once, now, 1_000, 5, 3_000);
+    feed(&mut later, now - Duration::from_secs(1), 1_000, 5, 3_000);
+    assert!(at_once.cost_bps(now) > 250_000, "{}", at_once.cost_bps(now));
+    assert!(later.cost_bps(now) < 170_000, "{}", later.cost_bps(now));
+    // Who sends nothing else is not free.
+    let mut keys = RateMeter::new();
+    for _ in 0..60 {
+        keys.add_over_time(now, 60_000);
+        now += Duration::from_secs(1);
+    }
+    assert!(near(keys.cost_bps(now), 480_000, 15), "{}", keys.cost_bps(now));
+}
+
 /// Feeds every layer of three encodings and three frame rates for so long.
 fn feed_camera(meters: &mut LayerMeters, mut now: Instant, ms: u64, encodings: &[u8]) -> Instant {
     let end = now + Duration::from_millis(ms);
@@ -122,6 +145,19 @@ fn sizes_decide_the_order_of_encodings() {
     assert_eq!(motion.first().map(|r| r.0), Some(2));
     assert_eq!(motion.last().map(|r| r.0), Some(0));
     assert!(motion.is_sorted_by_key(|r| r.3), "a cheap large one is counted as dear as the small one");
+}
+
+#[test]
+fn a_screen_that_comes_twice_in_one_size_keeps_all_frame_rates_of_both() {
+    let mut meters = LayerMeters::new();
+    let now = feed_camera(&mut meters, Instant::now(), 4_000, &[0, 1, 2]);
+    for encoding in 0..3 {
+        let (width, height) = if encoding == 0 { (960, 540) } else { (1920, 1080) };
+        meters.set_size(encoding, 0, width, height);
+    }
+    let sharp = built(&mut meters, now, Prefer::Sharpness, Stacking::Every);
+    assert_eq!(names(&sharp), [(0, 0), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]);
+    assert!(sharp.is_sorted_by_key(|r| r.3));
 }
 
 #[test]

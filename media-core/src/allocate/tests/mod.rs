@@ -24,6 +24,20 @@ fn screen() -> Vec<Rung> {
     ladder(Prefer::Sharpness, &[(960, 540, 200_000), (1920, 1080, 1_500_000)])
 }
 
+/// The rungs of a screen that comes twice in its full size: with few bits and frames, and with all of them.
+fn screen_twice() -> Vec<Rung> {
+    let encodings = [(0, [120_000, 180_000, 300_000]), (1, [1_000_000, 1_500_000, 2_500_000])];
+    let rung = |encoding, temporal: usize, bps| Rung {
+        layer: Layer { encoding, spatial: 0, temporal: temporal as u8 },
+        bps,
+        width: 1920,
+        height: 1080,
+        halvings: 2 - temporal as u8,
+    };
+    let rungs = encodings.map(|(encoding, costs)| (0..3).map(move |t| rung(encoding, t, costs[t])));
+    rungs.into_iter().flatten().collect()
+}
+
 /// A ladder of simulcast encodings given by size and full rate; 40, 60 and 100 % of it for each frame rate.
 fn ladder(prefer: Prefer, encodings: &[(u16, u16, u64)]) -> Vec<Rung> {
     let mut rungs = Vec::new();

@@ -58,6 +58,31 @@ fn a_screen_gives_up_frames_before_pixels_and_faces_before_its_floor() {
 }
 
 #[test]
+fn a_screen_that_comes_twice_in_one_size_moves_less_before_it_is_dark() {
+    let (screen, camera) = (screen_twice(), camera());
+    let given = |target| first(target, &[wish(1, Class::Screen, &screen)])[0];
+    assert_eq!(given(150_000), Some((0, 0)));
+    assert_eq!(given(250_000), Some((0, 1)));
+    assert_eq!(given(700_000), Some((0, 2)));
+    assert_eq!(given(1_200_000), Some((1, 0)), "as many frames of more bits");
+    assert_eq!(given(3_000_000), Some((1, 2)));
+    let wishes = [wish(1, Class::Face, &camera), wish(2, Class::Screen, &screen)];
+    assert_eq!(first(150_000, &wishes), [None, Some((0, 0))], "faces give way first");
+    assert_eq!(first(400_000, &wishes), [Some((0, 2)), Some((0, 1))], "what is left is too little for the screen");
+}
+
+#[test]
+fn where_nobody_can_read_it_a_screen_of_few_bits_is_enough() {
+    let screen = screen_twice();
+    let given = |shown| first(100_000_000, &[Wish { shown, ..wish(1, Class::Screen, &screen) }])[0];
+    assert_eq!(given(Some((320, 180))), Some((0, 2)));
+    assert_eq!(given(Some((900, 506))), Some((1, 2)), "the stage of a small window");
+    assert_eq!(given(Some((1920, 1080))), Some((1, 2)));
+    assert_eq!(given(None), Some((1, 2)));
+    assert_eq!(given(Some((0, 0))), None);
+}
+
+#[test]
 fn nobody_is_dark_for_another_to_be_sharper() {
     let camera = camera();
     let mut wishes = vec![wish(0, Class::Pinned, &camera), wish(1, Class::Speaker, &camera)];

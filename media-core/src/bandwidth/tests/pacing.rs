@@ -60,6 +60,44 @@ fn a_burst_is_spread_at_the_pace_and_keeps_its_order() {
 }
 
 #[test]
+fn a_large_picture_of_a_screen_leaves_at_the_target() {
+    let now = Instant::now();
+    let send = |taken_bytes| {
+        let mut pacer = Pacer::new(1_000_000, now);
+        pacer.spread(now, 400_000, taken_bytes);
+        // 60 kB at 50 kB/s, but for what the path takes in 100 ms.
+        for sequence in 0..50 {
+            offer(&mut pacer, now, Urgency::InTurn, sequence, 1_200);
+        }
+        assert!(pacer.wait_of_all() <= Duration::from_millis(1_300));
+        assert_eq!(offer(&mut pacer, now, Urgency::Immediate, 99, 100), Admission::Now(None), "audio");
+        assert_eq!(pacer.stats().dropped, 0);
+        let left = drain(&mut pacer, now, now);
+        assert!(left.iter().map(|(_, sequence)| *sequence).is_sorted());
+        left
+    };
+    let left = send(0);
+    let by = |ms| left.iter().filter(|(at_ms, _)| *at_ms <= ms).count();
+    assert!((1_050..=1_150).contains(&left[left.len() - 1].0), "{left:?}");
+    assert!(by(500) <= 26, "{left:?}");
+    let (last_ms, _) = send(100_000)[10];
+    assert!(last_ms < 400, "what was seen to be taken in leaves at the pace: {last_ms}");
+}
+
+#[test]
+fn a_screen_no_more_leaves_at_the_pace() {
+    let now = Instant::now();
+    let mut pacer = Pacer::new(4_800_000, now);
+    pacer.spread(now, 400_000, 0);
+    for sequence in 0..30 {
+        offer(&mut pacer, now, Urgency::InTurn, sequence, 1_200);
+    }
+    pacer.spread_no_more();
+    let left = drain(&mut pacer, now, now);
+    assert!(left[left.len() - 1].0 <= 65, "{left:?}");
+}
+
+#[test]
 fn audio_and_retransmissions_pass_video() {
     let now = Instant::now();
     let mut pacer = Pacer::new(1_000_000, now);

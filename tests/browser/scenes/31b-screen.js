@@ -1,0 +1,107 @@
+/** A shared screen on a narrow path: fewer pictures of the full size, so that a text can be read. */
+import { Impairment } from '../lib/impair.js';
+import { sleep, until } from '../lib/until.js';
+import { received, shown } from '../lib/video.js';
+
+export const name = 'Screen';
+
+const WIDTH = 1280;
+const HEIGHT = 720;
+/** How long it is looked at on each path, in ms. */
+const LOOK_MS = 10_000;
+/** Paths on which the full size must stay. */
+const PATHS = [700_000, 400_000];
+/**
+ * Who shares, in what, and pictures a second that come at least on a machine that has other things to do: encoders spend 40 to 100 kB on each
+ * of a page of text, whatever they are told to spend. Of Firefox none may come for ten seconds.
+ */
+const WAYS = [['chromium', 'vp8', 0.1], ['chromium', 'vp9', 0.1], ['firefox', 'vp8', 0]];
+
+/**
+ * A page of text, of which a line is written anew twice a second. (One that is scrolled whole is 100 kB a picture in VP8, however few bits
+ * its encoder is told to spend.)
+ */
+const TEXT = `(${(width, height) => {
+  function share() {
+    const canvas = Object.assign(document.createElement('canvas'), { width, height });
+    const brush = canvas.getContext('2d');
+    const words = 'the quick brown fox jumps over the lazy dog 0123456789 ';
+    let line = 0;
+    brush.fillStyle = '#fff';
+    brush.fillRect(0, 0, width, height);
+    const draw = () => {
+      const bottom = (line * 18 % height) + 18;
+      brush.fillStyle = '#fff';
+      brush.fillRect(0, bottom - 18, width, 18);
+      brush.fillStyle = '#123';
+      brush.font = '15px monospace';
+      brush.fillText(words.repeat(3).slice(line % words.length), 8, bottom - 5);
+      line += 1;
+    };
+    for (let i = 0; i * 18 < height; i++) draw();
+    setInterval(draw, 500);
+    return canvas.captureStream(15);
+  }
+  Object.defineProperty(MediaDevices.prototype, 'getDisplayMedia', { configurable: true, value: () => Promise.resolve(share()) });
+}})(${WIDTH}, ${HEIGHT});`;
+
+/** What the server got of the encoding of few pictures, in bytes, and how many pictures its publisher made of it. */
+async function few(stage, person) {
+  const { participants } = await (await fetch(`${stage.server.url}/api/v1/rooms/${stage.room}/stats`)).json();
+  const screens = participants.find(({ participant }) => participant === person.id).receive.filter(({ encodings }) => encodings.length === 2);
+  const pictures = await person.page.evaluate(async () => {
+    const { peerConnection } = window.colloquy.room;
+    const { media } = window.colloquy.room.localTrack('screen');
+    const sender = peerConnection.getSenders().find(({ track }) => track === media);
+    return [...(await sender.getStats()).values()].find(({ type, rid }) => type === 'outbound-rtp' && rid === 'h')?.framesEncoded ?? 0;
+  });
+  const { bytes, packets } = screens.at(-1).encodings[0];
+  return { bytes, packets, pictures, keys: screens.at(-1).keyframe_requests };
+}
+
+export async function scene(stage) {
+  for (const [kind, codec, leastPerS] of WAYS) {
+    let anne, ben, path;
+
+    await stage.step(`a screen that ${kind} shares in ${codec} comes in its full size, in all its pictures`, async () => {
+      anne = await stage.person({ kind, script: TEXT, query: `?codec=${codec}` });
+      path = await Impairment.start(stage);
+      ben = await stage.person({ devices: 'none', script: path.script });
+      await anne.press('share-button');
+      await until(`${ben.name} is shown the encoding of many pictures`, async () =>
+        (await received(ben, anne, 'screen'))?.width === WIDTH && (await shown(ben, anne, 'screen'))?.layer?.encoding === 1);
+    });
+
+    for (const bps of PATHS) {
+      await stage.step(`on ${bps / 1000} kb/s it stays in its full size, and moves less`, async () => {
+        await path.set({ down: { rate_bps: bps } });
+        await until(`${ben.name} is shown the encoding of few pictures`, async () => (await shown(ben, anne, 'screen'))?.layer?.encoding === 0);
+        await until(`and decodes it`, async () => (await received(ben, anne, 'screen'))?.width === WIDTH);
+        const before = await received(ben, anne, 'screen');
+        const sent = await few(stage, anne);
+        const began = Date.now();
+        const layers = new Set();
+        while (Date.now() - began < LOOK_MS) {
+          await sleep(500);
+          const [picture, told] = [await received(ben, anne, 'screen'), await shown(ben, anne, 'screen')];
+          if (picture?.width !== WIDTH) throw new Error(`the screen is ${picture?.width} wide: ${JSON.stringify(told)}`);
+          layers.add(JSON.stringify(told?.layer ?? told));
+        }
+        const after = await received(ben, anne, 'screen');
+        const perS = (after.framesDecoded - before.framesDecoded) * 1_000 / (Date.now() - began);
+        const then = await few(stage, anne);
+        const kbps = (then.bytes - sent.bytes) * 8 / (Date.now() - began);
+        stage.say(`${anne.name} sends ${kbps.toFixed(0)} kb/s of few pictures, ${then.pictures - sent.pictures} of them; key frames asked: ${then.keys - sent.keys}`);
+        stage.say(`${perS.toFixed(1)} pictures a second of ${WIDTH} pixels, ${after.freezes - before.freezes} freezes; ${[...layers].join(' ')}`);
+        if (perS < leastPerS) throw new Error(`${perS.toFixed(2)} pictures a second: less than ${leastPerS}`);
+      });
+    }
+
+    await stage.step('and moves as before once the path is wide', async () => {
+      await path.set({ down: { rate_bps: 0 } });
+      await until(`${ben.name} is shown the encoding of many pictures`, async () => (await shown(ben, anne, 'screen'))?.layer?.encoding === 1);
+    });
+
+    for (const person of [anne, ben].filter(Boolean)) await stage.gone(person);
+  }
+}
