@@ -10,5 +10,5 @@ pub use ext::{
     MAX_LAYER_BITRATE_KBPS, MAX_RID_LEN, PlayoutDelay, Rid, Rotation, VideoOrientation, audio_level, color_space,
     fits_one_byte_form, transport_sequence,
 };
-pub use rewrite::{HeaderFields, rewrite_header, write_header};
+pub use rewrite::{HeaderFields, HeaderWriter, rewrite_header, write_header};
 pub use view::{FIXED_HEADER_LEN, RtpHeader, strip_padding};

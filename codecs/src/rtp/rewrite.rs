@@ -30,53 +30,129 @@ impl HeaderFields {
     }
 }
 
-/// Appends an RTP header (no CSRCs, no padding bit) to `out` and returns its length in bytes.
-///
-/// Extension elements go in the one-byte form if every id is 1..=14 and every length 1..=16, else in the two-byte form
-/// (RFC 8285 4.2, 4.3). What fits neither (id 0, more than 255 bytes, past the block's 65535 words) is left out; if
-/// nothing is left there is no extension block.
+/// Appends an RTP header (no CSRCs, no padding bit) to `out` and returns its length in bytes. The elements of its extension block
+/// are written as by [`HeaderWriter`].
 pub fn write_header<'a>(
     out: &mut Vec<u8>,
     fields: &HeaderFields,
-    extensions: impl Iterator<Item = (u8, &'a [u8])> + Clone,
+    extensions: impl Iterator<Item = (u8, &'a [u8])>,
 ) -> usize {
-    let start = out.len();
-    let mut writable = extensions.filter(|(id, contents)| *id != 0 && contents.len() <= 0xFF).peekable();
-    let has_extensions = writable.peek().is_some();
-    out.push(0x80 | (u8::from(has_extensions) << 4));
-    out.extend_from_slice(&fields.to_bytes());
-    if has_extensions {
-        write_extension_block(out, writable);
-    }
-    out.len() - start
+    let mut header = HeaderWriter::begin(out, fields);
+    extensions.for_each(|(id, contents)| header.element(id, contents));
+    header.finish()
 }
 
-fn write_extension_block<'a>(out: &mut Vec<u8>, elements: impl Iterator<Item = (u8, &'a [u8])> + Clone) {
-    const MAX_BLOCK_LEN: usize = u16::MAX as usize * 4;
+/// Bytes of an extension block before its elements (RFC 3550 5.3.1): profile, and length in words.
+const BLOCK_HEAD_LEN: usize = 4;
+/// What a block may have in bytes: its length in words has 16 bits.
+const MAX_BLOCK_LEN: usize = u16::MAX as usize * 4;
+/// Says in byte 0 that there is an extension block.
+const HAS_EXTENSIONS: u8 = 0x10;
 
-    let one_byte = elements.clone().all(|(id, contents)| fits_one_byte_form(id, contents));
-    let start = out.len();
-    out.extend_from_slice(&[0; 4]);
-    let body = out.len();
-    for (id, contents) in elements {
-        if out.len() - body + 2 + contents.len() > MAX_BLOCK_LEN {
-            continue;
-        }
-        // Both casts are lossless: the form was chosen by, and the elements filtered for, these lengths.
-        if one_byte {
-            out.push((id << 4) | (contents.len() - 1) as u8);
-        } else {
-            out.extend_from_slice(&[id, contents.len() as u8]);
-        }
-        out.extend_from_slice(contents);
+/// Appends an RTP header (no CSRCs, no padding bit) and then its extension elements, one after the other and in one pass, as a
+/// forwarder does for each receiver of each packet.
+///
+/// Elements go in the one-byte form if every id is 1..=14 and every length 1..=16, else in the two-byte form (RFC 8285 4.2, 4.3). What
+/// fits neither (id 0, more than 255 bytes, past the block's 65535 words) is left out; if nothing is left there is no extension block.
+#[derive(Debug)]
+pub struct HeaderWriter<'v> {
+    out: &'v mut Vec<u8>,
+    /// Where the header begins, and where the elements do.
+    start: usize,
+    body: usize,
+    is_one_byte: bool,
+}
+
+impl<'v> HeaderWriter<'v> {
+    /// Begins a header at the end of `out`.
+    #[inline]
+    pub fn begin(out: &'v mut Vec<u8>, fields: &HeaderFields) -> Self {
+        let start = out.len();
+        let [f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11] = fields.to_bytes();
+        // Nearly every packet has elements: the room for the block's head is taken at once, and given back where there are none.
+        out.extend_from_slice(&[0x80, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, 0, 0, 0, 0]);
+        let body = out.len();
+        Self { out, start, body, is_one_byte: true }
     }
-    out.resize(body + (out.len() - body).next_multiple_of(4), 0);
 
-    let words = u16::try_from((out.len() - body) / 4).expect("the loop stops at 65535 words");
-    let profile = if one_byte { ONE_BYTE_PROFILE } else { TWO_BYTE_PROFILE };
-    let ([p0, p1], [w0, w1]) = (profile.to_be_bytes(), words.to_be_bytes());
-    let place = out.get_mut(start..body).expect("four bytes were reserved above");
-    place.copy_from_slice(&[p0, p1, w0, w1]);
+    /// Appends an element.
+    #[inline]
+    pub fn element(&mut self, id: u8, contents: &[u8]) {
+        if id == 0 || !self.has_room(contents) {
+            return;
+        }
+        if !(self.is_one_byte && fits_one_byte_form(id, contents)) {
+            return self.long_element(id, contents);
+        }
+        // Lossless: what fits is 1 to 16 bytes long.
+        let head = (id << 4) | (contents.len() - 1) as u8;
+        // Most are this short, and cost more to call a copy for than to write.
+        match *contents {
+            [a] => self.out.extend_from_slice(&[head, a]),
+            [a, b] => self.out.extend_from_slice(&[head, a, b]),
+            [a, b, c] => self.out.extend_from_slice(&[head, a, b, c]),
+            _ => {
+                self.out.push(head);
+                self.out.extend_from_slice(contents);
+            }
+        }
+    }
+
+    /// Whether an element fits into the block, in either form.
+    #[inline]
+    fn has_room(&self, contents: &[u8]) -> bool {
+        self.out.len() - self.body + 2 + contents.len() <= MAX_BLOCK_LEN
+    }
+
+    fn long_element(&mut self, id: u8, contents: &[u8]) {
+        let Ok(len) = u8::try_from(contents.len()) else { return };
+        if self.is_one_byte {
+            self.widen();
+        }
+        if self.has_room(contents) {
+            self.out.extend_from_slice(&[id, len]);
+            self.out.extend_from_slice(contents);
+        }
+    }
+
+    /// Brings the elements so far into the two-byte form.
+    #[cold]
+    fn widen(&mut self) {
+        self.is_one_byte = false;
+        let narrow = self.out.split_off(self.body);
+        let mut rest = &narrow[..];
+        while let Some((head, after)) = rest.split_first() {
+            let len = usize::from(head & 0x0F) + 1;
+            let Some((contents, after)) = after.split_at_checked(len).filter(|(it, _)| self.has_room(it)) else {
+                return;
+            };
+            self.out.extend_from_slice(&[head >> 4, len as u8]);
+            self.out.extend_from_slice(contents);
+            rest = after;
+        }
+    }
+
+    /// Ends the header, and gives its length in bytes.
+    #[inline]
+    pub fn finish(self) -> usize {
+        let Self { out, start, body, is_one_byte } = self;
+        if out.len() == body {
+            out.truncate(body - BLOCK_HEAD_LEN);
+            return FIXED_HEADER_LEN;
+        }
+        while !(out.len() - body).is_multiple_of(4) {
+            out.push(0);
+        }
+        // Lossless: no element was taken past the most that a block may have.
+        let words = ((out.len() - body) / 4) as u16;
+        let profile = if is_one_byte { ONE_BYTE_PROFILE } else { TWO_BYTE_PROFILE };
+        let ([p0, p1], [w0, w1]) = (profile.to_be_bytes(), words.to_be_bytes());
+        if let Some([first, .., a, b, c, d]) = out.get_mut(start..body) {
+            *first |= HAS_EXTENSIONS;
+            (*a, *b, *c, *d) = (p0, p1, w0, w1);
+        }
+        out.len() - start
+    }
 }
 
 /// Writes `fields` over those of the packet's header, in place: the version, CSRCs, extensions and padding bit stay.

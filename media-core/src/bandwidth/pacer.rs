@@ -159,8 +159,12 @@ impl<N> Pacer<N> {
     }
 
     fn pay(&mut self, now: Instant) {
+        if now <= self.paid_at {
+            // The next packet of a picture.
+            return;
+        }
         let passed = now.saturating_duration_since(self.paid_at);
-        self.paid_at = self.paid_at.max(now);
+        self.paid_at = now;
         self.debt_bytes = (self.debt_bytes - passed.as_secs_f64() * self.fill_rate()).max(0.0);
     }
 

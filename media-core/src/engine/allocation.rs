@@ -15,6 +15,12 @@ use std::time::{Duration, Instant};
 
 /// How often a receiver's bandwidth is shared anew while nothing happens.
 pub(super) const INTERVAL: Duration = Duration::from_millis(100);
+/// The same where next to nothing is sent and nothing can come of it.
+const REST_INTERVAL: Duration = Duration::from_millis(1_000);
+/// The same where no source sends anything.
+const SILENT_INTERVAL: Duration = Duration::from_millis(5_000);
+/// The same of a receiver who has all that there is, with room above it: what takes some of that from him is noticed by itself.
+const CALM_INTERVAL: Duration = Duration::from_millis(500);
 /// After packets had to be dropped, it is shared anew this soon.
 const OVERFLOW_PAUSE: Duration = Duration::from_millis(5);
 /// Datagrams of filler in one go.
@@ -128,26 +134,51 @@ impl Engine {
             self.give(now, key, look, layer, given.bps, given.short_of);
         }
         self.greet(now, key, out);
-        if self.is_at_rest(now, key, &looked)
-            && let Some(peer) = self.peers.get_mut(key)
-        {
-            peer.timers.allocate_at = Some(peer.timers.report_at.max(now + INTERVAL));
+        let (interval, is_calm) = match self.rest(now, key, &looked) {
+            Some(rest) => (rest, false),
+            None if self.is_calm(now, key, &looked) => (CALM_INTERVAL, true),
+            None => (INTERVAL, false),
+        };
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.timers.is_calm = is_calm;
+            peer.timers.allocate_at = Some(next_turn(self.started, now, interval, key));
         }
         self.pace(now, key, out);
     }
 
-    /// Whether nothing can come of looking again soon: next to nothing is sent, nothing more is wanted, and no place waits for a picture
-    /// that could come. Feedback of more, a key frame and a wish end the rest; until then the time of reports is soon enough.
-    fn is_at_rest(&mut self, now: Instant, key: PeerKey, looked: &[Looked]) -> bool {
-        let Some(outflow) = self.peers.get_mut(key).map(|peer| &mut peer.outflow) else { return false };
-        let is_quiet = outflow.sent_bps(now) < GREETING_BPS && outflow.pacer.stats().held_packets == 0;
-        if !is_quiet || outflow.needed_bps > 0 || outflow.is_unheard(now) {
+    /// Whether somebody has all that there is to be had, of sources that have one size each, and more room than that takes: nothing
+    /// changes for him before feedback tells of less, or a source of more, either of which has it looked at again.
+    fn is_calm(&self, now: Instant, key: PeerKey, looked: &[Looked]) -> bool {
+        let Some(peer) = self.peers.get(key) else { return false };
+        let outflow = &peer.outflow;
+        let has_all = outflow.needed_bps == 0 && outflow.pacer.stats().held_packets == 0;
+        if !outflow.has_room() || !has_all || outflow.is_unheard(now) || peer.downlink.last_n.is_some() {
             return false;
         }
         looked.iter().all(|look| {
-            let waits = self.consumers.get(look.place).is_some_and(|c| c.selector.awaits_keyframe().is_some());
-            !waits || self.producers.get(look.producer).is_none_or(|producer| producer.is_silent(now))
+            let has_come = self.consumers.get(look.place).is_some_and(|c| c.selector.awaits_keyframe().is_none());
+            has_come && self.producers.get(look.producer).is_some_and(Producer::has_one_size)
         })
+    }
+
+    /// How long nothing comes of looking again: next to nothing is sent, nothing more is wanted, and no place waits for a picture
+    /// that could come. More that is sent or told of, a key frame and a wish end the rest.
+    fn rest(&mut self, now: Instant, key: PeerKey, looked: &[Looked]) -> Option<Duration> {
+        let outflow = &mut self.peers.get_mut(key)?.outflow;
+        let is_quiet = outflow.sent_bps(now) < GREETING_BPS && outflow.pacer.stats().held_packets == 0;
+        if !is_quiet || outflow.needed_bps > 0 || outflow.is_unheard(now) {
+            return None;
+        }
+        let is_silent =
+            |look: &Looked| self.producers.get(look.producer).is_none_or(|producer| producer.is_silent(now));
+        if looked.iter().all(is_silent) {
+            return Some(SILENT_INTERVAL);
+        }
+        let waits = |look: &Looked| {
+            let place = self.consumers.get(look.place);
+            place.is_some_and(|c| c.selector.awaits_keyframe().is_some()) && !is_silent(look)
+        };
+        (!looked.iter().any(waits)).then_some(REST_INTERVAL)
     }
 
     /// A participant's places for video that are pointed at something.

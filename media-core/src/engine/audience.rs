@@ -197,6 +197,7 @@ impl Engine {
                 .send(departure, out, |stamp, buffer| Some(consumer.write(&prepared, &packet, None, stamp, buffer)));
             match sent {
                 Sent::Left => {}
+                Sent::Roused => self.roused.push(owner),
                 Sent::Held => self.holding.push(owner),
                 Sent::Dropped => self.totals.dropped(DropCause::PacerFull),
             }
@@ -204,7 +205,7 @@ impl Engine {
         let told = consumer.told;
         consumer.show(None);
         consumer.told = told;
-        self.arm_holding();
+        self.arm_holding(now);
         Some(())
     }
 

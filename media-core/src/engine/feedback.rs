@@ -76,12 +76,14 @@ impl Engine {
         take(&mut peer.outflow.bandwidth);
         let after = peer.outflow.target_bps();
         // Less must be sent at once; for more, the next regular time is soon enough.
-        if after < before / 10 * 9 && peer.timers.allocate_at.is_some() {
+        let is_less = after < before / 10 * 9 || (peer.timers.is_calm && !peer.outflow.has_room());
+        if is_less && peer.timers.allocate_at.is_some() {
             peer.timers.allocate_at = Some(now);
         }
         // Nothing was sent to him for a while, and now there is.
         let soon = now + INTERVAL;
-        if peer.timers.allocate_at.is_some_and(|at| at > soon) && peer.outflow.sent_bps(now) >= GREETING_BPS {
+        let is_far = peer.timers.allocate_at.is_some_and(|at| at > soon) && !peer.timers.is_calm;
+        if is_far && peer.outflow.sent_bps(now) >= GREETING_BPS {
             peer.timers.allocate_at = Some(soon);
         }
         self.pace(now, key, out);
@@ -182,6 +184,10 @@ impl Engine {
             {
                 Sent::Left if copies == 0 => {}
                 Sent::Left | Sent::Held => self.holding.push(key),
+                Sent::Roused => {
+                    self.roused.push(key);
+                    self.holding.push(key);
+                }
                 Sent::Dropped => {
                     self.totals.dropped(DropCause::PacerFull);
                     continue;
@@ -190,7 +196,7 @@ impl Engine {
             self.totals.retransmitted += 1;
             peer.outflow.resent.sent(now, (nack.media_ssrc, sequence));
         }
-        self.arm_holding();
+        self.arm_holding(now);
     }
 
     /// NACKs, key-frame requests and transport feedback to a publisher.

@@ -114,6 +114,7 @@ impl Engine {
         let payload = bytes.get(header.header_len..).ok_or(DropCause::Malformed)?;
         let payload = strip_padding(&header, payload).map_err(|_| DropCause::Malformed)?;
 
+        let is_roused = peer.came.count();
         let mut told = Told::default();
         for (id, element) in header.extensions(bytes) {
             match peer.extension_table.get(id) {
@@ -131,6 +132,9 @@ impl Engine {
             if first {
                 self.hasten(now + FEEDBACK_INTERVAL, key);
             }
+        }
+        if is_roused {
+            self.rouse(now, key);
         }
         let stream = match self.peers.get(key).and_then(|p| p.streams.get(&header.ssrc)) {
             Some(stream) => *stream,
@@ -332,6 +336,11 @@ impl Engine {
                     sent += 1;
                     self.holding.push(owner);
                 }
+                Sent::Roused => {
+                    sent += 1;
+                    self.roused.push(owner);
+                    self.holding.push(owner);
+                }
                 Sent::Dropped => self.totals.dropped(DropCause::PacerFull),
             }
             if consumer.repair_due().is_some() {
@@ -340,7 +349,7 @@ impl Engine {
         }
         self.totals.forwarded += sent;
         self.send_repairs(packet.now, out);
-        self.arm_holding();
+        self.arm_holding(packet.now);
     }
 
     /// Sends the repair packets that became due, each in its turn behind what it protects.
@@ -355,6 +364,10 @@ impl Engine {
                 Departure { now, flow: owner.flow(), path, sender, urgency: Urgency::InTurn, payload_len, copies: 0 };
             match peer.outflow.send(departure, out, |stamp, buffer| consumer.write_repair(stamp, buffer)) {
                 Sent::Left => self.totals.repairs += 1,
+                Sent::Roused => {
+                    self.totals.repairs += 1;
+                    self.roused.push(owner);
+                }
                 Sent::Held => {
                     self.totals.repairs += 1;
                     self.holding.push(owner);
@@ -367,8 +380,11 @@ impl Engine {
         }
     }
 
-    /// Sees to it that what was held leaves when its turn comes.
-    pub(super) fn arm_holding(&mut self) {
+    /// Sees to it that what was held leaves when its turn comes, and that nobody rests who is sent more than next to nothing.
+    pub(super) fn arm_holding(&mut self, now: Instant) {
+        while let Some(key) = self.roused.pop() {
+            self.rouse(now, key);
+        }
         while let Some(key) = self.holding.pop() {
             if let Some(peer) = self.peers.get_mut(key) {
                 let next = peer.outflow.next_deadline();

@@ -18,6 +18,7 @@ mod outflow;
 mod peer;
 mod recovery;
 mod resent;
+mod rest;
 mod share;
 mod slots;
 #[cfg(test)]
@@ -80,6 +81,8 @@ pub struct Engine {
     scratch: Vec<u8>,
     /// Whose pacer began to hold packets while one was forwarded.
     holding: Vec<PeerKey>,
+    /// To whom more than next to nothing was sent, while one was forwarded.
+    roused: Vec<PeerKey>,
     shares: share::Shares,
     /// Places that are to be sent a repair packet after the packet that is forwarded.
     repairing: Vec<ConsumerKey>,
@@ -124,6 +127,7 @@ impl Engine {
             totals: WorkerTotals::default(),
             scratch: Vec::new(),
             holding: Vec::new(),
+            roused: Vec::new(),
             shares: share::Shares::default(),
             repairing: Vec::new(),
         }

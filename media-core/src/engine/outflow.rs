@@ -2,6 +2,7 @@
 
 use super::echoes::Echoes;
 use super::resent::Resent;
+use super::rest::Traffic;
 use crate::allocate::{Allocator, RateMeter};
 use crate::bandwidth::{Admission, Bandwidth, BandwidthLimits, Pacer, ProbeId, Urgency};
 use crate::forward::{PathTold, Rewritten, Stamp, set_transport_sequence};
@@ -28,10 +29,15 @@ const OVERHEAD: usize = 64;
 /// What was given leaves at this pace at least, in percent: frames are not all of a size.
 const LEAST_PACE_PCT: u64 = 110;
 
+/// Room above what was given, in percent of it, with which nothing needs to be decided anew: more than any plan asks for.
+const ROOM_PCT: u64 = 130;
+
 /// One participant's outflow.
 #[derive(Debug)]
 pub(super) struct Outflow {
     feedback: Feedback,
+    /// Packets that left.
+    pub(super) went: Traffic,
     pub(super) bandwidth: Bandwidth,
     pub(super) pacer: Pacer<Rewritten>,
     echoes: Echoes,
@@ -74,6 +80,8 @@ pub(super) struct Departure<'a> {
 pub(super) enum Sent {
     /// It is on its way.
     Left,
+    /// It is on its way, and with it more than next to nothing: [`Engine::rouse`](super::Engine::rouse) its receiver.
+    Roused,
     /// It waits for its turn: see to it that [`Outflow::next_deadline`] is kept.
     Held,
     /// The queue is full, or it could not be written.
@@ -85,6 +93,7 @@ impl Outflow {
         let bandwidth = Bandwidth::new(limits, now);
         Self {
             feedback: Feedback::None,
+            went: Traffic::new(),
             pacer: Pacer::new(bandwidth.pacing_bps(), now),
             echoes: Echoes::default(),
             bandwidth,
@@ -107,7 +116,7 @@ impl Outflow {
     pub(super) fn expect(&mut self, now: Instant, feedback: Feedback) {
         if self.feedback != feedback {
             let allocator = std::mem::replace(&mut self.allocator, Allocator::new());
-            *self = Self { feedback, allocator, ..Self::new(self.limits, now) };
+            *self = Self { feedback, allocator, went: self.went, ..Self::new(self.limits, now) };
         }
     }
 
@@ -131,6 +140,11 @@ impl Outflow {
             Feedback::Transport => self.bandwidth.drained_bps(),
             Feedback::None | Feedback::Remb => self.target_bps(),
         }
+    }
+
+    /// Whether the target is well above what was given.
+    pub(super) fn has_room(&self) -> bool {
+        self.target_bps() >= self.allocated_bps / 100 * ROOM_PCT
     }
 
     /// Whether he reports arrivals.
@@ -185,7 +199,7 @@ impl Outflow {
                     return Sent::Dropped;
                 }
                 self.left(now, sequence, wire_bytes, probe);
-                Sent::Left
+                if self.went.count() { Sent::Roused } else { Sent::Left }
             }
             Admission::Wait => {
                 let is_held = self.pacer.hold(urgency, wire_bytes, |buffer| write(stamp, buffer));

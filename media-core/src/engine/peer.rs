@@ -2,7 +2,8 @@
 
 use super::data::PeerData;
 use super::outflow::Outflow;
-use crate::api::{Downlink, PeerId, Permissions, Source};
+use super::rest::Traffic;
+use crate::api::{DataLimits, Downlink, PeerId, Permissions, Source, TransportState};
 use crate::forward::{Arrivals, Redundancy};
 use crate::keys::{ConsumerKey, ProducerKey, RoomKey};
 use crate::negotiate::{ExtensionIds, ExtensionTable};
@@ -65,6 +66,8 @@ pub(crate) struct Peer {
     pub(super) extension_table: ExtensionTable,
     pub(super) reduced_size_rtcp: bool,
     pub(super) arrivals: Arrivals,
+    /// His media packets.
+    pub(super) came: Traffic,
     /// Addresses that ICE validated for him, oldest first.
     pub(super) paths: Vec<Path>,
     /// From his NTP clock to ours, in units of 2^-32 s: the smallest difference seen, so the least delayed.
@@ -90,12 +93,16 @@ pub(crate) struct Peer {
 pub(super) struct Timers {
     /// Sender and receiver reports.
     pub(super) report_at: Instant,
+    /// That is further away than for others, as he does next to nothing.
+    pub(super) rests: bool,
     /// NACKs, transport feedback, key-frame requests; `None` when none can be due.
     pub(super) fast_at: Option<Instant>,
     /// ICE and DTLS.
     pub(super) transport_at: Option<Instant>,
     /// What he gets is decided anew; `None` while he receives no video.
     pub(super) allocate_at: Option<Instant>,
+    /// That is further away than for others, as he has all that there is and room above it.
+    pub(super) is_calm: bool,
     /// Packets that wait, and probes of his path.
     pub(super) pace_at: Option<Instant>,
     /// What the engine's queue holds for him.
@@ -148,6 +155,7 @@ impl Peer {
             extension_table: ExtensionIds::default().by_id(),
             reduced_size_rtcp: false,
             arrivals: Arrivals::new(now),
+            came: Traffic::new(),
             paths: Vec::new(),
             ntp_shift: None,
             rtt: None,
@@ -160,14 +168,25 @@ impl Peer {
             was_connected: false,
             timers: Timers {
                 report_at: now,
+                rests: false,
                 fast_at: None,
                 transport_at: None,
                 allocate_at: None,
+                is_calm: false,
                 pace_at: None,
                 armed: None,
             },
             data: PeerData::default(),
         }
+    }
+
+    /// Whether he is to be looked after less often: he is connected, and did next to nothing since his last regular turn.
+    pub(super) fn may_rest(&self, data: &DataLimits) -> bool {
+        self.came.is_quiet()
+            && self.outflow.went.is_quiet()
+            && self.retransmissions_left == RETRANSMISSIONS_PER_S
+            && self.data.is_quiet(data)
+            && self.transport.as_ref().is_some_and(|t| t.state() == TransportState::Connected)
     }
 
     pub(super) fn set_extensions(&mut self, ids: ExtensionIds) {

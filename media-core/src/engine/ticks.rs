@@ -1,6 +1,7 @@
 //! What is done when its time comes: a queue of deadlines, and for each participant and room what is due.
 
 use super::peer::{Peer, RETRANSMISSIONS_PER_S};
+use super::rest::Traffic;
 use super::turns::next_turn;
 use super::{Engine, PathChange};
 use crate::api::{CloseCause, Event, MediaKind, TransportState};
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// Sender and receiver reports, and checks of time-outs, this far apart.
 const REPORT_INTERVAL: Duration = Duration::from_millis(1_000);
+/// The same of those who rest: what RFC 3550 section 6.2 asks for at least.
+const REST_INTERVAL: Duration = Duration::from_millis(5_000);
 /// NACKs: late enough for reordering to settle, early enough for a receiver's jitter buffer.
 pub(super) const NACK_INTERVAL: Duration = Duration::from_millis(20);
 /// Transport feedback: a bandwidth estimator wants it every 50 to 100 ms.
@@ -87,7 +90,11 @@ impl Engine {
         let timers = peer.timers;
         if timers.report_at <= now {
             // Before anything else, as others rest until then.
-            peer.timers.report_at = next_turn(self.started, now, REPORT_INTERVAL, key);
+            let rests = peer.may_rest(&self.config.limits.data);
+            let interval = if rests { REST_INTERVAL } else { REPORT_INTERVAL };
+            peer.timers.report_at = next_turn(self.started, now, interval, key);
+            peer.timers.rests = rests;
+            (peer.came, peer.outflow.went) = (Traffic::new(), Traffic::new());
             peer.retransmissions_left = RETRANSMISSIONS_PER_S;
         }
         let mut failed = None;
@@ -122,6 +129,16 @@ impl Engine {
             self.arm(key);
             self.touch_data(key);
         }
+    }
+
+    /// More than next to nothing comes from a participant who rested, or goes to him: his turns are as often again as others'.
+    pub(super) fn rouse(&mut self, now: Instant, key: PeerKey) {
+        let Some(peer) = self.peers.get_mut(key).filter(|peer| peer.timers.rests) else { return };
+        peer.timers.rests = false;
+        let turn = next_turn(self.started, now, REPORT_INTERVAL, key);
+        peer.timers.report_at = peer.timers.report_at.min(turn);
+        peer.timers.allocate_at = peer.timers.allocate_at.map(|at| at.min(turn));
+        self.arm(key);
     }
 
     /// Gives back what was kept of a participant's streams that rest.

@@ -36,8 +36,8 @@ impl<'a> Carried<'a> {
     }
 
     #[inline]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Extension, &'a [u8])> + Clone + use<'a> {
-        self.elements.into_iter().take(self.len)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Extension, &'a [u8])> + use<'_, 'a> {
+        self.elements.get(..self.len).unwrap_or_default().iter().copied()
     }
 
     pub(crate) fn get(&self, wanted: Extension) -> Option<&'a [u8]> {

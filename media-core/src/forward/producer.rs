@@ -273,6 +273,11 @@ impl Producer {
         changed
     }
 
+    /// Whether there is no larger or smaller of it: its publisher cannot stop one size, and go on with another.
+    pub(crate) fn has_one_size(&self) -> bool {
+        self.encodings.len() == 1 && self.ladder.rungs().iter().all(|rung| rung.layer.spatial == 0)
+    }
+
     /// Which encodings are of use.
     pub(crate) fn encodings_in_use(&self) -> Vec<EncodingUse> {
         self.encodings.iter().map(|e| EncodingUse { rid: e.rid.clone(), wanted: e.is_wanted }).collect()

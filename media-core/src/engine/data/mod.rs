@@ -8,7 +8,7 @@ mod channels;
 mod relay;
 
 use super::Engine;
-use crate::api::DataDrop;
+use crate::api::{DataDrop, DataLimits};
 use crate::keys::{ChannelKey, PeerKey};
 use crate::negotiate::ParsedOffer;
 use crate::room::Channel;
@@ -52,6 +52,11 @@ enum Stream {
 }
 
 impl PeerData {
+    /// Whether he said nothing since his budget was filled, and holds nobody back.
+    pub(super) fn is_quiet(&self, limits: &DataLimits) -> bool {
+        self.holding.is_empty() && self.budget == Budget::full(limits)
+    }
+
     /// The channels that he opened.
     pub(super) fn own_channels(&self) -> impl Iterator<Item = ChannelKey> + '_ {
         self.streams.values().filter_map(|stream| match stream {
@@ -144,6 +149,10 @@ impl Engine {
         }
         self.release_senders(key);
         self.read_data(now, key);
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        if !peer.data.is_quiet(&self.config.limits.data) {
+            self.rouse(now, key);
+        }
         let Some(peer) = self.peers.get_mut(key) else { return };
         let Some(transport) = &mut peer.transport else { return };
         let changes = transport.drain_sctp(now, key.flow(), out);

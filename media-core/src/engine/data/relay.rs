@@ -10,7 +10,7 @@ use bytes::Bytes;
 use std::time::Instant;
 
 /// What a participant may still say in this second.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Budget {
     messages: u32,
     bytes: u32,

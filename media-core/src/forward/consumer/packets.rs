@@ -10,7 +10,7 @@ use crate::forward::stamp::Stamp;
 use crate::negotiate::Extension;
 use colloquy_codecs::payload::{MAX_RED_BLOCK_LEN, MAX_RED_OFFSET, PictureId, Tl0PicIdx, write_red};
 use colloquy_codecs::rtp::dependency::rewrite_frame_number;
-use colloquy_codecs::rtp::{HeaderFields, write_header};
+use colloquy_codecs::rtp::{HeaderFields, HeaderWriter};
 
 impl Consumer {
     /// Appends a packet as it was prepared. `before` has those that came before it, for a receiver of audio who loses some.
@@ -67,19 +67,27 @@ impl Consumer {
         out: &mut Vec<u8>,
     ) -> usize {
         let ids = &self.extensions;
-        let mid = ids.get(Extension::Mid).filter(|_| self.announce).map(|id| (id, self.mid.as_bytes()));
-        let sequence = stamp.transport_sequence.map(u16::to_be_bytes);
-        let sequence = ids.get(Extension::TransportSequence).zip(sequence.as_ref().map(|s| &s[..]));
-        let send_time = ids.get(Extension::AbsSendTime).zip(stamp.send_time.as_ref().map(|t| &t[..]));
-        let mut descriptor = [0u8; MAX_ELEMENT_LEN];
-        let descriptor = carried
-            .get(Extension::DependencyDescriptor)
-            .and_then(|element| renumbered(element, frame_offset, &mut descriptor));
-        let carried = carried.iter().filter_map(move |(extension, element)| {
-            let element = if extension == Extension::DependencyDescriptor { descriptor? } else { element };
-            Some((ids.get(extension)?, element))
-        });
-        write_header(out, fields, [sequence, mid, send_time].into_iter().flatten().chain(carried))
+        let mut header = HeaderWriter::begin(out, fields);
+        if let (Some(sequence), Some(id)) = (stamp.transport_sequence, ids.get(Extension::TransportSequence)) {
+            header.element(id, &sequence.to_be_bytes());
+        }
+        if self.announce
+            && let Some(id) = ids.get(Extension::Mid)
+        {
+            header.element(id, self.mid.as_bytes());
+        }
+        if let (Some(send_time), Some(id)) = (stamp.send_time, ids.get(Extension::AbsSendTime)) {
+            header.element(id, &send_time);
+        }
+        for (extension, element) in carried.iter() {
+            let Some(id) = ids.get(extension) else { continue };
+            if extension == Extension::DependencyDescriptor && frame_offset != 0 {
+                write_renumbered(&mut header, id, element, frame_offset);
+            } else {
+                header.element(id, element);
+            }
+        }
+        header.finish()
     }
 
     /// Appends a packet that was sent before, as a retransmission (RFC 4588 section 4).
@@ -197,11 +205,13 @@ fn rewrite_pictures(
     }
 }
 
-/// A dependency descriptor whose frame number is `offset` higher.
-fn renumbered<'a>(element: &[u8], offset: u16, buffer: &'a mut [u8; MAX_ELEMENT_LEN]) -> Option<&'a [u8]> {
-    let copy = buffer.get_mut(..element.len())?;
+/// Writes a dependency descriptor whose frame number is `offset` higher; none where it cannot be read.
+fn write_renumbered(header: &mut HeaderWriter<'_>, id: u8, element: &[u8], offset: u16) {
+    let mut buffer = [0u8; MAX_ELEMENT_LEN];
+    let Some(copy) = buffer.get_mut(..element.len()) else { return };
     copy.copy_from_slice(element);
-    let number = element.get(1..3).map(|n| u16::from_be_bytes([n[0], n[1]]))?;
-    rewrite_frame_number(copy, number.wrapping_add(offset)).ok()?;
-    Some(copy)
+    let Some(number) = element.get(1..3).map(|n| u16::from_be_bytes([n[0], n[1]])) else { return };
+    if rewrite_frame_number(copy, number.wrapping_add(offset)).is_ok() {
+        header.element(id, copy);
+    }
 }
