@@ -4,7 +4,7 @@ use super::request::{Bytes, TOKEN_BYTES};
 use crate::authz::Action;
 use crate::error::Refusal;
 use colloquy_media_core::api::PeerId;
-use colloquy_media_core::audience::{Aside, Circle, Hears, Line, Post, Sees, Stance, Tone, Verb};
+use colloquy_media_core::audience::{Aside, Audience, Circle, Hears, Line, Post, Sees, Stance, Tone, Verb};
 use serde::{Deserialize, Serialize};
 
 /// What is to change, with the ids of those whom it is about. Without `participant`, of the one who asks.
@@ -129,6 +129,9 @@ pub(crate) struct StanceView {
     /// He turned to somebody else: `group` or `backstage`.
     #[serde(skip_serializing_if = "Option::is_none")]
     aside: Option<&'static str>,
+    /// Who is in the aside with him; of a group only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    with: Option<Vec<String>>,
     /// Of a monitor: whether he is announced, and where his voice goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     announced: Option<bool>,
@@ -138,10 +141,15 @@ pub(crate) struct StanceView {
     #[serde(skip_serializing_if = "Option::is_none")]
     agent: Option<String>,
     insider: bool,
+    /// Another took over from him: `turn_back` brings him back to the floor.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    taken_over: bool,
 }
 
-impl From<&Stance> for StanceView {
-    fn from(stance: &Stance) -> Self {
+impl StanceView {
+    /// Where somebody stands, if he is there.
+    pub(crate) fn of(audience: &Audience, peer: PeerId) -> Option<Self> {
+        let stance = audience.stance(peer)?;
         let (post, announced) = match stance.post {
             Post::Floor => ("floor", None),
             Post::Wings => ("wings", None),
@@ -157,8 +165,12 @@ impl From<&Stance> for StanceView {
             Aside::Group(_) => "group",
             Aside::Backstage => "backstage",
         });
-        let (circle, held, insider) = (stance.circle.0, stance.held, stance.insider);
-        Self { post, circle, held, aside, announced, line, agent, insider }
+        let with = matches!(stance.aside, Some(Aside::Group(_))).then(|| {
+            let others = audience.iter().filter(|(other, theirs)| *other != peer && theirs.aside == stance.aside);
+            others.map(|(other, _)| other.to_string()).collect()
+        });
+        let Stance { circle: Circle(circle), held, insider, taken_over, .. } = *stance;
+        Some(Self { post, circle, held, aside, with, announced, line, agent, insider, taken_over })
     }
 }
 
