@@ -98,7 +98,8 @@ impl World {
     /// Carries what the engine sent, and takes its events.
     pub(crate) fn after_engine(&mut self) {
         self.outbox.flush();
-        self.checks.told_dropped = self.engines.dropped(DropCause::PacerFull);
+        self.checks.told_dropped =
+            self.engines.dropped(DropCause::PacerFull) + self.engines.dropped(DropCause::Withheld);
         let sent = self.tap.take();
         self.checks.note_burst(sent.len(), self.people.len());
         for datagram in sent {
