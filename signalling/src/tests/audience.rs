@@ -234,6 +234,25 @@ async fn who_was_taken_over_comes_back_by_himself_once() {
     assert_eq!(sofia.events().await, Vec::<Value>::new(), "who became a monitor by himself stays one");
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_is_let_in_on_monitors_is_told_to_monitors_alone() {
+    let world = World::guarded();
+    let (mut pierre, _) = joined_as(&world, &customer(), "participant").await;
+    let (mut anne, _) = joined_as(&world, &agent(), "participant").await;
+    pierre.event("participant_joined").await;
+    let (mut sofia, _) = joined_as(&world, &supervisor(), "monitor").await;
+    assert_eq!(does(&mut anne, json!({"verb":"confide","participant":"p2","insider":true})).await, "auth.forbidden");
+    assert_eq!(does(&mut sofia, json!({"verb":"confide","participant":"p2","insider":true})).await, "ok");
+    sofia.event("audience").await;
+    let told = sofia.event("audience").await;
+    assert_eq!((&told["others"][0]["participant"], &told["others"][0]["insider"]), (&json!("p2"), &json!(true)));
+    assert_eq!(anne.event("audience").await["you"]["insider"], true);
+    assert_eq!(pierre.events().await, Vec::<Value>::new());
+    assert_eq!(does(&mut sofia, json!({"verb":"monitor","wall":true})).await, "ok");
+    let told = sofia.event("audience").await;
+    assert_eq!((&told["you"]["wall"], &told["others"][0]["sees"]), (&json!(true), &json!("thumbnail")));
+}
+
 /// With whom somebody is told that he is in an aside, the next time.
 async fn company(client: &mut Client) -> Vec<String> {
     loop {

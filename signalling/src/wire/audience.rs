@@ -132,9 +132,11 @@ pub(crate) struct StanceView {
     /// Who is in the aside with him; of a group only.
     #[serde(skip_serializing_if = "Option::is_none")]
     with: Option<Vec<String>>,
-    /// Of a monitor: whether he is announced, and where his voice goes.
+    /// Of a monitor: whether he is announced, is shown small pictures only, and where his voice goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     announced: Option<bool>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    wall: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<&'static str>,
     /// Whom he coaches.
@@ -150,10 +152,10 @@ impl StanceView {
     /// Where somebody stands, if he is there.
     pub(crate) fn of(audience: &Audience, peer: PeerId) -> Option<Self> {
         let stance = audience.stance(peer)?;
-        let (post, announced) = match stance.post {
-            Post::Floor => ("floor", None),
-            Post::Wings => ("wings", None),
-            Post::Monitor { announced, .. } => ("monitor", Some(announced)),
+        let (post, announced, wall) = match stance.post {
+            Post::Floor => ("floor", None, false),
+            Post::Wings => ("wings", None, false),
+            Post::Monitor { announced, wall, .. } => ("monitor", Some(announced), wall),
         };
         let (line, agent) = match stance.line() {
             None => (None, None),
@@ -170,7 +172,7 @@ impl StanceView {
             others.map(|(other, _)| other.to_string()).collect()
         });
         let Stance { circle: Circle(circle), held, insider, taken_over, .. } = *stance;
-        Some(Self { post, circle, held, aside, with, announced, line, agent, insider, taken_over })
+        Some(Self { post, circle, held, aside, with, announced, wall, line, agent, insider, taken_over })
     }
 }
 
@@ -186,6 +188,9 @@ pub(crate) struct PairView {
     held: bool,
     /// He listens and watches only.
     monitor: bool,
+    /// He is told of monitors; monitors alone are told so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    insider: bool,
 }
 
 /// How a voice is to sound.
@@ -196,7 +201,7 @@ pub(crate) struct ToneView {
 }
 
 impl PairView {
-    pub(crate) fn new(other: PeerId, stance: &Stance, hears: Hears, sees: Sees) -> Self {
+    pub(crate) fn new(other: PeerId, stance: &Stance, (hears, sees, insider): (Hears, Sees, bool)) -> Self {
         Self {
             participant: other.to_string(),
             hears: match hears {
@@ -211,6 +216,7 @@ impl PairView {
             },
             held: stance.held,
             monitor: stance.is_monitor(),
+            insider,
         }
     }
 }

@@ -26,14 +26,19 @@ struct Gets {
     knows: bool,
     hears: Hears,
     sees: Sees,
+    /// He is told of monitors. Only monitors get to know that.
+    insider: bool,
 }
 
 impl Gets {
     /// As everybody on a floor gets of everybody.
-    const ALL: Self = Self { knows: true, hears: Hears::Gain(Tone::PLAIN), sees: Sees::Live };
+    const ALL: Self = Self { knows: true, hears: Hears::Gain(Tone::PLAIN), sees: Sees::Live, insider: false };
 
     fn of(audience: &Audience, one: PeerId, other: PeerId) -> Self {
-        Self { knows: audience.knows(one, other), hears: audience.hears(one, other), sees: audience.sees(one, other) }
+        let knows = audience.knows(one, other);
+        let watches = audience.stance(one).is_some_and(Stance::is_monitor);
+        let insider = knows && watches && audience.stance(other).is_some_and(|stance| stance.insider);
+        Self { knows, hears: audience.hears(one, other), sees: audience.sees(one, other), insider }
     }
 }
 
@@ -185,8 +190,8 @@ impl House {
     }
 
     fn pair(&self, viewer: PeerId, other: &Participant, audience: &Audience) -> Option<PairView> {
-        let Gets { hears, sees, .. } = Gets::of(audience, viewer, other.id);
-        Some(PairView::new(other.id, audience.stance(other.id)?, hears, sees))
+        let Gets { hears, sees, insider, .. } = Gets::of(audience, viewer, other.id);
+        Some(PairView::new(other.id, audience.stance(other.id)?, (hears, sees, insider)))
     }
 
     /// Tells one who has just come, or come back, where he stands and what he does not get whole, if there is anything to tell.
