@@ -208,6 +208,7 @@ impl Engine {
         }
         let told = consumer.told;
         consumer.show(None);
+        consumer.forget_clock();
         consumer.told = told;
         self.arm_holding();
         Some(())

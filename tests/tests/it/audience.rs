@@ -249,3 +249,29 @@ fn what_was_said_aside_is_not_told_again_on_the_floor() {
     }
     assert!(call.world.checks.told_again > 200, "{}", call.world.checks.told_again);
 }
+
+#[test]
+fn sound_and_picture_stay_together_however_often_somebody_turns_away() {
+    let mut call = Call::new(11, &[Post::Wings]);
+    let [pierre, anne, manuel] = call.people[..] else { panic!() };
+    // What comes from her takes longer or shorter, so that the time that passed says little of when something was captured.
+    let up = Link { delay: Duration::from_millis(20), jitter: Duration::from_millis(60), ..Link::GOOD };
+    call.world.set_links(anne, up, Link::GOOD);
+    // Her reports come once a second or so.
+    call.world.run(5 * SECOND);
+    // How much later than she sent it a packet stands on the receiver's time, in milliseconds.
+    let moved = |call: &Call, track: u8, rate_khz: f64, from: (u32, Duration)| {
+        let (timestamp, sent) = call.world.person(pierre).heard[&(anne, track)].stamped;
+        f64::from(timestamp.wrapping_sub(from.0)) / rate_khz - (sent - from.1).as_secs_f64() * 1e3
+    };
+    let tracks = [(0, 48.0), (1, 90.0)];
+    let first = tracks.map(|(track, _)| call.world.person(pierre).heard[&(anne, track)].stamped);
+    for _ in 0..50 {
+        call.world.act(call.room, Verb::TurnAside { who: anne, with: manuel }).unwrap();
+        call.world.run(Duration::from_millis(300));
+        call.world.act(call.room, Verb::TurnBack { who: anne }).unwrap();
+        call.world.run(Duration::from_millis(700));
+    }
+    let [sound, picture] = [0, 1].map(|i| moved(&call, tracks[i].0, tracks[i].1, first[i]));
+    assert!(sound.abs() < 5.0 && picture.abs() < 5.0, "the sound moved by {sound:.1} ms, the picture by {picture:.1}");
+}
