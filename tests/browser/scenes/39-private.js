@@ -127,7 +127,8 @@ export async function scene(stage) {
       manuel.page.evaluate(([i, dbfs]) => window.recorder.tell(i, dbfs), [anne.index, LOUD_DBFS]),
     ]);
     const silentMs = Math.max(0, (silence.last ?? began) - began);
-    stage.say(`silent at Pierre after ${silentMs.toFixed(0)} ms${over(silentMs, SILENT_MS)}; at Manuel after ${(setUp.first - began).toFixed(0)} ms; counter ${still.counter} and ${later.counter}, colour ${still.rgb} and ${later.rgb}`);
+    const lastMs = (await lastPacket(pierre)) - began;
+    stage.say(`the last packet of her sound came to Pierre's browser ${lastMs.toFixed(0)} ms after; silent there after ${silentMs.toFixed(0)} ms${over(silentMs, SILENT_MS)}; heard at Manuel after ${(setUp.first - began).toFixed(0)} ms; counter ${still.counter} and ${later.counter}, colour ${still.rgb} and ${later.rgb}`);
     if (silentMs > SILENT_MS * PATIENCE) throw new Error('she was heard on');
     if (still.index !== anne.index || later.counter !== still.counter) throw new Error('she does not stand still');
     if (later.rgb.some((value, c) => Math.abs(value - still.rgb[c]) > SAME_COLOUR)) throw new Error('her colour changed');
@@ -224,6 +225,14 @@ function act(person, change) {
     await window.colloquy.room.act(wish);
     return began;
   }, change);
+}
+
+/** When the last packet of any sound came, by the browser's own account. */
+function lastPacket(person) {
+  return person.page.evaluate(async () => {
+    const sounds = (await window.lab.stats()).filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio');
+    return Math.max(...sounds.map(({ lastPacketReceivedTimestamp = 0 }) => lastPacketReceivedTimestamp));
+  });
 }
 
 /** A change, and how long until one hears another, or does not any more. */

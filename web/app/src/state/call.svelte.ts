@@ -154,6 +154,14 @@ export class Call {
     this.#background(this.room.act(change));
   }
 
+  /** For a monitor: small pictures, or whole ones again. Whom he speaks to stays. */
+  watchSmall(wall: boolean): void {
+    const { announced = false, line, agent } = this.stance;
+    this.act({ verb: 'monitor', announced, wall });
+    if (line === 'backstage') this.act({ verb: 'backstage' });
+    if (line === 'coaching' && agent !== undefined) this.act({ verb: 'coach', agent });
+  }
+
   kick(id: string): void {
     this.#background(this.room.kick(id));
   }
