@@ -14,10 +14,11 @@ use colloquy_media_core::audience::{Audience, Hears, Post, Sees, Stance, Tone, V
 /// Every refusal of a participant is written down until there were so many: more are no mistakes of a person.
 const REFUSALS_WRITTEN: u32 = 16;
 
-/// Somebody who has left, or was never let in.
+/// Somebody who has left.
 pub(super) struct Gone {
     pub(super) peer: PeerId,
-    pub(super) actor: Actor,
+    /// None where he was never there: his coming was not written down either.
+    pub(super) actor: Option<Actor>,
 }
 
 /// What somebody gets of another.
@@ -132,8 +133,10 @@ impl House {
         }
         let before = state.audience.clone();
         state.audience.leave(gone.peer);
-        let change = serde_json::json!({"verb": "leave"});
-        fx.push(Effect::Audit(AuditRecord::done(&state.name, gone.actor, change, (&before, &state.audience))));
+        if let Some(actor) = gone.actor {
+            let change = serde_json::json!({"verb": "leave"});
+            fx.push(Effect::Audit(AuditRecord::done(&state.name, actor, change, (&before, &state.audience))));
+        }
         self.audience_changed(room, &before, fx);
     }
 

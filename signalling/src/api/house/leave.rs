@@ -90,7 +90,8 @@ impl House {
         let (peer, room) = (gone.id, gone.room);
         let Some(state) = self.rooms.get_mut(&room) else { return };
         state.members.retain(|member| *member != peer);
-        self.leave_audience(room, Gone { peer, actor: Actor::new(Some(peer), gone.subject, gone.role) }, fx);
+        let actor = gone.present.then(|| Actor::new(Some(peer), gone.subject, gone.role));
+        self.leave_audience(room, Gone { peer, actor }, fx);
         let Some(state) = self.rooms.get(&room) else { return };
         if state.members.is_empty() && !state.permanent {
             self.by_name.remove(&state.name);
