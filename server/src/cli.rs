@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::commands::{bench, check, room, token};
+use crate::commands::{audit, bench, check, room, token};
 use crate::config;
 use crate::exit::{EXIT_CODES, Exit, Usage as _, UsageError};
 use crate::{serve, tls};
@@ -47,6 +47,9 @@ enum Command {
     /// Looks at the rooms of a running server, and acts on them.
     #[command(after_help = format!("{}\n\n{EXIT_CODES}", room::HELP))]
     Room(room::Args),
+    /// Says whether an audit file is as it was written.
+    #[command(after_help = format!("{}\n\n{EXIT_CODES}", audit::HELP))]
+    Audit(audit::Args),
     /// Puts load on a server and measures it: `colloquy bench --help` (the program colloquy-bench).
     Bench(bench::Args),
 }
@@ -87,12 +90,16 @@ fn dispatch(cli: Cli) -> Result<Exit> {
     if let Command::Bench(args) = &command {
         return bench::run(args);
     }
+    if let Command::Audit(args) = &command {
+        return audit::run(args);
+    }
     let config = config::load(cli.config.as_deref()).usage()?;
     match command {
         Command::Serve => serve::run(&config, cli.config.as_deref()),
         Command::Check(_) => check::run(&config),
         Command::Token(args) => token::run(&args, &config),
         Command::Room(args) => room::run(&args, &config),
+        Command::Audit(args) => audit::run(&args),
         Command::Bench(args) => bench::run(&args),
     }
 }

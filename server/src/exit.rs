@@ -12,7 +12,7 @@ pub(crate) enum Exit {
     Failure = 1,
     /// The command line or the configuration cannot be used. (clap uses the same number.)
     Usage = 2,
-    /// `check` found something that keeps clients out.
+    /// `check` found something that keeps clients out, or `audit verify` a file that was changed.
     Problem = 3,
 }
 
@@ -21,7 +21,7 @@ pub(crate) const EXIT_CODES: &str = "Exit codes:
   0  done
   1  it did not work: a port is taken, the server cannot be reached or refuses
   2  the command line or the configuration cannot be used
-  3  `check` found something that keeps clients out";
+  3  `check` found something that keeps clients out; `audit verify` a file that was changed";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

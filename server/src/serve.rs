@@ -5,6 +5,7 @@ mod first_bytes;
 mod http;
 mod signals;
 
+use crate::audit::AuditFile;
 use crate::config::{self, Config};
 use crate::engine::{self, Engine};
 use crate::exit::Exit;
@@ -23,7 +24,7 @@ pub(crate) const HELP: &str = "Without a configuration it serves this machine on
   SIGTERM, Ctrl-C  drains: takes nobody in any more, tells the clients, and ends when the calls
                    have ended, after `drain_s` at the latest. The second one ends it at once.
   SIGHUP           reads the certificate, the keys and the advertised addresses again, without
-                   ending a call.
+                   ending a call, and opens the audit file again.
 
 Examples:
   colloquy serve
@@ -53,10 +54,14 @@ async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
     // The port first: where a server runs already, this one ends before it has touched anything.
     let listener = http::listen(config)?;
     let identity = tls::identity(config)?;
+    let audit = config.audit.file.as_deref().map(AuditFile::open).transpose()?.map(Arc::new);
     let findings = engine::self_test(config);
     let events = EventIntake::new();
     let engine = Engine::start(config, identity.as_ref(), events.sink())?;
     let signalling = Signalling::with_events(config.signalling(), engine.clone(), events)?;
+    if let Some(audit) = &audit {
+        signalling.audit_to(audit.clone());
+    }
     let mut server = HttpServer::start(config, listener, identity, &signalling)?;
     banner::print(config, &findings, &signalling.access_statement());
 
@@ -69,6 +74,7 @@ async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
             asked = signals.next() => match asked {
                 Asked::Stop => break,
                 Asked::Reload => {
+                    audit.iter().for_each(|audit| audit.reopen());
                     if let Some(config) = reload(file, &signalling, &server, &engine) {
                         advertised.media.advertise = config.media.advertise;
                     }
@@ -95,6 +101,7 @@ async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
     // The last one holds it; its threads end with it.
     drop(signalling);
     drop(engine);
+    audit.iter().for_each(|audit| audit.close());
     tracing::info!("stopped");
     Ok(exit)
 }

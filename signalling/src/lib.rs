@@ -26,6 +26,7 @@ mod tests;
 mod wire;
 
 pub use api::{RoomStatsView, RoomView, ServerStatsView, Signalling, WorkerView};
+pub use audit::{AuditRecord, AuditSink};
 pub use authn::{Claims, Grants, MintError, mint};
 pub use config::{ConfigError, IceServer, KeyAlgorithm, KeyConfig, Seconds, SignallingConfig, SignallingLimits};
 pub use engine_port::{ENGINE_TIMEOUT, EnginePort};

@@ -38,6 +38,7 @@ pub(crate) struct Metrics {
     sessions: Gauge,
     rooms: Gauge,
     pub(crate) frames_dropped: Counter,
+    pub(crate) audit_lost: Counter,
     pub(crate) sessions_lost: Counter,
     pub(crate) sessions_failed: Counter,
     pub(crate) defects: Counter,
@@ -88,6 +89,7 @@ impl Metrics {
             sessions: Gauge::default(),
             rooms: Gauge::default(),
             frames_dropped: Counter::default(),
+            audit_lost: Counter::default(),
             sessions_lost: Counter::default(),
             sessions_failed: Counter::default(),
             defects: Counter::default(),
@@ -107,6 +109,11 @@ impl Metrics {
             "ws_events_dropped",
             "Events not sent to slow clients: later ones make up for them",
             metrics.frames_dropped.clone(),
+        );
+        r.register(
+            "audit_lost",
+            "Lines that the audit file could not take; it says itself how many are missing where",
+            metrics.audit_lost.clone(),
         );
         r.register(
             "shown_changes",

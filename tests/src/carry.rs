@@ -5,6 +5,7 @@ use crate::inside::inside;
 use crate::net::{Destination, Flying};
 use crate::world::{Heard, World};
 use colloquy_media_core::api::{DropCause, Event, PeerId};
+use std::time::Duration;
 
 /// Calls of one timeout at most, before it counts as stuck.
 const MAX_SPIN: usize = 64;
@@ -82,12 +83,14 @@ impl World {
             // What an earlier client of somebody said is not what he says.
             let present = |source: u64| self.checks.source(peer_of(source)) == source;
             if let Some(stamp) = packet.stamp.filter(|stamp| present(stamp.source)) {
-                let heard = person
-                    .heard
-                    .entry((peer_of(stamp.source), stamp.track))
-                    .or_insert(Heard { packets: 0, last: packet.at });
+                let heard = person.heard.entry((peer_of(stamp.source), stamp.track)).or_insert(Heard {
+                    packets: 0,
+                    last: packet.at,
+                    stamped: (0, Duration::ZERO),
+                });
                 heard.packets += 1;
                 heard.last = packet.at;
+                heard.stamped = (packet.timestamp, stamp.sent);
             }
             let mid = person.client.place_mids().nth(packet.place).unwrap_or_default();
             let orderly = person.down.link().is_orderly() && person.down.mishaps() == 0;
@@ -98,7 +101,8 @@ impl World {
     /// Carries what the engine sent, and takes its events.
     pub(crate) fn after_engine(&mut self) {
         self.outbox.flush();
-        self.checks.told_dropped = self.engines.dropped(DropCause::PacerFull);
+        self.checks.told_dropped =
+            self.engines.dropped(DropCause::PacerFull) + self.engines.dropped(DropCause::Withheld);
         let sent = self.tap.take();
         self.checks.note_burst(sent.len(), self.people.len());
         for datagram in sent {

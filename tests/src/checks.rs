@@ -96,6 +96,11 @@ pub struct Checks {
     closed: HashSet<PeerId>,
     /// Every uplink is orderly and always was: what the engine sends has no gaps then.
     pub orderly_uplinks: bool,
+    /// How long what is published is under way at most, where a test knows: what is told again may then have been for the listener when it
+    /// came first, and at no other time.
+    pub uplink_at_most: Option<Duration>,
+    /// Packets that told something again, and were looked at.
+    pub told_again: u64,
     /// Packets that the engine says it dropped on the way out because more came for somebody than he could be sent.
     pub(crate) told_dropped: u64,
     /// DTLS associations of a client, when it has more than one: keys differ between them.
@@ -125,6 +130,8 @@ impl Checks {
             unpublished: HashSet::new(),
             closed: HashSet::new(),
             orderly_uplinks: true,
+            uplink_at_most: None,
+            told_again: 0,
             told_dropped: 0,
             generation: HashMap::new(),
             audiences: Audiences::default(),
@@ -303,6 +310,12 @@ impl Checks {
         let may = self.audiences.allowed(room, pair, track.info.kind, time)
             || (is_video && stamp.key && self.audiences.is_still(room, pair, time));
         assert!(may, "{listener} receives what {source} said when it was not for him");
+        if let (Some(uplink), Some(earlier)) = (self.uplink_at_most, packet.told_again) {
+            let came = (self.start + earlier.sent, self.start + earlier.sent + uplink);
+            let might = self.audiences.allowed(room, pair, track.info.kind, came);
+            assert!(might, "{listener} is told again what {source} said when it was not for him");
+            self.told_again += 1;
+        }
         let history = self.subscriptions.get(&(listener, mid.to_owned())).map(Vec::as_slice).unwrap_or_default();
         let allowed = history.iter().enumerate().any(|(i, (_, wanted))| {
             *wanted == Some(track.info.id) && history.get(i + 1).is_none_or(|(end, _)| *end + SLACK >= packet.at)

@@ -60,6 +60,8 @@ pub struct Heard {
     pub packets: u64,
     /// The last of them.
     pub last: Instant,
+    /// Its RTP timestamp, and when it was sent by whoever published it, since the world began.
+    pub stamped: (u32, Duration),
 }
 
 /// One participant and his client.

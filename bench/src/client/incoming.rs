@@ -81,11 +81,14 @@ impl Client {
         }
         let repeated = origin != Origin::First;
         let is_red = place.red == Some(payload_type);
+        let mut told_again = None;
         if is_red {
             let Ok(red) = Red::parse(payload) else { return };
             if let Some(listen) = &mut place.listen {
                 red.blocks().for_each(|block| listen.take(now, header.timestamp, block.timestamp_offset));
             }
+            told_again =
+                red.blocks().find(|block| block.timestamp_offset > 0).and_then(|block| Stamp::read(block.bytes));
             (payload, payload_type) = (red.primary().bytes, red.primary().payload_type);
         }
         let stamp = Stamp::read(payload);
@@ -133,6 +136,7 @@ impl Client {
             marker: header.marker,
             payload_len: payload.len(),
             stamp,
+            told_again,
             repeated,
             at: now,
         });

@@ -31,6 +31,8 @@ pub struct Received {
     pub payload_len: usize,
     /// What its sender wrote into it.
     pub stamp: Option<Stamp>,
+    /// Of what it repeats (RFC 2198), the earliest.
+    pub told_again: Option<Stamp>,
     /// It is a retransmission (RFC 4588).
     pub repeated: bool,
     /// When it came.

@@ -142,11 +142,13 @@ pub enum DropCause {
     BadSctp,
     /// The client has more SCTP chunks held for him than may be: what is new waits until older ones are complete and read.
     SctpBacklog,
+    /// It waited for its turn to leave when its publisher turned away from the receiver.
+    Withheld,
 }
 
 impl DropCause {
     /// Every cause, in the order of its number.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NotOurs,
         Self::BadStun,
         Self::UnknownAddress,
@@ -161,6 +163,7 @@ impl DropCause {
         Self::PacerFull,
         Self::BadSctp,
         Self::SctpBacklog,
+        Self::Withheld,
     ];
 
     /// Its name in metrics.
@@ -181,6 +184,7 @@ impl DropCause {
             Self::PacerFull => "pacer_full",
             Self::BadSctp => "bad_sctp",
             Self::SctpBacklog => "sctp_backlog",
+            Self::Withheld => "withheld",
         }
     }
 }

@@ -65,13 +65,15 @@ pub struct Stance {
     pub staff: bool,
     /// He is told of monitors, and hears what they say backstage.
     pub insider: bool,
+    /// Another took over from him: he may come back to the floor by himself.
+    pub taken_over: bool,
 }
 
 impl Stance {
     /// At a post, in the room's first circle.
     #[must_use]
     pub const fn at(post: Post) -> Self {
-        Self { circle: Circle(0), post, held: false, aside: None, staff: false, insider: false }
+        Self { circle: Circle(0), post, held: false, aside: None, staff: false, insider: false, taken_over: false }
     }
 
     /// The same, of one who works here or not.

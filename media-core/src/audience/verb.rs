@@ -26,7 +26,7 @@ pub enum Verb {
         /// Who.
         who: PeerId,
     },
-    /// Somebody turns back to the floor, or, from the wings, hears and says nothing any more.
+    /// Somebody turns back to the floor, or, from the wings, hears and says nothing any more. So does one who was taken over from.
     TurnBack {
         /// Who.
         who: PeerId,
@@ -203,10 +203,17 @@ impl Audience {
             Verb::Hold { who, held } => self.get(who)?.held = held,
             Verb::TurnAside { who, with } => self.turn_aside(who, with)?,
             Verb::TurnBackstage { who } => self.on_floor(who)?.aside = Some(Aside::Backstage),
-            Verb::TurnBack { who } => self.get(who)?.aside = None,
+            Verb::TurnBack { who } => {
+                let stance = self.get(who)?;
+                stance.aside = None;
+                if std::mem::take(&mut stance.taken_over) {
+                    stance.post = Post::Floor;
+                }
+            }
             Verb::Monitor { who, announced, wall } => {
                 let stance = self.get(who)?;
                 (stance.post, stance.aside) = (Post::Monitor { announced, wall, line: Line::Listening }, None);
+                stance.taken_over = false;
                 self.hush_coaches_of(who);
             }
             Verb::Coach { who, agent } => {
@@ -216,18 +223,14 @@ impl Audience {
             }
             Verb::Backstage { who } => *self.line(who)? = Line::Backstage,
             Verb::Listen { who } => *self.line(who)? = Line::Listening,
-            Verb::Barge { who } => {
-                let stance = self.get(who)?;
-                (stance.post, stance.aside) = (Post::Floor, None);
-            }
+            Verb::Barge { who } => self.take_the_floor(who)?,
             Verb::TakeOver { who, from } => {
                 self.together(who, from)?;
                 self.line(who)?;
                 self.on_floor(from)?;
                 let agent = self.get(from)?;
-                (agent.post, agent.aside) = (Post::SILENT_MONITOR, None);
-                let taker = self.get(who)?;
-                (taker.post, taker.aside) = (Post::Floor, None);
+                (agent.post, agent.aside, agent.taken_over) = (Post::SILENT_MONITOR, None, true);
+                self.take_the_floor(who)?;
                 self.hush_coaches_of(from);
             }
             Verb::Move { who, circle } => {
@@ -265,6 +268,12 @@ impl Audience {
         for peer in [who, with] {
             self.get(peer)?.aside = Some(Aside::Group(group));
         }
+        Ok(())
+    }
+
+    fn take_the_floor(&mut self, who: PeerId) -> Result<(), VerbError> {
+        let stance = self.get(who)?;
+        (stance.post, stance.aside, stance.taken_over) = (Post::Floor, None, false);
         Ok(())
     }
 

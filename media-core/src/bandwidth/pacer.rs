@@ -134,6 +134,12 @@ impl<N> Pacer<N> {
         self.running = None;
     }
 
+    /// Drops what waits and is not to leave any more: nobody misses it, and no key frame need follow. What stays keeps its order.
+    /// Gives how many were dropped.
+    pub(crate) fn purge(&mut self, is_void: impl Fn(&N) -> bool) -> u64 {
+        self.queue.purge(is_void)
+    }
+
     /// Whether packets were dropped since this was asked last: ask for a key frame.
     pub(crate) fn take_overflow(&mut self) -> bool {
         std::mem::take(&mut self.has_overflowed)

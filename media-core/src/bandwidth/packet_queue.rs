@@ -157,6 +157,18 @@ impl<N> PacketQueue<N> {
         dropped
     }
 
+    /// Drops what is not to leave any more; how many were dropped. What stays keeps its order.
+    pub(super) fn purge(&mut self, is_void: impl Fn(&N) -> bool) -> u64 {
+        let before = self.packets();
+        for line in [&mut self.soon, &mut self.in_turn] {
+            line.retain(|held| !is_void(&held.note));
+        }
+        let bytes = |line: &VecDeque<Held<N>>| line.iter().map(|held| held.wire_bytes).sum::<usize>();
+        self.soon_bytes = bytes(&self.soon);
+        self.bytes = self.soon_bytes + bytes(&self.in_turn);
+        (before - self.packets()) as u64
+    }
+
     fn put_back(&mut self, buffer: Vec<u8>) {
         if self.spare.len() < MAX_SPARE && buffer.capacity() > 0 {
             self.spare.push(buffer);

@@ -130,6 +130,7 @@ impl Engine {
         let Some(consumer) = self.consumers.get_mut(place) else { return };
         consumer.wish = wish;
         consumer.is_small = grant == Grant::Small;
+        let ssrcs = [consumer.ssrc, consumer.rtx_ssrc];
         if before != source {
             consumer.show(source);
             if let Some(producer) = before.and_then(|(key, _)| self.producers.get_mut(key)) {
@@ -140,6 +141,10 @@ impl Engine {
             }
             for (key, _) in before.into_iter().chain(source) {
                 self.tell_use(key);
+            }
+            // What waits for its turn was for him when it came, and is not any more.
+            if let (Some(_), None, Some(peer)) = (before, source, self.peers.get_mut(viewer)) {
+                self.totals.drops[DropCause::Withheld as usize] += peer.outflow.forget_streams(ssrcs);
             }
         }
         self.look_again(now, viewer);
@@ -204,6 +209,7 @@ impl Engine {
         }
         let told = consumer.told;
         consumer.show(None);
+        consumer.forget_clock();
         consumer.told = told;
         self.arm_holding(now);
         Some(())

@@ -322,6 +322,12 @@ impl Outflow {
         self.bandwidth.set_demand(0, 0, 0);
     }
 
+    /// What waits of these streams is not for him any more. It was not sealed yet, so no nonce is spent: its numbers stay unused. Gives
+    /// how many packets there were.
+    pub(super) fn forget_streams(&mut self, ssrcs: [u32; 2]) -> u64 {
+        self.pacer.purge(|held| ssrcs.contains(&held.ssrc))
+    }
+
     /// What waits is of no use any more: there is no way to him.
     pub(super) fn forget_held(&mut self) {
         self.pacer.clear();

@@ -31,6 +31,8 @@ pub(crate) struct Consumer {
     pub(crate) wish: Option<(ProducerKey, TrackId)>,
     /// What it gets: that, while he may have it.
     pub(crate) source: Option<(ProducerKey, TrackId)>,
+    /// Whose clock our timestamps follow, also while he is not shown.
+    timed_by: Option<ProducerKey>,
     /// Where it is to be sent the last picture of somebody who is turned away: how that stands.
     pub(crate) still: Option<Still>,
     /// He may have small pictures only.
@@ -141,6 +143,7 @@ impl Consumer {
             rtx_ssrc,
             wish: None,
             source: None,
+            timed_by: None,
             still: None,
             is_small: false,
             preference: Preference::default(),
@@ -186,9 +189,19 @@ impl Consumer {
             self.source = source;
             self.told = None;
             self.runs.forget_sources();
-            self.timeline.forget_publisher();
+            // Who comes back has the clock that he had: sound and picture stay together as often as he turns away.
+            if let Some((key, _)) = source.filter(|(key, _)| self.timed_by != Some(*key)) {
+                self.forget_clock();
+                self.timed_by = Some(key);
+            }
             self.resplice();
         }
+    }
+
+    /// What was shown came at another time than it was captured for.
+    pub(crate) fn forget_clock(&mut self) {
+        self.timeline.forget_publisher();
+        self.timed_by = None;
     }
 
     /// Shows the same source afresh: it was muted.
@@ -301,6 +314,9 @@ impl Consumer {
         if is_newest {
             self.pictures.sent(&packet.frame, &offsets);
             self.timeline.sent(packet.now, packet.timestamp.wrapping_add(offsets.timestamp));
+            if packet.clock.is_some() && !self.timeline.is_anchored() {
+                self.anchor(packet);
+            }
         }
         if marker != packet.marker {
             self.exceptions.note(index, Exception::Marker(marker));
@@ -339,11 +355,17 @@ impl Consumer {
         let rate_hz = packet.format.codec.clock_rate_hz();
         self.offsets.timestamp = self.timeline.splice(packet.now, packet.timestamp, packet.clock.as_ref(), rate_hz);
         self.pictures.splice(&packet.frame, &mut self.offsets);
-        if let Some(clock) = &packet.clock {
-            let captured = clock.capture_ntp(packet.timestamp, rate_hz);
-            self.timeline.anchor(captured, packet.timestamp.wrapping_add(self.offsets.timestamp));
-        }
+        self.anchor(packet);
         self.runs.splice(packet.encoding, packet.index);
         Some(())
+    }
+
+    /// Notes what the packet's capture time became, if it is known.
+    #[cold]
+    fn anchor(&mut self, packet: &MediaPacket<'_>) {
+        if let Some(clock) = &packet.clock {
+            let captured = clock.capture_ntp(packet.timestamp, packet.format.codec.clock_rate_hz());
+            self.timeline.anchor(captured, packet.timestamp.wrapping_add(self.offsets.timestamp));
+        }
     }
 }

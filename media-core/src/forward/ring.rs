@@ -30,6 +30,11 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
+    /// Its number.
+    pub(crate) fn index(&self) -> u64 {
+        self.index
+    }
+
     /// Its payload.
     pub(crate) fn payload(&self) -> &[u8] {
         self.bytes.get(..self.payload_len).unwrap_or_default()

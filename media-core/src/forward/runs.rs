@@ -39,6 +39,8 @@ pub(crate) struct Runs {
     runs: VecDeque<Run>,
     segment: u32,
     encoding: u8,
+    /// The source's number that this segment began with.
+    first_source: u64,
     /// The source's number after the newest in this segment.
     next_source: u64,
     next_out: u64,
@@ -49,15 +51,22 @@ pub(crate) struct Runs {
 impl Runs {
     /// Nothing yet; the first packet gets the number `first_out`.
     pub(crate) fn new(first_out: u64) -> Self {
-        Self { runs: VecDeque::new(), segment: 0, encoding: 0, next_source: 0, next_out: first_out, open: false }
+        let (segment, encoding, first_source, next_source) = (0, 0, 0, 0);
+        Self { runs: VecDeque::new(), segment, encoding, first_source, next_source, next_out: first_out, open: false }
     }
 
     /// Continues with another source, or the same one anew, whose first packet is `source`.
     pub(crate) fn splice(&mut self, encoding: u8, source: u64) {
         self.segment += 1;
         self.encoding = encoding;
+        self.first_source = source;
         self.next_source = source;
         self.open = false;
+    }
+
+    /// Whether a packet of the source came since the segment began: what was before was not for this receiver.
+    pub(crate) fn includes(&self, source: u64) -> bool {
+        source >= self.first_source
     }
 
     /// Whether the packet is the newest of this segment so far.

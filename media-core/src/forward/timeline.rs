@@ -58,6 +58,12 @@ impl Timeline {
         self.anchor = Some((ntp, timestamp));
     }
 
+    /// Whether a capture time is known.
+    #[inline]
+    pub(crate) fn is_anchored(&self) -> bool {
+        self.anchor.is_some()
+    }
+
     /// Another publisher's times have nothing to do with those before.
     pub(crate) fn forget_publisher(&mut self) {
         self.anchor = None;

@@ -5,8 +5,10 @@ use crate::engine::{self, Severity};
 use crate::exit::Exit;
 use crate::tls;
 use anyhow::Result;
-use std::io::Write as _;
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 
 pub(crate) const HELP: &str =
     "Reads the configuration as `serve` does, tries the addresses, the ports and the certificate, and
@@ -55,6 +57,7 @@ pub(crate) fn run(config: &Config) -> Result<Exit> {
     findings.push(http(config.http.listen));
     findings.extend(certificate(config));
     findings.push(access(config));
+    findings.extend(config.audit.file.as_deref().map(audit));
     findings.extend(engine::self_test(config).into_iter().map(Finding::from));
     let mut text = String::new();
     for finding in &findings {
@@ -93,6 +96,20 @@ fn certificate(config: &Config) -> Vec<Finding> {
     match facts {
         Ok((facts, origin)) => vec![expiry(facts.days_left, &format!("{origin}, for {}", facts.names.join(", ")))],
         Err(error) => vec![Finding::Bad(format!("The certificate cannot be read: {error:#}."))],
+    }
+}
+
+/// Nothing is written, so that the file says what servers did and nothing else; where there is none yet, none is made.
+fn audit(file: &Path) -> Finding {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let tried = match OpenOptions::new().append(true).open(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => folder.metadata().map(drop),
+        tried => tried.map(drop),
+    };
+    let name = file.display();
+    match tried {
+        Ok(()) => Finding::Good(format!("The audit file is {name}.")),
+        Err(error) => Finding::Bad(format!("The audit file {name} cannot be written: {error}.")),
     }
 }
 

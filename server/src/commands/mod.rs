@@ -1,5 +1,6 @@
 //! What the command line can ask for besides running the server.
 
+pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod room;

@@ -37,6 +37,7 @@ pub struct Config {
     pub auth: Auth,
     pub signalling: Signalling,
     pub turn: Turn,
+    pub audit: Audit,
     pub log: Log,
 }
 
@@ -138,6 +139,15 @@ pub struct Limits {
     pub data_messages_per_s: u32,
     pub data_bytes_per_s: u32,
     pub data_stall_ms: u64,
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/colloquy.toml says what each key means, and nothing else may")]
+pub struct Audit {
+    #[serde(deserialize_with = "none_if_empty")]
+    pub file: Option<PathBuf>,
 }
 
 /// `[log]`

@@ -1,5 +1,6 @@
 //! The tests of the server, in one binary: linking it once is what takes time.
 
+mod audit;
 mod cli;
 mod layers;
 mod serve;

@@ -3,6 +3,7 @@
 use super::house::Admission;
 use super::media::permit;
 use super::{Signalling, now};
+use crate::audit::Actor;
 use crate::authn::{Caller, Door};
 use crate::authz::{Action, allowed};
 use crate::error::{ErrorCode, Refusal};
@@ -60,8 +61,12 @@ impl Signalling {
         let room = RoomName::parse(&wish.room)?;
         let chosen = DisplayName::parse(&wish.name)?;
         let role = caller.enter(&room, Door::Socket)?;
-        if let Some(action) = wish.enter_as.takes() {
-            permit(role, action)?;
+        if let Some(action) = wish.enter_as.takes()
+            && let Err(refusal) = permit(role, action)
+        {
+            let (actor, stance) = (Actor::new(None, caller.subject.clone(), role), wish.enter_as.stance());
+            self.with(|house, fx| house.refuse_entry(&room, actor, stance, refusal.code, fx));
+            return Err(refusal);
         }
         let admission = Admission {
             name: caller.name.clone().unwrap_or(chosen),

@@ -17,6 +17,7 @@ pub(crate) use house::Actor;
 pub(crate) use media::OfferAsk;
 pub(crate) use resource::{IfMatch, Patched, Started, WatchTarget};
 
+use crate::audit::AuditSink;
 use crate::authn::{Caller, KeySet};
 use crate::config::{ConfigError, IceServer, KeyConfig, SignallingConfig};
 use crate::engine_port::{Engine, EnginePort};
@@ -43,6 +44,7 @@ pub struct Signalling {
     last_socket: AtomicU64,
     gate: rates::Gate,
     housekeeping: OnceLock<AbortHandle>,
+    audit: OnceLock<Arc<dyn AuditSink>>,
 }
 
 /// The state, and the sockets that its effects go to: one lock, so that everyone is told things in the order they happened.
@@ -92,6 +94,7 @@ impl Signalling {
             keys: RwLock::new(Arc::new(keys)),
             last_socket: AtomicU64::new(0),
             housekeeping: OnceLock::new(),
+            audit: OnceLock::new(),
         });
         let task = tokio::spawn(housekeeping::run(Arc::downgrade(&signalling), intake));
         // It was created here, so nothing is set yet.
@@ -104,6 +107,11 @@ impl Signalling {
     #[must_use]
     pub fn event_sink(&self) -> EventSink {
         self.intake.sink()
+    }
+
+    /// Keeps what is done to audiences there from now on, besides the log. The first one that is named stays.
+    pub fn audit_to(&self, sink: Arc<dyn AuditSink>) {
+        let _ = self.audit.set(sink);
     }
 
     /// Takes nobody in any more, and tells everyone that the server stops in so many seconds.
@@ -216,7 +224,12 @@ impl Signalling {
                 }
             }
             Effect::Engine(command) => self.engine.submit(command),
-            Effect::Audit(entry) => entry.write(),
+            Effect::Audit(record) => {
+                record.log();
+                if self.audit.get().is_some_and(|sink| !sink.keep(record)) {
+                    self.metrics.audit_lost.inc();
+                }
+            }
             Effect::Count(Counted::Lost) => drop(self.metrics.sessions_lost.inc()),
             Effect::Count(Counted::Failed) => drop(self.metrics.sessions_failed.inc()),
             Effect::Count(Counted::Shown(what)) => self.metrics.shown(what),

@@ -4,7 +4,7 @@ use super::request::{Bytes, TOKEN_BYTES};
 use crate::authz::Action;
 use crate::error::Refusal;
 use colloquy_media_core::api::PeerId;
-use colloquy_media_core::audience::{Aside, Circle, Hears, Line, Post, Sees, Stance, Tone, Verb};
+use colloquy_media_core::audience::{Aside, Audience, Circle, Hears, Line, Post, Sees, Stance, Tone, Verb};
 use serde::{Deserialize, Serialize};
 
 /// What is to change, with the ids of those whom it is about. Without `participant`, of the one who asks.
@@ -129,23 +129,33 @@ pub(crate) struct StanceView {
     /// He turned to somebody else: `group` or `backstage`.
     #[serde(skip_serializing_if = "Option::is_none")]
     aside: Option<&'static str>,
-    /// Of a monitor: whether he is announced, and where his voice goes.
+    /// Who is in the aside with him; of a group only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    with: Option<Vec<String>>,
+    /// Of a monitor: whether he is announced, is shown small pictures only, and where his voice goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     announced: Option<bool>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    wall: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<&'static str>,
     /// Whom he coaches.
     #[serde(skip_serializing_if = "Option::is_none")]
     agent: Option<String>,
     insider: bool,
+    /// Another took over from him: `turn_back` brings him back to the floor.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    taken_over: bool,
 }
 
-impl From<&Stance> for StanceView {
-    fn from(stance: &Stance) -> Self {
-        let (post, announced) = match stance.post {
-            Post::Floor => ("floor", None),
-            Post::Wings => ("wings", None),
-            Post::Monitor { announced, .. } => ("monitor", Some(announced)),
+impl StanceView {
+    /// Where somebody stands, if he is there.
+    pub(crate) fn of(audience: &Audience, peer: PeerId) -> Option<Self> {
+        let stance = audience.stance(peer)?;
+        let (post, announced, wall) = match stance.post {
+            Post::Floor => ("floor", None, false),
+            Post::Wings => ("wings", None, false),
+            Post::Monitor { announced, wall, .. } => ("monitor", Some(announced), wall),
         };
         let (line, agent) = match stance.line() {
             None => (None, None),
@@ -157,8 +167,12 @@ impl From<&Stance> for StanceView {
             Aside::Group(_) => "group",
             Aside::Backstage => "backstage",
         });
-        let (circle, held, insider) = (stance.circle.0, stance.held, stance.insider);
-        Self { post, circle, held, aside, announced, line, agent, insider }
+        let with = matches!(stance.aside, Some(Aside::Group(_))).then(|| {
+            let others = audience.iter().filter(|(other, theirs)| *other != peer && theirs.aside == stance.aside);
+            others.map(|(other, _)| other.to_string()).collect()
+        });
+        let Stance { circle: Circle(circle), held, insider, taken_over, .. } = *stance;
+        Some(Self { post, circle, held, aside, with, announced, wall, line, agent, insider, taken_over })
     }
 }
 
@@ -174,6 +188,9 @@ pub(crate) struct PairView {
     held: bool,
     /// He listens and watches only.
     monitor: bool,
+    /// He is told of monitors; monitors alone are told so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    insider: bool,
 }
 
 /// How a voice is to sound.
@@ -184,7 +201,7 @@ pub(crate) struct ToneView {
 }
 
 impl PairView {
-    pub(crate) fn new(other: PeerId, stance: &Stance, hears: Hears, sees: Sees) -> Self {
+    pub(crate) fn new(other: PeerId, stance: &Stance, (hears, sees, insider): (Hears, Sees, bool)) -> Self {
         Self {
             participant: other.to_string(),
             hears: match hears {
@@ -199,6 +216,7 @@ impl PairView {
             },
             held: stance.held,
             monitor: stance.is_monitor(),
+            insider,
         }
     }
 }

@@ -73,6 +73,18 @@
     return volume.out.stream.getAudioTracks()[0].clone();
   }
 
+  /** With `beats`, a tone sounds as each picture is drawn whose counter is a multiple of this, and at no other time. */
+  const BEAT = 15;
+  const BEEP_S = 0.1;
+  let beats = false;
+
+  function beep() {
+    microphone().stop();
+    const now = audio().currentTime;
+    volume.gain.setValueAtTime(0.3, now);
+    volume.gain.setValueAtTime(0, now + BEEP_S);
+  }
+
   const pictures = new Map();
   let ticks = 0;
 
@@ -105,6 +117,7 @@
           brush.fillRect(bit * block, 0, block, HEIGHT / 6);
         }
         if (options.busy) drawNoise(brush);
+        if (beats && index === options.index && counter % BEAT === 0) beep();
       };
       canvas.draw();
       pictures.set(index, canvas);
@@ -319,6 +332,10 @@
     options, toneOf, hueOf, hear, hearNow, see, wait, stats, getUserMedia,
     /** Silence at the source, 0 to 1: the track goes on. */
     set loudness(value) { microphone(); volume.gain.value = 0.3 * value; },
+    /** Sound and picture that belong together, to see how far apart they come. */
+    set beats(on) { beats = on; microphone().stop(); volume.gain.cancelScheduledValues(0); volume.gain.value = on ? 0 : 0.3; },
+    BEAT,
+    counterOf: (element) => glance(element).counter,
     get ticks() { return ticks; },
   };
 }

@@ -225,9 +225,9 @@ export async function scene(stage) {
 }
 
 /** Opens the row of actions for somebody in the people panel. */
-async function openMore(person, of) {
+export async function openMore(person, of) {
   await person.people();
-  if (!(await person.on(`hold-${of.id}`).isVisible())) await person.press(`more-${of.id}`);
+  if (!(await person.on(`circle-${of.id}`).isVisible())) await person.press(`more-${of.id}`);
 }
 
 /** All that a page could learn about others from: what may not change by somebody who is not there. */
@@ -248,7 +248,7 @@ function knows(person) {
 }
 
 /** Whether somebody knows nothing of another: not by name, nor by id, nor by anything that grew. */
-async function unknownTo(person, other, before = null) {
+export async function unknownTo(person, other, before = null) {
   const now = await knows(person);
   if (before !== null && JSON.stringify(now) !== JSON.stringify(before)) throw new Error(`${person.name} knew ${JSON.stringify(before)} and knows ${JSON.stringify(now)}`);
   const traces = await person.page.evaluate(({ id, name }) => {
@@ -260,7 +260,7 @@ async function unknownTo(person, other, before = null) {
 }
 
 /** What one shows of another's camera. */
-async function pictureOf(person, other, frames = 1) {
+export async function pictureOf(person, other, frames = 1) {
   const pictures = await person.page.evaluate((n) => window.lab.see(n), frames);
   const picture = pictures.find((one) => one.participant === other.id && one.source === 'camera');
   if (picture === undefined || picture.counter === null) throw new Error(`${person.name} shows no picture of ${other.name}`);
@@ -282,7 +282,7 @@ async function listenFor(index) {
   return told;
 }
 
-async function shots(stage, people, what) {
+export async function shots(stage, people, what) {
   const folder = join(RESULTS, stage.room);
   mkdirSync(folder, { recursive: true });
   for (const person of people) await person.page.screenshot({ path: join(folder, `${what}-${person.name}.png`), timeout: 15_000 });

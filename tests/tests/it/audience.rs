@@ -1,5 +1,6 @@
 //! Who gets what of whom, as it comes over the wire: tones and colours are told apart by whose they are.
 
+use colloquy_bench::client::Pace;
 use colloquy_media_core::api::{Codec, Event, MediaKind, PauseCause, PeerId, RoomId, Shown};
 use colloquy_media_core::audience::{Post, Stance, Verb};
 use colloquy_tests::{Link, World};
@@ -179,4 +180,98 @@ fn who_comes_while_somebody_is_turned_away_sees_the_last_picture() {
         let after = call.world.person(late).heard[&(anne, 1)].packets;
         assert!(loss > 0.0 || after == packets, "one picture, and no other: {packets}, {after}");
     }
+}
+
+#[test]
+fn what_waits_to_be_sent_of_one_who_turns_away_does_not_leave() {
+    let mut call = Call::new(9, &[Post::Wings]);
+    let [pierre, anne, manuel] = call.people[..] else { panic!() };
+    const WIDE: usize = 80;
+    // A second camera whose pictures are larger than what leaves at once: they wait for their turn.
+    let wide = Pace { interval: SECOND / 2, packets: WIDE, payload_bytes: 1_100, large_key_frames: false };
+    let track = call.world.client(anne).publish(Codec::Vp8, wide).parse().unwrap();
+    call.world.offer(anne).unwrap();
+    call.want_everyone();
+    let packets = move |world: &World| world.person(pierre).heard.get(&(anne, track)).map_or(0, |heard| heard.packets);
+    let came = |call: &Call| packets(&call.world);
+    assert!(call.world.run_until(20 * SECOND, |world| packets(world) > 300), "his link carries it");
+    let mut cut = 0;
+    for _ in 0..10 {
+        // In the middle of a picture: some of its packets came, and the others wait.
+        let before = came(&call);
+        assert!(call.world.run_until(SECOND, |world| packets(world) > before));
+        call.act(Verb::TurnAside { who: anne, with: manuel });
+        // What is on the wire, it takes a millisecond.
+        call.world.run(Duration::from_millis(2));
+        let then = came(&call);
+        call.world.run(2 * SECOND);
+        assert_eq!(came(&call), then, "nothing left after she had turned away");
+        cut += u32::from(then - before < WIDE as u64);
+        call.act(Verb::TurnBack { who: anne });
+        call.act(Verb::TurnBack { who: manuel });
+        assert!(call.world.run_until(2 * SECOND, |world| packets(world) > then), "she is seen again");
+    }
+    assert!(cut > 5, "pictures were cut in the middle {cut} times of 10");
+}
+
+#[test]
+fn what_was_said_aside_is_not_told_again_on_the_floor() {
+    let mut world = World::with_seed(10);
+    let room = world.room();
+    let people: Vec<PeerId> = [Post::Floor, Post::Floor, Post::Wings, Post::SILENT_MONITOR]
+        .map(|post| world.join_at(room, Stance::at(post), |config| config.red = true))
+        .into();
+    for peer in &people {
+        world.client(*peer).publish(Codec::Opus, Pace::OPUS);
+        world.offer(*peer).unwrap();
+    }
+    let mut call = Call { world, room, people };
+    call.want_everyone();
+    call.world.connect(&call.people.clone());
+    let [pierre, anne, manuel, sofia] = call.people[..] else { panic!() };
+    // He loses so much that every packet repeats three.
+    call.world.set_links(pierre, Link::GOOD, Link::GOOD.with_loss(0.3));
+    call.world.set_links(anne, Link::GOOD, Link::GOOD.with_loss(0.3));
+    call.world.run(5 * SECOND);
+    call.world.checks.uplink_at_most = Some(Duration::from_millis(5));
+    for _ in 0..8 {
+        for verb in [
+            Verb::TurnAside { who: anne, with: manuel },
+            Verb::TurnBack { who: anne },
+            Verb::Coach { who: sofia, agent: anne },
+            Verb::Barge { who: sofia },
+            Verb::Monitor { who: sofia, announced: false, wall: false },
+        ] {
+            call.act(verb);
+            call.world.run(Duration::from_millis(333));
+        }
+        call.act(Verb::TurnBack { who: manuel });
+    }
+    assert!(call.world.checks.told_again > 200, "{}", call.world.checks.told_again);
+}
+
+#[test]
+fn sound_and_picture_stay_together_however_often_somebody_turns_away() {
+    let mut call = Call::new(11, &[Post::Wings]);
+    let [pierre, anne, manuel] = call.people[..] else { panic!() };
+    // What comes from her takes longer or shorter, so that the time that passed says little of when something was captured.
+    let up = Link { delay: Duration::from_millis(20), jitter: Duration::from_millis(60), ..Link::GOOD };
+    call.world.set_links(anne, up, Link::GOOD);
+    // Her reports come once a second or so.
+    call.world.run(5 * SECOND);
+    // How much later than she sent it a packet stands on the receiver's time, in milliseconds.
+    let moved = |call: &Call, track: u8, rate_khz: f64, from: (u32, Duration)| {
+        let (timestamp, sent) = call.world.person(pierre).heard[&(anne, track)].stamped;
+        f64::from(timestamp.wrapping_sub(from.0)) / rate_khz - (sent - from.1).as_secs_f64() * 1e3
+    };
+    let tracks = [(0, 48.0), (1, 90.0)];
+    let first = tracks.map(|(track, _)| call.world.person(pierre).heard[&(anne, track)].stamped);
+    for _ in 0..50 {
+        call.world.act(call.room, Verb::TurnAside { who: anne, with: manuel }).unwrap();
+        call.world.run(Duration::from_millis(300));
+        call.world.act(call.room, Verb::TurnBack { who: anne }).unwrap();
+        call.world.run(Duration::from_millis(700));
+    }
+    let [sound, picture] = [0, 1].map(|i| moved(&call, tracks[i].0, tracks[i].1, first[i]));
+    assert!(sound.abs() < 5.0 && picture.abs() < 5.0, "the sound moved by {sound:.1} ms, the picture by {picture:.1}");
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { colours, initials } from '../src/lib/avatar.js';
 import { readParams } from '../src/lib/params.js';
 import { isRoom, roomFrom, suggestRoom } from '../src/lib/rooms.js';
-import { aspectsFor, packGrid } from '../src/layout/grid.js';
+import { aspectsFor, packGrid, packWall } from '../src/layout/grid.js';
 
 describe('the grid', () => {
   const pack = (count: number, width: number, height: number) =>
@@ -14,6 +14,14 @@ describe('the grid', () => {
 
   it('stacks two people on a phone', () => {
     expect(pack(2, 374, 640)).toMatchObject({ columns: 1, rows: 2, capacity: 2 });
+  });
+
+  it('has a wall of small pictures, all of one size', () => {
+    const wall = (count: number, width: number, height: number) => packWall({ count, width, height, gap: 8, aspects: [1, 1], minWidth: 0, minHeight: 0, maxPerPage: 64 });
+    expect(wall(64, 1440, 900)).toEqual({ columns: 8, rows: 8, width: 160, height: 90, capacity: 64 });
+    expect(wall(3, 1440, 900)).toMatchObject({ columns: 3, rows: 1 });
+    expect(wall(64, 374, 640)).toMatchObject({ columns: 2, capacity: 12 });
+    expect(wall(0, 100, 50)).toMatchObject({ columns: 1, capacity: 1 });
   });
 
   it('never leaves the stage, from 1 to 50 people, phone to wall', () => {

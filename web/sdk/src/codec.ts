@@ -154,10 +154,18 @@ function stance(value: unknown): StanceInfo {
     // Of a post that is unknown to us, the floor is what one should believe: that everybody hears.
     post: oneOf(f, 'post', ['floor', 'wings', 'monitor'], 'floor'), circle: number(f, 'circle'), held: bool(f, 'held'), insider: bool(f, 'insider'),
     ...(f['aside'] === undefined ? {} : { aside: oneOf(f, 'aside', ['group', 'backstage'], 'group') }),
+    ...(f['with'] === undefined ? {} : { with: array(f, 'with', participantId) }),
     ...(f['announced'] === undefined ? {} : { announced: bool(f, 'announced') }),
+    ...(f['wall'] === undefined ? {} : { wall: bool(f, 'wall') }),
     ...(f['line'] === undefined ? {} : { line: oneOf(f, 'line', ['listening', 'coaching', 'backstage'], 'listening') }),
     ...(f['agent'] === undefined ? {} : { agent: string(f, 'agent') }),
+    ...(f['taken_over'] === undefined ? {} : { taken_over: bool(f, 'taken_over') }),
   };
+}
+
+function participantId(value: unknown): string {
+  if (typeof value !== 'string') throw new MalformedFrame('an id is not a string');
+  return value;
 }
 
 function pair(value: unknown): PairInfo {
@@ -166,6 +174,7 @@ function pair(value: unknown): PairInfo {
   return {
     participant: string(f, 'participant'), hears: hears === null ? null : { gain_db: number(hears, 'gain_db'), pan_pct: number(hears, 'pan_pct') },
     sees: oneOf(f, 'sees', ['off', 'frozen', 'thumbnail', 'live'], 'off'), held: bool(f, 'held'), monitor: bool(f, 'monitor'),
+    ...(f['insider'] === undefined ? {} : { insider: bool(f, 'insider') }),
   };
 }
 

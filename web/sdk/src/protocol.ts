@@ -78,12 +78,18 @@ export interface StanceInfo {
   readonly held: boolean;
   /** Turned away from the floor: to a few, or to the monitors. */
   readonly aside?: 'group' | 'backstage';
+  /** Who else is in the aside; of a group only. */
+  readonly with?: readonly string[];
   /** Of a monitor: whether the floor is told of him, where his voice goes, and whom he coaches. */
   readonly announced?: boolean;
+  /** Small pictures only. */
+  readonly wall?: boolean;
   readonly line?: 'listening' | 'coaching' | 'backstage';
   readonly agent?: string;
   /** Is told of monitors and hears what they say backstage. */
   readonly insider: boolean;
+  /** Another took over from us, and `turn_back` brings us back. */
+  readonly taken_over?: boolean;
 }
 
 /** How a voice is to sound. */
@@ -105,6 +111,8 @@ export interface PairInfo {
   readonly held: boolean;
   /** He listens and watches only. */
   readonly monitor: boolean;
+  /** He is told of monitors; monitors alone learn so. */
+  readonly insider?: boolean;
 }
 
 /** Requests without their `id`, which the socket adds. */

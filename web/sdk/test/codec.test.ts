@@ -53,6 +53,11 @@ describe('frames of the server', () => {
     const you = { post: 'monitor', circle: 0, held: false, announced: false, line: 'coaching', agent: 'p1', insider: false };
     expect(decode({ type: 'audience', you, others })).toEqual({ kind: 'event', event: { type: 'audience', you, others } });
     expect(decode({ type: 'audience', others: [] })).toEqual({ kind: 'event', event: { type: 'audience', others: [] } });
+    const wall = { post: 'monitor', circle: 0, held: false, announced: false, wall: true, line: 'listening', insider: false, taken_over: true };
+    const aside = { post: 'floor', circle: 0, held: false, aside: 'group', with: ['p2', 'p3'], insider: true };
+    for (const one of [wall, aside]) {
+      expect(decode({ type: 'audience', you: one, others: [{ ...others[0], insider: true }] })).toEqual({ kind: 'event', event: { type: 'audience', you: one, others: [{ ...others[0], insider: true }] } });
+    }
     const floor = { post: 'floor', circle: 3, held: true, insider: false };
     expect(decode({ type: 'audience', you: floor, others: [] })).toEqual({ kind: 'event', event: { type: 'audience', you: floor, others: [] } });
     expect(decode({ type: 'audience', others: [{ ...others[0], hears: null, sees: 'through' }] })).toMatchObject({ event: { others: [{ hears: null, sees: 'off' }] } });
@@ -60,6 +65,7 @@ describe('frames of the server', () => {
 
   it.each([
     ['a voice without a tone', '{"type":"audience","others":[{"participant":"p","hears":{"gain_db":1},"sees":"live","held":false,"monitor":false}]}'],
+    ['company without ids', '{"type":"audience","you":{"post":"floor","circle":0,"held":false,"insider":false,"aside":"group","with":[7]},"others":[]}'],
     ['an encoding without rid', '{"type":"encodings","track":"t","encodings":[{"wanted":true}]}'],
     ['a layer that is none', '{"type":"shown","mid":"1","track":"t","layer":{"encoding":1}}'],
     ['no JSON', '<html>'], ['no object', '[]'], ['no type', '{}'], ['null', 'null'],

@@ -180,6 +180,7 @@ mod tests {
             marker: false,
             payload_len: 0,
             stamp: None,
+            told_again: None,
             repeated,
             at,
         }

@@ -39,6 +39,8 @@ impl Consumer {
                 Some(s) if Some(prepared.payload_type) == s.red_payload_type => {
                     let ring = before.into_iter();
                     let kept = ring.flat_map(|ring| ring.before(packet.index).take(self.repeats));
+                    // What was said before he might hear it is not told again.
+                    let kept = kept.take_while(|kept| self.runs.includes(kept.index()));
                     write_redundant(packet, s.payload_type, kept, out);
                 }
                 _ => out.extend_from_slice(packet.payload),

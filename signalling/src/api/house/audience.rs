@@ -2,13 +2,24 @@
 //! participant is told what concerns him and no more, so that what he is told does not give away what he may not know.
 
 use super::{Effect, Effects, House, Participant};
-use crate::audit::{Deed, Entry};
+use crate::audit::{Actor, AuditRecord, told};
 use crate::authz::{Action, allowed};
 use crate::error::{ErrorCode, Refusal};
+use crate::names::RoomName;
 use crate::session::Weight;
 use crate::wire::{LeaveReason, PairView, ServerEvent, StanceView};
 use colloquy_media_core::api::{Command, PeerId, RoomId};
 use colloquy_media_core::audience::{Audience, Hears, Post, Sees, Stance, Tone, Verb, VerbError};
+
+/// Every refusal of a participant is written down until there were so many: more are no mistakes of a person.
+const REFUSALS_WRITTEN: u32 = 16;
+
+/// Somebody who has left.
+pub(super) struct Gone {
+    pub(super) peer: PeerId,
+    /// None where he was never there: his coming was not written down either.
+    pub(super) actor: Option<Actor>,
+}
 
 /// What somebody gets of another.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -16,20 +27,51 @@ struct Gets {
     knows: bool,
     hears: Hears,
     sees: Sees,
+    /// He is told of monitors. Only monitors get to know that.
+    insider: bool,
 }
 
 impl Gets {
     /// As everybody on a floor gets of everybody.
-    const ALL: Self = Self { knows: true, hears: Hears::Gain(Tone::PLAIN), sees: Sees::Live };
+    const ALL: Self = Self { knows: true, hears: Hears::Gain(Tone::PLAIN), sees: Sees::Live, insider: false };
 
     fn of(audience: &Audience, one: PeerId, other: PeerId) -> Self {
-        Self { knows: audience.knows(one, other), hears: audience.hears(one, other), sees: audience.sees(one, other) }
+        let knows = audience.knows(one, other);
+        let watches = audience.stance(one).is_some_and(Stance::is_monitor);
+        let insider = knows && watches && audience.stance(other).is_some_and(|stance| stance.insider);
+        Self { knows, hears: audience.hears(one, other), sees: audience.sees(one, other), insider }
     }
 }
 
 impl House {
-    /// Somebody in a room changes who gets what of whom.
+    /// Somebody in a room changes who gets what of whom. Done or refused, it is written down.
     pub(crate) fn act(&mut self, room: RoomId, by: PeerId, verb: Verb, fx: &mut Effects) -> Result<(), Refusal> {
+        let asked = self.participant(room, by)?;
+        let actor = Actor::new(Some(by), asked.subject.clone(), asked.role);
+        let before = self.rooms.get(&room).map(|state| state.audience.clone()).unwrap_or_default();
+        let result = self.try_act(room, by, verb);
+        let Some(state) = self.rooms.get(&room) else { return result };
+        match &result {
+            Ok(()) => {
+                let record = AuditRecord::done(&state.name, actor, told(verb), (&before, &state.audience));
+                fx.push(Effect::Audit(record));
+                self.audience_changed(room, &before, fx);
+            }
+            Err(refusal) => {
+                let (of, Some(asked)) = ((&state.name, before.epoch()), self.participants.get_mut(&by)) else {
+                    return result;
+                };
+                asked.refusals = asked.refusals.saturating_add(1);
+                if is_written(asked.refusals) {
+                    let record = AuditRecord::refused(of, actor, told(verb), refusal.code, Some(asked.refusals));
+                    fx.push(Effect::Audit(record));
+                }
+            }
+        }
+        result
+    }
+
+    fn try_act(&mut self, room: RoomId, by: PeerId, verb: Verb) -> Result<(), Refusal> {
         let role = self.participant(room, by)?.role;
         let action = action(verb, by, |who| self.is_in_wings(room, who));
         if !allowed(role, action) {
@@ -42,14 +84,34 @@ impl House {
                 return Err(unknown(other));
             }
         }
-        let subject = self.participant(room, by)?.subject.clone();
         let state = self.rooms.get_mut(&room).ok_or_else(|| unknown(by))?;
-        let before = state.audience.clone();
-        state.audience.apply(verb).map_err(refused)?;
-        let epoch = state.audience.epoch();
-        fx.push(Effect::Audit(Entry::new(state.name.clone(), (by, subject), Deed::Did(verb), epoch)));
-        self.audience_changed(room, &before, fx);
-        Ok(())
+        state.audience.apply(verb).map_err(refused)
+    }
+
+    /// Somebody was not let in as what he wanted to be.
+    pub(crate) fn refuse_entry(
+        &self,
+        room: &RoomName,
+        actor: Actor,
+        stance: Stance,
+        code: ErrorCode,
+        fx: &mut Effects,
+    ) {
+        let epoch = self.room_id(room).ok().and_then(|id| self.room(id)).map_or(0, |room| room.audience.epoch());
+        let change = serde_json::json!({"verb": "enter", "as": post_name(stance.post)});
+        fx.push(Effect::Audit(AuditRecord::refused((room, epoch), actor, change, code, None)));
+    }
+
+    /// Writes down that somebody came in elsewhere than onto the floor.
+    pub(super) fn note_entry(&self, peer: PeerId, fx: &mut Effects) {
+        let Some(person) = self.participants.get(&peer) else { return };
+        let Some(state) = self.rooms.get(&person.room) else { return };
+        let Some(stance) = state.audience.stance(peer).filter(|stance| !stance.is_on_floor()) else { return };
+        let mut before = state.audience.clone();
+        before.leave(peer);
+        let actor = Actor::new(Some(peer), person.subject.clone(), person.role);
+        let change = serde_json::json!({"verb": "enter", "as": post_name(stance.post)});
+        fx.push(Effect::Audit(AuditRecord::done(&state.name, actor, change, (&before, &state.audience))));
     }
 
     fn is_in_wings(&self, room: RoomId, peer: PeerId) -> bool {
@@ -62,14 +124,19 @@ impl House {
         self.rooms.get(&room).is_some_and(|room| room.audience.knows(one, other))
     }
 
-    /// Somebody is gone: who coached him falls silent.
-    pub(super) fn leave_audience(&mut self, room: RoomId, peer: PeerId, fx: &mut Effects) {
+    /// Somebody is gone: who coached him falls silent, and who was in an aside with him is told.
+    pub(super) fn leave_audience(&mut self, room: RoomId, gone: Gone, fx: &mut Effects) {
         let Some(state) = self.rooms.get_mut(&room) else { return };
-        if !state.audience.is_coached(peer) {
-            return state.audience.leave(peer);
+        let stands_plainly = state.audience.stance(gone.peer).is_none_or(Stance::speaks_on_floor);
+        if stands_plainly && !state.audience.is_coached(gone.peer) {
+            return state.audience.leave(gone.peer);
         }
         let before = state.audience.clone();
-        state.audience.leave(peer);
+        state.audience.leave(gone.peer);
+        if let Some(actor) = gone.actor {
+            let change = serde_json::json!({"verb": "leave"});
+            fx.push(Effect::Audit(AuditRecord::done(&state.name, actor, change, (&before, &state.audience))));
+        }
         self.audience_changed(room, &before, fx);
     }
 
@@ -79,15 +146,14 @@ impl House {
         let after = &state.audience;
         let moved = after.iter().filter(|(peer, stance)| before.stance(*peer).is_some_and(|was| was != *stance));
         let stances: Vec<_> = moved.map(|(peer, stance)| (peer, *stance)).collect();
-        if stances.is_empty() {
-            return;
-        }
         let changed: Vec<PeerId> = stances.iter().map(|(peer, _)| *peer).collect();
-        fx.push(Effect::Engine(Command::Stand { room, epoch: after.epoch(), stances }));
+        if !stances.is_empty() {
+            fx.push(Effect::Engine(Command::Stand { room, epoch: after.epoch(), stances }));
+        }
         for viewer in &state.members {
             let others = state.members.iter().filter(|other| *other != viewer);
             let concerned = others.filter(|other| changed.contains(viewer) || changed.contains(other));
-            self.tell_changes(*viewer, concerned.copied(), changed.contains(viewer), (before, after), fx);
+            self.tell_changes(*viewer, concerned.copied(), (before, after), fx);
         }
     }
 
@@ -95,7 +161,6 @@ impl House {
         &self,
         viewer: PeerId,
         others: impl Iterator<Item = PeerId>,
-        himself: bool,
         (before, after): (&Audience, &Audience),
         fx: &mut Effects,
     ) {
@@ -121,15 +186,15 @@ impl House {
                 pairs.extend(self.pair(viewer, other, after));
             }
         }
-        let you = after.stance(viewer).filter(|_| himself).map(StanceView::from);
+        let you = StanceView::of(after, viewer).filter(|now| StanceView::of(before, viewer).as_ref() != Some(now));
         if you.is_some() || !pairs.is_empty() {
             self.tell(viewer, &ServerEvent::Audience { you, others: pairs }, fx);
         }
     }
 
     fn pair(&self, viewer: PeerId, other: &Participant, audience: &Audience) -> Option<PairView> {
-        let Gets { hears, sees, .. } = Gets::of(audience, viewer, other.id);
-        Some(PairView::new(other.id, audience.stance(other.id)?, hears, sees))
+        let Gets { hears, sees, insider, .. } = Gets::of(audience, viewer, other.id);
+        Some(PairView::new(other.id, audience.stance(other.id)?, (hears, sees, insider)))
     }
 
     /// Tells one who has just come, or come back, where he stands and what he does not get whole, if there is anything to tell.
@@ -146,8 +211,8 @@ impl House {
             })
             .filter_map(|other| self.pair(peer, other, audience))
             .collect();
-        let you =
-            audience.stance(peer).filter(|stance| stance.of_staff(false) != Stance::default()).map(StanceView::from);
+        let is_plain = audience.stance(peer).is_none_or(|stance| stance.of_staff(false) == Stance::default());
+        let you = StanceView::of(audience, peer).filter(|_| !is_plain);
         if you.is_some() || !pairs.is_empty() {
             self.tell(peer, &ServerEvent::Audience { you, others: pairs }, fx);
         }
@@ -177,6 +242,21 @@ impl House {
     ) {
         let Some(room) = self.participants.get(&subject).map(|p| p.room) else { return };
         self.announce(room, event, weight, fx, |audience, peer| Some(peer) != but && audience.knows(peer, subject));
+    }
+}
+
+/// Whether a refusal is written down, the how-manieth of one participant it is: the first ones, then ever fewer, so that nobody can fill a
+/// disk with them.
+fn is_written(refusals: u32) -> bool {
+    refusals <= REFUSALS_WRITTEN || refusals.is_power_of_two()
+}
+
+fn post_name(post: Post) -> &'static str {
+    match post {
+        Post::Floor => "participant",
+        Post::Wings => "helper",
+        Post::Monitor { announced: true, .. } => "announced_monitor",
+        Post::Monitor { .. } => "monitor",
     }
 }
 

@@ -1,7 +1,6 @@
 //! Coming in: to be admitted, to be there, to come back.
 
 use super::{Effect, Effects, House, Link, Participant, Room};
-use crate::audit::{Deed, Entry};
 use crate::authz::Role;
 use crate::error::{ErrorCode, Refusal};
 use crate::names::{DisplayName, RoomName};
@@ -78,6 +77,7 @@ impl House {
             quality: None,
             link: admission.link,
             expires_unix_s: admission.expires_unix_s,
+            refusals: 0,
             tracks: BTreeMap::new(),
             places: BTreeMap::new(),
         };
@@ -90,14 +90,9 @@ impl House {
         let participant = self.participants.get_mut(&peer)?;
         participant.present = true;
         let view = participant.view(None);
-        let (room, subject) = (participant.room, participant.subject.clone());
         self.announce_of(peer, Some(peer), &ServerEvent::ParticipantJoined { participant: view }, Weight::Kept, fx);
         self.tell_of_newcomer(peer, fx);
-        let state = self.rooms.get(&room)?;
-        if let Some(stance) = state.audience.stance(peer).filter(|stance| !stance.is_on_floor()) {
-            let (name, epoch) = (state.name.clone(), state.audience.epoch());
-            fx.push(Effect::Audit(Entry::new(name, (peer, subject), Deed::Entered(*stance), epoch)));
-        }
+        self.note_entry(peer, fx);
         self.joined(peer)
     }
 
@@ -107,9 +102,9 @@ impl House {
             return self.remove(peer, crate::wire::LeaveReason::Failed, fx);
         }
         fx.push(Effect::Engine(Command::Leave { peer }));
-        if self.participants.remove(&peer).is_some() {
+        if let Some(gone) = self.participants.remove(&peer) {
             self.resources.retain(|_, whose| *whose != peer);
-            self.vacate(room, peer, fx);
+            self.vacate(gone, fx);
         } else if !self.rooms.contains_key(&room) {
             // The room was closed while the engine was about to open it for him.
             fx.push(Effect::Engine(Command::CloseRoom { room }));

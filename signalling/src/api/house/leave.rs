@@ -1,6 +1,8 @@
 //! Going: by oneself, by a moderator, by a lost connection, by the end of the room.
 
-use super::{Counted, Effect, Effects, House, Link};
+use super::audience::Gone;
+use super::{Counted, Effect, Effects, House, Link, Participant};
+use crate::audit::Actor;
 use crate::session::{Secret, SocketId, Weight};
 use crate::wire::{LeaveReason, RemoveReason, ServerEvent};
 use colloquy_media_core::api::{Command, PeerId, RoomId};
@@ -18,7 +20,7 @@ impl House {
             self.resources.remove(resource);
         }
         fx.push(Effect::Engine(Command::Leave { peer }));
-        self.vacate(participant.room, peer, fx);
+        self.vacate(participant, fx);
     }
 
     /// Removes a participant against his will, and tells him why.
@@ -84,10 +86,12 @@ impl House {
     }
 
     /// Takes a participant off his room's list; an empty room ends, unless it was made to stay.
-    pub(super) fn vacate(&mut self, room: RoomId, peer: PeerId, fx: &mut Effects) {
+    pub(super) fn vacate(&mut self, gone: Participant, fx: &mut Effects) {
+        let (peer, room) = (gone.id, gone.room);
         let Some(state) = self.rooms.get_mut(&room) else { return };
         state.members.retain(|member| *member != peer);
-        self.leave_audience(room, peer, fx);
+        let actor = gone.present.then(|| Actor::new(Some(peer), gone.subject, gone.role));
+        self.leave_audience(room, Gone { peer, actor }, fx);
         let Some(state) = self.rooms.get(&room) else { return };
         if state.members.is_empty() && !state.permanent {
             self.by_name.remove(&state.name);

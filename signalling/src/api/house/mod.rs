@@ -14,7 +14,7 @@ pub(crate) use join::Admission;
 pub(crate) use media::{Actor, MuteOrder};
 pub use rooms::RoomView;
 
-use crate::audit::Entry;
+use crate::audit::AuditRecord;
 use crate::authz::Role;
 use crate::config::SignallingLimits;
 use crate::error::{ErrorCode, Refusal};
@@ -44,7 +44,7 @@ pub(crate) enum Effect {
     /// Hand a command to the media engine.
     Engine(Command),
     /// Write down who changed what others get.
-    Audit(Entry),
+    Audit(AuditRecord),
     /// Somebody lost his connection for good, came back, or was removed: for the counters.
     Count(Counted),
 }
@@ -105,6 +105,8 @@ pub(crate) struct Participant {
     quality: Option<u8>,
     pub(crate) link: Link,
     expires_unix_s: Option<u64>,
+    /// How often a change of the audience was refused to him.
+    refusals: u32,
     tracks: BTreeMap<TrackId, Track>,
     /// What his receiving places show, by mid.
     places: BTreeMap<String, (TrackId, Shown)>,

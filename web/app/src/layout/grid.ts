@@ -33,6 +33,17 @@ export function packGrid(input: GridInput): Grid {
   return { ...grid, capacity };
 }
 
+/** As large as a picture of a wall is, of many conversations at once. */
+const THUMBNAIL = { width: 160, height: 90 } as const;
+
+/** Small pictures beside each other, as many as there is room for. */
+export function packWall({ width, height, gap, maxPerPage, count }: GridInput): Grid {
+  const fit = (room: number, one: number): number => Math.max(1, Math.floor((room + gap) / (one + gap)));
+  const columns = fit(width, THUMBNAIL.width);
+  const capacity = Math.min(columns * fit(height, THUMBNAIL.height), maxPerPage);
+  return { columns: Math.min(columns, Math.max(1, count)), rows: Math.ceil(Math.min(count, capacity) / columns), ...THUMBNAIL, capacity };
+}
+
 function best({ width, height, gap, aspects: [narrow, wide] }: GridInput, count: number): Omit<Grid, 'capacity'> {
   let found = { columns: 1, rows: count, width: 0, height: 0 };
   for (let columns = 1; columns <= count; columns++) {

@@ -45,8 +45,6 @@ export class Call {
   audience = $state.raw<AudienceState>(PLAIN_AUDIENCE);
   /** The last pictures of those who turned away from us, by track. */
   stills = $state.raw<ReadonlyMap<string, HTMLCanvasElement>>(new Map());
-  /** Whom we turned to: the server does not tell, and needs not. */
-  #confidants = $state.raw<ReadonlySet<string>>(new Set());
   busy = $state.raw<ReadonlySet<Source>>(new Set());
   ended = $state.raw<EndInfo | null>(null);
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -84,10 +82,11 @@ export class Call {
   get agents(): ParticipantInfo[] {
     return this.others.filter((p) => p.moderator && !this.gets(p.id).monitor && this.gets(p.id).hears !== null);
   }
-  /** While we talk aside: those who hear nothing of it, where we know whom we turned to. */
+  /** While we talk aside: those who hear nothing of it. */
   get shutOut(): ParticipantInfo[] {
-    if (this.#confidants.size === 0) return [];
-    return this.others.filter((p) => !this.#confidants.has(p.id) && !this.gets(p.id).monitor && this.gets(p.id).hears !== null);
+    const confidants = this.stance.with;
+    if (confidants === undefined) return [];
+    return this.others.filter((p) => !confidants.includes(p.id) && !this.gets(p.id).monitor && this.gets(p.id).hears !== null);
   }
   /** Those whom we alone hear. */
   get whisperers(): ParticipantInfo[] {
@@ -152,8 +151,15 @@ export class Call {
 
   /** Changes who gets what of whom. */
   act(change: AudienceChange): void {
-    if (change.verb === 'turn_aside') this.#confidants = new Set([...this.#confidants, change.with]);
     this.#background(this.room.act(change));
+  }
+
+  /** For a monitor: small pictures, or whole ones again. Whom he speaks to stays. */
+  watchSmall(wall: boolean): void {
+    const { announced = false, line, agent } = this.stance;
+    this.act({ verb: 'monitor', announced, wall });
+    if (line === 'backstage') this.act({ verb: 'backstage' });
+    if (line === 'coaching' && agent !== undefined) this.act({ verb: 'coach', agent });
   }
 
   kick(id: string): void {
@@ -254,7 +260,6 @@ export class Call {
     });
     room.on('audience', (audience) => {
       this.audience = audience;
-      if (audience.you.aside === undefined) this.#confidants = new Set();
       this.#freeze();
     });
     room.on('speakers', ({ speakers, dominant }) => {
