@@ -168,6 +168,7 @@ impl MediaEngine {
             | Command::Subscribe { peer, .. }
             | Command::Prefer { peer, .. }
             | Command::SetDownlink { peer, .. }
+            | Command::SetAudio { peer, .. }
             | Command::SetMute { peer, .. } => directory.worker_of_peer(*peer),
         };
         let Some(worker) = worker.and_then(|worker| self.workers.get(worker)) else {
@@ -453,6 +454,9 @@ fn refuse(command: Command, why: Refusal) {
         Command::Offer { reply, .. } => reply.send(Err(negotiate)),
         Command::Fragment { reply, .. } => reply.send(Err(negotiate)),
         Command::Subscribe { reply, .. } | Command::Prefer { reply, .. } | Command::SetDownlink { reply, .. } => {
+            reply.send(Err(if busy { SubscribeError::Busy } else { SubscribeError::NoSuchPeer }));
+        }
+        Command::SetAudio { reply, .. } => {
             reply.send(Err(if busy { SubscribeError::Busy } else { SubscribeError::NoSuchPeer }));
         }
         Command::SetMute { reply, .. } => {

@@ -23,6 +23,8 @@ pub(super) const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
 pub(super) enum Timer {
     Peer(PeerKey),
     Room(RoomKey),
+    /// Of its mix.
+    Mix(RoomKey),
 }
 
 /// An entry of the queue; the earliest comes first.
@@ -30,6 +32,10 @@ pub(super) enum Timer {
 pub(super) struct Due(Instant, Timer);
 
 impl Due {
+    pub(super) fn new(at: Instant, timer: Timer) -> Self {
+        Self(at, timer)
+    }
+
     pub(super) fn at(&self) -> Instant {
         self.0
     }
@@ -66,6 +72,7 @@ impl Engine {
             let meant = match timer {
                 Timer::Peer(key) => self.peers.get_mut(key).map(|p| &mut p.timers.armed),
                 Timer::Room(key) => self.rooms.get_mut(key).map(|r| &mut r.tick_at),
+                Timer::Mix(key) => self.rooms.get_mut(key).map(|r| &mut r.mix_at),
             };
             if let Some(armed) = meant.filter(|armed| **armed == Some(at)) {
                 *armed = None;
@@ -79,6 +86,7 @@ impl Engine {
         match timer {
             Timer::Peer(key) => self.tick_peer(now, key, out),
             Timer::Room(key) => self.tick_room(now, key),
+            Timer::Mix(key) => self.tick_mix(now, key),
         }
     }
 
@@ -109,6 +117,7 @@ impl Engine {
             self.write_reports(now, key, out);
             self.pause_unwatched(now, key);
             self.forget_old(now, key);
+            self.review_audio(now, key);
             if self.is_overdue(now, key) {
                 return self.close_peer(key, Some(CloseCause::TimedOut), out);
             }

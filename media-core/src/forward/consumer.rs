@@ -1,5 +1,6 @@
 //! A receiving place: one continuous stream of packets towards one receiver, whatever it shows.
 
+mod mix;
 mod packets;
 mod reports;
 
@@ -13,6 +14,7 @@ use super::timeline::Timeline;
 use crate::api::{Layer, MediaKind, PixelSize, Preference, Shown, TrackId};
 use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::{CodecEntry, ExtensionIds, Format, matching};
+use mix::MixFeed;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -31,6 +33,9 @@ pub(crate) struct Consumer {
     pub(crate) wish: Option<(ProducerKey, TrackId)>,
     /// What it gets: that, while he may have it.
     pub(crate) source: Option<(ProducerKey, TrackId)>,
+    /// Its receiver wants the mix in it, and no track.
+    pub(crate) is_for_mix: bool,
+    feed: Option<MixFeed>,
     /// Where it is to be sent the last picture of somebody who is turned away: how that stands.
     pub(crate) still: Option<Still>,
     /// He may have small pictures only.
@@ -141,6 +146,8 @@ impl Consumer {
             rtx_ssrc,
             wish: None,
             source: None,
+            is_for_mix: false,
+            feed: None,
             still: None,
             is_small: false,
             preference: Preference::default(),
