@@ -19,6 +19,10 @@ const REPEATS: [u8; 4] = [97, 99, 103, 46];
 const OPUS: u8 = 111;
 /// How long what was sent before a change may still come: the longest way, and repetitions.
 const SLACK: Duration = Duration::from_secs(2);
+/// From when something is said until the server has it, on a good link.
+const MOST_UNDER_WAY: Duration = Duration::from_millis(45);
+/// From the turn of a mixer that still plays it until a client has it, beyond what a change may take.
+const MOST_MIXED: Duration = Duration::from_millis(45);
 /// Datagrams that one call of the engine may send, for each person in the world.
 const MAX_BURST_EACH: usize = 600;
 /// Copies of one sealed datagram, and how long after it they may leave: three, 20 ms apart, and a tick late each. Of a retransmission one.
@@ -102,6 +106,8 @@ pub struct Checks {
     generation: HashMap<PeerId, u64>,
     /// Who might hear and see whom.
     pub(crate) audiences: Audiences,
+    /// When sound came to a listener, and whether it was mixed; kept for a while.
+    sound: HashMap<PeerId, Vec<(Instant, bool)>>,
     /// Those who send what no client sends, and those who watch them: what they receive makes no sense.
     hostile: HashSet<PeerId>,
 }
@@ -128,8 +134,15 @@ impl Checks {
             told_dropped: 0,
             generation: HashMap::new(),
             audiences: Audiences::default(),
+            sound: HashMap::new(),
             hostile: HashSet::new(),
         }
+    }
+
+    /// When each packet of sound came to somebody, and whether it was mixed.
+    #[must_use]
+    pub fn mixed(&self, listener: PeerId) -> Vec<(Instant, bool)> {
+        self.sound.get(&listener).cloned().unwrap_or_default()
     }
 
     /// What this person receives is of no interest from now on. That nothing goes where it must not, and that no nonce is used
@@ -300,15 +313,34 @@ impl Checks {
         }
         let time = (self.start + stamp.sent, packet.at);
         let (pair, is_video) = ((listener, source), track.info.kind == MediaKind::Video);
+        let is_mixed = self.wishes(listener, mid).last().is_some_and(|(_, wish)| *wish == Some(TrackId::MIX));
+        if is_mixed && self.orderly_uplinks {
+            // A mixer keeps what is said for a while: it must have been for him when it was said, and when it was played.
+            let said = (time.0, time.0 + MOST_UNDER_WAY);
+            let played = (packet.at.checked_sub(MOST_MIXED).map_or(time.0, |at| at.max(time.0)), packet.at);
+            for time in [said, played] {
+                let may = self.audiences.allowed(room, pair, track.info.kind, time);
+                assert!(may, "{listener} hears in the mix what {source} said when it was not for him");
+            }
+        }
         let may = self.audiences.allowed(room, pair, track.info.kind, time)
             || (is_video && stamp.key && self.audiences.is_still(room, pair, time));
         assert!(may, "{listener} receives what {source} said when it was not for him");
-        let history = self.subscriptions.get(&(listener, mid.to_owned())).map(Vec::as_slice).unwrap_or_default();
+        if !is_video {
+            self.sound.entry(listener).or_default().push((packet.at, is_mixed));
+        }
+        let history = self.wishes(listener, mid);
         let allowed = history.iter().enumerate().any(|(i, (_, wanted))| {
-            *wanted == Some(track.info.id) && history.get(i + 1).is_none_or(|(end, _)| *end + SLACK >= packet.at)
+            (*wanted == Some(track.info.id) || (*wanted == Some(TrackId::MIX) && !is_video))
+                && history.get(i + 1).is_none_or(|(end, _)| *end + SLACK >= packet.at)
         });
         assert!(allowed, "{listener} receives {} in place {mid}, where he wants {history:?}", track.info.id);
         self.note_continuity(delivery, stamp);
+    }
+
+    /// What somebody wanted in a place, in order.
+    fn wishes(&self, listener: PeerId, mid: &str) -> &[Wish] {
+        self.subscriptions.get(&(listener, mid.to_owned())).map(Vec::as_slice).unwrap_or_default()
     }
 
     fn note_continuity(&mut self, delivery: &Delivery<'_>, stamp: Stamp) {
@@ -379,6 +411,7 @@ impl Checks {
             | Event::Quality { peer, .. }
             | Event::Shown { peer, .. }
             | Event::Encodings { peer, .. }
+            | Event::Audio { peer, .. }
             | Event::Closed { peer, .. } => Some(*peer),
             Event::Speakers { .. } => None,
         };

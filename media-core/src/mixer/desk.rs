@@ -30,6 +30,36 @@ pub trait RoomMixer {
     fn poll(&mut self) -> Option<Output>;
 }
 
+impl<M: RoomMixer + ?Sized> RoomMixer for Box<M> {
+    fn add_source(&mut self, id: SourceId, group: GroupId, now: Instant) {
+        (**self).add_source(id, group, now);
+    }
+    fn regroup(&mut self, id: SourceId, group: GroupId) {
+        (**self).regroup(id, group);
+    }
+    fn remove_source(&mut self, id: SourceId) {
+        (**self).remove_source(id);
+    }
+    fn push(&mut self, id: SourceId, packet: Packet, now: Instant) {
+        (**self).push(id, packet, now);
+    }
+    fn hear(&mut self, listener: ListenerId, ear: &Ear) {
+        (**self).hear(listener, ear);
+    }
+    fn forget(&mut self, listener: ListenerId) {
+        (**self).forget(listener);
+    }
+    fn next_tick(&self) -> Option<Instant> {
+        (**self).next_tick()
+    }
+    fn tick(&mut self, now: Instant) {
+        (**self).tick(now);
+    }
+    fn poll(&mut self) -> Option<Output> {
+        (**self).poll()
+    }
+}
+
 /// A room at one engine, of however many: each worker has its share of a room mixed for its own listeners.
 type Seat = (u8, RoomId);
 
@@ -120,6 +150,13 @@ impl<M: RoomMixer> MixDesk<M> {
     #[must_use]
     pub fn panics(&self) -> u64 {
         self.panics
+    }
+
+    /// Has every mixer fail, for tests of what comes of it. Gives how many.
+    pub fn fail_all(&mut self) -> u64 {
+        let rooms: Vec<_> = self.rooms.drain().map(|(seat, room)| (seat, room.life)).collect();
+        rooms.iter().for_each(|(seat, life)| self.lost(*seat, *life));
+        rooms.len() as u64
     }
 
     /// Works on a room's mixer of this life, if it is still there.

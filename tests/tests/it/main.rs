@@ -12,6 +12,7 @@ mod layers;
 mod lifecycle;
 mod loss;
 mod matrix;
+mod mixing;
 mod mute;
 mod paths;
 mod second_stack;
