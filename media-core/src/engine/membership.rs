@@ -45,6 +45,8 @@ impl Engine {
             room.standings.set(peer, 0, stance);
         }
         self.share_stance(room_key, peer);
+        // What was said before he came is not for him.
+        self.note_left_stance(now, room_key, peer, Stance { held: true, ..stance });
         self.mix_changed(room_key);
         Ok(self.tracks_for(room_key, peer))
     }

@@ -5,6 +5,8 @@
 //! the time passed in; `MixThreads` runs it beside the media threads. Nothing that a mixer does or fails to do holds up a packet that
 //! is forwarded.
 
+#[cfg(feature = "mix")]
+mod audio;
 mod choice;
 mod desk;
 mod ears;
