@@ -188,7 +188,10 @@ impl Scenario {
         if !present.is_empty() {
             let verb = verb(&present, |below| self.stance_rng.random_range(0..below));
             // What cannot be now is refused, and changes nothing.
-            let _ = self.world.act(room, verb);
+            let done = self.world.act(room, verb);
+            if self.trace {
+                eprintln!("{:?} {verb:?} {done:?}", self.world.elapsed());
+            }
         }
     }
 
