@@ -291,7 +291,7 @@ mod tests {
     use std::collections::VecDeque;
 
     /// Says again what it is told, panics over what is empty, and falls asleep over what begins with a 9.
-    struct Parrot(VecDeque<Output>);
+    struct Parrot(VecDeque<Output>, Instant);
 
     impl RoomMixer for Parrot {
         fn add_source(&mut self, _: SourceId, _: GroupId, _: Instant) {}
@@ -308,7 +308,7 @@ mod tests {
         fn hear(&mut self, _: ListenerId, _: &Ear) {}
         fn forget(&mut self, _: ListenerId) {}
         fn next_tick(&self) -> Option<Instant> {
-            (!self.0.is_empty()).then(Instant::now)
+            (!self.0.is_empty()).then_some(self.1)
         }
         fn tick(&mut self, _: Instant) {}
         fn poll(&mut self) -> Option<Output> {
@@ -326,7 +326,7 @@ mod tests {
         let polls: Vec<_> = (0..2).map(|_| Poll::new().unwrap()).collect();
         let wakers: Vec<_> =
             polls.iter().map(|poll| Arc::new(Waker::new(poll.registry(), Token(0)).unwrap())).collect();
-        let (mixers, ports) = Mixers::start_with(threads, |_| Parrot(VecDeque::new()), &wakers).unwrap();
+        let (mixers, ports) = Mixers::start_with(threads, |now| Parrot(VecDeque::new(), now), &wakers).unwrap();
         Bench { mixers, ports, polls }
     }
 

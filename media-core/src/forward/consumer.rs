@@ -35,7 +35,7 @@ pub(crate) struct Consumer {
     pub(crate) source: Option<(ProducerKey, TrackId)>,
     /// Its receiver wants the mix in it, and no track.
     pub(crate) is_for_mix: bool,
-    feed: Option<MixFeed>,
+    feed: Option<Box<MixFeed>>,
     /// Where it is to be sent the last picture of somebody who is turned away: how that stands.
     pub(crate) still: Option<Still>,
     /// He may have small pictures only.

@@ -18,7 +18,7 @@ pub(super) struct MixFeed {
 impl Consumer {
     /// Gets this output from its packet `index` on. Those of one mixer have one clock: from one to the other no timestamp jumps.
     pub(crate) fn take_mix(&mut self, of: (u64, OutputId), index: u64, clock: SenderClock) {
-        let before = self.feed.map(|feed| feed.of);
+        let before = self.feed.as_ref().map(|feed| feed.of);
         if before != Some(of) {
             if before.is_some_and(|before| before.0 == of.0) && self.sending.is_some() {
                 self.runs.splice(0, index);
@@ -28,8 +28,12 @@ impl Consumer {
                 self.resplice();
             }
         }
-        let packets = self.feed.filter(|_| before == Some(of)).map_or(0, |feed| feed.packets + 1);
-        self.feed = Some(MixFeed { of, packets, clock });
+        let packets = self.feed.as_ref().filter(|_| before == Some(of)).map_or(0, |feed| feed.packets + 1);
+        let feed = MixFeed { of, packets, clock };
+        match &mut self.feed {
+            Some(known) => **known = feed,
+            none => *none = Some(Box::new(feed)),
+        }
     }
 
     /// Gets no mix any more.
@@ -40,12 +44,12 @@ impl Consumer {
 
     /// Has each packet of the mix told so many times more; none of those that went to others before this place got it.
     pub(crate) fn repeat_mix(&mut self, times: usize) {
-        self.repeat(times.min(self.feed.map_or(0, |feed| feed.packets)));
+        self.repeat(times.min(self.feed.as_ref().map_or(0, |feed| feed.packets)));
     }
 
     /// The clock of the mix that it gets.
     pub(crate) fn mix_clock(&self) -> Option<SenderClock> {
-        self.feed.map(|feed| feed.clock)
+        self.feed.as_ref().map(|feed| feed.clock)
     }
 
     /// Packets that it was sent.
