@@ -300,6 +300,12 @@ impl Checks {
             // A number that was kept for a packet that came late, and was of a layer that he does not get.
             return;
         }
+        let wants_mix = self.wishes(listener, mid).last().is_some_and(|(_, wish)| *wish == Some(TrackId::MIX));
+        if packet.stamp.is_none() && wants_mix {
+            // Mixed anew: whose it is can only be heard.
+            self.sound.entry(listener).or_default().push((packet.at, true));
+            return self.note_continuity(delivery, None);
+        }
         let Some(stamp) = packet.stamp else {
             panic!("{listener} received a packet that is nobody's: {packet:?}");
         };
@@ -315,8 +321,7 @@ impl Checks {
         }
         let time = (self.start + stamp.sent, packet.at);
         let (pair, is_video) = ((listener, source), track.info.kind == MediaKind::Video);
-        let is_mixed = self.wishes(listener, mid).last().is_some_and(|(_, wish)| *wish == Some(TrackId::MIX));
-        if is_mixed && self.orderly_uplinks {
+        if wants_mix && self.orderly_uplinks {
             // A mixer keeps what is said for a while: it must have been for him when it was said, and when it was played.
             let said = (time.0, time.0 + delivery.under_way + MOST_LATE);
             let played = (packet.at.checked_sub(MOST_MIXED).map_or(time.0, |at| at.max(time.0)), packet.at);
@@ -330,7 +335,7 @@ impl Checks {
             || (is_video && stamp.key && self.audiences.is_still(room, pair, time));
         assert!(may, "{listener} receives what {source} said when it was not for him");
         if !is_video {
-            self.sound.entry(listener).or_default().push((packet.at, is_mixed));
+            self.sound.entry(listener).or_default().push((packet.at, wants_mix));
         }
         let history = self.wishes(listener, mid);
         let allowed = history.iter().enumerate().any(|(i, (_, wanted))| {
@@ -338,7 +343,7 @@ impl Checks {
                 && history.get(i + 1).is_none_or(|(end, _)| *end + SLACK >= packet.at)
         });
         assert!(allowed, "{listener} receives {} in place {mid}, where he wants {history:?}", track.info.id);
-        self.note_continuity(delivery, stamp);
+        self.note_continuity(delivery, Some(stamp));
     }
 
     /// What somebody wanted in a place, in order.
@@ -346,9 +351,10 @@ impl Checks {
         self.subscriptions.get(&(listener, mid.to_owned())).map(Vec::as_slice).unwrap_or_default()
     }
 
-    fn note_continuity(&mut self, delivery: &Delivery<'_>, stamp: Stamp) {
+    fn note_continuity(&mut self, delivery: &Delivery<'_>, stamp: Option<Stamp>) {
         let (listener, packet) = (delivery.listener, delivery.packet);
-        let kind = self.by_mid.get(&(stamp.source, stamp.track)).and_then(|id| self.tracks.get(id));
+        let from = stamp.map_or((0, 0), |stamp| (stamp.source, stamp.track));
+        let kind = self.by_mid.get(&from).and_then(|id| self.tracks.get(id));
         let is_video = kind.is_some_and(|track| track.info.kind == MediaKind::Video);
         let clock = if is_video { Codec::Vp8.clock_rate_hz() } else { Codec::Opus.clock_rate_hz() };
         let this = Last {
@@ -357,7 +363,7 @@ impl Checks {
             timestamp: packet.timestamp,
             at: packet.at,
             clock_rate_hz: clock,
-            from: (stamp.source, stamp.track),
+            from,
         };
         let key = (listener, packet.place);
         let last = self.places.get(&key).copied();
@@ -370,7 +376,7 @@ impl Checks {
         let dropped = (next..this.sequence).all(|number| self.left_out.contains(&(listener, this.ssrc, number as u16)));
         if strict && switched && is_video && next == this.sequence {
             assert!(
-                stamp.key && stamp.first,
+                stamp.is_some_and(|stamp| stamp.key && stamp.first),
                 "{listener}: {} begins in the middle of a picture: {stamp:?}",
                 delivery.mid
             );

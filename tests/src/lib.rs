@@ -9,7 +9,7 @@ mod carry;
 pub mod chaos;
 pub mod checks;
 pub mod inside;
-pub mod mixer;
+mod mixer;
 mod net;
 pub mod scenario;
 pub mod talk;
@@ -18,4 +18,4 @@ pub mod world;
 
 pub use actions::{Muter, pace};
 pub use net::Link;
-pub use world::{Options, World, workers};
+pub use world::{Mixer, Options, World, workers};

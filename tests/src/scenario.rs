@@ -83,6 +83,7 @@ impl Scenario {
             up,
             down,
             limits: Limits { data: DATA, ..Limits::default() },
+            ..Options::default()
         };
         let mut world = World::new(options);
         world.checks.orderly_uplinks = up.is_orderly();

@@ -1,12 +1,13 @@
 //! The server's workers: one engine, or several among which rooms are shared, with the links between them.
 
 use crate::mixer::StampMixer;
-use crate::world::{Options, SERVER, server_certificate};
+use crate::world::{Mixer, Options, SERVER, server_certificate};
 use colloquy_media_core::api::{
     AdvertisedAddress, Command, DropCause, EngineConfig, Event, JoinError, PeerId, Reply, RoomId, RoomStats,
     WorkerTotals,
 };
 use colloquy_media_core::engine::{Engine, LinkMessage};
+use colloquy_media_core::mix::audio::{AudioMixer, MixSettings};
 use colloquy_media_core::mixer::{MixDesk, RoomMixer};
 use colloquy_media_core::wire::{Datagram, Outbox};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -26,7 +27,7 @@ pub(crate) struct Workers {
     epoch: u64,
     peers_per_room: usize,
     /// Mixes for all of them.
-    desk: MixDesk<Box<dyn RoomMixer + Send>>,
+    desk: MixDesk<Box<dyn RoomMixer>>,
     failed_mixers: u64,
     /// The engine that hears nothing of the others for now, and what they told it.
     late: Option<(usize, VecDeque<(u8, LinkMessage)>)>,
@@ -54,7 +55,7 @@ impl Workers {
             epoch: 0,
             peers_per_room: options.limits.peers_per_room,
             failed_mixers: 0,
-            desk: MixDesk::new(|now| Box::new(StampMixer::new(now)) as Box<dyn RoomMixer + Send>),
+            desk: MixDesk::new(mixers(options.mixer)),
             late: None,
         }
     }
@@ -239,6 +240,14 @@ impl Workers {
         let mut all = WorkerTotals::default();
         self.engines.iter_mut().for_each(|engine| all.add(engine.totals_mut()));
         all
+    }
+}
+
+/// How mixers are made.
+fn mixers(mixer: Mixer) -> impl Fn(Instant) -> Box<dyn RoomMixer> + Send {
+    move |now| match mixer {
+        Mixer::Stamps => Box::new(StampMixer::new(now)),
+        Mixer::Sound => Box::new(AudioMixer::new(MixSettings::default(), now)),
     }
 }
 

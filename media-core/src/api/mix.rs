@@ -35,7 +35,8 @@ pub enum AudioPath {
 pub struct MixLimits {
     /// There is a mixer. Without one [`AudioMode::Mix`] is refused, and [`AudioMode::Auto`] forwards.
     pub enabled: bool,
-    /// What one mix costs at most, in bits a second. Opus is transparent for speech at 32 kb/s a channel (RFC 7587 section 3.1.1).
+    /// What one mix costs at most, in bits a second for each channel. Two are sent only to those who hear somebody from a side; with half as
+    /// much Opus would draw the sides together.
     pub bitrate_bps: u32,
     /// Paths that carry less get the mix in [`AudioMode::Auto`], in bits a second: three voices with their headers, and no picture.
     pub narrow_bps: u64,
@@ -45,6 +46,6 @@ pub struct MixLimits {
 
 impl Default for MixLimits {
     fn default() -> Self {
-        Self { enabled: false, bitrate_bps: 32_000, narrow_bps: 150_000, talkers: 8 }
+        Self { enabled: false, bitrate_bps: 40_000, narrow_bps: 150_000, talkers: 8 }
     }
 }

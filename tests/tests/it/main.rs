@@ -20,3 +20,4 @@ mod seeds;
 mod shared_rooms;
 mod speakers;
 mod talk;
+mod tones;

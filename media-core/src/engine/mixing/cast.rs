@@ -147,6 +147,7 @@ impl Engine {
             };
             if has_sides(&ear) {
                 ear.coding.channels = Channels::Stereo;
+                ear.coding.max_bps = ear.coding.max_bps.saturating_mul(2);
             }
             if listener.ear.as_ref() != Some(&ear) {
                 cast.ears.push((*id, ear.clone()));
