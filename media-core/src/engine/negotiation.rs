@@ -314,7 +314,7 @@ impl Engine {
                 for place in peer.consumers() {
                     let Some(kind) = self.consumers.get(place).map(|c| c.kind) else { continue };
                     let fits = |t: &TrackId| {
-                        let is_mix = *t == TrackId::MIX && kind == MediaKind::Audio;
+                        let is_mix = *t == TrackId::MIX && kind == MediaKind::Audio && self.config.limits.mix.enabled;
                         is_mix
                             || self
                                 .tracks

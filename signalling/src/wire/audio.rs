@@ -3,9 +3,10 @@
 use super::ServerEvent;
 use colloquy_media_core::api::{AudioMode, AudioPath};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// How a participant wants to hear others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum AudioModeName {
     /// Each in a place of his own.

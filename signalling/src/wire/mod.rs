@@ -8,7 +8,7 @@ mod response;
 mod views;
 
 pub(crate) use audience::{PairView, StanceView};
-pub(crate) use audio::{AudioPathName, audio};
+pub(crate) use audio::{AudioModeName, AudioPathName, audio};
 pub use quality::{DownlinkView, EncodingUseView, EncodingView, LayerView, PauseName, SizeView};
 pub(crate) use quality::{encodings, shown};
 pub use request::SourceName;

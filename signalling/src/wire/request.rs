@@ -1,9 +1,8 @@
 //! What clients may say. Two looks at each frame: its `type` and `id` first, so that an error can be answered with the right
 //! `id`; then the whole of it as that type, where anything unknown, missing or doubled is refused by its name.
 
-use super::SDP_BYTES;
 use super::audience::{EnterAs, VerbWish};
-use super::audio::AudioModeName;
+use super::{AudioModeName, SDP_BYTES};
 use crate::error::{ErrorCode, Refusal};
 use colloquy_media_core::api::{Downlink, PixelSize, Preference, Source};
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
