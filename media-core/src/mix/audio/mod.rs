@@ -28,6 +28,8 @@ mod select;
 mod settings;
 mod source;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use limits::MAX_SPEAKERS;
