@@ -114,7 +114,7 @@ impl AudioMixer {
     }
 
     /// Takes a packet.
-    #[expect(clippy::needless_pass_by_value, reason = "the mixer keeps the payload, and may keep more of it one day")]
+    #[expect(clippy::needless_pass_by_value, reason = "a packet is handed over")]
     pub fn push(&mut self, id: SourceId, packet: Packet, now: Instant) {
         let source = self.keys.get(&id).and_then(|key| Some((*key, self.sources.get_mut(*key)?)));
         let Some((key, source)) = source else {

@@ -40,6 +40,8 @@ mod settings;
 mod source;
 #[cfg(feature = "mix")]
 mod stats;
+#[cfg(test)]
+mod tests;
 mod types;
 
 #[cfg(feature = "mix")]

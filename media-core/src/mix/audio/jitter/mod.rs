@@ -2,8 +2,6 @@
 
 mod buffer;
 mod delay;
-#[cfg(test)]
-mod tests;
 
 pub(super) use buffer::{Buffer, Insertion, Waiting};
 pub(super) use delay::{Delay, Noted};
