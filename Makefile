@@ -80,6 +80,12 @@ bench-quality: ## Bandwidth, loss and fairness as viewers see and hear them, sim
 	$(say) 'Playing, simulated and then on sockets (ARGS=--simulated or ARGS=--sockets plays one of both)'
 	@$(TARGET)/release/colloquy-bench quality $(ARGS)
 
+.PHONY: bench-mix
+bench-mix: ## What mixing costs, in virtual time (a minute); the last line is RESULT. ARGS="--rounds 5 --seconds 20" measures longer
+	@scripts/setup.sh build
+	$(say) 'Building the bench (the first time about 5 minutes on 2 cores)'
+	@cargo bench --locked -p colloquy-bench --bench mix -- $(ARGS)
+
 SCENARIOS ?= forward burst webinar meeting rooms audio audio-mix simulcast recorded lossy churn storm herd websocket idle
 SYSTEMS ?= colloquy,janus,audiobridge,livekit,mediamtx,mediasoup,floor
 

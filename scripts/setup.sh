@@ -20,6 +20,7 @@ readonly WANTED='
 build|gcc|cc|links the server, compiles the cryptography (aws-lc)
 build|libc6-dev|-|headers of the C library
 build|make|make|runs the Makefile of the project
+build|cmake|cmake|compiles Opus (libopus), which mixes are made with
 build|ca-certificates|-|lets cargo and npm check whom they talk to
 test|chromium|chromium|browser tests
 test|firefox-esr|firefox-esr|browser tests on a second engine

@@ -11,6 +11,8 @@ pub mod driver;
 pub mod engine;
 mod forward;
 mod keys;
+pub mod mix;
+pub mod mixer;
 mod negotiate;
 mod room;
 pub mod transport;

@@ -145,6 +145,8 @@ fn driver(config: &Config) -> DriverConfig {
         ice: config.ice_mode(),
         dtls: config.dtls_versions(),
         limits: config.engine_limits(),
+        mixers: config.mix.threads(),
+        mix: config.mix.settings(),
         pin: media.pin,
         seed: None,
     }

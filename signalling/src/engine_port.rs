@@ -131,6 +131,9 @@ impl From<SubscribeError> for Refusal {
                 ErrorCode::TrackKind,
                 "The track is audio and the place is for video, or the other way round.",
             ),
+            SubscribeError::NoMixer => {
+                Self::unexpected("This server mixes no sound.").remedy("Take what is forwarded.")
+            }
             SubscribeError::Refused => Self::new(ErrorCode::AuthForbidden, "You may not receive this track."),
             SubscribeError::Busy => busy("The media engine takes no more work now."),
         }

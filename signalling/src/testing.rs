@@ -6,9 +6,9 @@
 use crate::events::EventSink;
 use crate::{EnginePort, IceServer};
 use colloquy_media_core::api::{
-    Answer, CloseCause, Command, DownlinkStats, EncodingStats, Event, Fragment, JoinError, MediaKind, NegotiateError,
-    Offer, PeerId, PeerStats, Permissions, ReceiveStats, RoomId, RoomStats, SubscribeError, Subscriptions, TrackError,
-    TrackId, TrackInfo, TransportState, WorkerTotals,
+    Answer, AudioPath, CloseCause, Command, DownlinkStats, EncodingStats, Event, Fragment, JoinError, MediaKind,
+    NegotiateError, Offer, PeerId, PeerStats, Permissions, ReceiveStats, RoomId, RoomStats, SubscribeError,
+    Subscriptions, TrackError, TrackId, TrackInfo, TransportState, WorkerTotals,
 };
 use colloquy_media_core::turn::TurnCounters;
 use std::collections::BTreeMap;
@@ -164,6 +164,11 @@ impl EnginePort for FakeEngine {
             Command::SetDownlink { peer, downlink, reply } => {
                 state.log.push(format!("downlink {peer} {downlink:?}"));
                 reply.send(state.peers.contains_key(&peer).then_some(()).ok_or(SubscribeError::NoSuchPeer));
+            }
+            Command::SetAudio { peer, mode, reply } => {
+                state.log.push(format!("audio {peer} {mode:?}"));
+                let known = state.peers.contains_key(&peer);
+                reply.send(known.then(AudioPath::default).ok_or(SubscribeError::NoSuchPeer));
             }
             Command::SetMute { peer, track, mute, reply } => {
                 state.log.push(format!("mute {peer} {track} {} {}", mute.by_self, mute.by_moderator));

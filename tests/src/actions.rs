@@ -5,8 +5,8 @@ use crate::net::Link;
 use crate::world::World;
 use colloquy_bench::client::{Client, ClientCertificate, ClientConfig, Pace};
 use colloquy_media_core::api::{
-    Answer, Codec, Command, Downlink, Fragment, JoinError, MediaKind, Mute, NegotiateError, Offer, PeerId, Preference,
-    RoomId, RoomStats, Source, SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo,
+    Answer, AudioMode, AudioPath, Codec, Command, Downlink, Fragment, JoinError, MediaKind, Mute, NegotiateError,
+    Offer, PeerId, Preference, RoomId, RoomStats, Source, SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo,
 };
 use colloquy_media_core::audience::Stance;
 use std::collections::BTreeMap;
@@ -198,6 +198,34 @@ impl World {
     /// Says what a person wants to receive in all.
     pub fn set_downlink(&mut self, peer: PeerId, downlink: Downlink) {
         let _ = self.ask(|reply| Command::SetDownlink { peer, downlink, reply });
+    }
+
+    /// Has one more place for the mix, and offers. Gives the place's mid.
+    ///
+    /// # Panics
+    /// When the engine does not take it.
+    pub fn watch_mix(&mut self, peer: PeerId) -> String {
+        self.watch(peer, TrackId::MIX, MediaKind::Audio)
+    }
+
+    /// Says how a person wants to hear others. Gives how he does.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub fn set_audio(&mut self, peer: PeerId, mode: AudioMode) -> Result<AudioPath, SubscribeError> {
+        self.ask(|reply| Command::SetAudio { peer, mode, reply })
+    }
+
+    /// The mixer of every room fails.
+    pub fn fail_mixer(&mut self) {
+        inside(|| self.engines.fail_mixers(self.now, &mut self.outbox));
+        self.after_engine();
+    }
+
+    /// Rooms that are mixed now, each worker's share of one counted.
+    #[must_use]
+    pub fn mixed_rooms(&self) -> usize {
+        self.engines.mixed_rooms()
     }
 
     /// Silences a track in the server, or lets it be heard again.

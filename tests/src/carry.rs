@@ -78,8 +78,11 @@ impl World {
 
     fn note_received(&mut self, peer: PeerId) {
         let Some(person) = self.people.get_mut(&peer) else { return };
-        let received = person.client.take_received();
-        for packet in received {
+        for packet in person.client.take_received() {
+            let publisher = packet.stamp.and_then(|stamp| self.people.get(&peer_of(stamp.source)));
+            let under_way =
+                publisher.map(|person| person.up.link().delay + person.up.link().jitter).unwrap_or_default();
+            let Some(person) = self.people.get_mut(&peer) else { return };
             // What an earlier client of somebody said is not what he says.
             let present = |source: u64| self.checks.source(peer_of(source)) == source;
             if let Some(stamp) = packet.stamp.filter(|stamp| present(stamp.source)) {
@@ -94,7 +97,8 @@ impl World {
             }
             let mid = person.client.place_mids().nth(packet.place).unwrap_or_default();
             let orderly = person.down.link().is_orderly() && person.down.mishaps() == 0;
-            self.checks.note_received(&Delivery { listener: peer, room: person.room, mid, orderly, packet: &packet });
+            let room = person.room;
+            self.checks.note_received(&Delivery { listener: peer, room, mid, orderly, under_way, packet: &packet });
         }
     }
 

@@ -19,6 +19,10 @@ const REPEATS: [u8; 4] = [97, 99, 103, 46];
 const OPUS: u8 = 111;
 /// How long what was sent before a change may still come: the longest way, and repetitions.
 const SLACK: Duration = Duration::from_secs(2);
+/// By which what is under way may be later than its link says: the clients' own clocks.
+const MOST_LATE: Duration = Duration::from_millis(5);
+/// From the turn of a mixer that still plays it until a client has it, beyond what a change may take.
+const MOST_MIXED: Duration = Duration::from_millis(45);
 /// Datagrams that one call of the engine may send, for each person in the world.
 const MAX_BURST_EACH: usize = 600;
 /// Copies of one sealed datagram, and how long after it they may leave: three, 20 ms apart, and a tick late each. Of a retransmission one.
@@ -40,6 +44,8 @@ pub(crate) struct Delivery<'a> {
     pub(crate) mid: &'a str,
     /// The listener's link loses and reorders nothing.
     pub(crate) orderly: bool,
+    /// What the publisher sends is under way to the server for so long at most.
+    pub(crate) under_way: Duration,
     pub(crate) packet: &'a Received,
 }
 
@@ -107,6 +113,8 @@ pub struct Checks {
     generation: HashMap<PeerId, u64>,
     /// Who might hear and see whom.
     pub(crate) audiences: Audiences,
+    /// When sound came to a listener, and whether it was mixed; kept for a while.
+    sound: HashMap<PeerId, Vec<(Instant, bool)>>,
     /// Those who send what no client sends, and those who watch them: what they receive makes no sense.
     hostile: HashSet<PeerId>,
 }
@@ -135,8 +143,15 @@ impl Checks {
             told_dropped: 0,
             generation: HashMap::new(),
             audiences: Audiences::default(),
+            sound: HashMap::new(),
             hostile: HashSet::new(),
         }
+    }
+
+    /// When each packet of sound came to somebody, and whether it was mixed.
+    #[must_use]
+    pub fn mixed(&self, listener: PeerId) -> Vec<(Instant, bool)> {
+        self.sound.get(&listener).cloned().unwrap_or_default()
     }
 
     /// What this person receives is of no interest from now on. That nothing goes where it must not, and that no nonce is used
@@ -292,6 +307,12 @@ impl Checks {
             // A number that was kept for a packet that came late, and was of a layer that he does not get.
             return;
         }
+        let wants_mix = self.wishes(listener, mid).last().is_some_and(|(_, wish)| *wish == Some(TrackId::MIX));
+        if packet.stamp.is_none() && wants_mix {
+            // Mixed anew: whose it is can only be heard.
+            self.sound.entry(listener).or_default().push((packet.at, true));
+            return self.note_continuity(delivery, None);
+        }
         let Some(stamp) = packet.stamp else {
             panic!("{listener} received a packet that is nobody's: {packet:?}");
         };
@@ -307,6 +328,16 @@ impl Checks {
         }
         let time = (self.start + stamp.sent, packet.at);
         let (pair, is_video) = ((listener, source), track.info.kind == MediaKind::Video);
+        if wants_mix && self.orderly_uplinks {
+            // A mixer keeps what is said for a while: it must have been for him when it was said, and when it was played.
+            let said = (time.0, time.0 + delivery.under_way + MOST_LATE);
+            let played = (packet.at.checked_sub(MOST_MIXED).map_or(time.0, |at| at.max(time.0)), packet.at);
+            for time in [said, played] {
+                let may = self.audiences.allowed(room, pair, track.info.kind, time);
+                let ms = [time.0, time.1, packet.at].map(|at| (at - self.start).as_millis());
+                assert!(may, "{listener} hears in the mix what {source} said, not for him within {ms:?} ms");
+            }
+        }
         let may = self.audiences.allowed(room, pair, track.info.kind, time)
             || (is_video && stamp.key && self.audiences.is_still(room, pair, time));
         assert!(may, "{listener} receives what {source} said when it was not for him");
@@ -316,17 +347,27 @@ impl Checks {
             assert!(might, "{listener} is told again what {source} said when it was not for him");
             self.told_again += 1;
         }
-        let history = self.subscriptions.get(&(listener, mid.to_owned())).map(Vec::as_slice).unwrap_or_default();
+        if !is_video {
+            self.sound.entry(listener).or_default().push((packet.at, wants_mix));
+        }
+        let history = self.wishes(listener, mid);
         let allowed = history.iter().enumerate().any(|(i, (_, wanted))| {
-            *wanted == Some(track.info.id) && history.get(i + 1).is_none_or(|(end, _)| *end + SLACK >= packet.at)
+            (*wanted == Some(track.info.id) || (*wanted == Some(TrackId::MIX) && !is_video))
+                && history.get(i + 1).is_none_or(|(end, _)| *end + SLACK >= packet.at)
         });
         assert!(allowed, "{listener} receives {} in place {mid}, where he wants {history:?}", track.info.id);
-        self.note_continuity(delivery, stamp);
+        self.note_continuity(delivery, Some(stamp));
     }
 
-    fn note_continuity(&mut self, delivery: &Delivery<'_>, stamp: Stamp) {
+    /// What somebody wanted in a place, in order.
+    fn wishes(&self, listener: PeerId, mid: &str) -> &[Wish] {
+        self.subscriptions.get(&(listener, mid.to_owned())).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn note_continuity(&mut self, delivery: &Delivery<'_>, stamp: Option<Stamp>) {
         let (listener, packet) = (delivery.listener, delivery.packet);
-        let kind = self.by_mid.get(&(stamp.source, stamp.track)).and_then(|id| self.tracks.get(id));
+        let from = stamp.map_or((0, 0), |stamp| (stamp.source, stamp.track));
+        let kind = self.by_mid.get(&from).and_then(|id| self.tracks.get(id));
         let is_video = kind.is_some_and(|track| track.info.kind == MediaKind::Video);
         let clock = if is_video { Codec::Vp8.clock_rate_hz() } else { Codec::Opus.clock_rate_hz() };
         let this = Last {
@@ -335,7 +376,7 @@ impl Checks {
             timestamp: packet.timestamp,
             at: packet.at,
             clock_rate_hz: clock,
-            from: (stamp.source, stamp.track),
+            from,
         };
         let key = (listener, packet.place);
         let last = self.places.get(&key).copied();
@@ -348,7 +389,7 @@ impl Checks {
         let dropped = (next..this.sequence).all(|number| self.left_out.contains(&(listener, this.ssrc, number as u16)));
         if strict && switched && is_video && next == this.sequence {
             assert!(
-                stamp.key && stamp.first,
+                stamp.is_some_and(|stamp| stamp.key && stamp.first),
                 "{listener}: {} begins in the middle of a picture: {stamp:?}",
                 delivery.mid
             );
@@ -392,6 +433,7 @@ impl Checks {
             | Event::Quality { peer, .. }
             | Event::Shown { peer, .. }
             | Event::Encodings { peer, .. }
+            | Event::Audio { peer, .. }
             | Event::Closed { peer, .. } => Some(*peer),
             Event::Speakers { .. } => None,
         };

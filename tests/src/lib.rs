@@ -9,7 +9,8 @@ mod carry;
 pub mod chaos;
 pub mod checks;
 pub mod inside;
-pub mod net;
+mod mixer;
+mod net;
 pub mod scenario;
 pub mod talk;
 mod workers;
@@ -17,4 +18,4 @@ pub mod world;
 
 pub use actions::{Muter, pace};
 pub use net::Link;
-pub use world::{Options, World, workers};
+pub use world::{Mixer, Options, World, workers};

@@ -8,8 +8,8 @@ use crate::talk::Wanted;
 use crate::world::{Options, World};
 use colloquy_bench::client::{Effort, Numbering, Video};
 use colloquy_media_core::api::{
-    Codec, DataLimits, Downlink, DtlsVersions, IceMode, Limits, MediaKind, PeerId, PixelSize, Preference, RoomId,
-    TrackId,
+    AudioMode, Codec, DataLimits, Downlink, DtlsVersions, IceMode, Limits, MediaKind, PeerId, PixelSize, Preference,
+    RoomId, TrackId,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -23,6 +23,8 @@ const PEOPLE: usize = 5;
 const FAR_EVERY: u64 = 4;
 /// In one of so many people turn aside, monitor, coach and so on.
 const STANCES_EVERY: u64 = 3;
+/// How often somebody changes how he hears others, for each thing that happens.
+const MIX_FLIPS: f64 = 0.25;
 const FAR: Link = Link { delay: Duration::from_millis(60), loss: 0.1, ..Link::GOOD };
 /// After the links are good again: an ICE check, a DTLS retransmission and a key frame.
 const RECOVERY_STEP: Duration = Duration::from_millis(500);
@@ -54,6 +56,8 @@ struct Scenario {
     rng: StdRng,
     /// Of who stands where.
     stance_rng: StdRng,
+    /// Of how people hear others.
+    mix_rng: StdRng,
     /// Of what is said on data channels.
     talk_rng: StdRng,
     /// Tells what happens on standard error: `COLLOQUY_TRACE=1`.
@@ -79,18 +83,30 @@ impl Scenario {
             up,
             down,
             limits: Limits { data: DATA, ..Limits::default() },
+            ..Options::default()
         };
         let mut world = World::new(options);
         world.checks.orderly_uplinks = up.is_orderly();
         let rooms = vec![world.room(), world.room()];
         let (talk_rng, stance_rng) = (StdRng::seed_from_u64(seed ^ 0x7a1c), StdRng::seed_from_u64(seed ^ 0x57a2));
-        Self { rng, stance_rng, talk_rng, trace: std::env::var_os("COLLOQUY_TRACE").is_some(), world, rooms, far }
+        let mix_rng = StdRng::seed_from_u64(seed ^ 0x317);
+        Self {
+            rng,
+            stance_rng,
+            mix_rng,
+            talk_rng,
+            trace: std::env::var_os("COLLOQUY_TRACE").is_some(),
+            world,
+            rooms,
+            far,
+        }
     }
 
     fn play(mut self) {
         for _ in 0..ACTIONS {
             self.act();
             self.stand();
+            self.listen();
             self.talk();
             if self.trace {
                 for (peer, person) in &self.world.people {
@@ -148,6 +164,21 @@ impl Scenario {
         }
     }
 
+    /// Somebody wants to hear others in another way, and has a place for the mix.
+    fn listen(&mut self) {
+        let present = self.present();
+        if present.is_empty() || !self.mix_rng.random_bool(MIX_FLIPS) {
+            return;
+        }
+        let peer = present[self.mix_rng.random_range(0..present.len())];
+        let mode =
+            [AudioMode::Forward, AudioMode::Mix, AudioMode::Mix, AudioMode::Auto][self.mix_rng.random_range(0..4)];
+        self.world.set_audio(peer, mode).expect("there is a mixer");
+        if !self.world.person(peer).wanted.values().any(|track| *track == TrackId::MIX) {
+            self.world.watch_mix(peer);
+        }
+    }
+
     /// In every third scenario, somebody changes who gets what of whom.
     fn stand(&mut self) {
         if !self.world.options.seed.is_multiple_of(STANCES_EVERY) || !self.stance_rng.random_bool(0.4) {
@@ -158,7 +189,10 @@ impl Scenario {
         if !present.is_empty() {
             let verb = verb(&present, |below| self.stance_rng.random_range(0..below));
             // What cannot be now is refused, and changes nothing.
-            let _ = self.world.act(room, verb);
+            let done = self.world.act(room, verb);
+            if self.trace {
+                eprintln!("{:?} {verb:?} {done:?}", self.world.elapsed());
+            }
         }
     }
 

@@ -1,11 +1,14 @@
 //! The server's workers: one engine, or several among which rooms are shared, with the links between them.
 
-use crate::world::{Options, SERVER, server_certificate};
+use crate::mixer::StampMixer;
+use crate::world::{Mixer, Options, SERVER, server_certificate};
 use colloquy_media_core::api::{
     AdvertisedAddress, Command, DropCause, EngineConfig, Event, JoinError, PeerId, Reply, RoomId, RoomStats,
     WorkerTotals,
 };
 use colloquy_media_core::engine::{Engine, LinkMessage};
+use colloquy_media_core::mix::audio::{AudioMixer, MixSettings};
+use colloquy_media_core::mixer::{MixDesk, RoomMixer};
 use colloquy_media_core::wire::{Datagram, Outbox};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -23,6 +26,9 @@ pub(crate) struct Workers {
     base: SocketAddr,
     epoch: u64,
     peers_per_room: usize,
+    /// Mixes for all of them.
+    desk: MixDesk<Box<dyn RoomMixer>>,
+    failed_mixers: u64,
     /// The engine that hears nothing of the others for now, and what they told it.
     late: Option<(usize, VecDeque<(u8, LinkMessage)>)>,
 }
@@ -30,12 +36,14 @@ pub(crate) struct Workers {
 impl Workers {
     pub(crate) fn new(options: &Options, start: Instant) -> Self {
         let engine = |worker: u8| {
+            let mut limits = options.limits.clone();
+            limits.mix.enabled = true;
             let config = EngineConfig {
                 worker,
                 addresses: vec![AdvertisedAddress::udp(address(SERVER, usize::from(worker)))],
                 ice: options.ice,
                 dtls: options.dtls,
-                limits: options.limits.clone(),
+                limits,
                 seed: options.seed.wrapping_add(u64::from(worker)),
             };
             Engine::new(config, server_certificate(), start)
@@ -46,6 +54,8 @@ impl Workers {
             base: SERVER,
             epoch: 0,
             peers_per_room: options.limits.peers_per_room,
+            failed_mixers: 0,
+            desk: MixDesk::new(mixers(options.mixer)),
             late: None,
         }
     }
@@ -68,10 +78,14 @@ impl Workers {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.engines.iter().filter_map(Engine::next_deadline).min()
+        self.engines.iter().filter_map(Engine::next_deadline).chain(self.desk.next_tick()).min()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
+        // A room that is not mixed has no turn: the time of the mixer is the world's only while there is something to mix.
+        if self.desk.next_tick().is_some_and(|at| at <= now) {
+            self.desk.tick(now);
+        }
         for engine in &mut self.engines {
             if engine.next_deadline().is_some_and(|at| at <= now) {
                 engine.handle_timeout(now, out);
@@ -153,9 +167,34 @@ impl Workers {
         })
     }
 
-    /// Carries every engine's words to the others, and theirs in answer.
+    /// Rooms that are mixed.
+    pub(crate) fn mixed_rooms(&self) -> usize {
+        self.desk.rooms()
+    }
+
+    /// Every mixer fails at once.
+    pub(crate) fn fail_mixers(&mut self, now: Instant, out: &mut Outbox) {
+        self.failed_mixers += self.desk.fail_all();
+        self.carry_words(now, out);
+    }
+
+    /// Carries every engine's words to the mixer, and its answers back.
+    fn carry_sound(&mut self, now: Instant, out: &mut Outbox) {
+        for (worker, engine) in (0..).zip(&mut self.engines) {
+            while let Some(word) = engine.poll_mix() {
+                self.desk.handle(now, worker, word);
+            }
+        }
+        while let Some((worker, word)) = self.desk.poll() {
+            self.engines[usize::from(worker)].handle_mixer(now, word, out);
+        }
+        assert_eq!(self.desk.panics(), self.failed_mixers, "a mixer panicked");
+    }
+
+    /// Carries every engine's words to the others, and theirs in answer; and those of the mixer.
     fn carry_words(&mut self, now: Instant, out: &mut Outbox) {
         let mut words = 0;
+        self.carry_sound(now, out);
         while let Some((from, (to, word))) =
             (0..self.engines.len()).find_map(|worker| Some((worker, self.engines[worker].poll_link()?)))
         {
@@ -166,6 +205,7 @@ impl Workers {
                 Some((late, words)) if *late == to => words.push_back((from, word)),
                 _ => self.engines[to].handle_link(now, from, word, out),
             }
+            self.carry_sound(now, out);
         }
     }
 
@@ -200,6 +240,14 @@ impl Workers {
         let mut all = WorkerTotals::default();
         self.engines.iter_mut().for_each(|engine| all.add(engine.totals_mut()));
         all
+    }
+}
+
+/// How mixers are made.
+fn mixers(mixer: Mixer) -> impl Fn(Instant) -> Box<dyn RoomMixer> + Send {
+    move |now| match mixer {
+        Mixer::Stamps => Box::new(StampMixer::new(now)),
+        Mixer::Sound => Box::new(AudioMixer::new(MixSettings::default(), now)),
     }
 }
 

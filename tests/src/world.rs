@@ -37,6 +37,18 @@ pub struct Options {
     pub down: Link,
     /// Engines that share the rooms; everyone lives on the one that his number falls on.
     pub workers: usize,
+    /// What mixes.
+    pub mixer: Mixer,
+}
+
+/// What mixes the sound of a world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mixer {
+    /// Nothing is mixed: what each says goes to those who hear him as he said it, so that it can be told whose it is.
+    #[default]
+    Stamps,
+    /// The server's own. What is said must be Opus.
+    Sound,
 }
 
 impl Default for Options {
@@ -49,6 +61,7 @@ impl Default for Options {
             up: Link::GOOD,
             down: Link::GOOD,
             workers: workers(),
+            mixer: Mixer::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::receive::Incoming;
 use super::watch::Glimpse;
 use super::{Client, MAX_RECEIVED, Place, Received, Stamp};
+use bytes::Bytes;
 use colloquy_codecs::payload::{PayloadFormat, Red, layer_info};
 use colloquy_codecs::rtp::{RtpHeader, strip_padding, transport_sequence};
 use std::time::Instant;
@@ -127,7 +128,7 @@ impl Client {
             self.dropped += 1;
             return;
         }
-        self.received.push(Received {
+        let received = Received {
             place: index,
             ssrc: place.ssrc.unwrap_or(header.ssrc),
             payload_type,
@@ -139,7 +140,11 @@ impl Client {
             told_again,
             repeated,
             at: now,
-        });
+        };
+        if self.config.keeps_sound && place.is_for_sound() && self.kept.len() < MAX_RECEIVED {
+            self.kept.push((received, Bytes::copy_from_slice(payload)));
+        }
+        self.received.push(received);
     }
 
     /// By SSRC, as announced or seen before; else by the mid extension (RFC 8843 section 9.2); else there is only one.

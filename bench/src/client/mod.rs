@@ -41,6 +41,7 @@ pub use transmit::Transmit;
 pub use watch::{Seen, WatchStats};
 
 use arrivals::Arrivals;
+use bytes::Bytes;
 use channels::Channels;
 use colloquy_media_core::api::{Codec, MediaKind};
 use colloquy_media_core::transport::srtp::{Profile, SrtpReceiver};
@@ -84,6 +85,8 @@ pub struct ClientConfig {
     pub plays: bool,
     /// Stamps say when a packet was to leave rather than when it did: what a late client adds is then part of what is measured.
     pub stamps_due: bool,
+    /// Keeps the packets of sound that it receives, to be listened to.
+    pub keeps_sound: bool,
 }
 
 impl ClientConfig {
@@ -104,6 +107,7 @@ impl ClientConfig {
             flexfec: false,
             plays: false,
             stamps_due: false,
+            keeps_sound: false,
         }
     }
 }
@@ -179,6 +183,7 @@ pub struct Client {
     arrivals: Arrivals,
     report_at: Option<Instant>,
     received: Vec<Received>,
+    kept: Vec<(Received, Bytes)>,
     dropped: u64,
     unopened: u64,
     last_seen: Option<Instant>,
@@ -213,6 +218,7 @@ impl Client {
             arrivals: Arrivals::default(),
             report_at: None,
             received: Vec::new(),
+            kept: Vec::new(),
             dropped: 0,
             unopened: 0,
             last_seen: None,
@@ -421,6 +427,11 @@ impl Client {
     /// Takes the packets that came since the last call.
     pub fn take_received(&mut self) -> Vec<Received> {
         std::mem::take(&mut self.received)
+    }
+
+    /// Takes the packets of sound that it kept, each with its payload, without RED around it.
+    pub fn take_kept(&mut self) -> Vec<(Received, Bytes)> {
+        std::mem::take(&mut self.kept)
     }
 
     /// The packets that came since they were cleared last.

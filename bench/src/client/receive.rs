@@ -149,6 +149,11 @@ impl Place {
         }
     }
 
+    /// Whether it is one for sound.
+    pub(super) fn is_for_sound(&self) -> bool {
+        self.kind == MediaKind::Audio
+    }
+
     /// Reckons what would be seen or heard.
     pub(super) fn play(&mut self, plays: bool) {
         self.watch = (plays && self.kind == MediaKind::Video).then(Watch::default);

@@ -1,6 +1,9 @@
 //! What the engine can be asked.
 
-use super::{Downlink, Mute, PeerId, Permissions, Preference, RoomId, RoomStats, Source, TrackId, TrackInfo};
+use super::{
+    AudioMode, AudioPath, Downlink, Mute, PeerId, Permissions, Preference, RoomId, RoomStats, Source, TrackId,
+    TrackInfo,
+};
 use crate::audience::Stance;
 use std::fmt;
 
@@ -115,6 +118,17 @@ pub enum Command {
         /// `Err` with [`SubscribeError::NoSuchPeer`].
         reply: Reply<Result<(), SubscribeError>>,
     },
+    /// Says how a participant wants to hear others. Takes effect without a gap, and without a renegotiation; [`Event::Audio`] tells when.
+    ///
+    /// [`Event::Audio`]: super::Event::Audio
+    SetAudio {
+        /// The participant who receives.
+        peer: PeerId,
+        /// How.
+        mode: AudioMode,
+        /// How it is now. `Err` with [`SubscribeError::NoSuchPeer`] or [`SubscribeError::NoMixer`].
+        reply: Reply<Result<AudioPath, SubscribeError>>,
+    },
     /// Silences a track or lets it be heard again, in the server.
     SetMute {
         /// The track's publisher.
@@ -163,6 +177,7 @@ impl Command {
             | Self::Subscribe { peer, .. }
             | Self::Prefer { peer, .. }
             | Self::SetDownlink { peer, .. }
+            | Self::SetAudio { peer, .. }
             | Self::SetMute { peer, .. } => Some(*peer),
             Self::CloseRoom { .. } | Self::Stand { .. } | Self::Stats { .. } => None,
         }
@@ -272,6 +287,9 @@ pub enum SubscribeError {
     /// The participant may not receive, or asked for his own track.
     #[error("this participant may not receive this track")]
     Refused,
+    /// The server mixes no sound.
+    #[error("this server mixes no sound: take what is forwarded")]
+    NoMixer,
     /// The worker's queue of commands is full, or the engine is stopping.
     #[error("the media engine takes no more work now")]
     Busy,

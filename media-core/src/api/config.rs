@@ -1,6 +1,6 @@
 //! How an engine is set up.
 
-use super::DataLimits;
+use super::{DataLimits, MixLimits};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -114,6 +114,8 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// Those of data channels.
     pub data: DataLimits,
+    /// How sound is mixed, and for whom.
+    pub mix: MixLimits,
 }
 
 impl Default for Limits {
@@ -139,6 +141,7 @@ impl Default for Limits {
             disconnected_ms: 45_000,
             connect_timeout: Duration::from_secs(30),
             data: DataLimits::default(),
+            mix: MixLimits::default(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the engine tells.
 
-use super::{EncodingUse, PeerId, RoomId, Shown, TrackId, TrackInfo};
+use super::{AudioPath, EncodingUse, PeerId, RoomId, Shown, TrackId, TrackInfo};
 use crate::audience::Circle;
 
 /// One thing that happened. All events of one room come in the order they happened.
@@ -78,6 +78,15 @@ pub enum Event {
         /// Every encoding, in the order of the publisher's description.
         encodings: Vec<EncodingUse>,
     },
+    /// A participant hears others otherwise from now on. He is taken to hear each in a place of his own until he is told something else.
+    Audio {
+        /// The room.
+        room: RoomId,
+        /// Who hears.
+        peer: PeerId,
+        /// How.
+        path: AudioPath,
+    },
     /// The engine ended a participant's session by itself. He is out of the room; no other event of his follows.
     Closed {
         /// The room.
@@ -101,6 +110,7 @@ impl Event {
             | Self::Quality { room, .. }
             | Self::Shown { room, .. }
             | Self::Encodings { room, .. }
+            | Self::Audio { room, .. }
             | Self::Closed { room, .. } => *room,
         }
     }

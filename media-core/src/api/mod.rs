@@ -10,6 +10,7 @@ mod config;
 mod data;
 mod event;
 mod ids;
+mod mix;
 mod quality;
 mod stats;
 mod track;
@@ -21,6 +22,7 @@ pub use config::{AdvertisedAddress, DtlsVersions, EngineConfig, IceMode, Limits}
 pub use data::{DataDrop, DataLimits};
 pub use event::{CloseCause, Event, Speaker, TransportState};
 pub use ids::{BadId, PeerId, RoomId, TrackId};
+pub use mix::{AudioMode, AudioPath, MixLimits};
 pub use quality::{Downlink, EncodingUse, Layer, PauseCause, PixelSize, Preference, Shown};
 pub use stats::{
     DownlinkStats, DropCause, EncodingStats, PeerStats, ReceiveStats, RoomStats, SendStats, TRANSIT_BUCKETS_US,

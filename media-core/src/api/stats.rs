@@ -268,6 +268,8 @@ totals! {
     bytes_out,
     /// RTP packets forwarded: one for each receiver.
     forwarded,
+    /// Packets of mixes that were sent: one for each receiver.
+    mixed,
     /// RTP packets sent again for a NACK.
     retransmitted,
     /// Repair packets made for receivers who lose some (FlexFEC).

@@ -1,6 +1,7 @@
 //! How the media engine is started, and why it may not.
 
 use crate::api::{DtlsVersions, IceMode, Limits};
+use crate::mix::audio::MixSettings;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -31,6 +32,10 @@ pub struct DriverConfig {
     pub dtls: DtlsVersions,
     /// As [`EngineConfig::limits`](crate::api::EngineConfig::limits).
     pub limits: Limits,
+    /// Threads that mix sound for those who want it mixed, among which rooms are spread. 0: nothing is mixed.
+    pub mixers: usize,
+    /// How they mix.
+    pub mix: MixSettings,
     /// Keep each worker on a core of its own, when there are enough.
     pub pin: bool,
     /// Makes a run repeatable; see [`EngineConfig::seed`](crate::api::EngineConfig::seed).
@@ -51,6 +56,8 @@ impl Default for DriverConfig {
             ice: IceMode::default(),
             dtls: DtlsVersions::default(),
             limits: Limits::default(),
+            mixers: 1,
+            mix: MixSettings::default(),
             pin: true,
             seed: None,
         }

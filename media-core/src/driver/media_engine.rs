@@ -8,6 +8,7 @@ use super::directory::{Directory, NoPlace, Placement, Spread};
 use super::ebb::Ebb;
 use super::links::{self, Links};
 use super::message::Message;
+use super::mixers::Mixers;
 use super::station::EventSink;
 use super::sys;
 use super::worker::{self, Setup, Shared};
@@ -34,6 +35,7 @@ pub struct MediaEngine {
     config: DriverConfig,
     offered: Mutex<Vec<Offered>>,
     ebb: Mutex<Ebb>,
+    mixers: Mixers,
 }
 
 struct Worker {
@@ -85,11 +87,18 @@ impl MediaEngine {
             config: config.clone(),
             offered: Mutex::new(choice.offered.clone()),
             ebb: Mutex::default(),
+            mixers: Mixers::default(),
         };
         let crossings = crossings(config, &prepared);
         let links = link(&prepared);
+        let wakers: Vec<_> = prepared.iter().map(|one| Arc::clone(&one.waker)).collect();
+        let (mixers, ports) = Mixers::start(config.mixers, config.mix, &wakers)?;
+        engine.mixers = mixers;
+        let mut limits = config.limits.clone();
+        limits.mix.enabled = config.mixers > 0;
         let epoch = Instant::now();
-        for (i, ((prepared, crossing), links)) in prepared.into_iter().zip(crossings).zip(links).enumerate() {
+        let ways = crossings.into_iter().zip(links).zip(ports);
+        for (i, (prepared, ((crossing, links), mixers))) in prepared.into_iter().zip(ways).enumerate() {
             let port = prepared.sockets.port;
             let addresses = addresses::candidates(&choice.offered, port, config.tcp);
             let worker_config = EngineConfig {
@@ -97,7 +106,7 @@ impl MediaEngine {
                 addresses,
                 ice: config.ice,
                 dtls: config.dtls,
-                limits: config.limits.clone(),
+                limits: limits.clone(),
                 seed: seed.wrapping_add(i as u64),
             };
             let shared = Arc::new(Shared::default());
@@ -111,6 +120,7 @@ impl MediaEngine {
                 shared: Arc::clone(&shared),
                 crossing,
                 links,
+                mixers,
                 epoch,
                 events: Arc::clone(&events),
                 core: cores.get(i).copied().filter(|_| config.pin && cores.len() >= config.workers),
@@ -168,6 +178,7 @@ impl MediaEngine {
             | Command::Subscribe { peer, .. }
             | Command::Prefer { peer, .. }
             | Command::SetDownlink { peer, .. }
+            | Command::SetAudio { peer, .. }
             | Command::SetMute { peer, .. } => directory.worker_of_peer(*peer),
         };
         let Some(worker) = worker.and_then(|worker| self.workers.get(worker)) else {
@@ -308,11 +319,18 @@ impl Drop for MediaEngine {
             let _ = worker.waker.wake();
         }
         let here = std::thread::current().id();
+        let mut all_ended = true;
         for thread in self.workers.iter_mut().filter_map(|worker| worker.thread.take()) {
             // Dropped by an event's or an answer's closure: this very thread ends by itself.
-            if thread.thread().id() != here && thread.join().is_err() {
+            if thread.thread().id() == here {
+                all_ended = false;
+            } else if thread.join().is_err() {
                 tracing::error!("a media thread had panicked");
             }
+        }
+        // Those that mix end when the last worker has.
+        if all_ended {
+            self.mixers.join();
         }
     }
 }
@@ -453,6 +471,9 @@ fn refuse(command: Command, why: Refusal) {
         Command::Offer { reply, .. } => reply.send(Err(negotiate)),
         Command::Fragment { reply, .. } => reply.send(Err(negotiate)),
         Command::Subscribe { reply, .. } | Command::Prefer { reply, .. } | Command::SetDownlink { reply, .. } => {
+            reply.send(Err(if busy { SubscribeError::Busy } else { SubscribeError::NoSuchPeer }));
+        }
+        Command::SetAudio { reply, .. } => {
             reply.send(Err(if busy { SubscribeError::Busy } else { SubscribeError::NoSuchPeer }));
         }
         Command::SetMute { reply, .. } => {

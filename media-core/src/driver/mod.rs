@@ -17,6 +17,7 @@ pub mod fuzzing;
 mod links;
 mod media_engine;
 mod message;
+mod mixers;
 mod runs;
 mod self_test;
 mod socket;

@@ -1,10 +1,12 @@
 //! An engine with what it sends through, and the books that only the driver can keep.
 
 use super::links::Links;
+use super::mixers::MixPort;
 use super::socket::{SendOutcome, UdpSender};
 use super::tcp::TcpEgress;
 use crate::api::{AdvertisedAddress, Command, DropCause, Event, RoomId, WorkerTotals};
 use crate::engine::{Engine, LinkMessage, PathChange};
+use crate::mixer::FromMixer;
 use crate::wire::{Batch, Datagram, MAX_HELD, Outbox, Path, Wire};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -63,6 +65,7 @@ pub(super) struct Station {
     outbox: Outbox,
     events: EventSink,
     links: Links,
+    mixers: MixPort,
     sent: Rc<Cell<SendOutcome>>,
     /// Packets forwarded when the books were last balanced.
     forwarded: u64,
@@ -75,10 +78,11 @@ impl Station {
         tcp: Rc<RefCell<TcpEgress>>,
         events: EventSink,
         links: Links,
+        mixers: MixPort,
     ) -> Self {
         let sent = Rc::new(Cell::default());
         let outbox = Outbox::new(Box::new(Exits { udp, tcp, sent: Rc::clone(&sent) }));
-        Self { engine, outbox, events, links, sent, forwarded: 0 }
+        Self { engine, outbox, events, links, mixers, sent, forwarded: 0 }
     }
 
     /// Tells how what comes next arrived, and so how much of what it leads to is held before it leaves.
@@ -98,6 +102,12 @@ impl Station {
     /// Takes a word of another worker's engine.
     pub(super) fn link(&mut self, now: Instant, from: u8, word: LinkMessage) {
         self.engine.handle_link(now, from, word, &mut self.outbox);
+        self.tell();
+    }
+
+    /// Takes a word of a mixer.
+    pub(super) fn mixed(&mut self, now: Instant, word: FromMixer) {
+        self.engine.handle_mixer(now, word, &mut self.outbox);
         self.tell();
     }
 
@@ -171,7 +181,17 @@ impl Station {
         &mut self.links
     }
 
+    /// What mixers say.
+    pub(super) fn mixers(&self) -> &MixPort {
+        &self.mixers
+    }
+
     fn tell(&mut self) {
+        while let Some(word) = self.engine.poll_mix() {
+            if self.mixers.send(word).is_err() {
+                self.engine.totals_mut().dropped(DropCause::QueueFull);
+            }
+        }
         // Before the events: who acts on one must find everything known everywhere.
         while let Some((to, word)) = self.engine.poll_link() {
             let dropped = self.links.send(to, word);

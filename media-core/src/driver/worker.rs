@@ -4,6 +4,7 @@ use super::bind::Sockets;
 use super::crossing::Crossing;
 use super::links::{self, Links};
 use super::message::Message;
+use super::mixers::MixPort;
 use super::socket::{Arrivals, UdpReceiver};
 use super::station::{Arrival, EventSink, Station};
 use super::sys;
@@ -75,6 +76,7 @@ pub(super) struct Setup {
     pub(super) shared: Arc<Shared>,
     pub(super) crossing: Option<Crossing>,
     pub(super) links: Links,
+    pub(super) mixers: MixPort,
     /// When the clocks of all workers began.
     pub(super) epoch: Instant,
     pub(super) events: EventSink,
@@ -117,6 +119,8 @@ struct Worker {
     mail: bool,
     /// Words of other workers may wait.
     linked: bool,
+    /// Words of mixers may wait.
+    mixed: bool,
     publish_at: Instant,
     sweep_at: Instant,
     /// Something was counted since the last publication.
@@ -141,7 +145,7 @@ impl Worker {
         let tcp = TcpIngress::new(setup.sockets.listeners, LISTENER, registry, Rc::clone(&egress), unproven)?;
         let engine = Engine::new(setup.config, setup.certificate, setup.epoch);
         Ok(Self {
-            station: Station::new(engine, senders, egress, setup.events, setup.links),
+            station: Station::new(engine, senders, egress, setup.events, setup.links, setup.mixers),
             ports,
             tcp,
             crossing: setup.crossing,
@@ -151,6 +155,7 @@ impl Worker {
             polled: Events::with_capacity(EVENTS),
             mail: true,
             linked: true,
+            mixed: false,
             publish_at: now,
             sweep_at: now,
             unpublished: true,
@@ -178,6 +183,7 @@ impl Worker {
             self.receive_tcp(now);
             self.receive_crossed();
             self.receive_links(now, WORDS_PER_TURN);
+            self.receive_mixed(now);
             self.do_what_is_due(now);
         }
     }
@@ -193,7 +199,7 @@ impl Worker {
     }
 
     fn is_busy(&self) -> bool {
-        self.mail || self.linked || self.tcp.is_ready() || self.ports.iter().any(|port| port.readable)
+        self.mail || self.linked || self.mixed || self.tcp.is_ready() || self.ports.iter().any(|port| port.readable)
     }
 
     /// Sleeps until something arrives or is due.
@@ -223,7 +229,7 @@ impl Worker {
         }
         for event in &self.polled {
             match event.token() {
-                WAKER => (self.mail, self.linked) = (true, true),
+                WAKER => (self.mail, self.linked, self.mixed) = (true, true, true),
                 LISTENER => self.tcp.listener_ready(),
                 token if tcp::is_connection(token) => self.tcp.connection_ready(event),
                 token => {
@@ -371,6 +377,26 @@ impl Worker {
             }
             any = true;
             self.station.link(now, from, word);
+        }
+        if any {
+            self.settle(now);
+        }
+    }
+
+    /// Takes what came of mixes.
+    fn receive_mixed(&mut self, now: Instant) {
+        let mut any = false;
+        for _ in 0..WORDS_PER_TURN {
+            if !std::mem::take(&mut self.mixed) {
+                break;
+            }
+            if let Some(word) = self.station.mixers().take() {
+                if !any {
+                    self.station.expect(Arrival::Apart);
+                }
+                (any, self.mixed) = (true, true);
+                self.station.mixed(now, word);
+            }
         }
         if any {
             self.settle(now);

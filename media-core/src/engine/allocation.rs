@@ -239,7 +239,7 @@ impl Engine {
     fn audio_bps(&mut self, now: Instant, key: PeerKey) -> u64 {
         let Some(peer) = self.peers.get(key) else { return 0 };
         let places: Vec<_> = peer.consumers().collect();
-        let mut sum = 0;
+        let mut sum = if peer.audio.is_mixed() { u64::from(self.config.limits.mix.bitrate_bps) } else { 0 };
         for place in places {
             let Some(consumer) = self.consumers.get(place).filter(|c| c.kind == MediaKind::Audio) else { continue };
             let (repeated, copied) = (consumer.redundancy() as u64, consumer.copies() as u64);

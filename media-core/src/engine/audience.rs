@@ -49,10 +49,14 @@ impl Engine {
         let channels = self.channels_in(key);
         let before: Vec<_> = peers.into_iter().map(|peer| (peer, self.known_of(peer, &channels))).collect();
         let Some(known) = self.rooms.get_mut(key) else { return };
-        let changed: Vec<PeerId> = stances
-            .iter()
-            .filter_map(|(peer, stance)| known.standings.set(*peer, epoch, *stance).then_some(*peer))
-            .collect();
+        let (mut changed, mut stood) = (Vec::new(), Vec::new());
+        for (peer, stance) in stances {
+            let was = known.standings.of(*peer).map(|(_, was)| (*peer, *was));
+            if known.standings.set(*peer, epoch, *stance) {
+                changed.push(*peer);
+                stood.extend(was);
+            }
+        }
         if changed.is_empty() {
             return;
         }
@@ -63,6 +67,8 @@ impl Engine {
             }
         }
         self.open_portraits(key, &changed);
+        stood.into_iter().for_each(|(peer, was)| self.note_left_stance(now, key, peer, was));
+        self.mix_changed(key);
         // Everything that is between those who changed and the others here is decided anew.
         for (key, before) in before {
             let Some(peer) = self.peers.get(key) else { continue };
@@ -125,7 +131,9 @@ impl Engine {
         let wish = consumer.wish.and_then(|(key, track)| Some((key, track, self.producers.get(key)?)));
         let grant = wish.map_or(Grant::Unknown, |(_, _, producer)| self.grant(consumer, producer));
         let wish = wish.map(|(key, track, _)| (key, track)).filter(|_| grant != Grant::Unknown);
-        let source = wish.filter(|_| matches!(grant, Grant::Small | Grant::Whole));
+        let is_in_mix = consumer.kind == MediaKind::Audio
+            && self.peers.get(consumer.owner).is_some_and(|owner| !owner.audio.forwards());
+        let source = wish.filter(|_| matches!(grant, Grant::Small | Grant::Whole) && !is_in_mix);
         let (before, viewer) = (consumer.source, consumer.owner);
         let Some(consumer) = self.consumers.get_mut(place) else { return };
         consumer.wish = wish;

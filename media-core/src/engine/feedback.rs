@@ -277,7 +277,9 @@ impl Engine {
             let Some(encoding) = consumer.selector.current().map(|c| usize::from(c.encoding)) else { continue };
             let producer = consumer.source.and_then(|(p, _)| self.producers.get(p));
             let clock = producer.and_then(|p| p.encodings.get(encoding)?.last_sr);
-            if let Some((clock, shift)) = clock.zip(shift) {
+            // The mix is told by our own clock.
+            let clock = clock.zip(shift).or(consumer.mix_clock().map(|clock| (clock, 0)));
+            if let Some((clock, shift)) = clock {
                 batch.add(|buffer| consumer.write_report(now, &clock, shift, CNAME, buffer));
             }
         }
@@ -301,7 +303,7 @@ impl Engine {
 }
 
 /// NTP units of 2^-32 s since the engine started: the clock that all our sender reports share.
-fn ntp_since(started: Instant, now: Instant) -> u64 {
+pub(super) fn ntp_since(started: Instant, now: Instant) -> u64 {
     let elapsed = now.saturating_duration_since(started);
     // Far from zero, so that a publisher whose clock is ahead does not wrap it.
     (1 << 62) + ((elapsed.as_secs() << 32) | ((u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000))

@@ -211,10 +211,14 @@ impl Engine {
         let offers_more = packet.starts_picture && producer.take_news();
         self.share_packet(stream.producer(), stream.encoding(), arrived);
         let Some(producer) = self.producers.get_mut(stream.producer()) else { return };
+        let is_tapped = producer.tapped.is_some();
         if producer.is_repairing() || producer.keyframe_deadline(now).is_some() {
             self.hasten(now + NACK_INTERVAL, key);
         }
         self.note_level(now, stream.producer(), arrived.carried.get(Extension::AudioLevel));
+        if is_tapped {
+            self.tap(stream.producer(), arrived);
+        }
         self.forward(stream.producer(), &packet, out);
         if offers_more {
             self.show_viewers(now, stream.producer());

@@ -11,6 +11,7 @@ use crate::api::{
 use crate::audience::Stance;
 use crate::bandwidth::BandwidthLimits;
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
+use crate::mix::audio::ListenerId;
 use crate::room::Room;
 use crate::transport::srtp::Profile;
 use crate::wire::Outbox;
@@ -44,6 +45,9 @@ impl Engine {
             room.standings.set(peer, 0, stance);
         }
         self.share_stance(room_key, peer);
+        // What was said before he came is not for him.
+        self.note_left_stance(now, room_key, peer, Stance { held: true, ..stance });
+        self.mix_changed(room_key);
         Ok(self.tracks_for(room_key, peer))
     }
 
@@ -85,6 +89,9 @@ impl Engine {
         room.forget_speaker(peer.id);
         room.standings.remove(peer.id);
         let id = peer.id;
+        self.forget_listener_id(room_key, ListenerId(id.0));
+        self.mix_changed(room_key);
+        let Some(room) = self.rooms.get_mut(room_key) else { return };
         let room_id = room.id;
         if let Some(cause) = cause {
             self.events.push_back(Event::Closed { room: room_id, peer: peer.id, cause });
@@ -113,6 +120,7 @@ impl Engine {
     pub(super) fn remove_producer(&mut self, key: ProducerKey) {
         let Some(producer) = self.producers.remove(key) else { return };
         self.tracks.remove(&producer.info.id);
+        self.mix_changed(producer.room);
         for consumer in &producer.consumers {
             if let Some(consumer) = self.consumers.get_mut(*consumer) {
                 consumer.show(None);
@@ -148,6 +156,9 @@ impl Engine {
         if let Some(owner) = self.peers.get_mut(consumer.owner) {
             owner.places.remove(&consumer.ssrc);
         }
+        if consumer.is_for_mix {
+            self.lost_mix_place(consumer.owner);
+        }
     }
 
     pub(super) fn subscribe(
@@ -170,6 +181,9 @@ impl Engine {
         place: ConsumerKey,
         track: Option<TrackId>,
     ) -> Result<(), SubscribeError> {
+        if track == Some(TrackId::MIX) {
+            return self.point_at_mix(now, place);
+        }
         let source = track.map(|t| Ok((*self.tracks.get(&t).ok_or(SubscribeError::NoSuchTrack)?, t))).transpose()?;
         let consumer = self.consumers.get(place).ok_or(SubscribeError::NoSuchMid)?;
         if let Some((producer, _)) = source {
@@ -186,10 +200,15 @@ impl Engine {
                 return Err(SubscribeError::WrongKind);
             }
         }
-        if consumer.wish != source
-            && let Some(consumer) = self.consumers.get_mut(place)
-        {
+        if consumer.wish != source || consumer.is_for_mix {
+            let owner = consumer.owner;
+            let Some(consumer) = self.consumers.get_mut(place) else { return Ok(()) };
             (consumer.wish, consumer.told) = (source, None);
+            let was_for_mix = std::mem::take(&mut consumer.is_for_mix);
+            if was_for_mix {
+                consumer.end_mix();
+                self.choose_audio(now, owner);
+            }
             self.route(now, place);
         }
         Ok(())

@@ -13,6 +13,7 @@ mod feedback;
 mod gate;
 mod ingress;
 mod membership;
+mod mixing;
 mod negotiation;
 mod outflow;
 mod peer;
@@ -44,6 +45,7 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
+pub(crate) use mixing::MixedRoom;
 pub use share::LinkMessage;
 pub(crate) use share::OtherShare;
 
@@ -86,6 +88,7 @@ pub struct Engine {
     shares: share::Shares,
     /// Places that are to be sent a repair packet after the packet that is forwarded.
     repairing: Vec<ConsumerKey>,
+    mixing: mixing::Mixing,
 }
 
 /// A path that became, or ceased to be, this engine's.
@@ -130,6 +133,7 @@ impl Engine {
             roused: Vec::new(),
             shares: share::Shares::default(),
             repairing: Vec::new(),
+            mixing: mixing::Mixing::default(),
         }
     }
 
@@ -155,6 +159,7 @@ impl Engine {
             self.panicked(whose, out);
         }
         self.flush_data(now, out);
+        self.flush_mixing(now);
     }
 
     /// Carries out a command.
@@ -166,6 +171,7 @@ impl Engine {
             self.panicked(whose, out);
         }
         self.flush_data(now, out);
+        self.flush_mixing(now);
     }
 
     /// Does what is due at `now`.
@@ -173,13 +179,14 @@ impl Engine {
         while let Some(timer) = self.pop_due(now) {
             let whose = match timer {
                 ticks::Timer::Peer(key) => Some(key),
-                ticks::Timer::Room(_) => None,
+                ticks::Timer::Room(_) | ticks::Timer::Mix(_) => None,
             };
             let done = catch_unwind(AssertUnwindSafe(|| self.tick(now, timer, out)));
             if done.is_err() {
                 self.panicked(whose, out);
             }
             self.flush_data(now, out);
+            self.flush_mixing(now);
         }
     }
 
@@ -227,6 +234,7 @@ impl Engine {
             Command::Subscribe { peer, mid, track, reply } => reply.send(self.subscribe(now, peer, &mid, track)),
             Command::Prefer { peer, mid, preference, reply } => reply.send(self.prefer(now, peer, &mid, preference)),
             Command::SetDownlink { peer, downlink, reply } => reply.send(self.set_downlink(now, peer, downlink)),
+            Command::SetAudio { peer, mode, reply } => reply.send(self.set_audio(now, peer, mode)),
             Command::SetMute { peer, track, mute, reply } => reply.send(self.set_mute(now, peer, track, mute)),
             Command::Stand { room, epoch, stances } => self.stand(now, room, epoch, &stances),
             Command::Stats { room, reply } => reply.send(self.room_stats(now, room)),

@@ -4,7 +4,8 @@ use super::Engine;
 use super::outflow::Feedback;
 use super::peer::{Section, Stream};
 use crate::api::{
-    Answer, Event, Fragment, IceMode, Mute, NegotiateError, Offer, PeerId, Source, Subscriptions, TrackId, TrackInfo,
+    Answer, Event, Fragment, IceMode, MediaKind, Mute, NegotiateError, Offer, PeerId, Source, Subscriptions, TrackId,
+    TrackInfo,
 };
 use crate::forward::{Arrivals, Consumer, Producer, Protection, Redundancy};
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
@@ -204,6 +205,7 @@ impl Engine {
             self.producers.insert(Producer::new(wanted.peer, wanted.room, info, &offered.rids, &self.config.limits));
         self.open_portrait(key);
         self.tracks.insert(id, key);
+        self.mix_changed(wanted.room);
         key
     }
 
@@ -312,7 +314,13 @@ impl Engine {
                 for place in peer.consumers() {
                     let Some(kind) = self.consumers.get(place).map(|c| c.kind) else { continue };
                     let fits = |t: &TrackId| {
-                        self.tracks.get(t).and_then(|p| self.producers.get(*p)).is_some_and(|p| p.info.kind == kind)
+                        let is_mix = *t == TrackId::MIX && kind == MediaKind::Audio && self.config.limits.mix.enabled;
+                        is_mix
+                            || self
+                                .tracks
+                                .get(t)
+                                .and_then(|p| self.producers.get(*p))
+                                .is_some_and(|p| p.info.kind == kind)
                     };
                     if let Some(i) = left.iter().position(fits) {
                         wishes.push((place, left.remove(i)));

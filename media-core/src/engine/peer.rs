@@ -1,6 +1,7 @@
 //! One participant in the engine: his transport, what he publishes, where he receives.
 
 use super::data::PeerData;
+use super::mixing::PeerAudio;
 use super::outflow::Outflow;
 use super::rest::Traffic;
 use crate::api::{DataLimits, Downlink, PeerId, Permissions, Source, TransportState};
@@ -56,6 +57,8 @@ pub(crate) struct Peer {
     /// What he wants to receive in all.
     pub(super) downlink: Downlink,
     pub(super) outflow: Outflow,
+    /// How he hears others.
+    pub(super) audio: PeerAudio,
     /// How often he is told what he hears.
     pub(super) redundancy: Redundancy,
     pub(super) transport: Option<Transport>,
@@ -146,6 +149,7 @@ impl Peer {
             permissions,
             downlink: Downlink::default(),
             outflow,
+            audio: PeerAudio::default(),
             redundancy: Redundancy::of_audio(),
             transport: None,
             sections: Vec::new(),

@@ -26,6 +26,8 @@ pub(super) const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
 pub(super) enum Timer {
     Peer(PeerKey),
     Room(RoomKey),
+    /// Of its mix.
+    Mix(RoomKey),
 }
 
 /// An entry of the queue; the earliest comes first.
@@ -33,6 +35,10 @@ pub(super) enum Timer {
 pub(super) struct Due(Instant, Timer);
 
 impl Due {
+    pub(super) fn new(at: Instant, timer: Timer) -> Self {
+        Self(at, timer)
+    }
+
     pub(super) fn at(&self) -> Instant {
         self.0
     }
@@ -69,6 +75,7 @@ impl Engine {
             let meant = match timer {
                 Timer::Peer(key) => self.peers.get_mut(key).map(|p| &mut p.timers.armed),
                 Timer::Room(key) => self.rooms.get_mut(key).map(|r| &mut r.tick_at),
+                Timer::Mix(key) => self.rooms.get_mut(key).map(|r| &mut r.mix_at),
             };
             if let Some(armed) = meant.filter(|armed| **armed == Some(at)) {
                 *armed = None;
@@ -82,6 +89,7 @@ impl Engine {
         match timer {
             Timer::Peer(key) => self.tick_peer(now, key, out),
             Timer::Room(key) => self.tick_room(now, key),
+            Timer::Mix(key) => self.tick_mix(now, key),
         }
     }
 
@@ -116,6 +124,7 @@ impl Engine {
             self.write_reports(now, key, out);
             self.pause_unwatched(now, key);
             self.forget_old(now, key);
+            self.review_audio(now, key);
             if self.is_overdue(now, key) {
                 return self.close_peer(key, Some(CloseCause::TimedOut), out);
             }

@@ -1,5 +1,6 @@
 //! A receiving place: one continuous stream of packets towards one receiver, whatever it shows.
 
+mod mix;
 mod packets;
 mod reports;
 
@@ -13,6 +14,7 @@ use super::timeline::Timeline;
 use crate::api::{Layer, MediaKind, PixelSize, Preference, Shown, TrackId};
 use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::{CodecEntry, ExtensionIds, Format, matching};
+use mix::MixFeed;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,6 +35,9 @@ pub(crate) struct Consumer {
     pub(crate) source: Option<(ProducerKey, TrackId)>,
     /// Whose clock our timestamps follow, also while he is not shown.
     timed_by: Option<ProducerKey>,
+    /// Its receiver wants the mix in it, and no track.
+    pub(crate) is_for_mix: bool,
+    feed: Option<Box<MixFeed>>,
     /// Where it is to be sent the last picture of somebody who is turned away: how that stands.
     pub(crate) still: Option<Still>,
     /// He may have small pictures only.
@@ -144,6 +149,8 @@ impl Consumer {
             wish: None,
             source: None,
             timed_by: None,
+            is_for_mix: false,
+            feed: None,
             still: None,
             is_small: false,
             preference: Preference::default(),

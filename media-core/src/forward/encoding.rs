@@ -35,6 +35,8 @@ pub(crate) struct Encoding {
     pub(crate) recovered: u64,
     /// Somebody gets it, or may at once.
     pub(crate) is_wanted: bool,
+    /// How often it began anew: its numbers mean others each time.
+    pub(crate) generation: u32,
     /// What comes of it.
     pub(crate) rate: RateMeter,
     seen: Seen,
@@ -67,6 +69,7 @@ impl Encoding {
             nacked: 0,
             recovered: 0,
             is_wanted: true,
+            generation: 0,
             rate: RateMeter::new(),
             seen: Seen::default(),
             newest: None,
@@ -207,6 +210,7 @@ impl Encoding {
     /// Starts over with another SSRC: the publisher restarted, or replaced his encoder.
     pub(crate) fn restart(&mut self, ssrc: u32) {
         self.ssrc = Some(ssrc);
+        self.generation = self.generation.wrapping_add(1);
         self.recoverer = None;
         self.reception = None;
         self.nacker = Nacker::default();

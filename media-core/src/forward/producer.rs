@@ -31,6 +31,8 @@ pub(crate) struct Producer {
     pub(crate) elsewhere: Vec<(u8, u8)>,
     /// Of a guest's: the encodings that his worker was told are of use here, a bit for each.
     pub(crate) told_use: u8,
+    /// A mixer is given its packets: which of its generations.
+    pub(crate) tapped: Option<u32>,
     pub(crate) meter: Meter,
     /// What can be had of it, and at what cost.
     pub(crate) ladder: Ladder,
@@ -123,6 +125,7 @@ impl Producer {
             consumers: Vec::new(),
             elsewhere: Vec::new(),
             told_use: 0,
+            tapped: None,
             meter: Meter::default(),
             ladder: Ladder::new(),
             ladder_built: None,
@@ -314,6 +317,11 @@ impl Producer {
     /// Which encoding has this restriction identifier.
     pub(crate) fn encoding_of_rid(&self, rid: &[u8]) -> Option<u8> {
         self.encodings.iter().position(|e| e.rid.as_bytes() == rid).map(|i| i as u8)
+    }
+
+    /// How often its publisher began anew, of a track without simulcast.
+    pub(crate) fn generation(&self) -> Option<u32> {
+        self.encodings.first().map(|encoding| encoding.generation)
     }
 
     /// Any SSRC that its publisher sends it with.

@@ -12,6 +12,9 @@ pub(crate) struct Format {
 }
 
 impl Format {
+    /// RFC 7587.
+    pub(crate) const OPUS: Self = Self { codec: Codec::Opus, variant: 0 };
+
     /// How its payload is laid out.
     pub(crate) fn payload(self) -> PayloadFormat {
         match self.codec {

@@ -10,7 +10,7 @@ pub(crate) use standings::Standings;
 
 use crate::api::{PeerId, RoomId, Speaker};
 use crate::audience::Circle;
-use crate::engine::OtherShare;
+use crate::engine::{MixedRoom, OtherShare};
 use crate::keys::PeerKey;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -37,12 +37,17 @@ pub(crate) struct Room {
     pub(crate) speakers: BTreeMap<Circle, Speakers>,
     /// When levels are looked at next; `None` while nobody sends audio.
     pub(crate) tick_at: Option<Instant>,
+    /// Its mix, while somebody listens to it.
+    pub(crate) mix: Option<Box<MixedRoom>>,
+    /// When that is looked at next.
+    pub(crate) mix_at: Option<Instant>,
 }
 
 impl Room {
     pub(crate) fn new(id: RoomId) -> Self {
         let (peers, guests, others) = (Vec::new(), Vec::new(), Vec::new());
-        Self { id, peers, guests, others, standings: Standings::default(), speakers: BTreeMap::new(), tick_at: None }
+        let (standings, speakers) = (Standings::default(), BTreeMap::new());
+        Self { id, peers, guests, others, standings, speakers, tick_at: None, mix: None, mix_at: None }
     }
 
     /// Who holds the floor of the conversation that a participant belongs to.

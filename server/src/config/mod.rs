@@ -6,6 +6,7 @@
 mod access;
 mod load;
 mod mistake;
+mod mix;
 mod parts;
 #[cfg(test)]
 mod tests;
@@ -35,10 +36,24 @@ pub struct Config {
     pub media: Media,
     pub limits: Limits,
     pub auth: Auth,
+    pub mix: Mix,
     pub signalling: Signalling,
     pub turn: Turn,
     pub audit: Audit,
     pub log: Log,
+}
+
+/// `[mix]`
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/colloquy.toml says what each key means, and nothing else may")]
+pub struct Mix {
+    pub enabled: bool,
+    pub threads: u8,
+    pub speakers: u8,
+    pub bitrate_bps: u32,
+    pub auto_below_bps: u64,
+    pub auto_above_talkers: u16,
 }
 
 /// `[http]`
@@ -227,6 +242,7 @@ impl Config {
         }
         self.log.filter()?;
         self.signalling().check()?;
+        self.mix.check()?;
         self.turn.check()?;
         Ok(())
     }

@@ -41,6 +41,7 @@ impl Config {
                 bytes_per_s: limits.data_bytes_per_s,
                 stall: Duration::from_millis(limits.data_stall_ms),
             },
+            mix: self.mix.limits(),
         }
     }
 

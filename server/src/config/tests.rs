@@ -1,6 +1,7 @@
 use super::{Config, Environment, Mistake, from_parts};
 use colloquy_media_core::api;
 use colloquy_media_core::driver::TurnConfig;
+use colloquy_media_core::mix::audio::MixSettings;
 use colloquy_signalling::SignallingConfig;
 
 fn read(text: &str) -> Result<Config, Mistake> {
@@ -19,6 +20,7 @@ fn the_reference_file_says_the_defaults_of_the_parts() {
     assert_eq!(config.engine_limits(), api::Limits::default());
     assert_eq!(format!("{:?}", config.signalling()), format!("{:?}", SignallingConfig::default()));
     assert_eq!(format!("{:?}", config.relay()), format!("{:?}", TurnConfig::default()));
+    assert_eq!((config.mix.threads(), config.mix.settings()), (1, MixSettings::default()));
     assert_eq!(config.ice_mode(), api::IceMode::default());
     assert_eq!(config.dtls_versions(), api::DtlsVersions::default());
 }
@@ -101,6 +103,8 @@ fn what_does_not_fit_together_is_refused() {
         ("[turn]\nhost = \"turn:example.org/x\"\n", "turn.host"),
         ("[turn]\nhost = \"turn.example.org:3478\"\n", "turn.port"),
         ("[turn]\nhost = \"[2001:db8::7]:3478\"\n", "turn.port"),
+        ("[mix]\nthreads = 0\n", "mix.threads"),
+        ("[mix]\nbitrate_bps = 100\n", "mix.bitrate_bps"),
         ("[signalling.limits]\nrooms = 0\n", "rooms"),
         (
             "[auth]\nopen_access = true\nkeys = [{ kid = \"a\", algorithm = \"HS256\", secret = \"0123456789abcdef0123456789abcdef\" }]\n",

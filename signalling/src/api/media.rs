@@ -3,7 +3,9 @@
 use super::Signalling;
 use crate::authz::{Action, Role, allowed};
 use crate::error::{ErrorCode, Refusal};
-use colloquy_media_core::api::{Answer, Command, Downlink, Offer, PeerId, Preference, Source, Subscriptions, TrackId};
+use colloquy_media_core::api::{
+    Answer, AudioMode, Command, Downlink, Offer, PeerId, Preference, Source, Subscriptions, TrackId,
+};
 
 /// An offer, as it was written.
 pub(crate) struct OfferAsk {
@@ -68,6 +70,13 @@ impl Signalling {
         Ok(())
     }
 
+    /// Says how a participant wants to hear others.
+    pub(crate) async fn audio(&self, peer: PeerId, role: Role, mode: AudioMode) -> Result<(), Refusal> {
+        permit(role, Action::Subscribe)?;
+        self.engine.ask(|reply| Command::SetAudio { peer, mode, reply }).await??;
+        Ok(())
+    }
+
     /// Says what a participant wants to receive in all.
     pub(crate) async fn downlink(&self, peer: PeerId, role: Role, downlink: Downlink) -> Result<(), Refusal> {
         permit(role, Action::Subscribe)?;
@@ -76,8 +85,14 @@ impl Signalling {
     }
 }
 
+/// What a client calls the mix of all that he hears.
+const MIX: &str = "mix";
+
 /// Reads a track's id; what is none names no track.
 pub(crate) fn track_id(text: &str) -> Result<TrackId, Refusal> {
+    if text == MIX {
+        return Ok(TrackId::MIX);
+    }
     text.parse().map_err(|_| Refusal::new(ErrorCode::TrackUnknown, "There is no track with this id."))
 }
 

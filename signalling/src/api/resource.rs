@@ -10,7 +10,7 @@ use crate::error::{ErrorCode, Refusal};
 use crate::names::{DisplayName, RoomName};
 use crate::session::Secret;
 use crate::wire::LeaveReason;
-use colloquy_media_core::api::{Command, Fragment, Offer, PeerId, Subscriptions, TrackId};
+use colloquy_media_core::api::{AudioMode, Command, Fragment, Offer, PeerId, Subscriptions, TrackId};
 use colloquy_media_core::audience::Stance;
 
 /// A session that was started.
@@ -34,6 +34,8 @@ pub(crate) struct WatchTarget {
     pub(crate) room: RoomName,
     pub(crate) participant: Option<String>,
     pub(crate) track: Option<String>,
+    /// How the sound is to come; nothing was said of it.
+    pub(crate) audio: Option<AudioMode>,
 }
 
 /// Which ICE session a fragment is for (RFC 9725 section 4.3.1).
@@ -48,7 +50,7 @@ impl Signalling {
     /// WHIP: publishes what an offer sends.
     pub(crate) async fn publish(&self, caller: &Caller, room: &RoomName, sdp: String) -> Result<Started, Refusal> {
         let offer = Offer { sdp, sources: Vec::new(), subscriptions: Subscriptions::ByMid(Vec::new()) };
-        self.start(caller, room, Door::Whip, offer).await
+        self.start(caller, room, Door::Whip, (offer, AudioMode::Forward)).await
     }
 
     /// WHEP: sends what is to be watched into the places of an offer.
@@ -56,12 +58,24 @@ impl Signalling {
         caller.enter(&target.room, Door::Whep)?;
         let of: Option<PeerId> = target.participant.as_deref().map(peer_id).transpose()?;
         let only: Option<TrackId> = target.track.as_deref().map(track_id).transpose()?;
-        let tracks = self.read(|house| house.watchable(&target.room, of, only))?;
+        let mut tracks = self.read(|house| house.watchable(&target.room, of, only))?;
+        // Who chose nobody gets all in one: he has hardly a place for each.
+        let chose = of.is_some() || only.is_some();
+        let mode = target.audio.unwrap_or(if chose { AudioMode::Forward } else { AudioMode::Mix });
+        if mode != AudioMode::Forward {
+            tracks.insert(0, TrackId::MIX);
+        }
         let offer = Offer { sdp, sources: Vec::new(), subscriptions: Subscriptions::InOrder(tracks) };
-        self.start(caller, &target.room, Door::Whep, offer).await
+        self.start(caller, &target.room, Door::Whep, (offer, mode)).await
     }
 
-    async fn start(&self, caller: &Caller, room: &RoomName, door: Door, offer: Offer) -> Result<Started, Refusal> {
+    async fn start(
+        &self,
+        caller: &Caller,
+        room: &RoomName,
+        door: Door,
+        offer: (Offer, AudioMode),
+    ) -> Result<Started, Refusal> {
         let began = now();
         let result = self.start_inner(caller, room, door, offer).await;
         self.metrics.joined(now().saturating_duration_since(began), result.as_ref().err().map(|refusal| refusal.code));
@@ -73,7 +87,7 @@ impl Signalling {
         caller: &Caller,
         room: &RoomName,
         door: Door,
-        offer: Offer,
+        (offer, mode): (Offer, AudioMode),
     ) -> Result<Started, Refusal> {
         let role = caller.enter(room, door)?;
         let secret = Secret::random();
@@ -93,6 +107,10 @@ impl Signalling {
             })
             .await?;
         let peer = place.peer;
+        if mode != AudioMode::Forward {
+            // A server that mixes nothing sends him what is forwarded.
+            let _ = self.engine.ask(|reply| Command::SetAudio { peer, mode, reply }).await?;
+        }
         let answer = self.negotiate(peer, offer).await?;
         let there = self.with(|house, fx| {
             house.renamed_ice(peer, &answer.ice_ufrag);

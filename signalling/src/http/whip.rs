@@ -4,14 +4,18 @@ use super::origin::{caller, origin, text};
 use super::{AppState, Problem};
 use crate::api::{IfMatch, Patched, Started, WatchTarget};
 use crate::config::IceServer;
-use crate::error::ErrorCode;
+use crate::error::{ErrorCode, Refusal};
 use crate::names::RoomName;
+use crate::wire::AudioModeName;
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use colloquy_media_core::api::AudioMode;
+use serde::Deserialize;
 use std::net::SocketAddr;
+use utoipa::IntoParams;
 
 const SDP: &str = "application/sdp";
 const SDPFRAG: &str = "application/trickle-ice-sdpfrag";
@@ -24,6 +28,17 @@ const ENTITY_TAGS: usize = 8;
 
 type Client = ConnectInfo<SocketAddr>;
 type Body = Result<Bytes, BytesRejection>;
+type Whom = (String, Option<String>, Option<String>);
+type Asked = Result<Query<WatchQuery>, QueryRejection>;
+
+/// How a viewer wants what he watches.
+#[derive(Debug, Deserialize, IntoParams)]
+pub(super) struct WatchQuery {
+    /// `forward`: each voice in a place of its own, in the order of the places. `mix`: all in the first place for sound. `auto`: as the
+    /// server finds best. Left out, it is `mix` for a room, and `forward` for a participant or a track.
+    #[param(inline)]
+    audio: Option<AudioModeName>,
+}
 
 /// Publishes into a room. Needs `publish`.
 #[utoipa::path(post, path = "/api/v1/whip/{room}", tag = "whip", security(("bearer" = [])), params(("room" = String, Path)),
@@ -53,7 +68,7 @@ pub(super) async fn publish(
 }
 
 /// Watches everyone in a room. Needs `subscribe`.
-#[utoipa::path(post, path = "/api/v1/whep/{room}", tag = "whep", security(("bearer" = [])), params(("room" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/whep/{room}", tag = "whep", security(("bearer" = [])), params(("room" = String, Path), WatchQuery),
     request_body(content = String, content_type = "application/sdp"), responses(
     (status = 201, description = "The answer", body = String, content_type = "application/sdp"),
     (status = 404, description = "room.unknown", body = Problem, content_type = "application/problem+json"),
@@ -64,14 +79,15 @@ pub(super) async fn watch_room(
     from: Client,
     headers: HeaderMap,
     Path(room): Path<String>,
+    asked: Asked,
     body: Body,
 ) -> Response {
-    watch(state, from, headers, (room, None, None), body).await
+    watch(state, from, headers, ((room, None, None), asked), body).await
 }
 
 /// Watches one participant. Needs `subscribe`.
 #[utoipa::path(post, path = "/api/v1/whep/{room}/{participant}", tag = "whep", security(("bearer" = [])),
-    params(("room" = String, Path), ("participant" = String, Path)), request_body(content = String, content_type = "application/sdp"),
+    params(("room" = String, Path), ("participant" = String, Path), WatchQuery), request_body(content = String, content_type = "application/sdp"),
     responses((status = 201, description = "The answer", body = String, content_type = "application/sdp"),
     (status = 404, description = "room.unknown, participant.unknown", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "room.silent", body = Problem, content_type = "application/problem+json")))]
@@ -80,14 +96,15 @@ pub(super) async fn watch_participant(
     from: Client,
     headers: HeaderMap,
     Path((room, participant)): Path<(String, String)>,
+    asked: Asked,
     body: Body,
 ) -> Response {
-    watch(state, from, headers, (room, Some(participant), None), body).await
+    watch(state, from, headers, ((room, Some(participant), None), asked), body).await
 }
 
 /// Watches one track. Needs `subscribe`.
 #[utoipa::path(post, path = "/api/v1/whep/{room}/{participant}/{track}", tag = "whep", security(("bearer" = [])),
-    params(("room" = String, Path), ("participant" = String, Path), ("track" = String, Path)),
+    params(("room" = String, Path), ("participant" = String, Path), ("track" = String, Path), WatchQuery),
     request_body(content = String, content_type = "application/sdp"),
     responses((status = 201, description = "The answer", body = String, content_type = "application/sdp"),
     (status = 404, description = "track.unknown", body = Problem, content_type = "application/problem+json")))]
@@ -96,22 +113,25 @@ pub(super) async fn watch_track(
     from: Client,
     headers: HeaderMap,
     Path((room, participant, track)): Path<(String, String, String)>,
+    asked: Asked,
     body: Body,
 ) -> Response {
-    watch(state, from, headers, (room, Some(participant), Some(track)), body).await
+    watch(state, from, headers, ((room, Some(participant), Some(track)), asked), body).await
 }
 
 async fn watch(
     State(state): State<AppState>,
     ConnectInfo(from): Client,
     headers: HeaderMap,
-    (room, participant, track): (String, Option<String>, Option<String>),
+    ((room, participant, track), asked): (Whom, Asked),
     body: Body,
 ) -> Response {
     let started = async {
         let caller = caller(&state, &headers, from)?;
         let sdp = offer(&headers, body)?;
-        let target = WatchTarget { room: RoomName::parse(&room)?, participant, track };
+        let Query(WatchQuery { audio }) = asked.map_err(|_| Refusal::malformed("audio is forward, mix or auto."))?;
+        let audio = audio.map(AudioMode::from);
+        let target = WatchTarget { room: RoomName::parse(&room)?, participant, track, audio };
         state.may_join(Some(&caller), origin(from, &headers).address)?;
         state.watch(&caller, &target, sdp).await.map_err(negotiation)
     };

@@ -147,6 +147,11 @@ impl Connection {
                 self.signalling.downlink(me.peer, me.role, downlink.downlink()).await?;
                 Ok(Some(ServerResult::Ok))
             }
+            Request::Audio(audio) => {
+                let me = self.member()?;
+                self.signalling.audio(me.peer, me.role, audio.mode.into()).await?;
+                Ok(Some(ServerResult::Ok))
+            }
             Request::Mute(mute) => {
                 let me = self.member()?;
                 self.signalling.mute(me.room, Actor::Member(me.peer), &mute.track.0, mute.muted).await?;

@@ -1,7 +1,9 @@
 //! Layers and bandwidth: what clients may say of them, and what they are told.
 
 use super::world::World;
-use colloquy_media_core::api::{EncodingUse, Event, Layer, PauseCause, PeerId, PixelSize, RoomId, Shown, TrackId};
+use colloquy_media_core::api::{
+    AudioPath, EncodingUse, Event, Layer, PauseCause, PeerId, PixelSize, RoomId, Shown, TrackId,
+};
 use serde_json::json;
 
 const ROOM: RoomId = RoomId(1);
@@ -137,4 +139,30 @@ async fn figures_tell_of_layers_and_of_the_downlink() {
     ] {
         assert!(schemas[schema]["properties"][field].is_object(), "{schema}.{field}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_one_hears_others_reaches_the_engine_and_is_told_and_told_again() {
+    let world = World::new();
+    let (mut anne, joined) = world.joined("a", "Anne").await;
+    let (mut bob, _) = world.joined("a", "Bob").await;
+    for mode in ["mix", "auto", "forward"] {
+        assert_eq!(anne.ask(json!({"type":"audio","mode":mode})).await["type"], "ok");
+    }
+    assert_eq!(anne.refused(json!({"type":"audio","mode":"loud"})).await, "protocol.malformed");
+    assert_eq!(anne.refused(json!({"type":"audio"})).await, "protocol.malformed");
+    anne.ask(json!({"type":"subscribe","mid":"3","track":"mix"})).await;
+    let log = world.engine.log();
+    assert_eq!(log[2..5], ["audio p1 Mix", "audio p1 Auto", "audio p1 Forward"]);
+    assert_eq!(log[5], format!("subscribe p1 3 Some({})", TrackId::MIX));
+    anne.events().await;
+    bob.events().await;
+    world.engine.emit(Event::Audio { room: ROOM, peer: PeerId(1), path: AudioPath::Mix });
+    let told = json!({"type":"audio","path":"mix"});
+    assert_eq!(anne.event("audio").await, told);
+    assert!(bob.events().await.is_empty(), "it is nobody else's business");
+    drop(anne);
+    let mut back = world.greeted().await;
+    back.ask(json!({"type":"resume","resume_token":joined["resume_token"]})).await;
+    assert_eq!(back.event("audio").await, told);
 }

@@ -2,6 +2,7 @@
 
 use super::world::{Reply, World, key, participant, request, token};
 use crate::{Grants, IceServer, SignallingConfig};
+use colloquy_media_core::api::TrackId;
 use serde_json::json;
 
 const SDP: (&str, &str) = ("content-type", "application/sdp");
@@ -99,8 +100,11 @@ async fn watching_takes_somebody_who_publishes() {
     let (microphone, camera) = anne.publish().await;
     anne.event("track_published").await;
     anne.event("track_published").await;
+    let mix = TrackId::MIX;
     for (path, shows) in [
-        ("/api/v1/whep/show".to_owned(), format!("InOrder([{microphone}, {camera}])")),
+        ("/api/v1/whep/show".to_owned(), format!("InOrder([{mix}, {microphone}, {camera}])")),
+        ("/api/v1/whep/show?audio=forward".to_owned(), format!("InOrder([{microphone}, {camera}])")),
+        ("/api/v1/whep/show/p1?audio=auto".to_owned(), format!("InOrder([{mix}, {microphone}, {camera}])")),
         ("/api/v1/whep/show/p1".to_owned(), format!("InOrder([{microphone}, {camera}])")),
         (format!("/api/v1/whep/show/p1/{camera}"), format!("InOrder([{camera}])")),
     ] {
@@ -112,6 +116,10 @@ async fn watching_takes_somebody_who_publishes() {
     assert_eq!(
         post(&world, "/api/v1/whep/show/p77", &[SDP], "v=0").await.problem(),
         (404, "participant.unknown".into())
+    );
+    assert_eq!(
+        post(&world, "/api/v1/whep/show?audio=loud", &[SDP], "v=0").await.problem(),
+        (400, "protocol.malformed".into())
     );
     assert_eq!(post(&world, "/api/v1/whep/show/p1/t77", &[SDP], "v=0").await.problem(), (404, "track.unknown".into()));
     assert_eq!(post(&world, "/api/v1/whep/show/p2", &[SDP], "v=0").await.problem(), (409, "room.silent".into()));

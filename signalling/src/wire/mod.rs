@@ -1,12 +1,14 @@
 //! The words of the WebSocket protocol (`docs/src/api/websocket.md`), shared with the HTTP API where both say the same.
 
 mod audience;
+mod audio;
 mod quality;
 mod request;
 mod response;
 mod views;
 
 pub(crate) use audience::{PairView, StanceView};
+pub(crate) use audio::{AudioModeName, AudioPathName, audio};
 pub use quality::{DownlinkView, EncodingUseView, EncodingView, LayerView, PauseName, SizeView};
 pub(crate) use quality::{encodings, shown};
 pub use request::SourceName;

@@ -1,8 +1,8 @@
 //! What clients may say. Two looks at each frame: its `type` and `id` first, so that an error can be answered with the right
 //! `id`; then the whole of it as that type, where anything unknown, missing or doubled is refused by its name.
 
-use super::SDP_BYTES;
 use super::audience::{EnterAs, VerbWish};
+use super::{AudioModeName, SDP_BYTES};
 use crate::error::{ErrorCode, Refusal};
 use colloquy_media_core::api::{Downlink, PixelSize, Preference, Source};
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
@@ -56,6 +56,7 @@ pub(crate) enum Request {
     Subscribe(SubscribeTo),
     Prefer(PreferPlace),
     Downlink(SetDownlink),
+    Audio(SetAudio),
     Mute(MuteTrack),
     Kick(Kick),
     Audience(ChangeAudience),
@@ -130,6 +131,7 @@ request!(SetDownlink {
     #[serde(default)] last_n: Option<u16>,
     #[serde(default)] max_bps: Option<Within<DOWNLINK_BPS_MIN, DOWNLINK_BPS>>,
 });
+request!(SetAudio { mode: AudioModeName });
 request!(MuteTrack { track: Bytes<{ TOKEN_BYTES }>, muted: bool, });
 request!(Kick { participant: Bytes<{ TOKEN_BYTES }>, #[serde(default)] reason: Option<Text<{ FREE_TEXT_CHARS }>>, });
 request!(ChangeAudience { change: VerbWish });
@@ -289,6 +291,7 @@ fn read_as(kind: &str, text: &str) -> Parsed {
         "subscribe" => Request::Subscribe(body(text)?),
         "prefer" => Request::Prefer(prefer(body(text)?)?),
         "downlink" => Request::Downlink(body(text)?),
+        "audio" => Request::Audio(body(text)?),
         "mute" => Request::Mute(body(text)?),
         "kick" => Request::Kick(body(text)?),
         "audience" => Request::Audience(body(text)?),
@@ -377,6 +380,7 @@ mod tests {
             r#"{"type":"prefer","id":1,"mid":"3","width":0,"height":16384,"pinned":true,"weight":8}"#,
             r#"{"type":"downlink","id":1}"#,
             r#"{"type":"downlink","id":1,"last_n":0,"max_bps":300000}"#,
+            r#"{"type":"audio","id":1,"mode":"mix"}"#,
             r#"{"type":"leave","id":0}"#,
         ] {
             assert!(matches!(ReceivedFrame::read(good), ReceivedFrame::Request { request: Ok(_), .. }), "{good}");

@@ -1,8 +1,9 @@
 //! What the server says.
 
 use super::{
-    DownlinkView, EncodingUseView, FRAME_BYTES, LayerView, PairView, ParticipantState, ParticipantView, PauseName,
-    PermissionsView, ReceiveView, SDP_BYTES, SendView, SizeView, StanceView, TrackView, TransportName, VERSION,
+    AudioPathName, DownlinkView, EncodingUseView, FRAME_BYTES, LayerView, PairView, ParticipantState, ParticipantView,
+    PauseName, PermissionsView, ReceiveView, SDP_BYTES, SendView, SizeView, StanceView, TrackView, TransportName,
+    VERSION,
 };
 use crate::config::IceServer;
 use crate::error::Refusal;
@@ -62,6 +63,10 @@ pub(crate) enum ServerEvent {
     Encodings {
         track: String,
         encodings: Vec<EncodingUseView>,
+    },
+    /// To the one who receives: how he hears others from now on.
+    Audio {
+        path: AudioPathName,
     },
     /// To the one whom it concerns: where he stands, if that changed, and what he gets of those of whom he gets something else now.
     Audience {

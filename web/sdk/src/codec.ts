@@ -90,6 +90,8 @@ function decodeEvent(type: string, f: Fields): ServerEvent | null {
       return { type, participant: string(f, 'participant'), score: number(f, 'score') };
     case 'shown':
       return { type, mid: string(f, 'mid'), track: string(f, 'track'), shown: shown(f) };
+    case 'audio':
+      return { type, path: oneOf(f, 'path', ['forward', 'mix'], 'forward') };
     case 'encodings':
       return { type, track: string(f, 'track'), encodings: array(f, 'encodings', encodingUse) };
     case 'audience':

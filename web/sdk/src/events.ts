@@ -2,7 +2,7 @@ import type { AudienceState } from './audience.js';
 import type { RemoteData } from './channels.js';
 import type { ConnectionState } from './connection.js';
 import type { ColloquyError } from './errors.js';
-import type { Joined, RemovedReason, Shown, Source, SpeakerLevel, TrackInfo } from './protocol.js';
+import type { AudioPath, Joined, RemovedReason, Shown, Source, SpeakerLevel, TrackInfo } from './protocol.js';
 import type { Change } from './state.js';
 import type { TransportState } from './ice.js';
 
@@ -29,6 +29,10 @@ export interface RoomEvents extends ChangeEvents {
   quality: { readonly participant: string; readonly score: number };
   /** What a video that we receive (its id) shows now: a layer, or nothing and why. */
   shown: { readonly track: string; readonly shown: Shown };
+  /** Others are heard so from now on: each by himself, or all mixed by the server. */
+  audioPath: AudioPath;
+  /** The mix of all that we hear, or `null` when it comes no more. Play it: while it carries sound the tracks of others are silent. */
+  mixed: MediaStreamTrack | null;
   /** Where we stand, or what we get of others, is not as it was. */
   audience: AudienceState;
   /** Somebody opened a data channel to us. */

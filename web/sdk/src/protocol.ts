@@ -115,6 +115,11 @@ export interface PairInfo {
   readonly insider?: boolean;
 }
 
+/** How one wants to hear others: each by himself, all mixed by the server, or as it finds best. */
+export type AudioMode = 'forward' | 'mix' | 'auto';
+/** How one hears them. */
+export type AudioPath = 'forward' | 'mix';
+
 /** Requests without their `id`, which the socket adds. */
 export type Request =
   | { type: 'hello'; version: number; client?: string; token?: string }
@@ -125,6 +130,7 @@ export type Request =
   | { type: 'subscribe'; mid: string; track: string | null }
   | { type: 'prefer'; mid: string; width?: number; height?: number; pinned?: boolean; weight?: number }
   | { type: 'downlink'; last_n?: number; max_bps?: number }
+  | { type: 'audio'; mode: AudioMode }
   | { type: 'mute'; track: string; muted: boolean }
   | { type: 'audience'; change: AudienceChange }
   | { type: 'kick'; participant: string; reason?: string }
@@ -208,6 +214,7 @@ export interface ResultOf {
   subscribe: Ok;
   prefer: Ok;
   downlink: Ok;
+  audio: Ok;
   mute: Ok;
   audience: Ok;
   kick: Ok;
@@ -235,6 +242,7 @@ export type ServerEvent =
   | { readonly type: 'transport'; readonly state: ServerTransportState }
   | { readonly type: 'quality'; readonly participant: string; readonly score: number }
   | { readonly type: 'shown'; readonly mid: string; readonly track: string; readonly shown: Shown }
+  | { readonly type: 'audio'; readonly path: AudioPath }
   | { readonly type: 'encodings'; readonly track: string; readonly encodings: readonly EncodingUse[] }
   | { readonly type: 'audience'; readonly you?: StanceInfo; readonly others: readonly PairInfo[] }
   | { readonly type: 'removed'; readonly reason: RemovedReason; readonly message: string }

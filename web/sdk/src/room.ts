@@ -10,13 +10,15 @@ import { LocalMedia, type LocalTrack } from './local.js';
 import { watchNetwork } from './network.js';
 import type { JoinOptions, RoomOptions } from './options.js';
 import { change, NO_PREFERENCE, same, type Downlink, type ViewPreference } from './preferences.js';
-import type { AudienceChange, Joined, LeaveReason, ParticipantInfo, Permissions, ServerEvent, ServerStats, Shown, Source, SpeakerLevel, StanceInfo, TrackInfo } from './protocol.js';
+import type { AudienceChange, AudioMode, AudioPath, Joined, LeaveReason, ParticipantInfo, Permissions, Request, ServerEvent, ServerStats, Shown, Source, SpeakerLevel, StanceInfo, TrackInfo } from './protocol.js';
 import { diff, findTrack, reduce, stateOf, withTrack, type RoomState } from './state.js';
 import { StatsReader, type CallStats } from './stats.js';
 import type { TransportState } from './ice.js';
 import { Transport, type Send } from './transport.js';
 import { Wishes } from './wishes.js';
 
+/** What the server calls the mix of all that we hear, where it takes a track. */
+const MIX = 'mix';
 const OWN_STATE = { connecting: 'connecting', connected: 'connected', disconnected: 'reconnecting' } as const;
 
 /**
@@ -40,6 +42,9 @@ export class Room extends Emitter<RoomEvents> {
   readonly #preferences = new Map<string, ViewPreference>();
   readonly #shown = new Map<string, Shown>();
   #downlink: Downlink | null = null;
+  #audioMode: AudioMode = 'forward';
+  #audioPath: AudioPath = 'forward';
+  #toldAudio = false;
   #transport: Transport | null = null;
   #people: RoomState = new Map();
   #audience: AudienceState = PLAIN_AUDIENCE;
@@ -194,6 +199,22 @@ export class Room extends Emitter<RoomEvents> {
     this.#tellDownlink();
   }
 
+  /**
+   * Says how others are to be heard: each by himself, all mixed by the server into one stream, or as the server finds best. It changes
+   * without a gap; `audioPath` tells when. Holds for as long as this room is.
+   */
+  setAudioMode(mode: AudioMode): void {
+    this.#audioMode = mode;
+    this.#wantMix();
+    this.#tellAudio();
+  }
+
+  get audioMode(): AudioMode { return this.#audioMode; }
+  /** How others are heard now. */
+  get audioPath(): AudioPath { return this.#audioPath; }
+  /** The mix of all that we hear, once the server can send it. */
+  get mixed(): MediaStreamTrack | null { return this.#transport?.places.media(MIX) ?? null; }
+
   /** What a video that we receive shows; `null` until the server has told. */
   shown(track: string): Shown | null { return this.#shown.get(track) ?? null; }
 
@@ -226,6 +247,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#setPeople(stateOf(snapshot.participants));
     this.#subscribeAll();
     this.#tellDownlink();
+    this.#tellAudio();
     this.emit('joined', snapshot);
   }
 
@@ -239,6 +261,7 @@ export class Room extends Emitter<RoomEvents> {
     if (resumed) this.#local.resync(this.#people.get(snapshot.participant)?.tracks ?? []);
     this.#subscribeAll();
     this.#tellDownlink();
+    this.#tellAudio();
     this.emit('restored', { resumed });
   }
 
@@ -253,10 +276,12 @@ export class Room extends Emitter<RoomEvents> {
         request: (request) => this.#connection.request(request),
         published: (send, id) => this.#published(send, id),
         attached: (id, media) => {
+          if (id === MIX) return this.emit('mixed', media);
           const track = findTrack(this.#people, id);
           if (track !== undefined) this.emit('trackSubscribed', { track, media });
         },
         detached: (track) => {
+          if (track === MIX) return this.emit('mixed', null);
           this.#shown.delete(track);
           this.emit('trackUnsubscribed', { track });
         },
@@ -286,6 +311,8 @@ export class Room extends Emitter<RoomEvents> {
     for (const track of this.#remoteTracks()) {
       if (old.places.media(track.id) !== null) this.emit('trackUnsubscribed', { track: track.id });
     }
+    if (old.places.media(MIX) !== null) this.emit('mixed', null);
+    this.#setAudioPath('forward');
     old.close();
     this.#setTransportState('new');
   }
@@ -313,6 +340,8 @@ export class Room extends Emitter<RoomEvents> {
         if (this.#transport?.places.shows(event.mid, event.track) !== true) return;
         this.#shown.set(event.track, event.shown);
         return this.emit('shown', { track: event.track, shown: event.shown });
+      case 'audio':
+        return this.#setAudioPath(event.path);
       case 'encodings':
         return this.#transport?.setEncodings(event.track, event.encodings);
       case 'removed':
@@ -373,10 +402,32 @@ export class Room extends Emitter<RoomEvents> {
     if (this.#downlink === null || this.state !== 'joined') return;
     const { lastN, maxBps } = this.#downlink;
     const request = { type: 'downlink', ...(lastN === undefined ? {} : { last_n: lastN }), ...(maxBps === undefined ? {} : { max_bps: maxBps }) } as const;
+    this.#say(request);
+  }
+
+  /** Says what is said again when we are back from a lost socket. */
+  #say(request: Extract<Request, { type: 'downlink' | 'audio' }>): void {
     this.#connection.request(request).catch((error: unknown) => {
-      // A lost socket: said again when we are back.
       if (error instanceof ColloquyError && !isConnectionLoss(error)) this.emit('error', error);
     });
+  }
+
+  #tellAudio(): void {
+    // A server that nobody told forwards.
+    if (this.state !== 'joined' || (this.#audioMode === 'forward' && !this.#toldAudio)) return;
+    this.#toldAudio = true;
+    this.#say({ type: 'audio', mode: this.#audioMode });
+  }
+
+  /** A place for the mix, where it may come. It stays: the way back needs no offer then. */
+  #wantMix(): void {
+    if (this.#audioMode !== 'forward' && this.permissions.subscribe) this.#transport?.places.want(MIX, 'audio');
+  }
+
+  #setAudioPath(path: AudioPath): void {
+    if (path === this.#audioPath) return;
+    this.#audioPath = path;
+    this.emit('audioPath', path);
   }
 
   #remoteTracks(): TrackInfo[] {
@@ -385,6 +436,7 @@ export class Room extends Emitter<RoomEvents> {
 
   #subscribeAll(): void {
     if (!this.permissions.subscribe) return;
+    this.#wantMix();
     for (const track of this.#remoteTracks()) {
       if (this.#wishes.wants(track)) this.#transport?.places.want(track.id, track.kind);
     }

@@ -59,6 +59,7 @@ impl Engine {
             self.open_portrait(key);
             self.tracks.insert(track.info.id, key);
             self.shares.of_guests.tracks += 1;
+            self.mix_changed(room);
             if let Some(guest) = self.peers.get_mut(guest) {
                 guest.sections.push(Section { mid: track.info.mid.clone(), producer: Some(key), consumer: None });
             }

@@ -19,6 +19,7 @@ impl Engine {
             self.panicked(None, out);
         }
         self.flush_data(now, out);
+        self.flush_mixing(now);
     }
 
     fn take_word(&mut self, now: Instant, from: u8, word: Word, out: &mut Outbox) {

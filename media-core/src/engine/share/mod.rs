@@ -193,6 +193,7 @@ impl Engine {
             self.forget_share(key, other.worker);
             self.tell(other.worker, Word::Parted { room: id, epoch: other.epoch });
         }
+        self.close_mix(key);
         self.rooms.remove(key);
         self.room_ids.remove(&id);
     }

@@ -119,7 +119,8 @@ impl Engine {
         let wanted = producer.encodings.iter().take(8).map(|e| e.is_wanted);
         let bits = wanted.zip(0..).fold(0, |bits, (wanted, number)| bits | (u8::from(wanted) << number));
         // Who is looked at at all is asked for something: it is from what comes that the rest is decided.
-        let encodings = if producer.consumers.is_empty() { 0 } else { bits.max(1) };
+        let is_of_use = !producer.consumers.is_empty() || producer.tapped.is_some();
+        let encodings = if is_of_use { bits.max(1) } else { 0 };
         let track = producer.info.id;
         let told = self.producers.get_mut(key).map(|p| std::mem::replace(&mut p.told_use, encodings));
         if told != Some(encodings) {

@@ -32,6 +32,7 @@ impl House {
             Event::Encodings { room, peer, track, encodings } => {
                 self.encodings(*room, *peer, (*track, encodings.as_slice()), fx);
             }
+            Event::Audio { room, peer, path } => self.audio(*room, *peer, *path, fx),
             Event::Closed { room, peer, cause } => self.closed(*room, *peer, *cause, fx),
         }
     }

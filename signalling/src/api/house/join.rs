@@ -6,7 +6,7 @@ use crate::error::{ErrorCode, Refusal};
 use crate::names::{DisplayName, RoomName};
 use crate::session::{CloseCode, Secret, SocketId, Weight};
 use crate::wire::{Joined, ServerEvent};
-use colloquy_media_core::api::{Command, PeerId, Permissions, RoomId, TransportState};
+use colloquy_media_core::api::{AudioPath, Command, PeerId, Permissions, RoomId, TransportState};
 use colloquy_media_core::audience::{Audience, Stance};
 use std::collections::BTreeMap;
 
@@ -80,6 +80,7 @@ impl House {
             refusals: 0,
             tracks: BTreeMap::new(),
             places: BTreeMap::new(),
+            audio: AudioPath::default(),
         };
         self.participants.insert(id, participant);
         Ok((id, room_id))

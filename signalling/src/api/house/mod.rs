@@ -22,7 +22,7 @@ use crate::names::{DisplayName, RoomName};
 use crate::session::{CloseCode, Secret, SocketId, Weight};
 use crate::wire::{ParticipantState, ServerEvent, encode};
 use colloquy_media_core::api::{
-    Command, EncodingUse, PeerId, Permissions, RoomId, Shown, TrackId, TrackInfo, TransportState,
+    AudioPath, Command, EncodingUse, PeerId, Permissions, RoomId, Shown, TrackId, TrackInfo, TransportState,
 };
 use colloquy_media_core::audience::Audience;
 use std::collections::{BTreeMap, HashMap};
@@ -110,6 +110,8 @@ pub(crate) struct Participant {
     tracks: BTreeMap<TrackId, Track>,
     /// What his receiving places show, by mid.
     places: BTreeMap<String, (TrackId, Shown)>,
+    /// How he hears others.
+    audio: AudioPath,
 }
 
 /// How a participant is connected to the signalling.

@@ -1,9 +1,9 @@
-//! What receivers are shown of layers, and publishers of encodings: told to the one whom it concerns, and kept for his return when
+//! What receivers are shown of layers and how they hear, and publishers of encodings: told to the one whom it concerns, and kept for his return when
 //! he is away.
 
 use super::{Counted, Effect, Effects, House};
-use crate::wire::{encodings, shown};
-use colloquy_media_core::api::{EncodingUse, PeerId, RoomId, Shown, TrackId};
+use crate::wire::{audio, encodings, shown};
+use colloquy_media_core::api::{AudioPath, EncodingUse, PeerId, RoomId, Shown, TrackId};
 
 /// Places that are remembered of one participant: more than the engine takes in a description, so that only a defect of the
 /// engine's can reach it. What is beyond is told, but not told again after a lost socket.
@@ -50,9 +50,19 @@ impl House {
         }
     }
 
+    /// Somebody hears others otherwise now.
+    pub(super) fn audio(&mut self, room: RoomId, peer: PeerId, path: AudioPath, fx: &mut Effects) {
+        let Some(listener) = self.participants.get_mut(&peer).filter(|p| p.room == room) else { return };
+        listener.audio = path;
+        self.tell(peer, &audio(path), fx);
+    }
+
     /// Tells one who came back how things stand: what he missed is nowhere else.
     pub(super) fn retell_quality(&self, peer: PeerId, fx: &mut Effects) {
         let Some(participant) = self.participants.get(&peer) else { return };
+        if participant.audio != AudioPath::default() {
+            self.tell(peer, &audio(participant.audio), fx);
+        }
         for (mid, (track, what)) in &participant.places {
             self.tell(peer, &shown(mid, *track, *what), fx);
         }

@@ -101,6 +101,7 @@ export const en = {
     ms: (ms: number) => `${Math.round(ms)} ms`,
     layer: (encoding: number, spatial: number, temporal: number) => `layer ${encoding + 1}.${spatial + 1}.${temporal + 1}`,
     pausedBy: { bandwidth: 'paused: slow connection', last_n: 'paused: did not speak lately', hidden: 'not shown', frozen: 'stands still: turned away', withheld: 'withheld: on hold' },
+    voices: 'Voices', voiceModes: { forward: 'Each as it is sent', mix: 'Mixed by the server (saves data)', auto: 'Automatic' },
     faces: 'Pictures of people', allFaces: 'Everyone', lastFaces: (n: number) => `The last ${n} who spoke`,
   },
   audience: {

@@ -1,5 +1,5 @@
 /** The call as the page shows it: the SDK's room, made reactive. */
-import { GETS_ALL, isPlain, PLAIN_AUDIENCE, Playback, Room, type AudienceChange, type AudienceState, type CallStats, type ColloquyError, type ConnectionState, type Gets, type LocalTrack, type ParticipantInfo, type ServerStats, type Shown, type Source, type StanceInfo, type TrackInfo, type TransportState } from '@colloquy/sdk';
+import { GETS_ALL, isPlain, PLAIN_AUDIENCE, Playback, Room, type AudienceChange, type AudienceState, type AudioPath, type CallStats, type ColloquyError, type ConnectionState, type Gets, type LocalTrack, type ParticipantInfo, type ServerStats, type Shown, type Source, type StanceInfo, type TrackInfo, type TransportState } from '@colloquy/sdk';
 import { t } from '../i18n/index.js';
 import { roomOptions, type Wanted } from '../lib/params.js';
 import { stillOf } from '../lib/stills.js';
@@ -40,6 +40,9 @@ export class Call {
   pinned = $state<string | null>(null);
   /** What the server shows us of each video, and the largest that it ever did. */
   shown = $state.raw<ReadonlyMap<string, Shown>>(new Map());
+  /** The mix of all that we hear, where it comes, and whether it is what we hear. */
+  mixed = $state.raw<MediaStreamTrack | null>(null);
+  audioPath = $state<AudioPath>('forward');
   readonly #largest = new Map<string, number>();
   /** Where we stand, and what we get of others. */
   audience = $state.raw<AudienceState>(PLAIN_AUDIENCE);
@@ -106,6 +109,7 @@ export class Call {
     await this.room.join(this.roomName, this.userName, { as: this.wanted.as });
     if (prefs.speakerId !== '') void this.playback.setOutput(prefs.speakerId);
     this.limitFaces();
+    if (prefs.audioMode !== 'forward') this.hearAsChosen();
     this.#timer = setInterval(() => void this.#measure(), STATS_MS);
     if (!this.room.permissions.publish) {
       microphone?.stop();
@@ -164,6 +168,11 @@ export class Call {
 
   kick(id: string): void {
     this.#background(this.room.kick(id));
+  }
+
+  /** Hears others as the person chose. */
+  hearAsChosen(): void {
+    this.room.setAudioMode(prefs.audioMode);
   }
 
   /** Asks for as many faces as the person chose. */
@@ -250,6 +259,8 @@ export class Call {
       shown.delete(track);
       this.shown = shown;
     });
+    room.on('mixed', (media) => { this.mixed = media; });
+    room.on('audioPath', (path) => { this.audioPath = path; });
     room.on('shown', ({ track, shown }) => {
       this.#largest.set(track, Math.max(this.#largest.get(track) ?? 0, shown.size?.height ?? 0));
       this.shown = new Map(this.shown).set(track, shown);

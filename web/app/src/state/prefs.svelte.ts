@@ -1,5 +1,7 @@
 /** What the person chose once and should not have to choose again; kept in this browser only. */
 
+import type { AudioMode } from '@colloquy/sdk';
+
 export type Theme = 'auto' | 'light' | 'dark';
 
 interface Stored {
@@ -11,10 +13,12 @@ interface Stored {
   speakerId: string;
   /** Faces at most, those who spoke last; 0 for all. */
   lastN: number;
+  /** Others are heard each by himself, mixed by the server, or as it finds best. */
+  audioMode: AudioMode;
 }
 
 const KEY = 'colloquy.prefs';
-const DEFAULTS: Stored = { name: '', theme: 'auto', mirror: true, microphoneId: '', cameraId: '', speakerId: '', lastN: 0 };
+const DEFAULTS: Stored = { name: '', theme: 'auto', mirror: true, microphoneId: '', cameraId: '', speakerId: '', lastN: 0, audioMode: 'forward' };
 
 function load(): Stored {
   try {

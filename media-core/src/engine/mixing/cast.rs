@@ -1,0 +1,189 @@
+//! Telling the mixer of a room who is there and who hears whom, whenever that changed: as a whole, between two packets.
+
+use super::super::Engine;
+use super::super::ticks::{Due, Timer};
+use super::room::{MixedRoom, Opening, Tapped};
+use crate::api::{MediaKind, PeerId};
+use crate::audience::Stance;
+use crate::keys::{PeerKey, RoomKey};
+use crate::mix::audio::{Channels, Coding, Ear, GroupId, ListenerId, SourceId};
+use crate::mixer::{Cast, MixOrder, ToMixer, has_sides};
+use rustc_hash::FxHashMap;
+use std::time::Instant;
+
+impl Engine {
+    /// Something of a room changed that its mixer must know, if it has one.
+    pub(in crate::engine) fn mix_changed(&mut self, room: RoomKey) {
+        let is_mixed = self.rooms.get(room).is_some_and(|room| room.mix.is_some());
+        if is_mixed && !self.mixing.changed.contains(&room) {
+            self.mixing.changed.push(room);
+        }
+    }
+
+    /// Tells mixers what changed. To be called before the next packet is taken.
+    #[inline]
+    pub(in crate::engine) fn flush_mixing(&mut self, now: Instant) {
+        while let Some(peer) = self.mixing.placeless.pop() {
+            self.choose_audio(now, peer);
+        }
+        while let Some(room) = self.mixing.changed.pop() {
+            self.recast(now, room);
+        }
+    }
+
+    /// Somebody stood so until now.
+    pub(in crate::engine) fn note_left_stance(&mut self, now: Instant, room: RoomKey, who: PeerId, stood: Stance) {
+        if let Some(mix) = self.rooms.get_mut(room).and_then(|room| room.mix.as_mut()) {
+            mix.lately.note(now, who, stood);
+        }
+    }
+
+    /// Tells the mixer of a room how it is now.
+    pub(super) fn recast(&mut self, now: Instant, key: RoomKey) {
+        let Some(room) = self.rooms.get_mut(key) else { return };
+        let Some(mut mix) = room.mix.take() else { return };
+        let id = room.id;
+        if mix.listeners.is_empty() {
+            self.untap(&mix);
+            if mix.open == Opening::Done {
+                let life = mix.life;
+                self.mixing.outgoing.push_back(ToMixer { room: id, life, order: MixOrder::Close });
+            }
+            return;
+        }
+        if let Opening::At(at) = mix.open
+            && at <= now
+        {
+            self.mixing.lives += 1;
+            (mix.life, mix.open) = (self.mixing.lives, Opening::Done);
+            self.mixing.outgoing.push_back(ToMixer { room: id, life: mix.life, order: MixOrder::Open });
+        }
+        let again = mix.lately.settle(now);
+        if mix.open == Opening::Done {
+            let mut cast = Cast { left: std::mem::take(&mut mix.left), ..Cast::default() };
+            self.cast_sources(key, &mut mix, &mut cast);
+            self.cast_ears(key, &mut mix, &mut cast);
+            if !cast.is_empty() {
+                let order = MixOrder::Cast(Box::new(cast));
+                self.mixing.outgoing.push_back(ToMixer { room: id, life: mix.life, order });
+            }
+        }
+        let opens = if let Opening::At(at) = mix.open { Some(at) } else { None };
+        if let Some(room) = self.rooms.get_mut(key) {
+            room.mix = Some(mix);
+        }
+        again.into_iter().chain(opens).for_each(|at| self.arm_mix(key, at));
+    }
+
+    /// Sources that are new, stand elsewhere or are gone.
+    fn cast_sources(&mut self, key: RoomKey, mix: &mut MixedRoom, cast: &mut Cast) {
+        let Some(room) = self.rooms.get(key) else { return };
+        let mut here = FxHashMap::default();
+        for peer in room.everyone().filter_map(|peer| self.peers.get(peer)) {
+            // Whose stance is unknown is heard by nobody.
+            let Some((_, stance)) = room.standings.of(peer.id) else { continue };
+            for producer in peer.producers() {
+                let Some(known) = self.producers.get(producer).filter(|p| p.info.kind == MediaKind::Audio) else {
+                    continue;
+                };
+                let Some(generation) = known.generation() else { continue };
+                let tapped = Tapped { producer, group: mix.groups.of(*stance), generation };
+                here.insert(SourceId(known.info.id.0), tapped);
+            }
+        }
+        let is_over = |id: &SourceId, was: &Tapped| {
+            here.get(id).is_none_or(|is| (is.producer, is.generation) != (was.producer, was.generation))
+        };
+        cast.ended.extend(mix.sources.iter().filter(|(id, was)| is_over(id, was)).map(|(id, _)| *id));
+        let is_news = |id: &SourceId, is: &Tapped| mix.sources.get(id) != Some(is);
+        cast.sources.extend(here.iter().filter(|(id, is)| is_news(id, is)).map(|(id, is)| (*id, is.group)));
+        // In an order that does not depend on where things lie in memory: a run can be repeated.
+        cast.ended.sort_unstable();
+        cast.sources.sort_unstable();
+        let used: Vec<GroupId> = here.values().map(|tapped| tapped.group).collect();
+        mix.groups.retain(&used);
+        let before = std::mem::replace(&mut mix.sources, here);
+        for Tapped { producer, .. } in
+            before.values().filter(|was| !mix.sources.values().any(|is| is.producer == was.producer))
+        {
+            self.set_tapped(*producer, None);
+        }
+        for Tapped { producer, generation, .. } in mix.sources.values().copied().collect::<Vec<_>>() {
+            self.set_tapped(producer, Some(generation));
+        }
+    }
+
+    fn set_tapped(&mut self, key: crate::keys::ProducerKey, generation: Option<u32>) {
+        let Some(producer) = self.producers.get_mut(key) else { return };
+        let before = std::mem::replace(&mut producer.tapped, generation);
+        if before.is_some() != generation.is_some() {
+            // Of a guest's, his worker must hear that there is a use for it.
+            self.tell_use(key);
+        }
+    }
+
+    fn untap(&mut self, mix: &MixedRoom) {
+        mix.sources.values().for_each(|tapped| self.set_tapped(tapped.producer, None));
+    }
+
+    /// Listeners who hear something else than the mixer was told.
+    fn cast_ears(&self, key: RoomKey, mix: &mut MixedRoom, cast: &mut Cast) {
+        let Some(room) = self.rooms.get(key) else { return };
+        for (id, listener) in &mut mix.listeners {
+            let Some(peer) = self.peers.get(listener.peer) else { continue };
+            let stance = room.standings.of(peer.id).map(|(_, stance)| *stance);
+            // Nobody knows where he stands: he hears nobody.
+            let stood = stance.map(|stance| mix.lately.stances(peer.id, stance)).unwrap_or_default();
+            let own = peer.producers().filter_map(|own| self.producers.get(own));
+            let own = own.filter(|own| own.info.kind == MediaKind::Audio);
+            let mut ear = Ear {
+                groups: mix.groups.heard_by(peer.id, &stood),
+                except: own.map(|own| (SourceId(own.info.id.0), None)).collect(),
+                coding: Coding {
+                    channels: Channels::Mono,
+                    max_bps: self.config.limits.mix.bitrate_bps,
+                    lossy: peer.audio.is_lossy,
+                },
+            };
+            if has_sides(&ear) {
+                ear.coding.channels = Channels::Stereo;
+                ear.coding.max_bps = ear.coding.max_bps.saturating_mul(2);
+            }
+            if listener.ear.as_ref() != Some(&ear) {
+                cast.ears.push((*id, ear.clone()));
+                listener.ear = Some(ear);
+            }
+        }
+        cast.ears.sort_unstable_by_key(|(id, _)| *id);
+    }
+
+    /// A room ends, and its mix with it.
+    pub(in crate::engine) fn close_mix(&mut self, key: RoomKey) {
+        let Some(room) = self.rooms.get_mut(key) else { return };
+        let (room, Some(mix)) = (room.id, room.mix.take()) else { return };
+        if mix.open == Opening::Done {
+            self.mixing.outgoing.push_back(ToMixer { room, life: mix.life, order: MixOrder::Close });
+        }
+    }
+
+    /// Sees to it that a room's mix is looked at by `at`.
+    pub(super) fn arm_mix(&mut self, key: RoomKey, at: Instant) {
+        if let Some(room) = self.rooms.get_mut(key)
+            && room.mix_at.is_none_or(|armed| at < armed)
+        {
+            room.mix_at = Some(at);
+            self.timers.push(Due::new(at, Timer::Mix(key)));
+        }
+    }
+
+    /// What is due of a room's mix.
+    pub(in crate::engine) fn tick_mix(&mut self, now: Instant, key: RoomKey) {
+        self.finish_leaving(now, key);
+        self.recast(now, key);
+    }
+
+    /// Who listens, by the name that the mixer has for him.
+    pub(super) fn listener_of(&self, key: PeerKey) -> Option<ListenerId> {
+        self.peers.get(key).map(|peer| ListenerId(peer.id.0))
+    }
+}

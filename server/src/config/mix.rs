@@ -1,0 +1,59 @@
+//! `[mix]` in the words of the media core.
+
+use super::Mix;
+use anyhow::{Result, bail};
+use colloquy_media_core::api::MixLimits;
+use colloquy_media_core::mix::audio::MixSettings;
+
+/// Threads at most: as many as there may be workers.
+const MAX_THREADS: u8 = 26;
+/// Voices at once at most: nobody understands more.
+const MAX_SPEAKERS: u8 = 16;
+/// Bits a second for a channel: what Opus can do with speech, and what it is transparent with for anything.
+const BITRATE_BPS: std::ops::RangeInclusive<u32> = 8_000..=256_000;
+
+impl Mix {
+    /// Refuses what cannot be.
+    pub(super) fn check(&self) -> Result<()> {
+        if !(1..=MAX_THREADS).contains(&self.threads) {
+            bail!("mix.threads must be from 1 to {MAX_THREADS}, not {}; `enabled = false` mixes nothing", self.threads);
+        }
+        if !(1..=MAX_SPEAKERS).contains(&self.speakers) {
+            bail!("mix.speakers must be from 1 to {MAX_SPEAKERS}, not {}", self.speakers);
+        }
+        if !BITRATE_BPS.contains(&self.bitrate_bps) {
+            let (least, most) = BITRATE_BPS.into_inner();
+            bail!("mix.bitrate_bps must be from {least} to {most}, not {}", self.bitrate_bps);
+        }
+        Ok(())
+    }
+
+    /// Threads that mix.
+    pub(crate) fn threads(&self) -> usize {
+        if self.enabled { usize::from(self.threads) } else { 0 }
+    }
+
+    /// How they mix.
+    pub(crate) fn settings(&self) -> MixSettings {
+        let defaults = MixSettings::default();
+        MixSettings {
+            speakers: usize::from(self.speakers),
+            mono_bps: self.bitrate_bps,
+            // Two channels have much in common.
+            stereo_bps: self.bitrate_bps.saturating_mul(8) / 5,
+            lossy_bps: defaults.lossy_bps.min(self.bitrate_bps),
+            ..defaults
+        }
+    }
+
+    /// What the engine is told.
+    pub(crate) fn limits(&self) -> MixLimits {
+        MixLimits {
+            bitrate_bps: self.bitrate_bps,
+            narrow_bps: self.auto_below_bps,
+            talkers: usize::from(self.auto_above_talkers),
+            // The driver says whether there is a mixer.
+            ..MixLimits::default()
+        }
+    }
+}

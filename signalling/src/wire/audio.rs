@@ -1,0 +1,52 @@
+//! How somebody hears others, as clients say and see it.
+
+use super::ServerEvent;
+use colloquy_media_core::api::{AudioMode, AudioPath};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// How a participant wants to hear others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AudioModeName {
+    /// Each in a place of his own.
+    Forward,
+    /// All in one place, mixed by the server.
+    Mix,
+    /// As the server finds best.
+    Auto,
+}
+
+/// How a participant hears others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AudioPathName {
+    /// Each in a place of his own.
+    Forward,
+    /// All in one place.
+    Mix,
+}
+
+impl From<AudioModeName> for AudioMode {
+    fn from(name: AudioModeName) -> Self {
+        match name {
+            AudioModeName::Forward => Self::Forward,
+            AudioModeName::Mix => Self::Mix,
+            AudioModeName::Auto => Self::Auto,
+        }
+    }
+}
+
+impl From<AudioPath> for AudioPathName {
+    fn from(path: AudioPath) -> Self {
+        match path {
+            AudioPath::Forward => Self::Forward,
+            AudioPath::Mix => Self::Mix,
+        }
+    }
+}
+
+/// The event that tells somebody how he hears others from now on.
+pub(crate) fn audio(path: AudioPath) -> ServerEvent {
+    ServerEvent::Audio { path: path.into() }
+}
