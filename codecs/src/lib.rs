@@ -1,4 +1,5 @@
-//! What bytes mean: RTP and RTCP, payload descriptors, error correction, sequence arithmetic.
+//! What bytes mean: RTP and RTCP, payload descriptors, error correction, sequence arithmetic; with
+//! the feature `video`, pictures too.
 //!
 //! Pure functions of bytes. This crate does no I/O, reads no clock and knows no rooms. Parsers borrow from the packet,
 //! never allocate (but for a dependency structure, once a key frame) and never panic: whatever came from outside ends in a
@@ -9,6 +10,8 @@ pub mod payload;
 pub mod rtcp;
 pub mod rtp;
 pub mod seq;
+#[cfg(feature = "video")]
+pub mod video;
 
 mod error;
 mod reader;
