@@ -11,6 +11,8 @@ pub mod driver;
 pub mod engine;
 mod forward;
 mod keys;
+#[cfg(feature = "mix")]
+pub mod mix;
 mod negotiate;
 mod room;
 pub mod transport;

@@ -27,6 +27,8 @@ mod timeline;
 pub(crate) use arrivals::Arrivals;
 pub(crate) use carried::Carried;
 pub(crate) use consumer::{Aim, Consumer, Rewritten, Still};
+#[cfg(feature = "mix")]
+pub(crate) use keyframe::KeyframeRequests;
 pub(crate) use producer::{Arrived, MediaPacket, Producer, SenderClock};
 pub(crate) use protection::{PathTold, Protection};
 pub(crate) use reception::Reception;
