@@ -152,10 +152,11 @@ impl Compositor {
         Ok(())
     }
 
-    /// Removes a source with all its pictures. Its tiles are empty until the views are told.
+    /// Removes a source with all its pictures, and its tiles from all views.
     pub fn remove_source(&mut self, id: SourceId) {
         self.sources.remove(&id);
         self.wants.remove(&id);
+        self.views.values_mut().for_each(|view| view.tiles.retain(|tile| tile.source != id));
         self.scenes.iter_mut().for_each(|scene| scene.forget(id));
         self.is_dirty |= !self.scenes.is_empty();
     }
@@ -178,8 +179,9 @@ impl Compositor {
         if view.tiles.iter().any(|tile| !self.sources.contains_key(&tile.source)) {
             return Err(ShowError::NoSuchSource);
         }
+        let is_known = self.views.values().any(|other| other.shows_the_same(&view));
         let before = self.views.insert(id, view);
-        if by_content(&self.views).len() > MAX_CANVASES {
+        if !is_known && by_content(&self.views).len() > MAX_CANVASES {
             match before {
                 Some(before) => self.views.insert(id, before),
                 None => self.views.remove(&id),

@@ -53,7 +53,7 @@ impl Writer {
     /// `max_width`. Characters that the font lacks are boxes.
     pub(super) fn line(&self, text: &str, height: u32, max_width: u32) -> Mask {
         let max_width = max_width.min(MAX_WIDTH);
-        let letters: Vec<char> = text.chars().filter(|c| !c.is_control()).take(MAX_CHARS).collect();
+        let letters: Vec<char> = text.chars().filter(|c| is_drawn(*c)).take(MAX_CHARS).collect();
         let scale = PxScale::from(height as f32);
         let width_of = |letters: &[char]| {
             let font = self.font.as_scaled(scale);
@@ -90,6 +90,12 @@ impl Writer {
         }
         mask
     }
+}
+
+/// Characters that are only there to steer others are left out.
+fn is_drawn(c: char) -> bool {
+    let steers = matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}');
+    !c.is_control() && !steers
 }
 
 /// What stands for a name without a picture: the first letters of its first and last words.

@@ -79,8 +79,9 @@ pub(super) fn draw_avatar(canvas: &mut Picture, writer: &Writer, name: &str, til
         return;
     }
     let (x, y) = (tile.x + (tile.width - side) / 2, tile.y + (tile.height - side) / 2);
-    let sum = name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-    let colour = DISCS.get(sum % DISCS.len()).copied().unwrap_or(AVATAR_BACKGROUND);
+    // FNV-1a, whose upper bits are well mixed.
+    let hash = name.bytes().fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let colour = DISCS.get((hash >> 16) as usize % DISCS.len()).copied().unwrap_or(AVATAR_BACKGROUND);
     canvas::stamp(canvas, &disc(side), (x & !1, y & !1), tile, colour);
     let letters = writer.line(&initials(name), side / 2, side);
     let (x, y) = (x + (side - letters.width) / 2, y + (side - letters.height) / 2);

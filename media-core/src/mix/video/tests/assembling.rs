@@ -90,6 +90,8 @@ fn memory_is_bounded() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     #[test]
     fn any_order_gives_the_same_pictures(codec in 0..3_usize, swaps in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..12)) {
         let codec = [VideoCodec::Vp8, VideoCodec::Vp9, VideoCodec::H264][codec];
