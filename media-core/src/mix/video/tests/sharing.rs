@@ -5,6 +5,12 @@ use super::world::*;
 use TileState::{Avatar, Live};
 use std::time::Duration;
 
+/// A mixer's thread owns it.
+const _: fn() = || {
+    fn moves_between_threads<T: Send>() {}
+    moves_between_threads::<Compositor>();
+};
+
 #[test]
 fn a_hundred_viewers_cost_one_encode() {
     let mut world = World::with(&[RED]);
