@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, and says so first.
 #
-#   scripts/setup.sh build         what compiles the server and the page: a C compiler, Rust (checked), Node.js
+#   scripts/setup.sh build         what compiles the server and the page: a C compiler, codecs, Rust (checked), Node.js
 #   scripts/setup.sh build test    and what the tests drive: Chromium, Firefox, a silent sound server, GStreamer
 #   scripts/setup.sh --list build test    only prints what would be installed
 #
@@ -21,6 +21,10 @@ build|gcc|cc|links the server, compiles the cryptography (aws-lc)
 build|libc6-dev|-|headers of the C library
 build|make|make|runs the Makefile of the project
 build|cmake|cmake|compiles Opus (libopus), which mixes are made with
+build|nasm|nasm|assembles the H.264 codec, which is half as fast without
+build|pkg-config|pkg-config|finds the two libraries below
+build|libvpx-dev|-|VP8 and VP9 for the mixer
+build|libdav1d-dev|-|AV1 for the mixer
 build|ca-certificates|-|lets cargo and npm check whom they talk to
 test|chromium|chromium|browser tests
 test|firefox-esr|firefox-esr|browser tests on a second engine

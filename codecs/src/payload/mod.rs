@@ -8,7 +8,7 @@ mod h264;
 mod layers;
 mod opus;
 mod red;
-mod size;
+pub(crate) mod size;
 mod vp8;
 mod vp9;
 

@@ -11,6 +11,8 @@ mod picture_size;
 mod rtcp;
 mod rtp;
 mod transport;
+#[cfg(feature = "video")]
+mod video;
 mod walk;
 
 /// Bytes from hexadecimal digits; spaces are for the reader.

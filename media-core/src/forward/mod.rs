@@ -28,6 +28,8 @@ pub(crate) use arrivals::Arrivals;
 pub(crate) use carried::Carried;
 pub(crate) use consumer::{Aim, Consumer, Rewritten, Still};
 pub(crate) use frame::Frame;
+#[cfg(feature = "compose")]
+pub(crate) use keyframe::KeyframeRequests;
 pub(crate) use keyframe::Way;
 pub(crate) use producer::{Arrived, MediaPacket, Producer, SenderClock};
 pub(crate) use protection::{PathTold, Protection};

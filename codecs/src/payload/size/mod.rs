@@ -26,10 +26,33 @@ pub fn picture_size(format: PayloadFormat, payload: &[u8]) -> Option<(u32, u32)>
 /// RFC 6386 section 9.1: behind the frame tag and the start code, 14 bits for each side.
 fn of_vp8(payload: &[u8]) -> Option<(u32, u32)> {
     let vp8 = Vp8::parse(payload).ok().filter(Vp8::starts_keyframe)?;
-    let head = payload.get(vp8.header_len..)?.first_chunk::<10>()?;
-    let [_, _, _, 0x9D, 0x01, 0x2A, w0, w1, h0, h1] = *head else { return None };
+    vp8_key_frame_size(payload.get(vp8.header_len..)?)
+}
+
+fn vp8_key_frame_size(frame: &[u8]) -> Option<(u32, u32)> {
+    let [_, _, _, 0x9D, 0x01, 0x2A, w0, w1, h0, h1] = *frame.first_chunk::<10>()? else { return None };
     let side = |low, high| u32::from(u16::from_le_bytes([low, high]) & 0x3FFF);
     Some((side(w0, w1), side(h0, h1)))
+}
+
+/// Of a VP8 frame without its RTP descriptor, if it is a key frame.
+#[cfg(feature = "video")]
+pub(crate) fn vp8_frame_size(frame: &[u8]) -> Option<(u32, u32)> {
+    // RFC 6386 section 9.1: the lowest bit of a key frame is 0.
+    frame.first().filter(|byte| *byte & 1 == 0).and_then(|_| vp8_key_frame_size(frame))
+}
+
+/// Of a VP9 frame without its RTP descriptor, if it says.
+#[cfg(feature = "video")]
+pub(crate) fn vp9_frame_size(frame: &[u8]) -> Option<(u32, u32)> {
+    vp9::frame_size(frame)
+}
+
+/// Of a NAL unit with its header, if it is a sequence parameter set.
+#[cfg(feature = "video")]
+pub(crate) fn h264_unit_size(unit: &[u8]) -> Option<(u32, u32)> {
+    let (header, rest) = unit.split_first()?;
+    if header & 0x1F == NalType::SPS.get() { h264::sequence_size(rest) } else { None }
 }
 
 fn of_vp9(payload: &[u8]) -> Option<(u32, u32)> {
