@@ -80,6 +80,7 @@ impl Engine {
     pub(super) fn close_peer(&mut self, key: PeerKey, cause: Option<CloseCause>, out: &mut Outbox) {
         self.forget_transport(key, out);
         let Some(peer) = self.peers.remove(key) else { return };
+        self.forget_timers_of_gone();
         self.peer_ids.remove(&peer.id);
         peer.consumers().for_each(|consumer| self.remove_consumer(consumer));
         peer.producers().for_each(|producer| self.remove_producer(producer));

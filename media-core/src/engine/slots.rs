@@ -3,6 +3,8 @@
 use slotmap::{Key, SlotMap};
 
 /// Things by key, each in memory of its own: the table has a word for each, so that it costs next to nothing to have been large once.
+/// Counted with callgrind, each access is three instructions and one load more than in a table of the things themselves: for a forwarded
+/// packet, which asks for a place and its owner, 6 of some 5,500.
 #[derive(Debug)]
 pub(super) struct Slots<K: Key, V>(SlotMap<K, Box<V>>);
 

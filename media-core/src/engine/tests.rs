@@ -3,6 +3,7 @@ use crate::api::{AdvertisedAddress, DtlsVersions, IceMode, Limits, Mute, Permiss
 use crate::audience::Stance;
 use crate::wire::{Batch, Wire};
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 struct Nowhere;
 
@@ -68,4 +69,22 @@ fn commands_about_nobody_are_answered_and_change_nothing() {
     engine.handle_command(now, Command::CloseRoom { room: RoomId(7) }, &mut out);
     engine.handle_command(now, Command::AddCandidate { peer: PeerId(7), candidate: "candidate:x".into() }, &mut out);
     assert_eq!((engine.poll_event(), engine.next_deadline()), (None, None));
+}
+
+#[test]
+fn who_rests_has_his_turn_within_a_second_once_more_is_going_on() {
+    const REST: Duration = Duration::from_secs(5);
+    let now = Instant::now();
+    let (mut engine, mut out) = engine(now);
+    join(&mut engine, now, 1, &mut out);
+    let key = engine.peer_ids[&PeerId(1)];
+    let timers = |engine: &Engine| engine.peers.get(key).expect("he is there").timers;
+    for (rests, within) in [(false, REST), (true, Duration::from_secs(1))] {
+        let peer = engine.peers.get_mut(key).expect("he is there");
+        (peer.timers.rests, peer.timers.report_at, peer.timers.armed) = (rests, now + REST, Some(now + REST));
+        engine.rouse(now, key);
+        let after = timers(&engine);
+        assert!(!after.rests && after.report_at > now && after.report_at <= now + within);
+        assert_eq!(engine.next_deadline(), rests.then_some(after.report_at));
+    }
 }

@@ -82,7 +82,22 @@ impl Engine {
                 return Some(timer);
             }
         }
+        self.forget_timers_of_gone();
         None
+    }
+
+    /// Drops what comes first in the queue and is of nobody any more: whoever rested would wake us seconds after he left.
+    pub(super) fn forget_timers_of_gone(&mut self) {
+        while let Some(Due(_, timer)) = self.timers.peek() {
+            let is_there = match *timer {
+                Timer::Peer(key) => self.peers.get(key).is_some(),
+                Timer::Room(key) => self.rooms.contains_key(key),
+            };
+            if is_there {
+                return;
+            }
+            self.timers.pop();
+        }
     }
 
     pub(super) fn tick(&mut self, now: Instant, timer: Timer, out: &mut Outbox) {
