@@ -32,8 +32,6 @@ mod stats;
 mod tests;
 mod types;
 
-use limits::MAX_SPEAKERS;
-
 pub use limits::{MAX_EAR_EXCEPTIONS, MAX_EAR_GROUPS, MAX_LISTENERS, MAX_SOURCES};
 pub use mixer::AudioMixer;
 pub use settings::MixSettings;

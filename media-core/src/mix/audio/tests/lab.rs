@@ -89,7 +89,7 @@ impl Lab {
 
     /// The same, so well coded that next to nothing is heard that was not spoken.
     pub(super) fn clear_floor(people: u64) -> Self {
-        let mut lab = Self::new(MixSettings { mono_bps: 256_000, speakers: 4, ..plain() });
+        let mut lab = Self::new(MixSettings { mono_bps: 256_000, speakers: 5, ..plain() });
         for id in 1..=people {
             lab.speaker_as(id, FLOOR, Application::LowDelay, 960);
             lab.listener(id, ear(id, &[FLOOR]));
