@@ -7,7 +7,7 @@ mod quality;
 mod room;
 mod voice;
 
-use colloquy_codecs::opus::{Application, EncoderSettings};
+use colloquy_codecs::opus::{Application, Bandwidth, EncoderSettings};
 use colloquy_media_core::mix::audio::{Coding, MixSettings};
 use room::{Rest, Room};
 
@@ -86,7 +86,10 @@ fn compare_quality(seconds: usize) {
         ..EncoderSettings::default()
     };
     let rows = [
-        ("our settings (low delay, 40 kb/s, 5)", settings(Application::LowDelay, 40_000, 5)),
+        (
+            "our settings (low delay, 64 kb/s, 12 kHz, 5)",
+            EncoderSettings { bandwidth: Bandwidth::SuperWide, ..settings(Application::LowDelay, 64_000, 5) },
+        ),
         ("VoIP 32 kb/s, 9", settings(Application::Speech, 32_000, 9)),
         ("VoIP 32 kb/s, 5", settings(Application::Speech, 32_000, 5)),
     ];
@@ -95,7 +98,7 @@ fn compare_quality(seconds: usize) {
         for (name, settings) in &rows {
             let quality = quality::measure(&clean, settings);
             println!(
-                "{speakers} voices, {name:40} segmental SNR {:.1} dB, spectral distance {:.1} dB",
+                "{speakers} voices, {name:45} segmental SNR {:.1} dB, spectral distance {:.1} dB",
                 quality.snr_db, quality.distance_db
             );
         }

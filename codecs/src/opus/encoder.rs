@@ -13,6 +13,17 @@ pub enum Application {
     LowDelay,
 }
 
+/// Up to which pitch sound is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bandwidth {
+    /// 8 kHz: speech.
+    Wide,
+    /// 12 kHz: speech of which hardly anybody misses anything.
+    SuperWide,
+    /// 20 kHz: all that people hear.
+    Full,
+}
+
 /// How to encode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncoderSettings {
@@ -22,6 +33,8 @@ pub struct EncoderSettings {
     pub channels: Channels,
     /// Bits a second, 500 to 512 000; the bitrate of single packets varies about it.
     pub bitrate_bps: u32,
+    /// No more than this is encoded: what is left out leaves its bits to the rest.
+    pub bandwidth: Bandwidth,
     /// Effort, 0 to 10.
     pub complexity: u8,
     /// Packets repeat their predecessors' speech (LBRR), if [`loss_pct`](Self::loss_pct) is over 0. Speech only.
@@ -37,7 +50,8 @@ impl Default for EncoderSettings {
         Self {
             application: Application::LowDelay,
             channels: Channels::Mono,
-            bitrate_bps: 40_000,
+            bitrate_bps: 64_000,
+            bandwidth: Bandwidth::Full,
             complexity: 5,
             fec: false,
             loss_pct: 0,
@@ -65,6 +79,12 @@ impl Encoder {
         let mut raw = ::opus::Encoder::new(SAMPLE_RATE, settings.channels.raw(), application).map_err(library)?;
         let bitrate = i32::try_from(settings.bitrate_bps.clamp(500, 512_000)).unwrap_or(512_000);
         raw.set_bitrate(::opus::Bitrate::Bits(bitrate)).map_err(library)?;
+        let bandwidth = match settings.bandwidth {
+            Bandwidth::Wide => ::opus::Bandwidth::Wideband,
+            Bandwidth::SuperWide => ::opus::Bandwidth::Superwideband,
+            Bandwidth::Full => ::opus::Bandwidth::Fullband,
+        };
+        raw.set_max_bandwidth(bandwidth).map_err(library)?;
         raw.set_complexity(i32::from(settings.complexity.min(10))).map_err(library)?;
         raw.set_inband_fec(settings.fec).map_err(library)?;
         raw.set_packet_loss_perc(i32::from(settings.loss_pct.min(100))).map_err(library)?;

@@ -8,7 +8,7 @@ mod error;
 mod tests;
 
 pub use decoder::Decoder;
-pub use encoder::{Application, Encoder, EncoderSettings};
+pub use encoder::{Application, Bandwidth, Encoder, EncoderSettings};
 pub use error::OpusError;
 
 /// Channels of a coder. Samples of two are interleaved, the left one first.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// Gains are told apart in steps of this part of one.
 const STEPS: f32 = 4096.0;
 /// Bitrates that there are, in bits a second.
-const RATES_BPS: [u32; 9] = [8_000, 12_000, 16_000, 20_000, 24_000, 32_000, 40_000, 64_000, 96_000];
+const RATES_BPS: [u32; 10] = [8_000, 12_000, 16_000, 20_000, 24_000, 32_000, 40_000, 48_000, 64_000, 96_000];
 
 /// A gain in steps: 0 is silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -17,3 +17,5 @@ pub(super) const MAX_WAITING: usize = 64;
 pub(super) const MAX_IDLE_WAITING: usize = 5;
 /// Voices of a group that are heard at once, whatever the settings say.
 pub(super) const MAX_SPEAKERS: usize = 64;
+/// What waits to be polled; packets beyond it are dropped and counted. A turn of a thousand mixes has as many.
+pub(super) const MAX_UNPOLLED: usize = 16_384;

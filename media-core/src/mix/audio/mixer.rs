@@ -2,13 +2,14 @@
 
 use super::classes::Classes;
 use super::ear::Rules;
+use super::limits::{MAX_SPEAKERS, MAX_UNPOLLED};
 use super::listeners::Listeners;
 use super::mixdown::{Bench, SourceKey};
 use super::select::{Candidate, choose};
 use super::source::{Source, Standing};
 use super::{
-    Ear, FRAME_SAMPLES, Full, GroupId, ListenerId, MAX_LISTENERS, MAX_SOURCES, MAX_SPEAKERS, MixSettings, MixStats,
-    Output, Packet, SourceId,
+    Ear, FRAME_SAMPLES, Full, GroupId, ListenerId, MAX_LISTENERS, MAX_SOURCES, MixSettings, MixStats, Mixed, Output,
+    Packet, SourceId,
 };
 use rustc_hash::FxHashMap;
 use slotmap::SlotMap;
@@ -373,9 +374,12 @@ impl AudioMixer {
         let timestamp = self.turns.wrapping_mul(FRAME_SAMPLES as u64) as u32;
         for class in self.classes.iter_mut() {
             let mixed = class.turn(&self.sources, &mut self.bench, &self.settings, &mut self.stats);
-            if let Some(mixed) = mixed {
-                self.outputs.push_back(Output::Packet(super::Mixed { timestamp, ..mixed }));
+            let Some(mixed) = mixed else { continue };
+            if self.outputs.len() >= MAX_UNPOLLED {
+                self.stats.unpolled += 1;
+                continue;
             }
+            self.outputs.push_back(Output::Packet(Mixed { timestamp, ..mixed }));
         }
     }
 }

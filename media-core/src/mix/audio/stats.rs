@@ -43,6 +43,8 @@ pub struct MixStats {
     pub rebuilt: u64,
     /// Ears that could not be had: too many listeners or rules. They hear nothing.
     pub ears_refused: u64,
+    /// Packets of mixes that were dropped, as nobody polled.
+    pub unpolled: u64,
     /// Errors of the codec.
     pub codec_errors: u64,
 }

@@ -86,13 +86,14 @@ pub struct Coding {
     pub channels: Channels,
     /// Bits a second at most, without headers. Rounded down to a step, so that listeners with nearly the same share an encoder.
     pub max_bps: u32,
-    /// He loses packets: speech coding with in-band FEC, which costs two to three times as much as the other.
+    /// He loses packets: speech coding with in-band FEC, which costs two to three times as much as transform coding. Who takes less than
+    /// 48 kb/s has speech coding anyhow, without FEC.
     pub lossy: bool,
 }
 
 impl Default for Coding {
     fn default() -> Self {
-        Self { channels: Channels::Mono, max_bps: 40_000, lossy: false }
+        Self { channels: Channels::Mono, max_bps: 64_000, lossy: false }
     }
 }
 

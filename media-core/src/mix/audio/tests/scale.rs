@@ -26,3 +26,9 @@ fn a_thousand_listeners_share_what_ten_share() {
     assert_eq!(work(10), work(1000));
     assert_eq!(work(10), (200, 150, 4));
 }
+
+#[test]
+fn a_mixer_may_work_on_any_thread() {
+    fn is_send<T: Send>(_: &T) {}
+    is_send(&Lab::new(plain()).mixer);
+}
