@@ -127,6 +127,7 @@ impl Engine {
         let wish = wish.map(|(key, track, _)| (key, track)).filter(|_| grant != Grant::Unknown);
         let source = wish.filter(|_| matches!(grant, Grant::Small | Grant::Whole));
         let (before, viewer) = (consumer.source, consumer.owner);
+        let was_paused = matches!(consumer.told, Some(Shown::Paused(_)));
         let Some(consumer) = self.consumers.get_mut(place) else { return };
         consumer.wish = wish;
         consumer.is_small = grant == Grant::Small;
@@ -148,8 +149,8 @@ impl Engine {
             }
         }
         self.look_again(now, viewer);
-        // Who saw it last has the last picture already.
-        let has_it = before.is_some() && before == wish;
+        // Who saw it last has the last picture already. Who was shown none for want of bandwidth has not.
+        let has_it = !was_paused && before.is_some() && before == wish;
         consumer_still(self.consumers.get_mut(place), grant == Grant::Withheld(PauseCause::Frozen), has_it);
         if let (Some((_, track)), Grant::Withheld(cause)) = (wish, grant) {
             self.tell_withheld(viewer, place, track, cause);
