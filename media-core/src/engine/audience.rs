@@ -135,6 +135,7 @@ impl Engine {
             && self.peers.get(consumer.owner).is_some_and(|owner| !owner.audio.forwards());
         let source = wish.filter(|_| matches!(grant, Grant::Small | Grant::Whole) && !is_in_mix);
         let (before, viewer) = (consumer.source, consumer.owner);
+        let was_paused = matches!(consumer.told, Some(Shown::Paused(_)));
         let Some(consumer) = self.consumers.get_mut(place) else { return };
         consumer.wish = wish;
         consumer.is_small = grant == Grant::Small;
@@ -156,8 +157,8 @@ impl Engine {
             }
         }
         self.look_again(now, viewer);
-        // Who saw it last has the last picture already.
-        let has_it = before.is_some() && before == wish;
+        // Who saw it last has the last picture already. Who was shown none for want of bandwidth has not.
+        let has_it = !was_paused && before.is_some() && before == wish;
         consumer_still(self.consumers.get_mut(place), grant == Grant::Withheld(PauseCause::Frozen), has_it);
         if let (Some((_, track)), Grant::Withheld(cause)) = (wish, grant) {
             self.tell_withheld(viewer, place, track, cause);

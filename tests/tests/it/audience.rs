@@ -1,7 +1,7 @@
 //! Who gets what of whom, as it comes over the wire: tones and colours are told apart by whose they are.
 
 use colloquy_bench::client::Pace;
-use colloquy_media_core::api::{Codec, Event, MediaKind, PauseCause, PeerId, RoomId, Shown};
+use colloquy_media_core::api::{Codec, Downlink, Event, MediaKind, PauseCause, PeerId, RoomId, Shown};
 use colloquy_media_core::audience::{Post, Stance, Verb};
 use colloquy_tests::{Link, World};
 use std::time::Duration;
@@ -274,4 +274,20 @@ fn sound_and_picture_stay_together_however_often_somebody_turns_away() {
     }
     let [sound, picture] = [0, 1].map(|i| moved(&call, tracks[i].0, tracks[i].1, first[i]));
     assert!(sound.abs() < 5.0 && picture.abs() < 5.0, "the sound moved by {sound:.1} ms, the picture by {picture:.1}");
+}
+
+#[test]
+fn who_had_no_picture_for_want_of_bandwidth_is_sent_the_last_one() {
+    let mut call = Call::new(12, &[Post::Wings]);
+    let [pierre, anne, manuel] = call.people[..] else { panic!() };
+    call.world.run(2 * SECOND);
+    call.world.set_downlink(pierre, Downlink { max_bps: Some(40_000), ..Downlink::default() });
+    call.world.run(2 * SECOND);
+    let pictures = |call: &Call| call.world.person(pierre).heard[&(anne, 1)].packets;
+    let before = pictures(&call);
+    call.world.run(SECOND);
+    assert_eq!(pictures(&call), before, "his link carries none");
+    call.act(Verb::TurnAside { who: anne, with: manuel });
+    call.world.run(2 * SECOND);
+    assert!(pictures(&call) > before, "he sees her as she was");
 }
