@@ -212,12 +212,13 @@ impl fmt::Debug for FromEngine {
 /// Name, help, and the field.
 type Field = (&'static str, &'static str, fn(&WorkerTotals) -> u64);
 
-const COUNTERS: [Field; 17] = [
+const COUNTERS: [Field; 18] = [
     ("worker_packets_in", "Datagrams received", |t| t.packets_in),
     ("worker_bytes_in", "Bytes received", |t| t.bytes_in),
     ("worker_packets_out", "Datagrams sent", |t| t.packets_out),
     ("worker_bytes_out", "Bytes sent", |t| t.bytes_out),
     ("worker_forwarded", "RTP packets forwarded, one for each receiver", |t| t.forwarded),
+    ("worker_mixed", "Packets of mixes sent, one for each receiver", |t| t.mixed),
     ("worker_data_messages_in", "Messages taken from data channels", |t| t.data_messages_in),
     ("worker_data_messages_out", "Messages of data channels forwarded, one for each receiver", |t| t.data_messages_out),
     ("worker_data_bytes_out", "Bytes of data channels forwarded", |t| t.data_bytes_out),

@@ -222,6 +222,11 @@ impl World {
         self.after_engine();
     }
 
+    /// The mixers get stuck, or go on.
+    pub fn hold_mixer(&mut self, stuck: bool) {
+        self.engines.stuck = stuck;
+    }
+
     /// Rooms that are mixed now, each worker's share of one counted.
     #[must_use]
     pub fn mixed_rooms(&self) -> usize {

@@ -29,6 +29,8 @@ pub(crate) struct Workers {
     /// Mixes for all of them.
     desk: MixDesk<Box<dyn RoomMixer>>,
     failed_mixers: u64,
+    /// The mixers are stuck: they take nothing and say nothing.
+    pub(crate) stuck: bool,
     /// The engine that hears nothing of the others for now, and what they told it.
     late: Option<(usize, VecDeque<(u8, LinkMessage)>)>,
 }
@@ -55,6 +57,7 @@ impl Workers {
             epoch: 0,
             peers_per_room: options.limits.peers_per_room,
             failed_mixers: 0,
+            stuck: false,
             desk: MixDesk::new(mixers(options.mixer)),
             late: None,
         }
@@ -78,12 +81,13 @@ impl Workers {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.engines.iter().filter_map(Engine::next_deadline).chain(self.desk.next_tick()).min()
+        let turn = self.desk.next_tick().filter(|_| !self.stuck);
+        self.engines.iter().filter_map(Engine::next_deadline).chain(turn).min()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
         // A room that is not mixed has no turn: the time of the mixer is the world's only while there is something to mix.
-        if self.desk.next_tick().is_some_and(|at| at <= now) {
+        if !self.stuck && self.desk.next_tick().is_some_and(|at| at <= now) {
             self.desk.tick(now);
         }
         for engine in &mut self.engines {
@@ -182,7 +186,10 @@ impl Workers {
     fn carry_sound(&mut self, now: Instant, out: &mut Outbox) {
         for (worker, engine) in (0..).zip(&mut self.engines) {
             while let Some(word) = engine.poll_mix() {
-                self.desk.handle(now, worker, word);
+                // What was said to one that is stuck is lost with it.
+                if !self.stuck {
+                    self.desk.handle(now, worker, word);
+                }
             }
         }
         while let Some((worker, word)) = self.desk.poll() {

@@ -100,6 +100,11 @@ impl<M: RoomMixer> MixDesk<M> {
             MixOrder::Close => {
                 self.rooms.remove(&seat);
             }
+            MixOrder::Ping => {
+                if self.rooms.get(&seat).is_some_and(|known| known.life == life) {
+                    self.answers.push_back((worker, FromMixer { room, life, answer: MixAnswer::Here }));
+                }
+            }
             MixOrder::Cast(cast) => self.guarded(seat, life, |room| room.cast(now, &cast)),
             MixOrder::Packet(source, packet) => self.guarded(seat, life, |room| {
                 // Of one that is gone, or never was.

@@ -44,6 +44,8 @@ pub enum MixOrder {
     Cast(Box<Cast>),
     /// Somebody said something.
     Packet(SourceId, Packet),
+    /// Whether it is still there. Answered at once.
+    Ping,
     /// Nobody listens any more.
     Close,
 }
@@ -72,6 +74,8 @@ pub struct FromMixer {
 pub enum MixAnswer {
     /// What comes of the mix.
     Mixed(Output),
+    /// It is there.
+    Here,
     /// It failed. Whoever wants another opens it.
     Lost,
 }

@@ -246,3 +246,17 @@ fn a_room_that_nobody_hears_mixed_is_not_tapped() {
     }
     assert_eq!(call.world.mixed_rooms(), 0);
 }
+
+#[test]
+fn a_mixer_that_is_stuck_is_given_up_and_forwarding_never_stops() {
+    let mut call = Call::with_seed(9, &[Post::Floor]);
+    call.everyone(AudioMode::Mix);
+    call.world.hold_mixer(true);
+    call.world.run(2 * SECOND);
+    assert_eq!(call.paths(), [AudioPath::Forward; 3]);
+    assert_eq!(call.matrix(), ". a a\na . a\na a .\n");
+    call.world.hold_mixer(false);
+    call.world.run(3 * SECOND);
+    assert_eq!(call.paths(), [AudioPath::Mix; 3]);
+    assert_eq!(call.matrix(), ". a a\na . a\na a .\n");
+}

@@ -9,7 +9,12 @@ use crate::keys::{PeerKey, RoomKey};
 use crate::mix::audio::{Channels, Coding, Ear, GroupId, ListenerId, SourceId};
 use crate::mixer::{Cast, MixOrder, ToMixer, has_sides};
 use rustc_hash::FxHashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// A mixer is asked this often whether it is there.
+const PING: Duration = Duration::from_millis(500);
+/// One that has not answered for so long is given up.
+const DEAD: Duration = Duration::from_millis(1_000);
 
 impl Engine {
     /// Something of a room changed that its mixer must know, if it has one.
@@ -56,6 +61,7 @@ impl Engine {
         {
             self.mixing.lives += 1;
             (mix.life, mix.open) = (self.mixing.lives, Opening::Done);
+            (mix.ping_at, mix.silent_since) = (now + PING, None);
             self.mixing.outgoing.push_back(ToMixer { room: id, life: mix.life, order: MixOrder::Open });
         }
         let again = mix.lately.settle(now);
@@ -68,11 +74,11 @@ impl Engine {
                 self.mixing.outgoing.push_back(ToMixer { room: id, life: mix.life, order });
             }
         }
-        let opens = if let Opening::At(at) = mix.open { Some(at) } else { None };
+        let next = if let Opening::At(at) = mix.open { at } else { mix.ping_at };
         if let Some(room) = self.rooms.get_mut(key) {
             room.mix = Some(mix);
         }
-        again.into_iter().chain(opens).for_each(|at| self.arm_mix(key, at));
+        again.into_iter().chain([next]).for_each(|at| self.arm_mix(key, at));
     }
 
     /// Sources that are new, stand elsewhere or are gone.
@@ -179,7 +185,25 @@ impl Engine {
     /// What is due of a room's mix.
     pub(in crate::engine) fn tick_mix(&mut self, now: Instant, key: RoomKey) {
         self.finish_leaving(now, key);
+        self.ping_mixer(now, key);
         self.recast(now, key);
+    }
+
+    /// Asks a room's mixer whether it is there, and does without one that has not said so for long: its thread may be stuck.
+    fn ping_mixer(&mut self, now: Instant, key: RoomKey) {
+        let Some(room) = self.rooms.get_mut(key) else { return };
+        let (id, Some(mix)) = (room.id, room.mix.as_mut()) else { return };
+        if mix.open != Opening::Done {
+            return;
+        }
+        if mix.silent_since.is_some_and(|since| now.saturating_duration_since(since) >= DEAD) {
+            return self.lose_mixer(now, id, key);
+        }
+        if mix.ping_at <= now {
+            mix.ping_at = now + PING;
+            mix.silent_since.get_or_insert(now);
+            self.mixing.outgoing.push_back(ToMixer { room: id, life: mix.life, order: MixOrder::Ping });
+        }
     }
 
     /// Who listens, by the name that the mixer has for him.

@@ -36,7 +36,9 @@ impl Engine {
         if mix.life != life || mix.open != Opening::Done {
             return;
         }
+        mix.silent_since = None;
         match answer {
+            MixAnswer::Here => {}
             MixAnswer::Mixed(Output::Packet(packet)) => self.insert(now, key, &packet, out),
             MixAnswer::Mixed(Output::Assigned { listener, output }) => mix.assign(listener, Some(output)),
             MixAnswer::Mixed(Output::Gone { output }) => {
@@ -50,7 +52,7 @@ impl Engine {
     }
 
     /// A room's mixer failed: who listened to it hears what is forwarded until there is another.
-    fn lose_mixer(&mut self, now: Instant, id: RoomId, key: RoomKey) {
+    pub(super) fn lose_mixer(&mut self, now: Instant, id: RoomId, key: RoomKey) {
         tracing::warn!(room = %id, "the mixer of a room is lost, and will be opened again");
         let Some(mix) = self.rooms.get_mut(key).and_then(|room| room.mix.as_mut()) else { return };
         mix.lose(now + OPEN_AGAIN);

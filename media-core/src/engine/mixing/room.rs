@@ -20,6 +20,9 @@ pub(crate) struct MixedRoom {
     pub(super) life: u64,
     /// When it is opened; it is when it has passed.
     pub(super) open: Opening,
+    /// When its mixer is asked next whether it is there, and since when it has not answered.
+    pub(super) ping_at: Instant,
+    pub(super) silent_since: Option<Instant>,
     pub(super) sources: FxHashMap<SourceId, Tapped>,
     pub(super) listeners: FxHashMap<ListenerId, Listener>,
     /// Who listens no more, and whom the mixer still has.
@@ -71,6 +74,8 @@ impl MixedRoom {
         Self {
             life: 0,
             open: Opening::At(now),
+            ping_at: now,
+            silent_since: None,
             sources: FxHashMap::default(),
             listeners: FxHashMap::default(),
             left: Vec::new(),
@@ -115,6 +120,7 @@ impl MixedRoom {
     /// The mixer is gone, and all that it knew.
     pub(super) fn lose(&mut self, again: Instant) {
         self.open = Opening::At(again);
+        self.silent_since = None;
         self.sources.clear();
         self.outputs.clear();
         self.left.clear();
