@@ -6,7 +6,8 @@ use crate::world::World;
 use colloquy_bench::client::{Client, ClientCertificate, ClientConfig, Pace};
 use colloquy_media_core::api::{
     Answer, AudioMode, AudioPath, Codec, Command, Downlink, Fragment, JoinError, MediaKind, Mute, NegotiateError,
-    Offer, PeerId, Preference, RoomId, RoomStats, Source, SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo,
+    Offer, PeerId, Preference, RoomId, RoomStats, Source, SubscribeError, Subscriptions, TrackError, TrackId,
+    TrackInfo,
 };
 use colloquy_media_core::audience::Stance;
 use std::collections::BTreeMap;

@@ -91,7 +91,7 @@ impl Engine {
         while let Some(Due(_, timer)) = self.timers.peek() {
             let is_there = match *timer {
                 Timer::Peer(key) => self.peers.get(key).is_some(),
-                Timer::Room(key) => self.rooms.contains_key(key),
+                Timer::Room(key) | Timer::Mix(key) => self.rooms.contains_key(key),
             };
             if is_there {
                 return;

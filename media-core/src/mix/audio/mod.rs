@@ -45,9 +45,6 @@ mod tests;
 mod types;
 
 #[cfg(feature = "mix")]
-use limits::MAX_SPEAKERS;
-
-#[cfg(feature = "mix")]
 pub use limits::{MAX_EAR_EXCEPTIONS, MAX_EAR_GROUPS, MAX_LISTENERS, MAX_SOURCES};
 #[cfg(feature = "mix")]
 pub use mixer::AudioMixer;
