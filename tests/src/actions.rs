@@ -378,6 +378,7 @@ impl World {
         self.checks.orderly_uplinks &= up.is_orderly();
         if let Some(person) = self.people.get_mut(&peer) {
             person.up.set_link(up);
+            person.under_way = person.under_way.max(up.delay + up.jitter);
             person.down.set_link(down);
         }
     }

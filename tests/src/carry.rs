@@ -80,8 +80,7 @@ impl World {
         let Some(person) = self.people.get_mut(&peer) else { return };
         for packet in person.client.take_received() {
             let publisher = packet.stamp.and_then(|stamp| self.people.get(&peer_of(stamp.source)));
-            let under_way =
-                publisher.map(|person| person.up.link().delay + person.up.link().jitter).unwrap_or_default();
+            let under_way = publisher.map(|person| person.under_way).unwrap_or_default();
             let Some(person) = self.people.get_mut(&peer) else { return };
             // What an earlier client of somebody said is not what he says.
             let present = |source: u64| self.checks.source(peer_of(source)) == source;

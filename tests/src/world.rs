@@ -91,6 +91,8 @@ pub struct Person {
     /// His address as the engine sees it.
     pub(crate) external: SocketAddr,
     pub(crate) up: Lane,
+    /// What he sent was under way for so long at most, on any of the links that he had.
+    pub(crate) under_way: Duration,
     pub(crate) down: Lane,
     /// What he publishes, by the number that is its mid.
     pub published: BTreeMap<u8, TrackInfo>,
@@ -284,6 +286,7 @@ impl World {
             talks: false,
             external,
             up: Lane::new(self.options.up, seed),
+            under_way: self.options.up.delay + self.options.up.jitter,
             down: Lane::new(self.options.down, seed + 1),
             published: BTreeMap::new(),
             sources: Vec::new(),
