@@ -46,6 +46,6 @@ pub struct MixLimits {
 
 impl Default for MixLimits {
     fn default() -> Self {
-        Self { enabled: false, bitrate_bps: 40_000, narrow_bps: 150_000, talkers: 8 }
+        Self { enabled: false, bitrate_bps: 64_000, narrow_bps: 150_000, talkers: 8 }
     }
 }

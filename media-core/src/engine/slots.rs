@@ -73,7 +73,7 @@ mod tests {
             size_of::<Producer>(),
             size_of::<Consumer>(),
         ];
-        let bounds = [256, 12_288, 8_192, 4_608, 512, 768];
+        let bounds = [256, 12_288, 8_192, 4_608, 512, 832];
         assert!(sizes.iter().zip(bounds).all(|(size, bound)| *size <= bound), "{sizes:?}, at most {bounds:?}");
     }
 }

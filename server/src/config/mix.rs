@@ -40,7 +40,7 @@ impl Mix {
             speakers: usize::from(self.speakers),
             mono_bps: self.bitrate_bps,
             // Two channels have much in common.
-            stereo_bps: self.bitrate_bps.saturating_mul(8) / 5,
+            stereo_bps: self.bitrate_bps.saturating_mul(3) / 2,
             lossy_bps: defaults.lossy_bps.min(self.bitrate_bps),
             ..defaults
         }

@@ -10,7 +10,7 @@ use crate::error::{ErrorCode, Refusal};
 use crate::names::{DisplayName, RoomName};
 use crate::session::Secret;
 use crate::wire::LeaveReason;
-use colloquy_media_core::api::{AudioMode, Command, Fragment, Offer, PeerId, Subscriptions, TrackId};
+use colloquy_media_core::api::{AudioMode, Command, Fragment, MediaKind, Offer, PeerId, Subscriptions, TrackId};
 use colloquy_media_core::audience::Stance;
 
 /// A session that was started.
@@ -46,6 +46,14 @@ pub(crate) enum IfMatch {
     Tags(Vec<String>),
 }
 
+/// How somebody hears who does not say: whoever has a place for each voice gets them as they are, with no encoding between; who has fewer
+/// would miss some, and gets them all in one.
+fn usual_audio(watchable: &[(TrackId, MediaKind)], sdp: &str) -> AudioMode {
+    let voices = watchable.iter().filter(|(_, kind)| *kind == MediaKind::Audio).count();
+    let places = sdp.lines().filter(|line| line.starts_with("m=audio ")).count();
+    if voices > places { AudioMode::Mix } else { AudioMode::Forward }
+}
+
 impl Signalling {
     /// WHIP: publishes what an offer sends.
     pub(crate) async fn publish(&self, caller: &Caller, room: &RoomName, sdp: String) -> Result<Started, Refusal> {
@@ -58,10 +66,9 @@ impl Signalling {
         caller.enter(&target.room, Door::Whep)?;
         let of: Option<PeerId> = target.participant.as_deref().map(peer_id).transpose()?;
         let only: Option<TrackId> = target.track.as_deref().map(track_id).transpose()?;
-        let mut tracks = self.read(|house| house.watchable(&target.room, of, only))?;
-        // Who chose nobody gets all in one: he has hardly a place for each.
-        let chose = of.is_some() || only.is_some();
-        let mode = target.audio.unwrap_or(if chose { AudioMode::Forward } else { AudioMode::Mix });
+        let watchable = self.read(|house| house.watchable(&target.room, of, only))?;
+        let mode = target.audio.unwrap_or_else(|| usual_audio(&watchable, &sdp));
+        let mut tracks: Vec<TrackId> = watchable.into_iter().map(|(track, _)| track).collect();
         if mode != AudioMode::Forward {
             tracks.insert(0, TrackId::MIX);
         }

@@ -84,7 +84,7 @@ impl System for Colloquy {
             let settings = programs::told("colloquy serve", &settings);
             About { version: programs::version(binary), settings, pids }
         };
-        let endpoint = Endpoint::new(format!("{api}/whip/{{room}}"), format!("{api}/whep/{{room}}"));
+        let endpoint = Endpoint::new(format!("{api}/whip/{{room}}"), format!("{api}/whep/{{room}}?audio=forward"));
         let websocket = match place.by {
             JoinBy::Usual => None,
             JoinBy::Websocket => Some(WebSocket::new(format!("ws://{address}/api/v1/ws"))?),

@@ -6,7 +6,7 @@ use crate::error::{ErrorCode, Refusal};
 use crate::names::RoomName;
 use crate::session::Weight;
 use crate::wire::{ServerEvent, TrackView};
-use colloquy_media_core::api::{Mute, PeerId, RoomId, TrackId, TrackInfo};
+use colloquy_media_core::api::{MediaKind, Mute, PeerId, RoomId, TrackId, TrackInfo};
 
 /// Somebody who acts on a track.
 #[derive(Debug, Clone, Copy)]
@@ -129,19 +129,19 @@ impl House {
         name: &RoomName,
         of: Option<PeerId>,
         only: Option<TrackId>,
-    ) -> Result<Vec<TrackId>, Refusal> {
+    ) -> Result<Vec<(TrackId, MediaKind)>, Refusal> {
         let id = self.room_id(name)?;
         if let Some(peer) = of {
             self.participant(id, peer)?;
         }
         let members = self.rooms.get(&id).map(|room| room.members.as_slice()).unwrap_or_default();
-        let tracks: Vec<TrackId> = members
+        let tracks: Vec<(TrackId, MediaKind)> = members
             .iter()
             .filter(|peer| of.is_none_or(|of| of == **peer) && self.is_on_floor(id, **peer))
             .filter_map(|peer| self.participants.get(peer))
             .flat_map(|p| p.tracks.values())
             .filter(|track| track.announced && only.is_none_or(|only| only == track.info.id))
-            .map(|track| track.info.id)
+            .map(|track| (track.info.id, track.info.kind))
             .collect();
         match (tracks.is_empty(), only) {
             (false, _) => Ok(tracks),
