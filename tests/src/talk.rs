@@ -202,6 +202,8 @@ impl World {
         // Who might not know of its owner for a while lost it then.
         let again = self.checks.audiences.were_apart(room, listener, owner);
         assert!(before.is_none() || again, "{listener} is given channel {id} a second time");
+        let has = self.book.mirrors.iter().any(|((peer, _), channel)| *peer == listener && *channel == id);
+        assert!(!has, "{listener} is given channel {id} while he has it");
         let before = self.book.mirrors.insert((listener, stream), id);
         assert_eq!(before, None, "{listener}: stream {stream} is opened while it is open");
     }

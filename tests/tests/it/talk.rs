@@ -2,6 +2,7 @@
 
 use colloquy_bench::client::{Effort, Numbering};
 use colloquy_media_core::api::{Codec, DataDrop, DataLimits, Limits, PeerId};
+use colloquy_media_core::audience::{Circle, Verb};
 use colloquy_tests::talk::Wanted;
 use colloquy_tests::{Link, Options, World};
 use std::time::Duration;
@@ -141,4 +142,31 @@ fn media_and_channels_share_a_session_and_survive_a_move_of_the_server() {
     world.run(10 * SECOND);
     assert_eq!(world.heard_of(people[1], chat), 20, "what was said meanwhile came");
     assert_eq!(world.matrix(&people, SECOND), ". a\na .\n");
+}
+
+#[test]
+fn who_is_given_a_channel_again_heard_the_end_of_it_before() {
+    let (mut world, people) = talk(Options::default(), 3);
+    let [speaker, listener, other] = people[..] else { panic!("there are three") };
+    let room = world.person(speaker).room;
+    let chat = world.open_channel(speaker, Wanted::CHAT).expect("there is a free stream");
+    world.run(SECOND);
+    // A word is lost on its way to the listener, and is sent again only when he has been away and come back.
+    world.set_links(listener, Link::GOOD, Link::CUT);
+    assert!(world.say(chat, 10));
+    world.run(Duration::from_millis(50));
+    world.set_links(listener, Link::GOOD, Link::GOOD);
+    for circle in [Circle(1), Circle::default()] {
+        world.act(room, Verb::Move { who: listener, circle }).expect("he is there");
+    }
+    // That nothing comes out of its order, the world sees to.
+    assert!(world.say(chat, 10));
+    world.run(5 * SECOND);
+    assert_eq!(world.heard_of(other, chat), 2);
+    for _ in 0..3 {
+        assert!(world.say(chat, 10));
+    }
+    world.run(SECOND);
+    assert_eq!(world.heard_of(other, chat), 5);
+    assert_eq!(world.heard_of(listener, chat), 3, "of the channel as he was given it again");
 }

@@ -1,12 +1,12 @@
 //! Channels come and go: opened in band, mirrored, closed at every end when they are closed at the first.
 
 use super::super::Engine;
-use super::Stream;
+use super::{Ending, Stream};
 use crate::api::DataDrop;
 use crate::keys::{ChannelKey, PeerKey, RoomKey};
 use crate::room::{Channel, Mirror};
 use crate::transport::dcep::{ACK_MESSAGE, Message, Open};
-use crate::transport::sctp::{Kind, Sctp, Unsent};
+use crate::transport::sctp::{Kind, Unsent};
 use bytes::Bytes;
 
 impl Engine {
@@ -86,12 +86,7 @@ impl Engine {
     pub(in super::super) fn match_mirrors(&mut self, at: PeerKey, channels: &[ChannelKey], before: &[ChannelKey]) {
         let now = self.known_of(at, channels);
         for channel in before.iter().filter(|channel| !now.contains(channel)) {
-            let stream = self.data.channels.get(*channel).and_then(|channel| channel.stream_at(at));
-            if let Some(stream) = stream {
-                self.forget_mirror(*channel, at);
-                self.sctp(at).into_iter().for_each(|sctp| sctp.close(stream));
-                self.touch_data(at);
-            }
+            self.close_mirror(*channel, at);
         }
         for channel in now.into_iter().filter(|channel| !before.contains(channel)) {
             self.mirror(channel, at);
@@ -136,6 +131,11 @@ impl Engine {
         if channel.owner == at || !peer.permissions.subscribe || !channel.audience.includes(peer.id) {
             return;
         }
+        // Streams do not wait for each other: what was said before he lost the channel would come after what is said now.
+        if let Some(ending) = peer.data.ending.iter_mut().find(|ending| ending.channel == key) {
+            ending.again = true;
+            return;
+        }
         let Some(sctp) = peer.transport.as_mut().and_then(|t| t.sctp.as_mut()).filter(|sctp| sctp.is_up()) else {
             return;
         };
@@ -157,7 +157,17 @@ impl Engine {
         match peer.data.streams.get(&stream).copied() {
             Some(Stream::Own(channel)) => self.close_channel(channel),
             Some(Stream::Mirror(channel)) => self.forget_mirror(channel, key),
-            None => {}
+            None => self.mirror_ended(key, stream),
+        }
+    }
+
+    /// A mirror that was closed is gone at its receiver too.
+    fn mirror_ended(&mut self, at: PeerKey, stream: u16) {
+        let Some(peer) = self.peers.get_mut(at) else { return };
+        let Some(index) = peer.data.ending.iter().position(|ending| ending.stream == stream) else { return };
+        let ended = peer.data.ending.swap_remove(index);
+        if ended.again {
+            self.mirror(ended.channel, at);
         }
     }
 
@@ -205,16 +215,25 @@ impl Engine {
         }
         if let Some(peer) = self.peers.get_mut(key) {
             peer.data.unread.clear();
+            peer.data.ending.clear();
         }
     }
 
     /// Closes a receiver's mirror because he is too slow for it.
     pub(super) fn drop_mirror(&mut self, key: ChannelKey, at: PeerKey) {
         self.totals.data_dropped(DataDrop::SlowReceiver);
+        self.close_mirror(key, at);
+    }
+
+    /// Closes one mirror of a channel. What it was sent is on its way yet, and comes before its end.
+    fn close_mirror(&mut self, key: ChannelKey, at: PeerKey) {
         let stream = self.data.channels.get(key).and_then(|channel| channel.stream_at(at));
+        let Some(stream) = stream else { return };
         self.forget_mirror(key, at);
-        if let (Some(stream), Some(sctp)) = (stream, self.sctp(at)) {
-            Sctp::close(sctp, stream);
+        let Some(peer) = self.peers.get_mut(at) else { return };
+        if let Some(sctp) = peer.transport.as_mut().and_then(|t| t.sctp.as_mut()) {
+            sctp.close(stream);
+            peer.data.ending.push(Ending { channel: key, stream, again: false });
         }
         self.touch_data(at);
     }

@@ -35,11 +35,22 @@ pub(super) struct PeerData {
     streams: FxHashMap<u16, Stream>,
     /// His streams with messages that are not read yet; at most one entry for each stream of an association.
     unread: Vec<u16>,
+    /// Mirrors that were closed and whose streams have not ended yet; at most one entry for each stream of an association.
+    ending: Vec<Ending>,
     /// Channels whose senders wait until he has caught up, and since when; at most one entry for each of his mirrors.
     holding: Vec<(ChannelKey, Instant)>,
     budget: Budget,
     /// He is among those noted for a turn.
     is_touched: bool,
+}
+
+/// A mirror that was closed while what it was sent may be on its way yet.
+#[derive(Debug, Clone, Copy)]
+struct Ending {
+    channel: ChannelKey,
+    stream: u16,
+    /// The channel is to be opened once more when the stream has ended.
+    again: bool,
 }
 
 /// What a stream of a participant is.
