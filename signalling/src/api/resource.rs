@@ -51,7 +51,7 @@ pub(crate) enum IfMatch {
 fn usual_audio(watchable: &[(TrackId, MediaKind)], sdp: &str) -> AudioMode {
     let voices = watchable.iter().filter(|(_, kind)| *kind == MediaKind::Audio).count();
     let places = sdp.lines().filter(|line| line.starts_with("m=audio ")).count();
-    if voices > places { AudioMode::Mix } else { AudioMode::Forward }
+    if (1..voices).contains(&places) { AudioMode::Mix } else { AudioMode::Forward }
 }
 
 impl Signalling {

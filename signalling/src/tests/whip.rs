@@ -101,17 +101,31 @@ async fn watching_takes_somebody_who_publishes() {
     anne.event("track_published").await;
     anne.event("track_published").await;
     let mix = TrackId::MIX;
+    let place = "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n";
     for (path, shows) in [
-        ("/api/v1/whep/show".to_owned(), format!("InOrder([{mix}, {microphone}, {camera}])")),
+        ("/api/v1/whep/show".to_owned(), format!("InOrder([{microphone}, {camera}])")),
+        ("/api/v1/whep/show?audio=mix".to_owned(), format!("InOrder([{mix}, {microphone}, {camera}])")),
         ("/api/v1/whep/show?audio=forward".to_owned(), format!("InOrder([{microphone}, {camera}])")),
         ("/api/v1/whep/show/p1?audio=auto".to_owned(), format!("InOrder([{mix}, {microphone}, {camera}])")),
         ("/api/v1/whep/show/p1".to_owned(), format!("InOrder([{microphone}, {camera}])")),
         (format!("/api/v1/whep/show/p1/{camera}"), format!("InOrder([{camera}])")),
     ] {
-        let started = post(&world, &path, &[SDP], "v=0").await;
+        let started = post(&world, &path, &[SDP], place).await;
         assert_eq!(started.status, 201, "{path}");
         assert!(started.header("location").starts_with("/api/v1/whep-sessions/"));
         assert!(world.engine.log().last().unwrap().ends_with(&shows), "{:?}", world.engine.log());
+    }
+    let (mut ben, _) = world.joined("show", "Ben").await;
+    let (voice, picture) = ben.publish().await;
+    ben.event("track_published").await;
+    ben.event("track_published").await;
+    for (places, shows) in [
+        (1, format!("InOrder([{mix}, {microphone}, {camera}, {voice}, {picture}])")),
+        (2, format!("InOrder([{microphone}, {camera}, {voice}, {picture}])")),
+    ] {
+        let offer = format!("v=0\r\n{}", "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n".repeat(places));
+        assert_eq!(post(&world, "/api/v1/whep/show", &[SDP], &offer).await.status, 201);
+        assert!(world.engine.log().last().unwrap().ends_with(&shows), "{places} places: {:?}", world.engine.log());
     }
     assert_eq!(
         post(&world, "/api/v1/whep/show/p77", &[SDP], "v=0").await.problem(),
