@@ -173,8 +173,8 @@ impl Scenario {
     /// The bottleneck of all viewers together, in bits a second.
     pub(super) fn shared_bps(self) -> Option<u64> {
         match self {
-            Self::Fair4 => Some(std::env::var("FAIR_BPS").ok().and_then(|s| s.parse().ok()).unwrap_or(4_000_000)),
-            Self::Tcp => Some(std::env::var("TCP_BPS").ok().and_then(|s| s.parse().ok()).unwrap_or(3_000_000)),
+            Self::Fair4 => Some(4_000_000),
+            Self::Tcp => Some(3_000_000),
             _ => None,
         }
     }
