@@ -8,7 +8,7 @@ export const name = 'Screen';
 const WIDTH = 1280;
 const HEIGHT = 720;
 /** How long it is looked at on each path, in ms. */
-const LOOK_MS = 6_000;
+const LOOK_MS = 10_000;
 /** Paths on which the full size must stay. */
 const PATHS = [700_000, 400_000];
 /**
