@@ -131,15 +131,15 @@ impl Engine {
         let Some(outflow) = self.peers.get_mut(key).map(|peer| &mut peer.outflow) else { return };
         let round_trip = outflow.bandwidth.round_trip();
         let is_under_way = source.zip(encoding).is_some_and(|((producer, _), encoding)| {
-            let Some(producer) = self.producers.get(producer) else { return false };
-            let newest = producer.encodings.get(usize::from(encoding)).and_then(|e| e.newest_key);
+            // A camera's are small, and whoever lost a part of one had better have the next.
+            let screen = self.producers.get(producer).filter(|producer| producer.info.source == Source::Screen);
+            let newest = screen.and_then(|screen| screen.encodings.get(usize::from(encoding))?.newest_key);
             newest.is_some_and(|key| {
-                let is_screen = producer.info.source == Source::Screen;
                 let way = Way {
                     bps: outflow.target_bps(),
                     waits: outflow.pacer.wait_of_all(),
                     round_trip: round_trip.unwrap_or_default().min(LONGEST_ROUND_TRIP),
-                    is_whole: is_screen && outflow.has_lost_nothing_since(key.at),
+                    is_whole: outflow.has_lost_nothing_since(key.at),
                 };
                 key.is_under_way(now, way)
             })
