@@ -10,7 +10,7 @@ fn a_viewer_on_a_clean_path_reaches_the_best_layer() {
 
 #[test]
 fn equal_viewers_behind_one_address_stay_equal() {
-    let figures = measure(Scenario::Fair4, 1, Duration::from_secs(60)).unwrap();
+    let figures = measure(Scenario::Fair4, 1, Duration::from_secs(90)).unwrap();
     assert!(figures.jain.is_some_and(|jain| jain >= 0.9), "{}", figures.line());
     assert!(figures.freeze_ms_max.is_some_and(|freeze_ms| freeze_ms < 500.0), "{}", figures.line());
 }
@@ -19,7 +19,7 @@ fn equal_viewers_behind_one_address_stay_equal() {
 fn a_viewer_beside_tcp_gets_a_part_and_leaves_one() {
     // On 16 and 17 he once stayed a step too low: the next one asked for more than his part.
     for seed in [1, 16, 17] {
-        let figures = measure(Scenario::Tcp, seed, Duration::from_secs(50)).unwrap();
+        let figures = measure(Scenario::Tcp, seed, Duration::from_secs(90)).unwrap();
         assert!(figures.jain.is_some_and(|jain| jain >= 0.9), "{seed}: {}", figures.line());
         assert!(figures.freeze_ms_max.is_some_and(|freeze_ms| freeze_ms < 2_000.0), "{seed}: {}", figures.line());
     }
