@@ -11,7 +11,7 @@ const LOOK_MS = 100;
 /** A tone that is there is at least this loud. */
 const HEARD_DBFS = -45;
 /** Looks in which it may be softer, while one way gives place to the other. */
-const MOST_MISSING = 0.5;
+const MOST_MISSING = 0.1;
 /** A tone that is not there, beside live ones. */
 const SILENT_DBFS = -62;
 
