@@ -1,6 +1,7 @@
 //! From the rates of a source's layers to the ladder of what can be had of it.
 
 use super::measure::RateMeter;
+use super::progress::Progress;
 use super::rung::{Prefer, Rung};
 use crate::api::Layer;
 use std::time::{Duration, Instant};
@@ -71,8 +72,8 @@ impl Picture {
         self.most_bps
     }
 
-    /// Temporal layers with what each adds, bits/s; none when it is not to be had.
-    fn costs(&mut self, now: Instant, silent: Duration) -> ([u64; TEMPORAL_MAX], usize) {
+    /// Temporal layers with what each adds, bits/s; none when it is not to be had: nothing came for so long, or it is known to be gone.
+    fn costs(&mut self, now: Instant, silent: Duration, is_gone: bool) -> ([u64; TEMPORAL_MAX], usize) {
         let within = |at: Option<Instant>, time| at.is_some_and(|at| now.saturating_duration_since(at) <= time);
         let last = self.last();
         if let Some(costs) = self.paused_bps {
@@ -83,7 +84,7 @@ impl Picture {
             }
             self.paused_bps = None;
         }
-        if !within(last, silent) {
+        if is_gone || !within(last, silent) {
             return ([0; TEMPORAL_MAX], 0);
         }
         let mut costs = [0; TEMPORAL_MAX];
@@ -99,16 +100,17 @@ impl Picture {
 }
 
 /// The rates of all layers of one source.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct LayerMeters {
     /// By encoding, then spatial layer; grows to [`ENCODINGS_MAX`] times [`SPATIAL_MAX`] at most.
     encodings: Vec<Vec<Picture>>,
+    progress: [Progress; ENCODINGS_MAX],
 }
 
 impl LayerMeters {
     /// Of a source that has sent nothing.
-    pub(crate) fn new() -> Self {
-        Self::default()
+    pub(crate) const fn new() -> Self {
+        Self { encodings: Vec::new(), progress: [Progress::NEW; ENCODINGS_MAX] }
     }
 
     /// Counts a packet of a layer. Allocates for the first packet of a picture only.
@@ -133,7 +135,7 @@ impl LayerMeters {
     /// The publisher is told to stop an encoding that nobody watches: it can still be had, at what it cost.
     pub(crate) fn pause(&mut self, now: Instant, encoding: u8) {
         for picture in self.encoding(encoding) {
-            let (costs, count) = picture.costs(now, SILENT_SHARP);
+            let (costs, count) = picture.costs(now, SILENT_SHARP, false);
             if count > 0 {
                 let most = |(cost, most): (u64, u64)| cost.max(most);
                 let mut at_most = costs.into_iter().zip(picture.most_bps).map(most);
@@ -141,12 +143,33 @@ impl LayerMeters {
             }
             picture.resumed = None;
         }
+        self.progress.get_mut(usize::from(encoding)).into_iter().for_each(Progress::pause);
     }
 
     /// The publisher is told to start an encoding again.
     pub(crate) fn resume(&mut self, now: Instant, encoding: u8) {
         for picture in self.encoding(encoding).iter_mut().filter(|p| p.paused_bps.is_some()) {
             picture.resumed.get_or_insert(now);
+        }
+    }
+
+    /// Takes note of which encodings the publisher says he sends; `true` when one is stopped that was not. One who sends none of them rests.
+    pub(crate) fn told_active(&mut self, now: Instant, is_active: [bool; ENCODINGS_MAX]) -> bool {
+        let mut stops = false;
+        if is_active.contains(&true) {
+            for (progress, is_active) in self.progress.iter_mut().zip(is_active).take(self.encodings.len()) {
+                stops |= progress.told(now, is_active);
+            }
+        }
+        stops
+    }
+
+    /// Looks which encodings go on, and which do not though others do.
+    fn look(&mut self, now: Instant) {
+        let last = |pictures: &Vec<Picture>| pictures.iter().filter_map(Picture::last).max();
+        let goes_on = self.encodings.iter().zip(&self.progress).any(|(pictures, known)| last(pictures) > known.last());
+        for (pictures, progress) in self.encodings.iter().zip(&mut self.progress) {
+            progress.look(now, last(pictures), goes_on);
         }
     }
 
@@ -249,10 +272,12 @@ impl Ladder {
             Prefer::Sharpness => SILENT_SHARP,
         };
         self.steps.clear();
-        for (encoding, pictures) in meters.encodings.iter_mut().enumerate() {
+        meters.look(now);
+        for (encoding, (pictures, progress)) in meters.encodings.iter_mut().zip(&meters.progress).enumerate() {
+            let is_gone = prefer == Prefer::Motion && !progress.is_offered(now);
             let mut below = [0_u64; TEMPORAL_MAX];
             for (spatial, picture) in pictures.iter_mut().enumerate() {
-                let (mut costs, count) = picture.costs(now, silent);
+                let (mut costs, count) = picture.costs(now, silent, is_gone);
                 if count == 0 {
                     continue;
                 }

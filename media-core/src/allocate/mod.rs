@@ -19,13 +19,14 @@ mod fill;
 mod ladder;
 mod last_n;
 mod measure;
+mod progress;
 mod rung;
 mod steady;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use allocator::{Allocator, Class, Plan, Wish};
-pub(crate) use ladder::{Ladder, LayerMeters, Stacking};
+pub(crate) use ladder::{ENCODINGS_MAX, Ladder, LayerMeters, Stacking};
 pub(crate) use last_n::{Candidate, last_n};
 pub(crate) use measure::RateMeter;
 pub(crate) use rung::{Prefer, Rung};

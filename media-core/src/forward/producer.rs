@@ -5,8 +5,8 @@ use super::encoding::Encoding;
 use super::frame::Frame;
 use super::portrait::Portrait;
 use super::reception::Reception;
-use super::size::picture_sizes;
-use crate::allocate::{Ladder, LayerMeters, Prefer, Rung, Stacking};
+use super::size::{active_encodings, picture_sizes};
+use crate::allocate::{ENCODINGS_MAX, Ladder, LayerMeters, Prefer, Rung, Stacking};
 use crate::api::{EncodingUse, Layer, Limits, MediaKind, PixelSize, ReceiveStats, Source, TrackInfo};
 use crate::keys::{ConsumerKey, PeerKey, RoomKey};
 use crate::negotiate::{CodecEntry, Format};
@@ -186,12 +186,25 @@ impl Producer {
         } else {
             self.layers.add(packet.now, layer, len_bytes + UDP_OVERHEAD);
         }
+        if packet.starts_picture
+            && let Some(is_active) = active_encodings(packet)
+        {
+            self.note_active(packet.now, is_active);
+        }
         if packet.is_layered && packet.starts_picture && !frame.is_keyframe && frame.spatial == 0 {
             let stacked = frame.needed.reach_above(0);
             self.stacking = if stacked { Stacking::Every } else { Stacking::KeyFrames };
         }
         if frame.is_keyframe && self.info.kind == MediaKind::Video {
             self.note_sizes(packet);
+        }
+    }
+
+    /// The publisher tells which encodings he sends.
+    #[cold]
+    fn note_active(&mut self, now: Instant, is_active: [bool; ENCODINGS_MAX]) {
+        if self.layers.told_active(now, is_active) {
+            (self.has_news, self.ladder_built) = (true, None);
         }
     }
 

@@ -1,6 +1,7 @@
-//! How large the pictures of a key frame are, where its first packet tells.
+//! What the first packet of a picture may tell of its track: how large the pictures of a key frame are, and which encodings are sent.
 
 use super::producer::MediaPacket;
+use crate::allocate::ENCODINGS_MAX;
 use crate::api::PixelSize;
 use crate::negotiate::Extension;
 use colloquy_codecs::payload::{Descriptor, PayloadFormat, Vp9, picture_size};
@@ -38,6 +39,12 @@ pub(super) fn picture_sizes(
         }
     }
     sizes
+}
+
+/// Which encodings its publisher sends, by their numbers, if it tells that: streams go in the order of the simulcast attribute.
+pub(super) fn active_encodings(packet: &MediaPacket<'_>) -> Option<[bool; ENCODINGS_MAX]> {
+    let allocation = LayersAllocation::parse(packet.carried.get(Extension::LayersAllocation)?).ok()?;
+    Some(std::array::from_fn(|number| allocation.layers().iter().any(|layer| usize::from(layer.stream) == number)))
 }
 
 fn pixels((width, height): (u32, u32)) -> PixelSize {

@@ -171,6 +171,82 @@ fn silent_encodings_are_passed_over() {
     assert!(!built(&mut meters, now, Prefer::Sharpness, Stacking::Every).is_empty(), "a screen at rest");
 }
 
+/// Feeds and builds as often as viewers have it built, until the largest is to be had or is not; gives how long that took, in ms.
+fn until_top(
+    meters: &mut LayerMeters,
+    now: &mut Instant,
+    (prefer, is_had): (Prefer, bool),
+    encodings: &[u8],
+) -> Option<u64> {
+    (0..4_000).step_by(100).find(|_| {
+        let is_there = has_top(meters, *now, prefer);
+        *now = feed_camera(meters, *now, 100, encodings);
+        is_there == is_had
+    })
+}
+
+fn has_top(meters: &mut LayerMeters, now: Instant, prefer: Prefer) -> bool {
+    built(meters, now, prefer, Stacking::Every).last().is_some_and(|top| top.0 == 2)
+}
+
+#[test]
+fn an_encoding_that_its_publisher_stops_while_others_go_on_is_soon_gone() {
+    let (mut meters, mut now) = (LayerMeters::new(), Instant::now());
+    let (gone, had) = ((Prefer::Motion, false), (Prefer::Motion, true));
+    assert_eq!(until_top(&mut meters, &mut now, had, &[0, 1, 2]), Some(100));
+    assert_eq!(until_top(&mut meters, &mut now, gone, &[0, 1, 2]), None);
+    assert_eq!(until_top(&mut meters, &mut now, gone, &[0, 1]), Some(300));
+    for trial_ms in [1_100, 2_100] {
+        assert_eq!(until_top(&mut meters, &mut now, had, &[0, 1]), None);
+        assert_eq!(until_top(&mut meters, &mut now, had, &[0, 1, 2]), Some(trial_ms), "it is on trial");
+        assert_eq!(until_top(&mut meters, &mut now, gone, &[0, 1]), Some(300));
+    }
+    let sharp = (Prefer::Sharpness, false);
+    assert_eq!(until_top(&mut meters, &mut now, sharp, &[0, 1]), None, "few pictures of a screen are no sign");
+}
+
+#[test]
+fn an_encoding_is_not_gone_while_none_goes_on() {
+    let (mut meters, mut now) = (LayerMeters::new(), Instant::now());
+    assert_eq!(until_top(&mut meters, &mut now, (Prefer::Motion, false), &[0, 1, 2]), Some(0));
+    assert_eq!(until_top(&mut meters, &mut now, (Prefer::Motion, true), &[0, 1, 2]), Some(0));
+    assert_eq!(until_top(&mut meters, &mut now, (Prefer::Motion, false), &[]), Some(1_500));
+    assert_eq!(until_top(&mut meters, &mut now, (Prefer::Motion, true), &[0, 1, 2]), Some(100));
+}
+
+#[test]
+fn an_encoding_that_its_publisher_says_he_stops_is_gone_at_once() {
+    let (mut meters, mut now) = (LayerMeters::new(), Instant::now());
+    until_top(&mut meters, &mut now, (Prefer::Motion, true), &[0, 1, 2]);
+    assert!(!meters.told_active(now, [true, true, true, false]));
+    assert!(!meters.told_active(now, [false; 4]), "all rest");
+    assert!(has_top(&mut meters, now, Prefer::Motion));
+    assert!(meters.told_active(now, [true, true, false, false]));
+    assert!(!meters.told_active(now, [true, true, false, false]), "known");
+    assert!(!has_top(&mut meters, now, Prefer::Motion));
+    now = feed_camera(&mut meters, now, 80, &[0, 1, 2]);
+    assert!(!has_top(&mut meters, now, Prefer::Motion), "the last of it was on its way");
+    meters.told_active(now, [true, true, true, false]);
+    assert_eq!(until_top(&mut meters, &mut now, (Prefer::Motion, true), &[0, 1, 2]), Some(1_100));
+}
+
+#[test]
+fn a_large_slide_show_beside_a_fluid_picture_is_not_taken_up_again_and_again() {
+    let mut meters = LayerMeters::new();
+    let mut now = feed_camera(&mut meters, Instant::now(), 2_000, &[0, 1, 2]);
+    let (mut changes, mut was_had) = (0, true);
+    for _ in 0..120 {
+        meters.add(now, Layer { encoding: 2, spatial: 0, temporal: 0 }, 10_000);
+        for _ in 0..5 {
+            now = feed_camera(&mut meters, now, 100, &[0, 1]);
+            let is_had = has_top(&mut meters, now, Prefer::Motion);
+            changes += u32::from(is_had != was_had);
+            was_had = is_had;
+        }
+    }
+    assert!(changes <= 3, "{changes}");
+}
+
 #[test]
 fn a_stopped_encoding_can_still_be_had() {
     let mut meters = LayerMeters::new();
