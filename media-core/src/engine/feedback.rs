@@ -210,6 +210,9 @@ impl Engine {
         let mut again: Option<Instant> = None;
         let mut soon = |at: Instant| again = Some(again.map_or(at, |a| a.min(at)));
         let rtt = batch.peer.rtt.unwrap_or(DEFAULT_RTT);
+        let encodings = keys.iter().filter_map(|key| self.producers.get(*key)).flat_map(|producer| &producer.encodings);
+        let receptions = encodings.filter_map(|encoding| encoding.reception.as_ref());
+        let lost = receptions.map(Reception::lost_of_late).fold(0.0, f32::max);
         let mut media_ssrc = 0;
         for producer in keys {
             let Some(producer) = self.producers.get_mut(producer) else { continue };
@@ -226,7 +229,7 @@ impl Engine {
                     encoding.nacked += missing.len() as u64;
                     batch.add(|buffer| rtcp::write_nack(buffer, 1, ssrc, &missing));
                 }
-                if encoding.keyframes.take_due(now) {
+                if encoding.keyframes.take_due(now, rtt, lost) {
                     self.totals.keyframe_requests += 1;
                     batch.add(|buffer| producer.write_keyframe_request(number, buffer, 1));
                 }

@@ -2,8 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-/// Time after which a request that brought no key frame is made again: it, or the key frame, was lost.
+/// Time after which a request that brought no key frame is made again, at most: it, or the key frame, was lost.
 const RETRY: Duration = Duration::from_secs(1);
+/// What an encoder takes beside the round trips. libwebrtc takes requests within 300 ms for one.
+const ENCODING_TIME: Duration = Duration::from_millis(300);
+/// The same where one request of fifty is lost and more: between two pictures of 10 a second. An encoder that takes every request at
+/// its word makes two key frames now and then; to one that does not the second is nothing.
+const LOSSY_ENCODING_TIME: Duration = Duration::from_millis(100);
+const LOSSY: f32 = 0.02;
 
 /// While nothing at all comes that time doubles so many times: nobody is there who could make one, or he sends nothing.
 const PATIENT: u32 = 4;
@@ -58,6 +64,8 @@ pub(crate) struct KeyframeRequests {
     sent: Option<Instant>,
     answered: bool,
     wanted: bool,
+    /// How long the last request is waited on.
+    retry: Duration,
     /// Something came since the last request.
     heard: bool,
     /// Requests, one after the other, after which nothing came.
@@ -68,7 +76,7 @@ pub(crate) struct KeyframeRequests {
 impl KeyframeRequests {
     /// Requests at least `interval` apart.
     pub(crate) fn new(interval: Duration) -> Self {
-        Self { interval, sent: None, answered: false, wanted: false, heard: true, unheard: 0, count: 0 }
+        Self { interval, sent: None, answered: false, wanted: false, retry: RETRY, heard: true, unheard: 0, count: 0 }
     }
 
     /// Somebody wants one.
@@ -92,16 +100,18 @@ impl KeyframeRequests {
     pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
         let pause = match self.answered {
             true => self.interval,
-            false if self.heard => self.interval.max(RETRY),
+            false if self.heard => self.retry,
             false => self.interval.max(RETRY) * (1 << self.unheard.min(PATIENT)),
         };
         self.wanted.then(|| self.sent.map_or(now, |sent| sent + pause))
     }
 
-    /// Whether to send a request now.
-    pub(crate) fn take_due(&mut self, now: Instant) -> bool {
+    /// Whether to send a request now, over a path of this round trip that loses so much, 0 to 1.
+    pub(crate) fn take_due(&mut self, now: Instant, round_trip: Duration, fraction_lost: f32) -> bool {
         let due = self.deadline(now).is_some_and(|at| at <= now);
         if due {
+            let is_again = !self.answered && self.sent.is_some();
+            self.retry = if is_again { self.retry * 2 } else { first_retry(round_trip, fraction_lost) }.min(RETRY);
             self.sent = Some(now);
             self.answered = false;
             self.unheard = if self.heard { 0 } else { self.unheard + 1 };
@@ -112,35 +122,55 @@ impl KeyframeRequests {
     }
 }
 
+/// How long a first request is waited on.
+fn first_retry(round_trip: Duration, fraction_lost: f32) -> Duration {
+    if fraction_lost >= LOSSY { round_trip + LOSSY_ENCODING_TIME } else { 2 * round_trip + ENCODING_TIME }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const RTT: Duration = Duration::from_millis(40);
 
     #[test]
     fn many_wishes_are_one_request() {
         let start = Instant::now();
         let ms = |n| start + Duration::from_millis(n);
         let mut requests = KeyframeRequests::new(Duration::from_millis(500));
-        assert!(!requests.take_due(ms(0)), "nobody wants one");
+        assert!(!requests.take_due(ms(0), RTT, 0.0), "nobody wants one");
         for _ in 0..50 {
             requests.want();
         }
-        assert!(requests.take_due(ms(0)));
+        assert!(requests.take_due(ms(0), RTT, 0.0));
         requests.heard();
         requests.want();
-        assert!(!requests.take_due(ms(600)), "one is on its way");
+        assert!(!requests.take_due(ms(300), RTT, 0.0), "one is on its way");
         requests.arrived();
-        assert_eq!(requests.deadline(ms(600)), None);
+        assert_eq!(requests.deadline(ms(300)), None);
         requests.want();
-        assert!(requests.take_due(ms(650)));
-        requests.arrived();
-        requests.want();
-        assert!(!requests.take_due(ms(1_000)), "500 ms apart");
-        assert!(requests.take_due(ms(1_150)));
-        requests.heard();
-        assert!(!requests.take_due(ms(2_100)));
-        assert!(requests.take_due(ms(2_150)), "it was lost");
-        assert_eq!(requests.count, 4);
+        assert!(!requests.take_due(ms(499), RTT, 0.0), "500 ms apart");
+        assert!(requests.take_due(ms(500), RTT, 0.0));
+        assert_eq!(requests.count, 2);
+    }
+
+    #[test]
+    fn a_request_that_is_lost_is_made_again_soon_and_then_less_often() {
+        let asked = |lost| {
+            let start = Instant::now();
+            let mut requests = KeyframeRequests::new(Duration::from_millis(500));
+            requests.want();
+            let mut asked = Vec::new();
+            for ms in (0..4_000).step_by(20) {
+                requests.heard();
+                if requests.take_due(start + Duration::from_millis(ms), RTT, lost) {
+                    asked.push(ms);
+                }
+            }
+            asked
+        };
+        assert_eq!(asked(0.0), [0, 380, 1_140, 2_140, 3_140]);
+        assert_eq!(asked(0.1), [0, 140, 420, 980, 1_980, 2_980, 3_980]);
     }
 
     #[test]
@@ -168,9 +198,9 @@ mod tests {
         let s = |n| start + Duration::from_secs(n);
         let mut requests = KeyframeRequests::new(Duration::from_millis(500));
         requests.want();
-        let asked: Vec<u64> = (0..60).filter(|n| requests.take_due(s(*n))).collect();
+        let asked: Vec<u64> = (0..60).filter(|n| requests.take_due(s(*n), RTT, 0.0)).collect();
         assert_eq!(asked, [0, 1, 3, 7, 15, 31, 47]);
         requests.heard();
-        assert!(requests.take_due(s(60)), "now he does");
+        assert!(requests.take_due(s(60), RTT, 0.0), "now he does");
     }
 }

@@ -3,6 +3,9 @@
 use colloquy_codecs::rtcp::ReportBlock;
 use std::time::{Duration, Instant};
 
+/// What is kept of a loss from report to report: half after 3.
+const KEPT_OF_LOSS: f32 = 0.8;
+
 /// Reception of one SSRC.
 #[derive(Debug)]
 pub(crate) struct Reception {
@@ -21,6 +24,7 @@ pub(crate) struct Reception {
     /// Jitter in sixteenths of a clock unit.
     jitter_x16: u64,
     fraction_lost: u8,
+    lost_of_late: f32,
     last_sr: Option<(u32, Instant)>,
 }
 
@@ -38,6 +42,7 @@ impl Reception {
             epoch: now,
             jitter_x16: 0,
             fraction_lost: 0,
+            lost_of_late: 0.0,
             last_sr: None,
         }
     }
@@ -94,6 +99,11 @@ impl Reception {
         f32::from(self.fraction_lost) / 256.0
     }
 
+    /// The most that an interval lost, 0 to 1: slowly forgotten, as a few packets that come say little of a path.
+    pub(crate) fn lost_of_late(&self) -> f32 {
+        self.lost_of_late
+    }
+
     /// The report block of the interval since the last one.
     pub(crate) fn report(&mut self, now: Instant, ssrc: u32) -> ReportBlock {
         let (arrived, expected) = (self.arrived, self.expected());
@@ -101,6 +111,7 @@ impl Reception {
         self.reported = (arrived, expected);
         let new_lost = new_expected.saturating_sub(new_arrived);
         self.fraction_lost = (new_lost * 256).checked_div(new_expected).unwrap_or(0).min(255) as u8;
+        self.lost_of_late = self.fraction_lost().max(KEPT_OF_LOSS * self.lost_of_late);
         let (last_sr, delay_since_last_sr) = self.last_sr.map_or((0, 0), |(sr, at)| (sr, ntp_short(now - at)));
         ReportBlock {
             ssrc,

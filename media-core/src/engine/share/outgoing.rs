@@ -6,7 +6,7 @@ use crate::engine::Engine;
 use crate::forward::{Arrived, Producer, SenderClock};
 use crate::keys::{PeerKey, ProducerKey, RoomKey};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Buffers of packets kept for the next ones: what may be under way to the slowest share at 300,000 packets/s for some 10 ms.
 const MAX_SPARE: usize = 4_096;
@@ -136,7 +136,7 @@ impl Engine {
             let Some(producer) = self.producers.get_mut(key) else { continue };
             let track = producer.info.id;
             for (number, encoding) in (0..).zip(&mut producer.encodings) {
-                if encoding.keyframes.take_due(now) {
+                if encoding.keyframes.take_due(now, Duration::ZERO, 0.0) {
                     asked.push((track, number));
                 }
             }

@@ -207,7 +207,7 @@ impl Source {
 
     /// Whether to ask for a key frame now.
     pub(super) fn take_request(&mut self, now: Instant) -> bool {
-        self.is_wanted && self.requests.take_due(now)
+        self.is_wanted && self.requests.take_due(now, Duration::ZERO, 0.0)
     }
 
     /// The last picture, if it may be shown to anybody who sees the source live.
