@@ -37,9 +37,11 @@
     return oscillator;
   }
 
-  /** Of a voice: resonances in Hz and how loud they are, how often its syllables come and its pitch wavers, in Hz. */
+  /** Of a voice: resonances in Hz and how loud they are, how often its syllables come, and how its pitch wavers, in Hz. */
   const FORMANTS = [[600, 4], [1100, 2.4], [2500, 1.2]];
-  const [SYLLABLES, WAVER] = [3.7, 3.1];
+  const SYLLABLES = 3.7;
+  const WAVERS = [[0.9, 25], [2.3, 12]];
+  const HISS = 5_000;
 
   /** Something that moves as slowly as `frequency`, by `depth` up and down. */
   function sway(parameter, frequency, depth) {
@@ -48,19 +50,40 @@
     slow.start();
   }
 
-  /** Something like a voice. Nobody can be told by it. */
+  /** Loud, up to `most`, in one half of each turn of `slow`, and silent in the other. */
+  function halfOf(slow, sign, most) {
+    const loudness = new GainNode(audio(), { gain: 0 });
+    slow.connect(new GainNode(audio(), { gain: sign })).connect(new WaveShaperNode(audio(), { curve: [0, 0, most] })).connect(loudness.gain);
+    return loudness;
+  }
+
+  function hiss() {
+    const buffer = new AudioBuffer({ length: 2 * audio().sampleRate, sampleRate: audio().sampleRate });
+    buffer.getChannelData(0).forEach((_, at, samples) => { samples[at] = 2 * Math.random() - 1; });
+    const source = new AudioBufferSourceNode(audio(), { buffer, loop: true });
+    source.start();
+    return source.connect(new BiquadFilterNode(audio(), { type: 'bandpass', frequency: HISS, Q: 0.7 }));
+  }
+
+  /**
+   * Something like a voice: vowels, and consonants that hiss between them. Without these Opus takes it for music as soon as a busy machine
+   * leaves a gap in it (measured with libopus 1.5), and music has no in-band FEC. Nobody can be told by it.
+   */
   function voice() {
+    const spoken = new GainNode(audio());
+    const syllables = new OscillatorNode(audio(), { frequency: SYLLABLES });
+    const [vowels, consonants] = [halfOf(syllables, 1, 0.5), halfOf(syllables, -1, 0.3)];
     const pitch = new OscillatorNode(audio(), { type: 'sawtooth', frequency: 130 });
-    sway(pitch.frequency, WAVER, 25);
-    const syllables = new GainNode(audio(), { gain: 0.25 });
-    sway(syllables.gain, SYLLABLES, 0.25);
+    for (const [frequency, depth] of WAVERS) sway(pitch.frequency, frequency, depth);
     for (const [frequency, gain] of FORMANTS) {
       const resonance = new BiquadFilterNode(audio(), { type: 'bandpass', frequency, Q: 7 });
       sway(resonance.frequency, 1.3 + frequency / 1000, frequency / 4);
-      pitch.connect(resonance).connect(new GainNode(audio(), { gain })).connect(syllables);
+      pitch.connect(resonance).connect(new GainNode(audio(), { gain })).connect(vowels);
     }
-    pitch.start();
-    return syllables;
+    hiss().connect(consonants);
+    for (const sound of [vowels, consonants]) sound.connect(spoken);
+    for (const source of [pitch, syllables]) source.start();
+    return spoken;
   }
 
   function microphone() {

@@ -87,6 +87,33 @@ export function shown(watcher, sender, source = 'camera') {
   }, { id: sender.id, from: source });
 }
 
+/** How often a sender's page looks whether it encoded a picture, in ms. */
+const MADE_EVERY_MS = 100;
+
+/** Has a page write down the longest time, from now on, in which it encoded nothing of its camera's largest encoding. */
+function watchMaking(sender) {
+  return sender.page.evaluate((everyMs) => {
+    clearInterval(window.labMaking?.timer);
+    const camera = window.colloquy.room.localTrack('camera')?.media;
+    const sending = window.colloquy.room.peerConnection.getSenders().find(({ track }) => camera && track === camera);
+    const making = { longest: 0, last: performance.now(), frames: 0 };
+    making.timer = setInterval(async () => {
+      const stats = [...(await sending.getStats()).values()].filter(({ type }) => type === 'outbound-rtp');
+      const largest = stats.reduce((a, b) => ((b.frameWidth ?? 0) > (a.frameWidth ?? 0) ? b : a), {});
+      const now = performance.now();
+      making.longest = Math.max(making.longest, now - making.last);
+      if ((largest.framesEncoded ?? 0) > making.frames) [making.frames, making.last] = [largest.framesEncoded, now];
+    }, everyMs);
+    window.labMaking = making;
+  }, MADE_EVERY_MS);
+}
+
+/** The longest that a sender whom nothing hinders made no picture of the largest encoding, since `watchPictures`, in ms, as far as it is known. */
+export async function ownPause(sender) {
+  const longest = await sender.page.evaluate(() => window.labMaking.longest);
+  return Math.max(0, longest - MADE_EVERY_MS);
+}
+
 /** Writes down, from now on, when pictures of `sender` are shown at `watcher`; see `stoodStill`. */
 export async function watchPictures(watcher, sender) {
   await Promise.all([watcher, sender].map(({ page }) => page.evaluate(() => {
@@ -101,6 +128,7 @@ export async function watchPictures(watcher, sender) {
     window.labStall = stall;
   })));
   sender.framesBefore = await framesEncoded(sender);
+  await watchMaking(sender);
   await watcher.page.evaluate((id) => {
     const video = document.querySelector(`video[data-participant="${id}"][data-source=camera]`);
     if (video === null) throw new Error(`no picture of ${id} is shown: ${document.querySelector(`[data-testid="tile-${id}"]`)?.dataset.paused ?? 'and the tile does not say why'}`);
@@ -138,10 +166,12 @@ const SMOOTH_MS = 75;
 
 /**
  * The longest wait for a picture since `watchPictures`, `watchedMs` ago, less what the two pages themselves stood still: what this machine
- * loses for want of time is not the network's.
+ * loses for want of time is not the network's. Nor is a pause of a sender whose own network is clean (`isClean`); of one whose is not, it is
+ * the server's to bridge.
  */
-export async function stoodStill(watcher, sender, watchedMs = 0) {
+export async function stoodStill(watcher, sender, { watchedMs = 0, isClean = false } = {}) {
   const stalls = await Promise.all([watcher, sender].map(({ page }) => page.evaluate(() => window.labStall.longest)));
+  if (isClean) stalls.push(await ownPause(sender));
   const { longest, frames } = await watcher.page.evaluate((id) => {
     const pictures = window.labPictures[id];
     return { frames: pictures.frames, longest: Math.max(pictures.longest, performance.now() - pictures.last) };
@@ -151,7 +181,7 @@ export async function stoodStill(watcher, sender, watchedMs = 0) {
   const made = await framesEncoded(sender) - sender.framesBefore;
   const interval = made > 0 ? watchedMs / made : 0;
   const ms = Math.max(0, longest - stalled - (interval > SMOOTH_MS ? 2 * interval : 0));
-  return { ms, text: `${watcher.name} saw ${frames} of ${made} pictures of ${sender.name}, the longest wait ${longest.toFixed(0)} ms (their pages stood for up to ${stalled.toFixed(0)} ms)` };
+  return { ms, text: `${watcher.name} saw ${frames} of ${made} pictures of ${sender.name}, the longest wait ${longest.toFixed(0)} ms (they themselves stood for up to ${stalled.toFixed(0)} ms)` };
 }
 
 /** Samples of sound heard and made up for what did not come, over all that `watcher` receives, how loud it was in sum, and packets that `speaker` sent. */

@@ -17,7 +17,7 @@ const CONCEALED = 0.02;
  * Firefox tells each word once, in a packet that nobody can ask for again; the next one has enough of it (Opus's in-band FEC) unless that is
  * lost as well, which is one in a hundred here, and what is made up does not end with the packet.
  */
-const ONCE_CONCEALED = 0.035;
+const ONCE_CONCEALED = 0.025;
 const LEARNT_MS = 8_000;
 /** Of fewer seconds than this, chance says as much as the path. */
 const LEAST_S = 5;
@@ -46,7 +46,7 @@ export async function scene(stage) {
         if (!isHeard || (counted >= LEAST_S && share >= most)) faults.push(isHeard ? `more than ${(most * 100).toFixed(1)} %: ${text}` : `nothing is heard: ${text}`);
       }
       for (const [watcher, seen] of [[ben, anne], [anne, ben]]) {
-        const { ms, text } = await stoodStill(watcher, seen, WATCHED_MS);
+        const { ms, text } = await stoodStill(watcher, seen, { watchedMs: WATCHED_MS });
         stage.say(text);
         if (ms > FREEZE_MS) faults.push(`${watcher.name} saw ${seen.name} stand still for ${ms.toFixed(0)} ms`);
       }

@@ -30,7 +30,7 @@ export async function scene(stage) {
       await ben.room((room) => room.setDownlink({}));
       const took = await seesAtWidth(ben, anne, (width) => width === 640, 'at full width again');
       stage.say(`${ben.name} was back after ${took} ms`);
-      const { ms, text } = await stoodStill(clara, anne);
+      const { ms, text } = await stoodStill(clara, anne, { isClean: true });
       stage.say(text);
       if (ms > FREEZE_MS) throw new Error(`the picture of ${clara.name} stood still for ${ms.toFixed(0)} ms`);
       for (const person of [anne, ben, clara]) await stage.gone(person);
