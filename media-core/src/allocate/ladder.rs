@@ -103,14 +103,28 @@ impl Picture {
 #[derive(Debug)]
 pub(crate) struct LayerMeters {
     /// By encoding, then spatial layer; grows to [`ENCODINGS_MAX`] times [`SPATIAL_MAX`] at most.
-    encodings: Vec<Vec<Picture>>,
-    progress: [Progress; ENCODINGS_MAX],
+    encodings: Vec<Pictures>,
+}
+
+/// The pictures of an encoding, by spatial layer, and how it goes on.
+#[derive(Debug)]
+struct Pictures {
+    layers: Vec<Picture>,
+    progress: Progress,
+}
+
+impl Pictures {
+    const NONE: Self = Self { layers: Vec::new(), progress: Progress::NEW };
+
+    fn last(&self) -> Option<Instant> {
+        self.layers.iter().filter_map(Picture::last).max()
+    }
 }
 
 impl LayerMeters {
     /// Of a source that has sent nothing.
     pub(crate) const fn new() -> Self {
-        Self { encodings: Vec::new(), progress: [Progress::NEW; ENCODINGS_MAX] }
+        Self { encodings: Vec::new() }
     }
 
     /// Counts a packet of a layer. Allocates for the first packet of a picture only.
@@ -143,7 +157,7 @@ impl LayerMeters {
             }
             picture.resumed = None;
         }
-        self.progress.get_mut(usize::from(encoding)).into_iter().for_each(Progress::pause);
+        self.encodings.get_mut(usize::from(encoding)).into_iter().for_each(|pictures| pictures.progress.pause());
     }
 
     /// The publisher is told to start an encoding again.
@@ -157,8 +171,8 @@ impl LayerMeters {
     pub(crate) fn told_active(&mut self, now: Instant, is_active: [bool; ENCODINGS_MAX]) -> bool {
         let mut stops = false;
         if is_active.contains(&true) {
-            for (progress, is_active) in self.progress.iter_mut().zip(is_active).take(self.encodings.len()) {
-                stops |= progress.told(now, is_active);
+            for (pictures, is_active) in self.encodings.iter_mut().zip(is_active) {
+                stops |= pictures.progress.told(now, is_active);
             }
         }
         stops
@@ -166,15 +180,15 @@ impl LayerMeters {
 
     /// Looks which encodings go on, and which do not though others do.
     fn look(&mut self, now: Instant) {
-        let last = |pictures: &Vec<Picture>| pictures.iter().filter_map(Picture::last).max();
-        let goes_on = self.encodings.iter().zip(&self.progress).any(|(pictures, known)| last(pictures) > known.last());
-        for (pictures, progress) in self.encodings.iter().zip(&mut self.progress) {
-            progress.look(now, last(pictures), goes_on);
+        let goes_on = self.encodings.iter().any(|pictures| pictures.last() > pictures.progress.last());
+        for pictures in &mut self.encodings {
+            pictures.progress.look(now, pictures.last(), goes_on);
         }
     }
 
     fn encoding(&mut self, encoding: u8) -> &mut [Picture] {
-        self.encodings.get_mut(usize::from(encoding).min(ENCODINGS_MAX - 1)).map_or(&mut [], Vec::as_mut_slice)
+        let pictures = self.encodings.get_mut(usize::from(encoding).min(ENCODINGS_MAX - 1));
+        pictures.map_or(&mut [], |pictures| &mut pictures.layers)
     }
 
     #[inline]
@@ -182,9 +196,9 @@ impl LayerMeters {
         let encoding = usize::from(encoding).min(ENCODINGS_MAX - 1);
         let spatial = usize::from(spatial).min(SPATIAL_MAX - 1);
         if self.encodings.len() <= encoding {
-            self.encodings.resize_with(encoding + 1, Vec::new);
+            self.encodings.resize_with(encoding + 1, || Pictures::NONE);
         }
-        let pictures = &mut self.encodings[encoding];
+        let pictures = &mut self.encodings[encoding].layers;
         if pictures.len() <= spatial {
             pictures.resize(spatial + 1, Picture::NEW);
         }
@@ -273,10 +287,10 @@ impl Ladder {
         };
         self.steps.clear();
         meters.look(now);
-        for (encoding, (pictures, progress)) in meters.encodings.iter_mut().zip(&meters.progress).enumerate() {
-            let is_gone = prefer == Prefer::Motion && !progress.is_offered(now);
+        for (encoding, pictures) in meters.encodings.iter_mut().enumerate() {
+            let is_gone = prefer == Prefer::Motion && !pictures.progress.is_offered(now);
             let mut below = [0_u64; TEMPORAL_MAX];
-            for (spatial, picture) in pictures.iter_mut().enumerate() {
+            for (spatial, picture) in pictures.layers.iter_mut().enumerate() {
                 let (mut costs, count) = picture.costs(now, silent, is_gone);
                 if count == 0 {
                     continue;
