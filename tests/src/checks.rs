@@ -21,8 +21,6 @@ const OPUS: u8 = 111;
 const SLACK: Duration = Duration::from_secs(2);
 /// By which what is under way may be later than its link says: the clients' own clocks.
 const MOST_LATE: Duration = Duration::from_millis(5);
-/// From the turn of a mixer that still plays it until a client has it, beyond what a change may take.
-const MOST_MIXED: Duration = Duration::from_millis(45);
 /// Datagrams that one call of the engine may send, for each person in the world.
 const MAX_BURST_EACH: usize = 600;
 /// Copies of one sealed datagram, and how long after it they may leave: three, 20 ms apart, and a tick late each. Of a retransmission one.
@@ -331,7 +329,9 @@ impl Checks {
         if wants_mix && self.orderly_uplinks {
             // A mixer keeps what is said for a while: it must have been for him when it was said, and when it was played.
             let said = (time.0, time.0 + delivery.under_way + MOST_LATE);
-            let played = (packet.at.checked_sub(MOST_MIXED).map_or(time.0, |at| at.max(time.0)), packet.at);
+            let sealed = self.sealed.get(&(listener, packet.ssrc, packet.sequence.0));
+            let left = sealed.unwrap_or_else(|| panic!("{listener} has of the mix what was not sent: {packet:?}")).at;
+            let played = (left, left);
             for time in [said, played] {
                 let may = self.audiences.allowed(room, pair, track.info.kind, time);
                 let ms = [time.0, time.1, packet.at].map(|at| (at - self.start).as_millis());
