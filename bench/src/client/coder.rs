@@ -87,6 +87,15 @@ impl Video {
         Self { codec: Codec::Vp8, frames_per_s: 15, encodings }
     }
 
+    /// The same as browsers' encoders really do it with a page of text: whatever they are told, a picture is 40 kB and more, so that of the
+    /// encoding of few bits one comes a second.
+    #[must_use]
+    pub fn page() -> Self {
+        let mut video = Self::screen();
+        (video.encodings[0].max_frames_per_s, video.encodings[0].key_weight) = (Some(1), 2);
+        video
+    }
+
     /// One encoding with three spatial and three temporal layers (L3T3), of VP9 or AV1.
     #[must_use]
     pub fn svc(codec: Codec) -> Self {

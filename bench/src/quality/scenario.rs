@@ -32,6 +32,8 @@ pub enum Scenario {
     Screen400,
     /// The same over 700 kb/s from a publisher who sends it once, with spatial layers: the floor costs most of the path.
     ScreenOnce,
+    /// A page of text on a free path that falls to 700 kb/s: how long it stands still.
+    ScreenDrop,
 }
 
 /// Where it is played.
@@ -77,7 +79,7 @@ const PLAIN: Link = Link { delay: DELAY, queue: Queue::Time(QUEUE), ..Link::GOOD
 
 impl Scenario {
     /// All of them, in the order in which they are played.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Ramp,
         Self::DropRecover,
         Self::Steady,
@@ -89,6 +91,7 @@ impl Scenario {
         Self::Screen,
         Self::Screen400,
         Self::ScreenOnce,
+        Self::ScreenDrop,
     ];
 
     /// Those that are played on sockets too, in the order in which they are.
@@ -119,6 +122,7 @@ impl Scenario {
             Self::Screen => "screen",
             Self::Screen400 => "screen400",
             Self::ScreenOnce => "screen_once",
+            Self::ScreenDrop => "screen_drop",
         }
     }
 
@@ -167,6 +171,7 @@ impl Scenario {
             }
             Self::Screen | Self::ScreenOnce => vec![limited(700_000)],
             Self::Screen400 => vec![limited(400_000)],
+            Self::ScreenDrop => vec![plain],
         }
     }
 
@@ -196,13 +201,14 @@ impl Scenario {
                 RateStep { at: start + stage.drop().start, rate_bps: Some(500_000) },
                 RateStep { at: start + stage.drop().end, rate_bps: Some(DROP_FROM) },
             ],
+            Self::ScreenDrop => vec![RateStep { at: start + stage.drop().start, rate_bps: Some(700_000) }],
             _ => Vec::new(),
         }
     }
 
     /// Whether a screen is shared.
     pub(super) fn is_screen(self) -> bool {
-        matches!(self, Self::Screen | Self::Screen400 | Self::ScreenOnce)
+        matches!(self, Self::Screen | Self::Screen400 | Self::ScreenOnce | Self::ScreenDrop)
     }
 
     /// What is published, and as what.
@@ -210,6 +216,7 @@ impl Scenario {
         match self {
             Self::Screen | Self::Screen400 => (Video::screen(), Source::Screen),
             Self::ScreenOnce => (once(), Source::Screen),
+            Self::ScreenDrop => (Video::page(), Source::Screen),
             _ => (Video::simulcast(), Source::Camera),
         }
     }
