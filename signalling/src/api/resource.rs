@@ -111,6 +111,7 @@ impl Signalling {
                 link: Link::Http { resource: secret.clone(), ice_ufrag: String::new() },
                 opens_room: door == Door::Whip,
                 first_moderates: false,
+                snapshots: true,
             })
             .await?;
         let peer = place.peer;
