@@ -304,8 +304,7 @@ impl State {
         }
         let (width, height) = if ask.size == SnapshotSize::Full { (640, 360) } else { (160, 90) };
         let jpeg = format!("{} {:?} {width}", ask.peer, ask.source).into_bytes().into();
-        let (age, fresh_for) = (Duration::from_secs(10), Duration::from_secs(5));
-        Ok(Snapshot { jpeg, tag: ask.peer.0, age, width, height, fresh_for })
+        Ok(Snapshot { jpeg, tag: ask.peer.0, age: Duration::from_secs(10), width, height })
     }
 
     fn stats(&self, room: RoomId) -> Option<RoomStats> {

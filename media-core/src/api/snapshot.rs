@@ -38,8 +38,6 @@ pub struct Snapshot {
     pub width: u32,
     /// Pixels.
     pub height: u32,
-    /// No newer one is made before this time has passed.
-    pub fresh_for: Duration,
 }
 
 /// Why there is no still picture.

@@ -91,7 +91,8 @@ impl Engine {
         for peer in people {
             let is_open = room.standings.of(peer.id).is_some_and(|(_, stance)| stance.speaks_on_floor());
             for producer in peer.producers() {
-                self.producers.get_mut(producer).into_iter().for_each(|producer| producer.portraits.set_open(is_open));
+                let portraits = self.producers.get_mut(producer).and_then(|producer| producer.portraits.as_mut());
+                portraits.into_iter().for_each(|portraits| portraits.set_open(is_open));
             }
         }
     }
@@ -101,7 +102,8 @@ impl Engine {
         let Some(producer) = self.producers.get_mut(key) else { return };
         let standings = self.rooms.get(producer.room).map(|room| &room.standings);
         let stance = standings.and_then(|standings| standings.of(producer.info.peer));
-        producer.portraits.set_open(stance.is_some_and(|(_, stance)| stance.speaks_on_floor()));
+        let is_open = stance.is_some_and(|(_, stance)| stance.speaks_on_floor());
+        producer.portraits.iter_mut().for_each(|portraits| portraits.set_open(is_open));
     }
 
     /// Who comes into another conversation brings no picture of the one that he was in.
@@ -114,7 +116,8 @@ impl Engine {
                 continue;
             }
             for producer in peer.producers() {
-                self.producers.get_mut(producer).into_iter().for_each(|producer| producer.portraits.forget());
+                let portraits = self.producers.get_mut(producer).and_then(|producer| producer.portraits.as_mut());
+                portraits.into_iter().for_each(|portraits| portraits.forget());
             }
         }
     }
@@ -215,7 +218,7 @@ impl Engine {
         let (owner, wish) = (consumer.owner, consumer.wish);
         // For as long as this takes, the place shows it as it shows any other picture.
         consumer.show(wish);
-        for packet in producer.portraits.packets(now) {
+        for packet in producer.portraits.iter().flat_map(|portraits| portraits.packets(now)) {
             let layer = Some(Layer { encoding: packet.encoding, ..EVERYTHING });
             consumer.aim(&Aim { layer, bps: 0, is_urgent: false });
             let Some(prepared) = consumer.prepare(&packet) else { continue };

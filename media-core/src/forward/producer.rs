@@ -41,8 +41,8 @@ pub(crate) struct Producer {
     ladder_built: Option<Instant>,
     layers: LayerMeters,
     stacking: Stacking,
-    /// What those see who come while the publisher is turned away, and snapshots.
-    pub(crate) portraits: Portraits,
+    /// Of video: what those see who come while the publisher is turned away, and snapshots.
+    pub(crate) portraits: Option<Box<Portraits>>,
     has_news: bool,
     /// Since when nobody watched each encoding.
     unwatched: Vec<Option<Instant>>,
@@ -133,7 +133,7 @@ impl Producer {
             ladder_built: None,
             layers: LayerMeters::new(),
             stacking: Stacking::default(),
-            portraits: Portraits::default(),
+            portraits: (kind == MediaKind::Video).then(Box::default),
             has_news: false,
             unwatched: vec![None; rids.len().max(1)],
         }
@@ -153,9 +153,8 @@ impl Producer {
             return None;
         }
         self.encodings.get_mut(usize::from(encoding))?.keep(&packet);
-        if self.info.kind == MediaKind::Video {
-            let ladder = &self.ladder;
-            self.portraits.take(&packet, || encoding == smallest(ladder));
+        if let Some(portraits) = &mut self.portraits {
+            portraits.take(&packet, || encoding == smallest(&self.ladder));
         }
         Some(packet)
     }
@@ -175,15 +174,16 @@ impl Producer {
     pub(crate) fn still(&mut self, now: Instant, size: SnapshotSize) -> (Option<Still>, Option<u8>) {
         let smallest = smallest(&self.ladder);
         let encoding = if size == SnapshotSize::Full { self.largest(now) } else { smallest };
-        let (picture, audience) = self.portraits.still(now, encoding, smallest);
+        let Some(portraits) = &mut self.portraits else { return (None, None) };
+        let (picture, audience) = portraits.still(now, encoding, smallest);
         let still = picture.map(|picture| Still { track: self.info.id, audience, picture });
-        (still, self.portraits.is_open().then_some(encoding))
+        (still, portraits.is_open().then_some(encoding))
     }
 
     /// Gives back what was kept of encodings that rest, and for snapshots that nobody asks for any more.
     pub(crate) fn forget_old(&mut self, now: Instant) {
         self.encodings.iter_mut().for_each(|encoding| encoding.forget_old(now));
-        self.portraits.forget_old(now);
+        self.portraits.iter_mut().for_each(|portraits| portraits.forget_old(now));
     }
 
     /// Whether an encoding came to life since this was asked last.

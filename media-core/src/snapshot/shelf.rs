@@ -16,6 +16,10 @@ const UNUSED: Duration = Duration::from_secs(60);
 /// How often it is looked for them.
 const SWEEP: Duration = Duration::from_secs(10);
 
+/// After one that could not be decoded so many in a row must be, before another is shown. Frames that are encrypted behind their headers
+/// are taken for pictures now and then, and what is seen of them is noise: of VP8 none of 40 small key frames, and one in five large ones.
+const DOUBTS: u8 = 8;
+
 /// What was done since the beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ShelfStats {
@@ -34,6 +38,8 @@ struct Kept {
     made: Instant,
     used: Instant,
     print: Result<Print, SnapshotError>,
+    /// Pictures that must still be decoded before one is shown.
+    doubts: u8,
 }
 
 /// Makes pictures, and keeps them: of one video in one size no more than one in an interval.
@@ -68,11 +74,15 @@ impl Shelf {
         if let Some(kept) = self.kept.get_mut(&key).filter(of_use) {
             kept.used = now;
             self.stats.reused += 1;
-            return given(now, interval, kept);
+            return given(now, kept);
         }
-        let print = self.make(still, size);
-        let kept = Kept { audience: still.audience(), came: still.came(), made: now, used: now, print };
-        let given = given(now, interval, &kept);
+        let before = self.kept.get(&key).map_or(0, |kept| kept.doubts);
+        let made = self.make(still, size);
+        let doubts = if made.is_err() { DOUBTS } else { before.saturating_sub(1) };
+        let print = made.and_then(|print| if before > 0 { Err(SnapshotError::Unreadable) } else { Ok(print) });
+        let (audience, came) = (still.audience(), still.came());
+        let kept = Kept { audience, came, made: now, used: now, print, doubts };
+        let given = given(now, &kept);
         self.put(key, kept);
         given
     }
@@ -134,11 +144,10 @@ impl Kept {
     }
 }
 
-fn given(now: Instant, interval: Duration, kept: &Kept) -> Result<Snapshot, SnapshotError> {
+fn given(now: Instant, kept: &Kept) -> Result<Snapshot, SnapshotError> {
     let Print { jpeg, tag, width, height } = kept.print.clone()?;
     let age = now.saturating_duration_since(kept.came);
-    let fresh_for = interval.saturating_sub(now.saturating_duration_since(kept.made));
-    Ok(Snapshot { jpeg, tag, age, width, height, fresh_for })
+    Ok(Snapshot { jpeg, tag, age, width, height })
 }
 
 impl std::fmt::Debug for Shelf {

@@ -3,7 +3,7 @@
 use super::Signalling;
 use super::house::Onlooker;
 use super::media::peer_id;
-use crate::authn::Caller;
+use crate::authn::{Caller, Door};
 use crate::authz::Action;
 use crate::engine_port::ENGINE_TIMEOUT;
 use crate::error::{ErrorCode, Refusal};
@@ -84,7 +84,7 @@ impl Signalling {
         if caller.authorise(Action::Monitor, Some(room)).is_ok() {
             return Ok(Onlooker::Outside);
         }
-        caller.authorise(Action::Subscribe, Some(room)).map_err(|_| not_there(room))?;
+        caller.enter(room, Door::Whep).map_err(|_| not_there(room))?;
         let subject = caller.subject.as_deref();
         let sessions = self.read(|house| Some(house.sessions_of(house.room_id(room).ok()?, subject?)));
         match sessions {

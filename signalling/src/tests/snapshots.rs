@@ -181,6 +181,23 @@ async fn who_wants_no_pictures_has_none() {
         assert_eq!(missing(&wall(&world, by, "").await), ["snapshot.opted_out", "p2"]);
     }
     assert!(world.engine.log().iter().all(|line| !line.starts_with("snapshot p1")), "none was made");
+    // A broadcast, too; and who watches by WHEP sees what he watches.
+    let bearer = |grants| format!("Bearer {}", token("desk", grants));
+    let publishes = bearer(Grants { publish: true, ..Grants::default() });
+    let watches = bearer(Grants { subscribe: true, ..Grants::default() });
+    for (path, by, status) in [
+        ("/api/v1/whip/desk?snapshots=false", &publishes, 201),
+        ("/api/v1/whip/desk", &publishes, 201),
+        ("/api/v1/whip/desk?snapshots=no", &publishes, 400),
+        ("/api/v1/whep/desk", &watches, 201),
+    ] {
+        let headers = [("content-type", "application/sdp"), ("authorization", by.as_str())];
+        let reply = world.http(request("POST", path, &headers, "v=0\r\na=sendonly\r\n")).await;
+        assert_eq!(reply.status, status, "{path} {reply:?}");
+    }
+    let viewer = watches.strip_prefix("Bearer ").unwrap();
+    assert_eq!(shows(&world, viewer, "p3", "").await.problem(), (403, "snapshot.opted_out".into()));
+    assert_eq!(shows(&world, viewer, "p4", "").await.status, 200);
     // Who does not receive sees nobody.
     let deaf = Grants { subscribe: false, ..participant() };
     let (_dan, dan_s) = joins(&world, deaf, json!({})).await;
