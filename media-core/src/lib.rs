@@ -15,6 +15,8 @@ pub mod mix;
 pub mod mixer;
 mod negotiate;
 mod room;
+#[cfg(feature = "compose")]
+pub mod snapshot;
 pub mod transport;
 pub mod turn;
 pub mod wire;

@@ -12,6 +12,7 @@ mod event;
 mod ids;
 mod mix;
 mod quality;
+mod snapshot;
 mod stats;
 mod track;
 
@@ -24,6 +25,7 @@ pub use event::{CloseCause, Event, Speaker, TransportState};
 pub use ids::{BadId, PeerId, RoomId, TrackId};
 pub use mix::{AudioMode, AudioPath, MixLimits};
 pub use quality::{Downlink, EncodingUse, Layer, PauseCause, PixelSize, Preference, Shown};
+pub use snapshot::{Snapshot, SnapshotAsk, SnapshotError, SnapshotSize, Still, StillPacket};
 pub use stats::{
     DownlinkStats, DropCause, EncodingStats, PeerStats, ReceiveStats, RoomStats, SendStats, TRANSIT_BUCKETS_US,
     WorkerStats, WorkerTotals,

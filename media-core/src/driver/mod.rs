@@ -20,6 +20,8 @@ mod message;
 mod mixers;
 mod runs;
 mod self_test;
+#[cfg(feature = "compose")]
+mod snapshots;
 mod socket;
 mod station;
 mod stun;

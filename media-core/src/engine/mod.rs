@@ -22,6 +22,7 @@ mod resent;
 mod rest;
 mod share;
 mod slots;
+mod stills;
 #[cfg(test)]
 mod tests;
 mod ticks;
@@ -237,6 +238,7 @@ impl Engine {
             Command::SetAudio { peer, mode, reply } => reply.send(self.set_audio(now, peer, mode)),
             Command::SetMute { peer, track, mute, reply } => reply.send(self.set_mute(now, peer, track, mute)),
             Command::Stand { room, epoch, stances } => self.stand(now, room, epoch, &stances),
+            Command::Still { ask, max_age, reply } => reply.send(self.still(now, ask, max_age)),
             Command::Stats { room, reply } => reply.send(self.room_stats(now, room)),
         }
     }

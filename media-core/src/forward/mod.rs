@@ -31,6 +31,7 @@ pub(crate) use frame::Frame;
 #[cfg(feature = "compose")]
 pub(crate) use keyframe::KeyframeRequests;
 pub(crate) use keyframe::Way;
+pub(crate) use portrait::{Kept, KeptPicture};
 pub(crate) use producer::{Arrived, MediaPacket, Producer, SenderClock};
 pub(crate) use protection::{PathTold, Protection};
 pub(crate) use reception::Reception;

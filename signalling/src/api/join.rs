@@ -78,6 +78,7 @@ impl Signalling {
             link: super::house::Link::Socket { socket, resume: Secret::random() },
             opens_room: true,
             first_moderates: caller.is_anonymous(),
+            snapshots: wish.snapshots,
             room,
         };
         let place = self.admit(admission).await?;

@@ -38,6 +38,20 @@ pub(crate) struct WatchTarget {
     pub(crate) audio: Option<AudioMode>,
 }
 
+/// Where somebody publishes.
+pub(crate) struct PublishTarget {
+    pub(crate) room: RoomName,
+    /// Still pictures of it may be made.
+    pub(crate) snapshots: bool,
+}
+
+/// What a session is to be.
+struct Wish {
+    offer: Offer,
+    mode: AudioMode,
+    snapshots: bool,
+}
+
 /// Which ICE session a fragment is for (RFC 9725 section 4.3.1).
 pub(crate) enum IfMatch {
     /// Whichever there is: an ICE restart.
@@ -56,9 +70,15 @@ fn usual_audio(watchable: &[(TrackId, MediaKind)], sdp: &str) -> AudioMode {
 
 impl Signalling {
     /// WHIP: publishes what an offer sends.
-    pub(crate) async fn publish(&self, caller: &Caller, room: &RoomName, sdp: String) -> Result<Started, Refusal> {
+    pub(crate) async fn publish(
+        &self,
+        caller: &Caller,
+        target: &PublishTarget,
+        sdp: String,
+    ) -> Result<Started, Refusal> {
         let offer = Offer { sdp, sources: Vec::new(), subscriptions: Subscriptions::ByMid(Vec::new()) };
-        self.start(caller, room, Door::Whip, (offer, AudioMode::Forward)).await
+        let wish = Wish { offer, mode: AudioMode::Forward, snapshots: target.snapshots };
+        self.start(caller, &target.room, Door::Whip, wish).await
     }
 
     /// WHEP: sends what is to be watched into the places of an offer.
@@ -73,18 +93,12 @@ impl Signalling {
             tracks.insert(0, TrackId::MIX);
         }
         let offer = Offer { sdp, sources: Vec::new(), subscriptions: Subscriptions::InOrder(tracks) };
-        self.start(caller, &target.room, Door::Whep, (offer, mode)).await
+        self.start(caller, &target.room, Door::Whep, Wish { offer, mode, snapshots: true }).await
     }
 
-    async fn start(
-        &self,
-        caller: &Caller,
-        room: &RoomName,
-        door: Door,
-        offer: (Offer, AudioMode),
-    ) -> Result<Started, Refusal> {
+    async fn start(&self, caller: &Caller, room: &RoomName, door: Door, wish: Wish) -> Result<Started, Refusal> {
         let began = now();
-        let result = self.start_inner(caller, room, door, offer).await;
+        let result = self.start_inner(caller, room, door, wish).await;
         self.metrics.joined(now().saturating_duration_since(began), result.as_ref().err().map(|refusal| refusal.code));
         result
     }
@@ -94,7 +108,7 @@ impl Signalling {
         caller: &Caller,
         room: &RoomName,
         door: Door,
-        (offer, mode): (Offer, AudioMode),
+        Wish { offer, mode, snapshots }: Wish,
     ) -> Result<Started, Refusal> {
         let role = caller.enter(room, door)?;
         let secret = Secret::random();
@@ -111,6 +125,7 @@ impl Signalling {
                 link: Link::Http { resource: secret.clone(), ice_ufrag: String::new() },
                 opens_room: door == Door::Whip,
                 first_moderates: false,
+                snapshots,
             })
             .await?;
         let peer = place.peer;

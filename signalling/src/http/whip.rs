@@ -2,7 +2,7 @@
 
 use super::origin::{caller, origin, text};
 use super::{AppState, Problem};
-use crate::api::{IfMatch, Patched, Started, WatchTarget};
+use crate::api::{IfMatch, Patched, PublishTarget, Started, WatchTarget};
 use crate::config::IceServer;
 use crate::error::{ErrorCode, Refusal};
 use crate::names::RoomName;
@@ -40,8 +40,15 @@ pub(super) struct WatchQuery {
     audio: Option<AudioModeName>,
 }
 
+/// How a publisher wants to be shown.
+#[derive(Debug, Deserialize, IntoParams)]
+pub(super) struct PublishQuery {
+    /// `false`: nobody may have still pictures of it.
+    snapshots: Option<bool>,
+}
+
 /// Publishes into a room. Needs `publish`.
-#[utoipa::path(post, path = "/api/v1/whip/{room}", tag = "whip", security(("bearer" = [])), params(("room" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/whip/{room}", tag = "whip", security(("bearer" = [])), params(("room" = String, Path), PublishQuery),
     request_body(content = String, content_type = "application/sdp"), responses(
     (status = 201, description = "The answer. Location is the session, ETag its ICE session", body = String, content_type = "application/sdp"),
     (status = 400, description = "No SDP", body = Problem, content_type = "application/problem+json"),
@@ -54,14 +61,16 @@ pub(super) async fn publish(
     ConnectInfo(from): Client,
     headers: HeaderMap,
     Path(room): Path<String>,
+    asked: Result<Query<PublishQuery>, QueryRejection>,
     body: Body,
 ) -> Response {
     let started = async {
         let caller = caller(&state, &headers, from)?;
         let sdp = offer(&headers, body)?;
-        let room = RoomName::parse(&room)?;
+        let Query(PublishQuery { snapshots }) = asked.map_err(|_| Refusal::malformed("snapshots is true or false."))?;
+        let target = PublishTarget { room: RoomName::parse(&room)?, snapshots: snapshots.unwrap_or(true) };
         state.may_join(Some(&caller), origin(from, &headers).address)?;
-        state.publish(&caller, &room, sdp).await.map_err(negotiation)
+        state.publish(&caller, &target, sdp).await.map_err(negotiation)
     };
     let response = started.await.map_or_else(Problem::into_response, |s| created("whip-sessions", &s));
     with_cors(&state, &headers, response)

@@ -18,6 +18,7 @@ mod paths;
 mod second_stack;
 mod seeds;
 mod shared_rooms;
+mod snapshots;
 mod speakers;
 mod talk;
 mod tones;
