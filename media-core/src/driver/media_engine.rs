@@ -2,6 +2,7 @@
 
 use super::addresses::{self, Offered};
 use super::bind::{self, Sockets};
+use super::composers::{ComposePort, Threads};
 use super::config::{DriverConfig, StartError};
 use super::crossing::{self, Crossing};
 use super::directory::{Directory, NoPlace, Placement, Spread};
@@ -36,6 +37,7 @@ pub struct MediaEngine {
     offered: Mutex<Vec<Offered>>,
     ebb: Mutex<Ebb>,
     mixers: Mixers,
+    composers: Arc<Threads>,
 }
 
 struct Worker {
@@ -88,6 +90,7 @@ impl MediaEngine {
             offered: Mutex::new(choice.offered.clone()),
             ebb: Mutex::default(),
             mixers: Mixers::default(),
+            composers: Arc::default(),
         };
         let crossings = crossings(config, &prepared);
         let links = link(&prepared);
@@ -111,6 +114,7 @@ impl MediaEngine {
             };
             let shared = Arc::new(Shared::default());
             let (messages, waker) = (prepared.sender, prepared.waker);
+            let composers = ComposePort::new(&waker, &engine.composers);
             let setup = Setup {
                 config: worker_config,
                 certificate: certificate.clone(),
@@ -121,6 +125,7 @@ impl MediaEngine {
                 crossing,
                 links,
                 mixers,
+                composers,
                 epoch,
                 events: Arc::clone(&events),
                 core: cores.get(i).copied().filter(|_| config.pin && cores.len() >= config.workers),
@@ -331,6 +336,7 @@ impl Drop for MediaEngine {
         // Those that mix end when the last worker has.
         if all_ended {
             self.mixers.join();
+            self.composers.join();
         }
     }
 }

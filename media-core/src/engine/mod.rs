@@ -6,6 +6,7 @@
 
 mod allocation;
 mod audience;
+mod composing;
 mod coupling;
 mod data;
 mod echoes;
@@ -45,6 +46,7 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
+pub(crate) use composing::ComposedRoom;
 pub(crate) use mixing::MixedRoom;
 pub use share::LinkMessage;
 pub(crate) use share::OtherShare;
@@ -89,6 +91,7 @@ pub struct Engine {
     /// Places that are to be sent a repair packet after the packet that is forwarded.
     repairing: Vec<ConsumerKey>,
     mixing: mixing::Mixing,
+    composing: composing::Composing,
 }
 
 /// A path that became, or ceased to be, this engine's.
@@ -134,6 +137,7 @@ impl Engine {
             shares: share::Shares::default(),
             repairing: Vec::new(),
             mixing: mixing::Mixing::default(),
+            composing: composing::Composing::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A published track: what comes in once, for all its receivers.
 
 use super::carried::Carried;
+use super::consumer::Eye;
 use super::encoding::Encoding;
 use super::frame::Frame;
 use super::portrait::Portrait;
@@ -8,6 +9,7 @@ use super::reception::Reception;
 use super::size::{active_encodings, picture_sizes};
 use crate::allocate::{ENCODINGS_MAX, Ladder, LayerMeters, Prefer, Rung, Stacking};
 use crate::api::{EncodingUse, Layer, Limits, MediaKind, PixelSize, ReceiveStats, Source, TrackInfo};
+use crate::composer::CanvasId;
 use crate::keys::{ConsumerKey, PeerKey, RoomKey};
 use crate::negotiate::{CodecEntry, Format};
 use crate::room::Meter;
@@ -33,6 +35,10 @@ pub(crate) struct Producer {
     pub(crate) told_use: u8,
     /// A mixer is given its packets: which of its generations.
     pub(crate) tapped: Option<u32>,
+    /// A composer looks at it.
+    pub(crate) eye: Option<Box<Eye>>,
+    /// It is no publisher's, but this canvas.
+    pub(crate) canvas: Option<CanvasId>,
     pub(crate) meter: Meter,
     /// What can be had of it, and at what cost.
     pub(crate) ladder: Ladder,
@@ -126,6 +132,8 @@ impl Producer {
             elsewhere: Vec::new(),
             told_use: 0,
             tapped: None,
+            eye: None,
+            canvas: None,
             meter: Meter::default(),
             ladder: Ladder::new(),
             ladder_built: None,
