@@ -18,6 +18,12 @@ impl Engine {
         Some(word)
     }
 
+    /// Canvases that there are, over all rooms.
+    #[must_use]
+    pub fn canvases(&self) -> usize {
+        self.composing.canvases
+    }
+
     /// Hands a packet of a track on that somebody sees on a canvas: what came of it once, repaired and unwrapped.
     pub(in crate::engine) fn tap_picture(&mut self, key: ProducerKey, packet: &MediaPacket<'_>) {
         let Some(producer) = self.producers.get_mut(key) else { return };
