@@ -15,7 +15,7 @@ pub use observe::{RoomStatsView, ServerStatsView, WorkerView};
 
 pub(crate) use house::Actor;
 pub(crate) use media::OfferAsk;
-pub(crate) use resource::{IfMatch, Patched, Started, WatchTarget};
+pub(crate) use resource::{IfMatch, Patched, Pictures, Started, WatchTarget};
 
 use crate::audit::AuditSink;
 use crate::authn::{Caller, KeySet};
