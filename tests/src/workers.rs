@@ -43,7 +43,6 @@ impl Workers {
         let engine = |worker: u8| {
             let mut limits = options.limits.clone();
             limits.mix.enabled = true;
-            limits.mix.canvas.enabled = true;
             let config = EngineConfig {
                 worker,
                 addresses: vec![AdvertisedAddress::udp(address(SERVER, usize::from(worker)))],

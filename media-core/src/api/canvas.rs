@@ -39,7 +39,7 @@ impl CanvasLayout {
 /// How canvases are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CanvasLimits {
-    /// There is somebody who draws. Without, a place that is pointed at a canvas is refused.
+    /// Whoever runs the engine has canvases drawn. Otherwise a place that is pointed at one is refused.
     pub enabled: bool,
     /// Pixels; even, 32 to 1,920.
     pub width: u32,
@@ -55,8 +55,8 @@ pub struct CanvasLimits {
 }
 
 impl Default for CanvasLimits {
-    /// None are drawn; 720p at 25 pictures and 1.5 Mb/s where they are.
+    /// Two of 720p at 25 pictures and 1.5 Mb/s.
     fn default() -> Self {
-        Self { enabled: false, width: 1_280, height: 720, fps: 25, bitrate_bps: 1_500_000, canvases: 4 }
+        Self { enabled: true, width: 1_280, height: 720, fps: 25, bitrate_bps: 1_500_000, canvases: 2 }
     }
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use colloquy_bench::client::{Pace, Script, Shot};
 use colloquy_codecs::seq::ExtSeq;
 use colloquy_codecs::video::{Decoder, EncoderSettings, Picture, VideoCodec, decoder, encoder};
-use colloquy_media_core::api::{CanvasLayout, Codec, PeerId, RoomId, SubscribeError, TrackId};
+use colloquy_media_core::api::{CanvasLayout, CanvasLimits, Codec, PeerId, RoomId, SubscribeError, TrackId};
 use colloquy_media_core::audience::{Post, Sees, Stance, Verb};
 use colloquy_media_core::mix::video::{Assembled, Assembler, VideoPacket};
 use colloquy_tests::{Muter, Options, World};
@@ -78,9 +78,13 @@ struct Room {
 }
 
 impl Room {
-    fn new(mut options: Options, posts: &[Post]) -> Self {
-        let canvas = &mut options.limits.mix.canvas;
-        (canvas.width, canvas.height, canvas.fps, canvas.bitrate_bps) = (320, 180, 15, 600_000);
+    fn new(options: Options, posts: &[Post]) -> Self {
+        Self::with_canvases(options, posts, 8)
+    }
+
+    fn with_canvases(mut options: Options, posts: &[Post], canvases: usize) -> Self {
+        let (enabled, width, height, fps, bitrate_bps) = (true, 320, 180, 15, 600_000);
+        options.limits.mix.canvas = CanvasLimits { enabled, width, height, fps, bitrate_bps, canvases };
         let mut world = World::new(options);
         let room = world.room();
         let join = |post: &Post| world.join_at(room, Stance::at(*post), |config| config.keeps_pictures = true);
@@ -322,10 +326,9 @@ fn canvases_come_and_go_and_nothing_is_left_of_them() {
 
 #[test]
 fn there_are_no_more_canvases_than_may_be_and_none_where_nothing_is_drawn() {
-    let mut options = Options { seed: 7, workers: 1, ..Options::default() };
-    options.limits.mix.canvas.canvases = 1;
-    let mut room = Room::new(options, &[Post::Floor, Post::Floor, Post::SILENT_MONITOR]);
-    let (pierre, manuel) = (room.people[0], room.people[2]);
+    let options = Options { seed: 7, workers: 1, ..Options::default() };
+    let mut room = Room::with_canvases(options, &[Post::Floor, Post::Floor, Post::SILENT_MONITOR], 1);
+    let pierre = room.people[0];
     assert_eq!(room.matrix(), " 1 1 .\n 1 1 .\n 1 1 .\n");
     let mid = room.places[0].clone();
     room.world.subscribe(pierre, &mid, Some(CanvasLayout::Speaker.track())).unwrap();
@@ -341,5 +344,4 @@ fn there_are_no_more_canvases_than_may_be_and_none_where_nothing_is_drawn() {
     assert_eq!(refused, Err(SubscribeError::NoMixer));
     let refused = room.world.subscribe(PeerId(99), &mid, Some(TrackId::GRID));
     assert_eq!(refused, Err(SubscribeError::NoSuchPeer));
-    let _ = manuel;
 }
