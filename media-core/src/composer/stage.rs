@@ -105,7 +105,7 @@ fn announce(compositor: &mut Compositor, bill: &Bill, format: CanvasFormat, now:
     for seen in &bill.sources {
         let (id, codec) = (SourceId(seen.track.0), codec(seen.codec));
         let Some(codec) = codec else { continue };
-        if compositor.add_source(id, codec, "").is_err() {
+        if compositor.add_source(id, codec, &seen.name).is_err() {
             tracing::warn!("a room has more cameras than a composer takes: one is not seen on its canvases");
         }
         if seen.is_held {

@@ -3,15 +3,18 @@
 use super::scene::{CanvasId, Scene};
 use crate::api::{CanvasLimits, Codec, RoomId, TrackId};
 use bytes::Bytes;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A camera or screen as a composer needs to know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// Whose.
     pub track: TrackId,
     /// What its packets are of.
     pub codec: Codec,
+    /// What its publisher is called.
+    pub name: Arc<str>,
     /// Its publisher is turned away from the floor: what those see for whom it is frozen stays as it was when that began.
     pub is_held: bool,
 }

@@ -183,6 +183,7 @@ impl MediaEngine {
             | Command::Subscribe { peer, .. }
             | Command::Prefer { peer, .. }
             | Command::SetDownlink { peer, .. }
+            | Command::Name { peer, .. }
             | Command::SetAudio { peer, .. }
             | Command::SetMute { peer, .. } => directory.worker_of_peer(*peer),
         };
@@ -486,7 +487,11 @@ fn refuse(command: Command, why: Refusal) {
             reply.send(Err(if busy { TrackError::Busy } else { TrackError::NoSuchPeer }));
         }
         Command::Stats { reply, .. } => reply.send(None),
-        Command::Leave { .. } | Command::CloseRoom { .. } | Command::Stand { .. } | Command::AddCandidate { .. } => {}
+        Command::Leave { .. }
+        | Command::CloseRoom { .. }
+        | Command::Stand { .. }
+        | Command::Name { .. }
+        | Command::AddCandidate { .. } => {}
     }
 }
 

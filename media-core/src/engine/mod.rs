@@ -238,6 +238,7 @@ impl Engine {
             Command::Subscribe { peer, mid, track, reply } => reply.send(self.subscribe(now, peer, &mid, track)),
             Command::Prefer { peer, mid, preference, reply } => reply.send(self.prefer(now, peer, &mid, preference)),
             Command::SetDownlink { peer, downlink, reply } => reply.send(self.set_downlink(now, peer, downlink)),
+            Command::Name { peer, name } => self.set_name(peer, name),
             Command::SetAudio { peer, mode, reply } => reply.send(self.set_audio(now, peer, mode)),
             Command::SetMute { peer, track, mute, reply } => reply.send(self.set_mute(now, peer, track, mute)),
             Command::Stand { room, epoch, stances } => self.stand(now, room, epoch, &stances),

@@ -3,11 +3,12 @@
 use super::super::Engine;
 use super::plan::codec_of;
 use super::room::{ComposedRoom, Opening, Watched};
-use crate::api::TrackId;
+use crate::api::{Codec, TrackId};
 use crate::composer::{Bill, CanvasFormat, ComposeOrder, Seen};
 use crate::forward::{Eye, KeyframeRequests};
 use crate::keys::{ProducerKey, RoomKey};
 use rustc_hash::FxHashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A composer is asked this often whether it is there.
@@ -36,12 +37,18 @@ impl Engine {
             let Some(codec) = codec_of(known) else { continue };
             // Whose stance is unknown is held.
             let is_held = !room.standings.of(known.info.peer).is_some_and(|(_, stance)| stance.speaks_on_floor());
-            here.insert(tile.track, Watched { producer: key, codec, is_held });
+            let name = self.peers.get(known.owner).map(|owner| Arc::clone(&owner.name)).unwrap_or_default();
+            here.insert(tile.track, Watched { producer: key, codec, is_held, name });
         }
         let is_over = |track: &TrackId, was: &Watched| here.get(track).is_none_or(|is| is.producer != was.producer);
         bill.ended.extend(composed.sources.iter().filter(|(track, was)| is_over(track, was)).map(|(track, _)| *track));
         let news = here.iter().filter(|(track, is)| composed.sources.get(track) != Some(is));
-        bill.sources.extend(news.map(|(track, is)| Seen { track: *track, codec: is.codec, is_held: is.is_held }));
+        bill.sources.extend(news.map(|(track, is)| Seen {
+            track: *track,
+            codec: is.codec,
+            is_held: is.is_held,
+            name: Arc::clone(&is.name),
+        }));
         // In an order that does not depend on where things lie in memory: a run can be repeated.
         bill.ended.sort_unstable();
         bill.sources.sort_unstable_by_key(|seen| seen.track);
@@ -51,16 +58,15 @@ impl Engine {
                 self.close_eye(was.producer);
             }
         }
-        for watched in composed.sources.values() {
-            self.open_eye(now, watched);
+        for Watched { producer, codec, .. } in composed.sources.values() {
+            self.open_eye(now, *producer, *codec);
         }
     }
 
-    fn open_eye(&mut self, now: Instant, watched: &Watched) {
-        let Some(producer) = self.producers.get_mut(watched.producer) else { return };
-        let eye = producer.eye.get_or_insert_with(|| Box::new(Eye::new(watched.codec)));
-        eye.codec = watched.codec;
-        self.aim_eye(now, watched.producer);
+    fn open_eye(&mut self, now: Instant, key: ProducerKey, codec: Codec) {
+        let Some(producer) = self.producers.get_mut(key) else { return };
+        producer.eye.get_or_insert_with(|| Box::new(Eye::new(codec))).codec = codec;
+        self.aim_eye(now, key);
     }
 
     pub(super) fn close_eye(&mut self, key: ProducerKey) {

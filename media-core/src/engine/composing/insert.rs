@@ -36,18 +36,18 @@ impl Engine {
                 self.insert_picture(now, key, &drawn, out);
             }
             ComposeAnswer::NeedKey(track) => {
-                let Some(watched) = composed.sources.get(&track).copied() else { return };
-                let eye = self.producers.get(watched.producer).and_then(|producer| producer.eye.as_ref());
+                let Some(producer) = composed.sources.get(&track).map(|watched| watched.producer) else { return };
+                let eye = self.producers.get(producer).and_then(|producer| producer.eye.as_ref());
                 if let Some(encoding) = eye.and_then(|eye| eye.encoding()) {
-                    self.want_keyframe(now, watched.producer, encoding);
+                    self.want_keyframe(now, producer, encoding);
                 }
             }
             ComposeAnswer::Wants(track, width, height) => {
-                let Some(watched) = composed.sources.get(&track).copied() else { return };
-                if let Some(producer) = self.producers.get_mut(watched.producer) {
-                    producer.eye.iter_mut().for_each(|eye| eye.sides = (width, height));
+                let Some(producer) = composed.sources.get(&track).map(|watched| watched.producer) else { return };
+                if let Some(known) = self.producers.get_mut(producer) {
+                    known.eye.iter_mut().for_each(|eye| eye.sides = (width, height));
                 }
-                self.aim_eye(now, watched.producer);
+                self.aim_eye(now, producer);
             }
             ComposeAnswer::Lost => self.lose_composer(now, key),
         }

@@ -2,9 +2,12 @@
 
 use super::super::Engine;
 use super::room::ComposedRoom;
-use crate::api::{CanvasLayout, MediaKind, SubscribeError, TrackId};
+use crate::api::{CanvasLayout, MediaKind, PeerId, SubscribeError, TrackId};
 use crate::keys::{ConsumerKey, ProducerKey, RoomKey};
 use std::time::Instant;
+
+/// Longest name that is kept, in bytes; the rest is left out. No tile has room for so much.
+const MAX_NAME: usize = 256;
 
 impl Engine {
     /// Something of a room changed that decides what is on its canvases, if it has any.
@@ -13,6 +16,15 @@ impl Engine {
         if is_composed && !self.composing.changed.contains(&room) {
             self.composing.changed.push(room);
         }
+    }
+
+    /// A participant is called so from now on.
+    pub(in crate::engine) fn set_name(&mut self, peer: PeerId, mut name: String) {
+        let Some(peer) = self.peer_ids.get(&peer).and_then(|key| self.peers.get_mut(*key)) else { return };
+        name.truncate(name.floor_char_boundary(MAX_NAME));
+        let room = peer.room;
+        peer.name = name.into();
+        self.compose_changed(room);
     }
 
     /// Whether a place may be pointed at a canvas: there is somebody who draws, and room for what would be drawn.

@@ -4,6 +4,7 @@ use crate::api::{Codec, TrackId};
 use crate::composer::{CanvasId, Scene};
 use crate::keys::{ConsumerKey, ProducerKey};
 use rustc_hash::FxHashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// After a composer failed, another is opened this much later; twice as late each time that no picture came meanwhile: a defect that comes
@@ -42,11 +43,13 @@ pub(super) enum Opening {
 }
 
 /// A track as the composer knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Watched {
     pub(super) producer: ProducerKey,
     pub(super) codec: Codec,
     pub(super) is_held: bool,
+    /// What its publisher is called.
+    pub(super) name: Arc<str>,
 }
 
 /// One canvas, and the track that it is for those who have it.
