@@ -110,8 +110,15 @@ mod tests {
             assert_eq!(keep(&[&was], &wanted, &moves, |_| true)[0], kept, "{was:?}");
         }
         let gone = scene(&[(1, Live), (9, Live)]);
-        assert_eq!(keep(&[&gone], &[both.clone()], &[(Some(0), 0)], |track| track != TrackId(9)), [Some(0)]);
-        assert_eq!(keep(&[&both], &[both.clone()], &[(None, 0)], |_| true), [Some(0)], "who joins shares it");
+        assert_eq!(
+            keep(&[&gone], std::slice::from_ref(&both), &[(Some(0), 0)], |track| track != TrackId(9)),
+            [Some(0)]
+        );
+        assert_eq!(
+            keep(&[&both], std::slice::from_ref(&both), &[(None, 0)], |_| true),
+            [Some(0)],
+            "who joins shares it"
+        );
     }
 
     proptest::proptest! {

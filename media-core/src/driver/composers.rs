@@ -215,3 +215,85 @@ fn answer(stage: &mut Stage, back: &Back) {
         let _ = back.waker.wake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::composer::CanvasFormat;
+    use mio::{Events, Poll, Token};
+
+    const FORMAT: CanvasFormat = CanvasFormat { width: 320, height: 180, fps: 15, bps: 300_000 };
+
+    struct Bench {
+        port: ComposePort,
+        threads: Arc<Threads>,
+        poll: Poll,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let poll = Poll::new().unwrap();
+            let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
+            let threads: Arc<Threads> = Arc::default();
+            Self { port: ComposePort::new(&waker, &threads), threads, poll }
+        }
+
+        fn say(&mut self, room: u64, life: u64, order: ComposeOrder) {
+            self.port.send(ToComposer { room: RoomId(room), life, order }).unwrap();
+        }
+
+        /// The next word; the worker is woken for it.
+        fn next(&mut self) -> FromComposer {
+            let deadline = Instant::now() + Duration::from_secs(10);
+            loop {
+                if let Some(word) = self.port.take() {
+                    return word;
+                }
+                assert!(Instant::now() < deadline, "nothing came");
+                self.poll.poll(&mut Events::with_capacity(4), Some(Duration::from_millis(100))).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn each_room_has_a_thread_of_its_own_that_ends_with_it() {
+        let mut bench = Bench::new();
+        for round in 1..=50 {
+            for room in [1, 2] {
+                bench.say(room, round, ComposeOrder::Open(FORMAT));
+                bench.say(room, round, ComposeOrder::Ping);
+            }
+            let mut answered: Vec<_> = (0..2).map(|_| bench.next()).collect();
+            answered.sort_by_key(|word| word.room.0);
+            for (word, room) in answered.iter().zip([1, 2]) {
+                assert!(matches!(word.answer, ComposeAnswer::Here));
+                assert_eq!((word.room, word.life), (RoomId(room), round));
+            }
+            bench.say(1, round, ComposeOrder::Close);
+            // The other is given up: what is said to it comes to the one after it.
+            bench.say(2, round - 1, ComposeOrder::Ping);
+        }
+        let Bench { port, threads, .. } = bench;
+        assert!(port.take().is_none());
+        drop(port);
+        threads.join();
+        assert!(threads.0.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_room_for_which_there_is_no_thread_is_told_so() {
+        let mut bench = Bench::new();
+        for room in 1..=MAX_THREADS as u64 {
+            bench.say(room, 1, ComposeOrder::Open(FORMAT));
+        }
+        bench.say(999, 7, ComposeOrder::Open(FORMAT));
+        let lost = bench.next();
+        assert!(matches!(lost, FromComposer { room: RoomId(999), life: 7, answer: ComposeAnswer::Lost }));
+        bench.say(1, 1, ComposeOrder::Close);
+        std::thread::sleep(Duration::from_millis(50));
+        bench.say(999, 8, ComposeOrder::Open(FORMAT));
+        bench.say(999, 8, ComposeOrder::Ping);
+        let here = bench.next();
+        assert!(matches!(here, FromComposer { room: RoomId(999), life: 8, answer: ComposeAnswer::Here }));
+    }
+}

@@ -104,7 +104,7 @@ impl Engine {
     }
 
     fn grant(&self, consumer: &Consumer, producer: &Producer) -> Grant {
-        if producer.canvas.is_some() {
+        if producer.is_canvas {
             // It was made for him: nothing but that decision points a place at a canvas.
             return if consumer.canvas.is_some() { Grant::Whole } else { Grant::Unknown };
         }

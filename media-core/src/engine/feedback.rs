@@ -301,7 +301,7 @@ impl Engine {
             let (producer, _) = self.consumers.get(place)?.source?;
             let producer = self.producers.get(producer)?;
             // A canvas is told by our own clock.
-            if producer.canvas.is_some() { Some(0) } else { self.peers.get(producer.owner)?.ntp_shift }
+            if producer.is_canvas { Some(0) } else { self.peers.get(producer.owner)?.ntp_shift }
         };
         self.peers.get(key).into_iter().flat_map(|p| p.consumers()).map(of).collect()
     }

@@ -247,7 +247,7 @@ impl Engine {
         let Some(producer) = self.producers.get_mut(key).filter(|p| p.info.kind == MediaKind::Video) else { return };
         let Some(encoding) = producer.encodings.get_mut(usize::from(encoding)) else { return };
         encoding.keyframes.want();
-        if producer.canvas.is_some() {
+        if producer.is_canvas {
             return self.ask_canvas(now, key);
         }
         let owner = producer.owner;

@@ -9,7 +9,6 @@ use super::reception::Reception;
 use super::size::{active_encodings, picture_sizes};
 use crate::allocate::{ENCODINGS_MAX, Ladder, LayerMeters, Prefer, Rung, Stacking};
 use crate::api::{EncodingUse, Layer, Limits, MediaKind, PixelSize, ReceiveStats, Source, TrackInfo};
-use crate::composer::CanvasId;
 use crate::keys::{ConsumerKey, PeerKey, RoomKey};
 use crate::negotiate::{CodecEntry, Format};
 use crate::room::Meter;
@@ -37,8 +36,8 @@ pub(crate) struct Producer {
     pub(crate) tapped: Option<u32>,
     /// A composer looks at it.
     pub(crate) eye: Option<Box<Eye>>,
-    /// It is no publisher's, but this canvas.
-    pub(crate) canvas: Option<CanvasId>,
+    /// It is no publisher's, but a canvas.
+    pub(crate) is_canvas: bool,
     pub(crate) meter: Meter,
     /// What can be had of it, and at what cost.
     pub(crate) ladder: Ladder,
@@ -133,7 +132,7 @@ impl Producer {
             told_use: 0,
             tapped: None,
             eye: None,
-            canvas: None,
+            is_canvas: false,
             meter: Meter::default(),
             ladder: Ladder::new(),
             ladder_built: None,

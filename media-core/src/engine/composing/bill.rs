@@ -134,13 +134,15 @@ impl Engine {
     /// Asks for a key frame of a canvas, if one is wanted and none is on its way.
     pub(in crate::engine) fn ask_canvas(&mut self, now: Instant, key: ProducerKey) {
         let Some(producer) = self.producers.get_mut(key) else { return };
-        let (room, Some(canvas)) = (producer.room, producer.canvas) else { return };
+        let room = producer.room;
         let requests = producer.encodings.first_mut().map(|encoding| &mut encoding.keyframes);
         let is_due = |requests: &mut KeyframeRequests| requests.take_due(now, Duration::ZERO, 0.0);
-        if requests.is_some_and(is_due)
-            && let Some(composed) = self.rooms.get(room).and_then(|room| room.compose.as_ref())
-        {
-            let life = composed.life;
+        if !requests.is_some_and(is_due) {
+            return;
+        }
+        let composed = self.rooms.get(room).and_then(|room| room.compose.as_ref());
+        let canvas = composed.and_then(|composed| composed.canvases.iter().find(|canvas| canvas.producer == key));
+        if let Some((life, canvas)) = composed.map(|composed| composed.life).zip(canvas.map(|canvas| canvas.id)) {
             self.tell_composer(room, life, ComposeOrder::KeyFrame(canvas));
         }
     }

@@ -156,7 +156,7 @@ impl Engine {
         };
         let mut producer = Producer::new(PeerKey::null(), room, track, &[], &self.config.limits);
         producer.codecs = vec![entry_of(scene.codec)];
-        producer.canvas = Some(id);
+        producer.is_canvas = true;
         Some(Canvas { id, producer: self.producers.insert(producer), scene: scene.clone(), index: 0 })
     }
 
