@@ -6,6 +6,7 @@ mod allocate;
 pub mod api;
 pub mod audience;
 mod bandwidth;
+pub mod composer;
 #[cfg(feature = "driver")]
 pub mod driver;
 pub mod engine;

@@ -148,7 +148,8 @@ impl From<SubscribeError> for Refusal {
                 "The track is audio and the place is for video, or the other way round.",
             ),
             SubscribeError::NoMixer => {
-                Self::unexpected("This server mixes no sound.").remedy("Take what is forwarded.")
+                Self::unexpected("This server does not mix this, or mixes as much as it can at this moment.")
+                    .remedy("Take what is forwarded.")
             }
             SubscribeError::Refused => Self::new(ErrorCode::AuthForbidden, "You may not receive this track."),
             SubscribeError::Busy => busy("The media engine takes no more work now."),

@@ -164,6 +164,8 @@ impl EnginePort for FakeEngine {
                 state.log.push(format!("prefer {peer} {mid} {preference:?}"));
                 reply.send(state.peers.contains_key(&peer).then_some(()).ok_or(SubscribeError::NoSuchPeer));
             }
+            // As often as somebody joins who may publish: nobody looks for it.
+            Command::Name { .. } => {}
             Command::SetDownlink { peer, downlink, reply } => {
                 state.log.push(format!("downlink {peer} {downlink:?}"));
                 reply.send(state.peers.contains_key(&peer).then_some(()).ok_or(SubscribeError::NoSuchPeer));

@@ -119,6 +119,13 @@ pub enum Command {
         /// `Err` with [`SubscribeError::NoSuchPeer`].
         reply: Reply<Result<(), SubscribeError>>,
     },
+    /// Says what a participant is called where his picture is drawn with those of others. Whom nobody named has no name there.
+    Name {
+        /// The participant.
+        peer: PeerId,
+        /// At most 256 bytes of it are used.
+        name: String,
+    },
     /// Says how a participant wants to hear others. Takes effect without a gap, and without a renegotiation; [`Event::Audio`] tells when.
     ///
     /// [`Event::Audio`]: super::Event::Audio
@@ -188,6 +195,7 @@ impl Command {
             | Self::Subscribe { peer, .. }
             | Self::Prefer { peer, .. }
             | Self::SetDownlink { peer, .. }
+            | Self::Name { peer, .. }
             | Self::SetAudio { peer, .. }
             | Self::SetMute { peer, .. } => Some(*peer),
             Self::Still { ask, .. } => Some(ask.peer),

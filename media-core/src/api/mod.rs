@@ -5,6 +5,7 @@
 //! more place to receive into, sends an offer of its own, so there is no glare and nobody else is
 //! renegotiated. A place that exists is pointed at another track by [`Command::Subscribe`] alone.
 
+mod canvas;
 mod command;
 mod config;
 mod data;
@@ -16,6 +17,7 @@ mod snapshot;
 mod stats;
 mod track;
 
+pub use canvas::{CanvasLayout, CanvasLimits};
 pub use command::{
     Answer, Command, Fragment, JoinError, NegotiateError, Offer, Reply, SubscribeError, Subscriptions, TrackError,
 };

@@ -2,6 +2,7 @@
 
 use super::addresses::{self, Offered};
 use super::bind::{self, Sockets};
+use super::composers::{ComposePort, Threads};
 use super::config::{DriverConfig, StartError};
 use super::crossing::{self, Crossing};
 use super::directory::{Directory, NoPlace, Placement, Spread};
@@ -40,6 +41,7 @@ pub struct MediaEngine {
     mixers: Mixers,
     #[cfg(feature = "compose")]
     snapshots: Option<Snapshots>,
+    composers: Arc<Threads>,
 }
 
 struct Worker {
@@ -94,6 +96,7 @@ impl MediaEngine {
             mixers: Mixers::default(),
             #[cfg(feature = "compose")]
             snapshots: config.snapshots.map(Snapshots::start).transpose()?,
+            composers: Arc::default(),
         };
         let crossings = crossings(config, &prepared);
         let links = link(&prepared);
@@ -117,6 +120,7 @@ impl MediaEngine {
             };
             let shared = Arc::new(Shared::default());
             let (messages, waker) = (prepared.sender, prepared.waker);
+            let composers = ComposePort::new(&waker, &engine.composers);
             let setup = Setup {
                 config: worker_config,
                 certificate: certificate.clone(),
@@ -127,6 +131,7 @@ impl MediaEngine {
                 crossing,
                 links,
                 mixers,
+                composers,
                 epoch,
                 events: Arc::clone(&events),
                 core: cores.get(i).copied().filter(|_| config.pin && cores.len() >= config.workers),
@@ -184,6 +189,7 @@ impl MediaEngine {
             | Command::Subscribe { peer, .. }
             | Command::Prefer { peer, .. }
             | Command::SetDownlink { peer, .. }
+            | Command::Name { peer, .. }
             | Command::SetAudio { peer, .. }
             | Command::SetMute { peer, .. } => directory.worker_of_peer(*peer),
             Command::Still { ask, .. } => directory.worker_of_peer(ask.peer),
@@ -351,6 +357,7 @@ impl Drop for MediaEngine {
             self.mixers.join();
             #[cfg(feature = "compose")]
             self.snapshots.take().into_iter().for_each(Snapshots::join);
+            self.composers.join();
         }
     }
 }
@@ -503,7 +510,11 @@ fn refuse(command: Command, why: Refusal) {
             reply.send(Err(if busy { SnapshotError::Busy } else { SnapshotError::NoSuchPeer }));
         }
         Command::Stats { reply, .. } => reply.send(None),
-        Command::Leave { .. } | Command::CloseRoom { .. } | Command::Stand { .. } | Command::AddCandidate { .. } => {}
+        Command::Leave { .. }
+        | Command::CloseRoom { .. }
+        | Command::Stand { .. }
+        | Command::Name { .. }
+        | Command::AddCandidate { .. } => {}
     }
 }
 

@@ -123,6 +123,10 @@ impl Engine {
     }
 
     fn grant(&self, consumer: &Consumer, producer: &Producer) -> Grant {
+        if producer.is_canvas {
+            // It was made for him: nothing but that decision points a place at a canvas.
+            return if consumer.canvas.is_some() { Grant::Whole } else { Grant::Unknown };
+        }
         let (Some(owner), Some(room)) = (self.peers.get(consumer.owner), self.rooms.get(producer.room)) else {
             return Grant::Unknown;
         };

@@ -1,6 +1,7 @@
 //! A published track: what comes in once, for all its receivers.
 
 use super::carried::Carried;
+use super::consumer::Eye;
 use super::encoding::Encoding;
 use super::frame::Frame;
 use super::portrait::Portraits;
@@ -35,6 +36,10 @@ pub(crate) struct Producer {
     pub(crate) told_use: u8,
     /// A mixer is given its packets: which of its generations.
     pub(crate) tapped: Option<u32>,
+    /// A composer looks at it.
+    pub(crate) eye: Option<Box<Eye>>,
+    /// It is no publisher's, but a canvas.
+    pub(crate) is_canvas: bool,
     pub(crate) meter: Meter,
     /// What can be had of it, and at what cost.
     pub(crate) ladder: Ladder,
@@ -128,6 +133,8 @@ impl Producer {
             elsewhere: Vec::new(),
             told_use: 0,
             tapped: None,
+            eye: None,
+            is_canvas: false,
             meter: Meter::default(),
             ladder: Ladder::new(),
             ladder_built: None,

@@ -56,6 +56,20 @@ pub struct Mix {
     pub bitrate_bps: u32,
     pub auto_below_bps: u64,
     pub auto_above_talkers: u16,
+    pub video: MixVideo,
+}
+
+/// `[mix.video]`
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/colloquy.toml says what each key means, and nothing else may")]
+pub struct MixVideo {
+    pub enabled: bool,
+    pub width: u32,
+    pub height: u32,
+    pub fps: u32,
+    pub bitrate_bps: u32,
+    pub composites: u16,
 }
 
 /// `[snapshots]`

@@ -17,7 +17,7 @@ pub use snapshots::{ThumbnailView, ThumbnailsView};
 
 pub(crate) use house::{Actor, Onlooker};
 pub(crate) use media::OfferAsk;
-pub(crate) use resource::{IfMatch, Patched, PublishTarget, Started, WatchTarget};
+pub(crate) use resource::{IfMatch, Patched, Pictures, PublishTarget, Started, WatchTarget};
 pub(crate) use snapshots::{Page, snapshot_tag};
 
 use crate::audit::AuditSink;

@@ -1,6 +1,7 @@
 //! One binary for all tests that need more than one part of the house.
 
 mod audience;
+mod canvases;
 mod corpus;
 mod data_channels;
 mod footprint;
