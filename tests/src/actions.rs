@@ -254,6 +254,12 @@ impl World {
         self.engines.canvases()
     }
 
+    /// Sizes in which canvases are drawn now.
+    #[must_use]
+    pub fn canvas_encodings(&self) -> usize {
+        self.engines.canvas_encodings()
+    }
+
     /// Silences a track in the server, or lets it be heard again.
     ///
     /// # Errors

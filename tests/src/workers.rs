@@ -237,6 +237,11 @@ impl Workers {
         self.engines.iter().map(Engine::canvases).sum()
     }
 
+    /// Sizes in which they are drawn.
+    pub(crate) fn canvas_encodings(&self) -> usize {
+        self.engines.iter().map(Engine::canvas_encodings).sum()
+    }
+
     /// Rooms with canvases.
     pub(crate) fn composed_rooms(&self) -> usize {
         self.stages.len()

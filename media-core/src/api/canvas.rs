@@ -49,8 +49,8 @@ pub struct CanvasLimits {
     pub fps: u32,
     /// Bits a second of one encoding.
     pub bitrate_bps: u32,
-    /// Different canvases of one worker at once, over all its rooms: each takes some 0.4 of a core at 720p30. Whose would be one more sees
-    /// none.
+    /// Different canvases of one worker at once, over all its rooms: each takes some 0.4 of a core at 720p30, and a quarter more while somebody
+    /// has it with half the sides. Whose would be one more sees none.
     pub canvases: usize,
 }
 

@@ -11,7 +11,7 @@ mod stage;
 mod words;
 
 pub(crate) use scene::keep;
-pub use scene::{CanvasCodec, CanvasId, Face, Scene, Tile};
+pub use scene::{CanvasCodec, CanvasId, Face, Scene, Tier, Tile};
 #[cfg(feature = "compose")]
 pub use stage::Stage;
 pub use words::{Bill, CanvasFormat, ComposeAnswer, ComposeOrder, Drawn, FromComposer, Seen, Shot, ToComposer};

@@ -6,6 +6,26 @@ use crate::api::{CanvasLayout, TrackId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CanvasId(pub u64);
 
+/// A canvas in one of its two sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tier {
+    /// Half the sides, at a quarter of the bits: for narrow paths and small places.
+    Small,
+    /// As it is configured.
+    Full,
+}
+
+impl Tier {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Small, Self::Full];
+
+    /// Which encoding of the canvas it is, as those of a simulcast are numbered: the smallest first.
+    #[must_use]
+    pub fn encoding(self) -> u8 {
+        self as u8
+    }
+}
+
 /// What a canvas is encoded with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CanvasCodec {

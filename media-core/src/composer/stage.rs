@@ -1,6 +1,6 @@
 //! One room's composer: the words of an engine in, its answers out. It fails by itself, and says so.
 
-use super::scene::{CanvasCodec, Face, Scene};
+use super::scene::{CanvasCodec, Face, Scene, Tier};
 use super::words::{Bill, CanvasFormat, ComposeAnswer, ComposeOrder, Drawn, FromComposer, Shot};
 use crate::api::{CanvasLayout, Codec, RoomId, TrackId};
 use crate::composer::CanvasId;
@@ -41,7 +41,9 @@ impl Stage {
             ComposeOrder::Open(_) | ComposeOrder::Close => {}
             ComposeOrder::Bill(bill) => self.guarded(|compositor| announce(compositor, &bill, format, now)),
             ComposeOrder::Packet(track, shot) => self.guarded(|compositor| push(compositor, track, &shot)),
-            ComposeOrder::KeyFrame(canvas) => self.guarded(|compositor| compositor.key_frame(ViewId(canvas.0))),
+            ComposeOrder::KeyFrame(canvas, tier) => {
+                self.guarded(|compositor| compositor.key_frame(view_id(canvas, tier)));
+            }
             ComposeOrder::Ping => self.said.extend(self.compositor.is_some().then_some(ComposeAnswer::Here)),
         }
     }
@@ -59,7 +61,8 @@ impl Stage {
         while let Some(output) = compositor.poll() {
             self.said.push_back(match output {
                 Output::Packet { view, timestamp, payload, marker, .. } => {
-                    ComposeAnswer::Drawn(Drawn { canvas: CanvasId(view.0), timestamp, marker, payload })
+                    let tier = if view.0 % 2 == 0 { Tier::Small } else { Tier::Full };
+                    ComposeAnswer::Drawn(Drawn { canvas: CanvasId(view.0 / 2), tier, timestamp, marker, payload })
                 }
                 Output::NeedKeyFrame(source) => ComposeAnswer::NeedKey(TrackId(source.0)),
                 Output::Wants { source, width, height } => ComposeAnswer::Wants(TrackId(source.0), width, height),
@@ -114,16 +117,21 @@ fn announce(compositor: &mut Compositor, bill: &Bill, format: CanvasFormat, now:
             compositor.thaw(id, bill.at + LATER);
         }
     }
-    for canvas in &bill.dropped {
-        compositor.drop_view(ViewId(canvas.0));
+    for (canvas, tier) in &bill.dropped {
+        compositor.drop_view(view_id(*canvas, *tier));
     }
-    for (canvas, scene) in &bill.shown {
-        if let Err(refused) = compositor.show(ViewId(canvas.0), view(scene, format), now.max(bill.at + LATER)) {
+    for (canvas, tier, scene) in &bill.shown {
+        let (id, view) = (view_id(*canvas, *tier), view(scene, format.of(*tier)));
+        if let Err(refused) = compositor.show(id, view, now.max(bill.at + LATER)) {
             tracing::warn!(%refused, "a canvas is not drawn");
             // What it showed before is not what its viewers may see now.
-            compositor.drop_view(ViewId(canvas.0));
+            compositor.drop_view(id);
         }
     }
+}
+
+fn view_id(canvas: CanvasId, tier: Tier) -> ViewId {
+    ViewId(canvas.0 * 2 + u64::from(tier.encoding()))
 }
 
 fn push(compositor: &mut Compositor, track: TrackId, shot: &Shot) {

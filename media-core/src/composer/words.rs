@@ -1,6 +1,6 @@
 //! What an engine tells a composer, and what a composer tells an engine.
 
-use super::scene::{CanvasId, Scene};
+use super::scene::{CanvasId, Scene, Tier};
 use crate::api::{CanvasLimits, Codec, RoomId, TrackId};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -29,9 +29,9 @@ pub struct Bill {
     /// Sources that are new, or otherwise than before.
     pub sources: Vec<Seen>,
     /// Canvases that nobody has any more.
-    pub dropped: Vec<CanvasId>,
+    pub dropped: Vec<(CanvasId, Tier)>,
     /// Canvases that are new, or show something else from now on.
-    pub shown: Vec<(CanvasId, Scene)>,
+    pub shown: Vec<(CanvasId, Tier, Scene)>,
 }
 
 impl Bill {
@@ -76,6 +76,24 @@ pub struct CanvasFormat {
     pub bps: u32,
 }
 
+/// Least side of a canvas, in pixels, and least bits a second.
+const LEAST: (u32, u32) = (32, 30_000);
+
+impl CanvasFormat {
+    /// The same for one of the two sizes.
+    #[must_use]
+    pub fn of(self, tier: Tier) -> Self {
+        let half = |side: u32| ((side / 2) & !1).max(LEAST.0);
+        match tier {
+            Tier::Full => self,
+            Tier::Small => {
+                let (width, height, bps) = (half(self.width), half(self.height), (self.bps / 4).max(LEAST.1));
+                Self { width, height, bps, ..self }
+            }
+        }
+    }
+}
+
 impl From<CanvasLimits> for CanvasFormat {
     fn from(limits: CanvasLimits) -> Self {
         let CanvasLimits { width, height, fps, bitrate_bps: bps, .. } = limits;
@@ -104,7 +122,7 @@ pub enum ComposeOrder {
     /// A packet of a source.
     Packet(TrackId, Shot),
     /// Somebody who has this canvas lost something, or has just come.
-    KeyFrame(CanvasId),
+    KeyFrame(CanvasId, Tier),
     /// Whether it is still there. Answered at once.
     Ping,
     /// Nobody looks any more.
@@ -135,6 +153,8 @@ pub struct FromComposer {
 pub struct Drawn {
     /// Which.
     pub canvas: CanvasId,
+    /// In which of its sizes.
+    pub tier: Tier,
     /// At 90 kHz, of one clock for all canvases of a composer.
     pub timestamp: u32,
     /// The picture's last.

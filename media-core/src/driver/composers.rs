@@ -204,7 +204,7 @@ fn answer(stage: &mut Stage, back: &Back) {
         if let ComposeAnswer::Drawn(drawn) = &word.answer {
             if back.packets.load(Ordering::Relaxed) >= BACK {
                 // Nobody has what the next pictures need.
-                stage.handle(Instant::now(), ComposeOrder::KeyFrame(drawn.canvas));
+                stage.handle(Instant::now(), ComposeOrder::KeyFrame(drawn.canvas, drawn.tier));
                 continue;
             }
             back.packets.fetch_add(1, Ordering::Relaxed);

@@ -366,6 +366,10 @@ impl Engine {
     /// Tells a track's publisher which of its encodings are of use.
     pub(super) fn tell_encodings(&mut self, key: ProducerKey) {
         let Some(producer) = self.producers.get(key) else { return };
+        if producer.is_canvas {
+            let room = producer.room;
+            return self.compose_changed(room);
+        }
         if self.is_guest(producer.owner) {
             return self.tell_use(key);
         }

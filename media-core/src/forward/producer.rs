@@ -298,7 +298,8 @@ impl Producer {
     /// it nobody would learn what it costs, and nobody would be given it ever.
     pub(crate) fn pause_unwatched(&mut self, now: Instant, in_use: &[u8]) -> bool {
         let rungs = self.ladder.rungs();
-        let smallest = rungs.first().map(|rung| rung.layer.encoding);
+        // Of a canvas there is no need to see anything of it: drawn again, it begins at once.
+        let smallest = rungs.first().map(|rung| rung.layer.encoding).filter(|_| !self.is_canvas);
         let is_known = |number: u8| rungs.iter().any(|rung| rung.layer.encoding == number);
         let mut changed = false;
         for (number, since) in self.unwatched.iter_mut().enumerate() {

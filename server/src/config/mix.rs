@@ -18,7 +18,7 @@ const RATES: std::ops::RangeInclusive<u32> = 1..=60;
 /// Bits a second of one.
 const VIDEO_BPS: std::ops::RangeInclusive<u32> = 30_000..=20_000_000;
 /// Canvases of a worker at most: each has a thread of its own where it is another room's, and takes a third of a core and more.
-const MAX_COMPOSITES: u16 = 16;
+const MAX_COMPOSITES: u16 = 8;
 
 impl Mix {
     /// Refuses what cannot be.

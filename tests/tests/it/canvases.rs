@@ -5,7 +5,9 @@ use bytes::Bytes;
 use colloquy_bench::client::{Pace, Script, Shot};
 use colloquy_codecs::seq::ExtSeq;
 use colloquy_codecs::video::{Decoder, EncoderSettings, Picture, VideoCodec, decoder, encoder};
-use colloquy_media_core::api::{CanvasLayout, CanvasLimits, Codec, PeerId, RoomId, SubscribeError, TrackId};
+use colloquy_media_core::api::{
+    CanvasLayout, CanvasLimits, Codec, PeerId, PixelSize, Preference, RoomId, SubscribeError, TrackId,
+};
 use colloquy_media_core::audience::{Post, Sees, Stance, Verb};
 use colloquy_media_core::mix::video::{Assembled, Assembler, VideoPacket};
 use colloquy_tests::{Muter, Options, World};
@@ -258,6 +260,33 @@ fn those_who_see_the_same_have_the_same_canvas() {
         room.world.subscribe(peer, &mid, None).unwrap();
     }
     assert_eq!((room.world.composed_rooms(), room.world.canvases()), (0, 0));
+}
+
+#[test]
+fn who_has_a_small_place_gets_a_small_canvas_and_what_nobody_has_is_not_drawn() {
+    let mut room = Room::new(Options { seed: 8, workers: 1, ..Options::default() }, &[Post::Floor; 2]);
+    let [pierre, anne] = room.people[..] else { panic!() };
+    let prefer = |room: &mut Room, peer: PeerId, size| {
+        let mid = room.places[room.people.iter().position(|one| *one == peer).unwrap()].clone();
+        room.world.prefer(peer, &mid, Preference { size: Some(size), ..Preference::default() });
+    };
+    let small = PixelSize { width: 160, height: 90 };
+    prefer(&mut room, pierre, small);
+    assert_eq!(room.matrix(), " 1 1\n 1 1\n");
+    let width = |room: &Room, peer| room.screens[peer].shown.width();
+    assert_eq!((width(&room, &pierre), width(&room, &anne)), (160, 320));
+    assert_eq!(room.world.canvases(), 1);
+    prefer(&mut room, anne, small);
+    room.look(6 * SECOND, |_, _| {});
+    assert_eq!((width(&room, &pierre), width(&room, &anne)), (160, 160));
+    assert_eq!(room.world.canvas_encodings(), 1);
+    prefer(&mut room, anne, PixelSize { width: 640, height: 360 });
+    assert_eq!(room.matrix(), " 1 1\n 1 1\n");
+    assert_eq!((width(&room, &pierre), width(&room, &anne)), (160, 320));
+    prefer(&mut room, pierre, PixelSize { width: 640, height: 360 });
+    room.look(6 * SECOND, |_, _| {});
+    assert_eq!((width(&room, &pierre), width(&room, &anne)), (320, 320));
+    assert_eq!(room.world.canvas_encodings(), 1);
 }
 
 #[test]

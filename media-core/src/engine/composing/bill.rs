@@ -4,8 +4,8 @@ use super::super::Engine;
 use super::plan::codec_of;
 use super::room::{ComposedRoom, Opening, Watched};
 use crate::api::{Codec, TrackId};
-use crate::composer::{Bill, CanvasFormat, ComposeOrder, Seen};
-use crate::forward::{Eye, KeyframeRequests};
+use crate::composer::{Bill, CanvasFormat, ComposeOrder, Seen, Tier};
+use crate::forward::{Consumer, Eye, KeyframeRequests};
 use crate::keys::{ProducerKey, RoomKey};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -124,26 +124,37 @@ impl Engine {
         }
     }
 
-    /// Asks for the key frames of canvases that somebody still waits for.
+    /// Asks for the key frames of canvases that somebody still waits for, and for no more of them than somebody has.
     fn retry_keys(&mut self, now: Instant, key: RoomKey) {
         let composed = self.rooms.get(key).and_then(|room| room.compose.as_ref());
         let canvases: Vec<_> = composed.into_iter().flat_map(|c| &c.canvases).map(|canvas| canvas.producer).collect();
-        canvases.into_iter().for_each(|canvas| self.ask_canvas(now, canvas));
+        for canvas in canvases {
+            self.rest_canvas(now, canvas);
+            self.ask_canvas(now, canvas);
+        }
+    }
+
+    /// Has a size of a canvas rest that nobody has had for a while.
+    fn rest_canvas(&mut self, now: Instant, key: ProducerKey) {
+        let Some(producer) = self.producers.get(key) else { return };
+        let places = producer.consumers.iter().filter_map(|place| self.consumers.get(*place));
+        let in_use: Vec<u8> = places.flat_map(Consumer::encodings_in_use).collect();
+        let Some(producer) = self.producers.get_mut(key) else { return };
+        producer.refresh_ladder(now);
+        producer.pause_unwatched(now, &in_use);
     }
 
     /// Asks for a key frame of a canvas, if one is wanted and none is on its way.
     pub(in crate::engine) fn ask_canvas(&mut self, now: Instant, key: ProducerKey) {
         let Some(producer) = self.producers.get_mut(key) else { return };
         let room = producer.room;
-        let requests = producer.encodings.first_mut().map(|encoding| &mut encoding.keyframes);
         let is_due = |requests: &mut KeyframeRequests| requests.take_due(now, Duration::ZERO, 0.0);
-        if !requests.is_some_and(is_due) {
-            return;
-        }
-        let composed = self.rooms.get(room).and_then(|room| room.compose.as_ref());
-        let canvas = composed.and_then(|composed| composed.canvases.iter().find(|canvas| canvas.producer == key));
-        if let Some((life, canvas)) = composed.map(|composed| composed.life).zip(canvas.map(|canvas| canvas.id)) {
-            self.tell_composer(room, life, ComposeOrder::KeyFrame(canvas));
+        let due: Vec<_> = producer.encodings.iter_mut().map(|encoding| is_due(&mut encoding.keyframes)).collect();
+        let Some(composed) = self.rooms.get(room).and_then(|room| room.compose.as_ref()) else { return };
+        let Some(canvas) = composed.canvases.iter().find(|canvas| canvas.producer == key) else { return };
+        let (life, canvas) = (composed.life, canvas.id);
+        for (tier, _) in Tier::ALL.into_iter().zip(due).filter(|(_, is_due)| *is_due) {
+            self.tell_composer(room, life, ComposeOrder::KeyFrame(canvas, tier));
         }
     }
 }

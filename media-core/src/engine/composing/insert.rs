@@ -70,10 +70,12 @@ impl Engine {
     fn insert_picture(&mut self, now: Instant, key: RoomKey, drawn: &Drawn, out: &mut Outbox) {
         let Some(composed) = self.rooms.get_mut(key).and_then(|room| room.compose.as_mut()) else { return };
         let Some(canvas) = composed.canvases.iter_mut().find(|canvas| canvas.id == drawn.canvas) else { return };
-        canvas.index += 1;
-        let (index, track) = (canvas.index, canvas.producer);
+        let number = drawn.tier.encoding();
+        let Some(index) = canvas.indices.get_mut(usize::from(number)) else { return };
+        *index += 1;
+        let (index, track) = (*index, canvas.producer);
         let Some(producer) = self.producers.get_mut(track) else { return };
-        if let Some(encoding) = producer.encodings.first_mut() {
+        if let Some(encoding) = producer.encodings.get_mut(usize::from(number)) {
             encoding.last_sr = Some(SenderClock { ntp: ntp_since(self.started, now), rtp: drawn.timestamp, at: now });
         }
         let arrived = Arrived {
@@ -87,7 +89,7 @@ impl Engine {
             len_bytes: drawn.payload.len(),
             repaired: false,
         };
-        let Some(packet) = producer.take(0, &arrived) else { return };
+        let Some(packet) = producer.take(number, &arrived) else { return };
         let offers_more = packet.starts_picture && producer.take_news();
         self.forward(track, &packet, out);
         if offers_more {

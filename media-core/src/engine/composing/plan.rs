@@ -4,7 +4,7 @@ use super::super::Engine;
 use super::room::{Canvas, ComposedRoom, Opening};
 use crate::api::{CanvasLayout, Codec, MediaKind, Mute, PeerId, Source, TrackInfo};
 use crate::audience::Sees;
-use crate::composer::{Bill, CanvasCodec, CanvasId, ComposeOrder, Face, Scene, Tile, ToComposer, keep};
+use crate::composer::{Bill, CanvasCodec, CanvasId, ComposeOrder, Face, Scene, Tier, Tile, ToComposer, keep};
 use crate::forward::{Consumer, Producer};
 use crate::keys::{PeerKey, ProducerKey, RoomKey};
 use crate::negotiate::{CodecEntry, Format};
@@ -16,6 +16,8 @@ use std::time::Instant;
 const MAX_TILES: usize = 16;
 /// Whose a canvas is: nobody's, who stands nowhere, so that the matrix shows and tells nothing of him.
 const NOBODY: PeerId = PeerId(u64::MAX);
+/// The encodings of a canvas, by [`Tier`].
+const SIZES: [&str; 2] = ["small", "full"];
 
 impl Engine {
     /// Decides anew what is on canvases where that changed. To be called before the next packet is taken.
@@ -89,10 +91,10 @@ impl Engine {
             let canvas = kept.or_else(|| self.new_canvas(key, &scene));
             tracks.push(canvas.as_ref().map(|canvas| (canvas.producer, scene.layout.track())));
             is_short |= canvas.is_none();
-            if let Some(canvas) = canvas {
-                let told = (canvas.id, scene.clone());
-                bill.shown.extend((!is_as_it_was).then_some(told));
-                composed.canvases.push(Canvas { scene, ..canvas });
+            if let Some(mut canvas) = canvas {
+                canvas.scene = scene;
+                self.bill_sizes(&mut canvas, is_as_it_was, bill);
+                composed.canvases.push(canvas);
             }
         }
         if is_short && !composed.is_short {
@@ -104,8 +106,25 @@ impl Engine {
             self.aim_place(now, place, goal.and_then(|goal| tracks.get(goal).copied().flatten()));
         }
         for canvas in ended {
-            bill.dropped.push(canvas.id);
+            bill.dropped.extend(Tier::ALL.map(|tier| (canvas.id, tier)));
             self.remove_canvas(canvas.producer);
+        }
+    }
+
+    /// Has those sizes of a canvas drawn that somebody has, or may have.
+    fn bill_sizes(&self, canvas: &mut Canvas, is_as_it_was: bool, bill: &mut Bill) {
+        let encodings = self.producers.get(canvas.producer).map(|producer| &producer.encodings);
+        for ((tier, is_drawn), encoding) in
+            Tier::ALL.into_iter().zip(&mut canvas.is_drawn).zip(encodings.into_iter().flatten())
+        {
+            let was_drawn = std::mem::replace(is_drawn, encoding.is_wanted);
+            match (was_drawn, encoding.is_wanted) {
+                (true, false) => bill.dropped.push((canvas.id, tier)),
+                (was_drawn, true) if !was_drawn || !is_as_it_was => {
+                    bill.shown.push((canvas.id, tier, canvas.scene.clone()));
+                }
+                _ => {}
+            }
         }
     }
 
@@ -154,10 +173,16 @@ impl Engine {
             mute: Mute::default(),
             mid: String::new(),
         };
-        let mut producer = Producer::new(PeerKey::null(), room, track, &[], &self.config.limits);
+        let mut producer = Producer::new(PeerKey::null(), room, track, &SIZES.map(str::to_owned), &self.config.limits);
         producer.codecs = vec![entry_of(scene.codec)];
         producer.is_canvas = true;
-        Some(Canvas { id, producer: self.producers.insert(producer), scene: scene.clone(), index: 0 })
+        Some(Canvas {
+            id,
+            producer: self.producers.insert(producer),
+            scene: scene.clone(),
+            indices: [0; 2],
+            is_drawn: [false; 2],
+        })
     }
 
     /// Nobody has a canvas any more.

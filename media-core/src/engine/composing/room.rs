@@ -58,8 +58,9 @@ pub(super) struct Canvas {
     pub(super) id: CanvasId,
     pub(super) producer: ProducerKey,
     pub(super) scene: Scene,
-    /// Packets that came of it.
-    pub(super) index: u64,
+    /// Packets that came of each of its sizes, and whether it is drawn now.
+    pub(super) indices: [u64; 2],
+    pub(super) is_drawn: [bool; 2],
 }
 
 impl ComposedRoom {

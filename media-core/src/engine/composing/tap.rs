@@ -24,6 +24,14 @@ impl Engine {
         self.composing.canvases
     }
 
+    /// Sizes in which they are drawn and encoded now.
+    #[must_use]
+    pub fn canvas_encodings(&self) -> usize {
+        let composed = self.rooms.values().filter_map(|room| room.compose.as_ref());
+        let drawn = composed.flat_map(|composed| &composed.canvases).flat_map(|canvas| canvas.is_drawn);
+        drawn.filter(|is_drawn| *is_drawn).count()
+    }
+
     /// Hands a packet of a track on that somebody sees on a canvas: what came of it once, repaired and unwrapped.
     pub(in crate::engine) fn tap_picture(&mut self, key: ProducerKey, packet: &MediaPacket<'_>) {
         let Some(producer) = self.producers.get_mut(key) else { return };
