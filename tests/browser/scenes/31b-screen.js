@@ -1,6 +1,6 @@
 /** A shared screen on a narrow path: fewer pictures of the full size, so that a text can be read. */
 import { Impairment } from '../lib/impair.js';
-import { sleep, until } from '../lib/until.js';
+import { DEADLINE_MS, sleep, until } from '../lib/until.js';
 import { received, shown } from '../lib/video.js';
 
 export const name = 'Screen';
@@ -83,7 +83,7 @@ export async function scene(stage) {
         const comes = async () => (await received(ben, anne, 'screen'))?.framesDecoded > last.framesDecoded;
         // Now and then Firefox sends not one byte of this encoding for half a minute, with its camera going on beside it: then there is nothing
         // to show.
-        await until('another picture comes', comes).catch(async (error) => {
+        await until('another picture comes', comes, { deadlineMs: 2 * DEADLINE_MS }).catch(async (error) => {
           if ((await few(stage, anne)).bytes > had.bytes) throw error;
           stage.say(`${anne.name} sends nothing of the screen`);
         });
