@@ -23,8 +23,8 @@ build|make|make|runs the Makefile of the project
 build|cmake|cmake|compiles Opus (libopus), which mixes are made with
 build|nasm|nasm|assembles the H.264 codec, which is half as fast without
 build|pkg-config|pkg-config|finds the two libraries below
-build|libvpx-dev|-|VP8 and VP9 for the mixer
-build|libdav1d-dev|-|AV1 for the mixer
+build|libvpx-dev|-|VP8 and VP9 for the mixer and for snapshots
+build|libdav1d-dev|-|AV1 for the mixer and for snapshots
 build|ca-certificates|-|lets cargo and npm check whom they talk to
 test|chromium|chromium|browser tests
 test|firefox-esr|firefox-esr|browser tests on a second engine

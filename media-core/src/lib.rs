@@ -6,6 +6,7 @@ mod allocate;
 pub mod api;
 pub mod audience;
 mod bandwidth;
+pub mod composer;
 #[cfg(feature = "driver")]
 pub mod driver;
 pub mod engine;
@@ -15,6 +16,8 @@ pub mod mix;
 pub mod mixer;
 mod negotiate;
 mod room;
+#[cfg(feature = "compose")]
+pub mod snapshot;
 pub mod transport;
 pub mod turn;
 pub mod wire;

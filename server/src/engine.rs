@@ -3,7 +3,7 @@
 use crate::config::{Config, Enabled, Loopback};
 use crate::tls::{self, Identity};
 use anyhow::{Context as _, Result};
-use colloquy_media_core::api::{Command, WorkerTotals};
+use colloquy_media_core::api::{Command, Reply, Snapshot, SnapshotAsk, SnapshotError, WorkerTotals};
 use colloquy_media_core::driver::{DriverConfig, MAX_WORKERS, MediaEngine, TurnService, turn_self_test};
 use colloquy_media_core::turn::TurnCounters;
 use colloquy_signalling::{EnginePort, EventSink, IceServer};
@@ -70,6 +70,10 @@ impl Engine {
 impl EnginePort for Engine {
     fn submit(&self, command: Command) {
         self.media.submit(command);
+    }
+
+    fn snapshot(&self, ask: SnapshotAsk, reply: Reply<Result<Snapshot, SnapshotError>>) {
+        self.media.snapshot(ask, reply);
     }
 
     fn worker_stats(&self) -> Vec<WorkerTotals> {
@@ -147,6 +151,7 @@ fn driver(config: &Config) -> DriverConfig {
         limits: config.engine_limits(),
         mixers: config.mix.threads(),
         mix: config.mix.settings(),
+        snapshots: config.snapshots.interval(),
         pin: media.pin,
         seed: None,
     }

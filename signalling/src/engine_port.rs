@@ -2,7 +2,10 @@
 
 use crate::config::IceServer;
 use crate::error::{ErrorCode, Refusal};
-use colloquy_media_core::api::{Command, JoinError, NegotiateError, Reply, SubscribeError, TrackError, WorkerTotals};
+use colloquy_media_core::api::{
+    Command, JoinError, NegotiateError, Reply, Snapshot, SnapshotAsk, SnapshotError, SubscribeError, TrackError,
+    WorkerTotals,
+};
 use colloquy_media_core::turn::TurnCounters;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +23,12 @@ pub trait EnginePort: Send + Sync {
 
     /// The counts of every worker, as they stand.
     fn worker_stats(&self) -> Vec<WorkerTotals>;
+
+    /// Makes a still picture of somebody's video, or gives the last one that was made. Must not block. Whether whoever asks may have it
+    /// has been decided before.
+    fn snapshot(&self, _ask: SnapshotAsk, reply: Reply<Result<Snapshot, SnapshotError>>) {
+        reply.send(Err(SnapshotError::Disabled));
+    }
 
     /// TURN servers that belong to the engine, with credentials made for `user` now. What he uses is counted by that name.
     fn ice_servers(&self, _user: &str) -> Vec<IceServer> {
@@ -58,6 +67,13 @@ impl Engine {
 
     pub(crate) fn turn_counters(&self) -> Option<TurnCounters> {
         self.0.turn_counters()
+    }
+
+    /// Asks for a still picture.
+    pub(crate) fn snapshot(&self, ask: SnapshotAsk) -> Pending<Result<Snapshot, SnapshotError>> {
+        let (reply, pending) = reply();
+        self.0.snapshot(ask, reply);
+        pending
     }
 
     /// Submits the command that `make` builds around the reply, and waits for the answer.
@@ -132,7 +148,8 @@ impl From<SubscribeError> for Refusal {
                 "The track is audio and the place is for video, or the other way round.",
             ),
             SubscribeError::NoMixer => {
-                Self::unexpected("This server mixes no sound.").remedy("Take what is forwarded.")
+                Self::unexpected("This server does not mix this, or mixes as much as it can at this moment.")
+                    .remedy("Take what is forwarded.")
             }
             SubscribeError::Refused => Self::new(ErrorCode::AuthForbidden, "You may not receive this track."),
             SubscribeError::Busy => busy("The media engine takes no more work now."),
@@ -148,6 +165,24 @@ impl From<TrackError> for Refusal {
             }
             TrackError::Busy => busy("The media engine takes no more work now."),
         }
+    }
+}
+
+impl From<SnapshotError> for Refusal {
+    fn from(error: SnapshotError) -> Self {
+        let (code, message) = match error {
+            SnapshotError::NoSuchPeer => (ErrorCode::ParticipantUnknown, "The participant has just left."),
+            SnapshotError::Off => (ErrorCode::SnapshotOff, "The participant shows nothing of this source now."),
+            SnapshotError::NoPicture => {
+                (ErrorCode::SnapshotNone, "No whole picture has come yet that may be shown; one has been asked for.")
+            }
+            SnapshotError::Unreadable => {
+                (ErrorCode::SnapshotUnreadable, "The participant's pictures came, but this server cannot decode them.")
+            }
+            SnapshotError::Disabled => (ErrorCode::SnapshotDisabled, "This server makes no snapshots."),
+            SnapshotError::Busy => return busy("As many snapshots are being made as may wait."),
+        };
+        Self::new(code, message)
     }
 }
 

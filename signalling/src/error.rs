@@ -71,6 +71,18 @@ codes! {
     TrackUnknown = "track.unknown", 404, "No such track", "Look at the list of tracks.";
     /// Audio was asked for in a place for video, or the other way round.
     TrackKind = "track.kind", 409, "The track is of the other kind", "Choose a place of the track's kind.";
+    /// The participant does not publish this source, or has silenced it.
+    SnapshotOff = "snapshot.off", 404, "The source is off", "Show the name instead, and try again when it is on.";
+    /// There is no picture yet.
+    SnapshotNone = "snapshot.none", 404, "There is no picture yet", "Try again in a second.";
+    /// The participant wants no snapshots of himself.
+    SnapshotOptedOut = "snapshot.opted_out", 403, "The participant wants no snapshots", "Show the name instead; he decides it when he joins.";
+    /// Whoever asks may not see the participant now.
+    SnapshotWithheld = "snapshot.withheld", 403, "The participant cannot be seen now", "Try again when you see him in the room.";
+    /// What came cannot be decoded.
+    SnapshotUnreadable = "snapshot.unreadable", 422, "The pictures cannot be decoded", "Where they are encrypted end to end there are no snapshots; else try again with the next key frame.";
+    /// This server makes no snapshots.
+    SnapshotDisabled = "snapshot.disabled", 404, "No snapshots are made", "Its operator can set snapshots.enabled = true.";
     /// The session description cannot be used.
     SdpRejected = "sdp.rejected", 422, "The session description cannot be used", "Correct the session description.";
     /// More than a limit allows.

@@ -25,7 +25,7 @@ pub mod testing;
 mod tests;
 mod wire;
 
-pub use api::{RoomStatsView, RoomView, ServerStatsView, Signalling, WorkerView};
+pub use api::{RoomStatsView, RoomView, ServerStatsView, Signalling, ThumbnailView, ThumbnailsView, WorkerView};
 pub use audit::{AuditRecord, AuditSink};
 pub use authn::{Claims, Grants, MintError, mint};
 pub use config::{ConfigError, IceServer, KeyAlgorithm, KeyConfig, Seconds, SignallingConfig, SignallingLimits};

@@ -7,12 +7,14 @@ use crate::events::EventSink;
 use crate::{EnginePort, IceServer};
 use colloquy_media_core::api::{
     Answer, AudioPath, CloseCause, Command, DownlinkStats, EncodingStats, Event, Fragment, JoinError, MediaKind,
-    NegotiateError, Offer, PeerId, PeerStats, Permissions, ReceiveStats, RoomId, RoomStats, SubscribeError,
-    Subscriptions, TrackError, TrackId, TrackInfo, TransportState, WorkerTotals,
+    NegotiateError, Offer, PeerId, PeerStats, Permissions, ReceiveStats, Reply, RoomId, RoomStats, Snapshot,
+    SnapshotAsk, SnapshotError, SnapshotSize, SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo,
+    TransportState, WorkerTotals,
 };
 use colloquy_media_core::turn::TurnCounters;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Reads a WebSocket's text frame as the server does. Tells whether it is a request that is carried out.
 #[must_use]
@@ -38,6 +40,7 @@ struct State {
     restarts: u64,
     hangs: bool,
     unanswered: Vec<Command>,
+    undeveloped: Vec<Reply<Result<Snapshot, SnapshotError>>>,
     refuse_joins: Option<JoinError>,
     relays: bool,
 }
@@ -161,6 +164,8 @@ impl EnginePort for FakeEngine {
                 state.log.push(format!("prefer {peer} {mid} {preference:?}"));
                 reply.send(state.peers.contains_key(&peer).then_some(()).ok_or(SubscribeError::NoSuchPeer));
             }
+            // As often as somebody joins who may publish: nobody looks for it.
+            Command::Name { .. } => {}
             Command::SetDownlink { peer, downlink, reply } => {
                 state.log.push(format!("downlink {peer} {downlink:?}"));
                 reply.send(state.peers.contains_key(&peer).then_some(()).ok_or(SubscribeError::NoSuchPeer));
@@ -178,6 +183,8 @@ impl EnginePort for FakeEngine {
                     t.clone()
                 }));
             }
+            // Taken from the side of pictures, below.
+            Command::Still { reply, .. } => reply.send(Err(SnapshotError::Disabled)),
             Command::Stats { room, reply } => reply.send(state.stats(room)),
         }
     }
@@ -188,6 +195,16 @@ impl EnginePort for FakeEngine {
         let mut totals = WorkerTotals { packets_in: 7, peers, ..WorkerTotals::default() };
         totals.transited(60, 3);
         vec![totals]
+    }
+
+    /// Whoever publishes the source has a picture, ten seconds old: its bytes tell whose it is, and its tag.
+    fn snapshot(&self, ask: SnapshotAsk, reply: Reply<Result<Snapshot, SnapshotError>>) {
+        let mut state = self.lock();
+        if state.hangs {
+            return state.undeveloped.push(reply);
+        }
+        state.log.push(format!("snapshot {} {:?} {:?}", ask.peer, ask.source, ask.size));
+        reply.send(state.snapshot(ask));
     }
 
     fn ice_servers(&self, user: &str) -> Vec<IceServer> {
@@ -279,6 +296,17 @@ impl State {
             Some((owner, _)) if *owner == peer => Err(SubscribeError::Refused),
             Some(_) => Ok(()),
         }
+    }
+
+    fn snapshot(&self, ask: SnapshotAsk) -> Result<Snapshot, SnapshotError> {
+        let peer = self.peers.get(&ask.peer).ok_or(SnapshotError::NoSuchPeer)?;
+        let track = peer.tracks.iter().find(|track| track.source == ask.source).ok_or(SnapshotError::Off)?;
+        if track.mute.is_muted() {
+            return Err(SnapshotError::Off);
+        }
+        let (width, height) = if ask.size == SnapshotSize::Full { (640, 360) } else { (160, 90) };
+        let jpeg = format!("{} {:?} {width}", ask.peer, ask.source).into_bytes().into();
+        Ok(Snapshot { jpeg, tag: ask.peer.0, age: Duration::from_secs(10), width, height })
     }
 
     fn stats(&self, room: RoomId) -> Option<RoomStats> {

@@ -5,9 +5,9 @@ use crate::net::Link;
 use crate::world::World;
 use colloquy_bench::client::{Client, ClientCertificate, ClientConfig, Pace};
 use colloquy_media_core::api::{
-    Answer, AudioMode, AudioPath, Codec, Command, Downlink, Fragment, JoinError, MediaKind, Mute, NegotiateError,
-    Offer, PeerId, Preference, RoomId, RoomStats, Source, SubscribeError, Subscriptions, TrackError, TrackId,
-    TrackInfo,
+    Answer, AudioMode, AudioPath, CanvasLayout, Codec, Command, Downlink, Fragment, JoinError, MediaKind, Mute,
+    NegotiateError, Offer, PeerId, Preference, RoomId, RoomStats, Source, SubscribeError, Subscriptions, TrackError,
+    TrackId, TrackInfo,
 };
 use colloquy_media_core::audience::Stance;
 use std::collections::BTreeMap;
@@ -232,6 +232,32 @@ impl World {
     #[must_use]
     pub fn mixed_rooms(&self) -> usize {
         self.engines.mixed_rooms()
+    }
+
+    /// Has one more place for a canvas, and offers. Gives the place's mid.
+    ///
+    /// # Panics
+    /// When the engine does not take it.
+    pub fn watch_canvas(&mut self, peer: PeerId, layout: CanvasLayout) -> String {
+        self.watch(peer, layout.track(), MediaKind::Video)
+    }
+
+    /// Rooms that have canvases now, each worker's share of one counted.
+    #[must_use]
+    pub fn composed_rooms(&self) -> usize {
+        self.engines.composed_rooms()
+    }
+
+    /// Canvases that there are now.
+    #[must_use]
+    pub fn canvases(&self) -> usize {
+        self.engines.canvases()
+    }
+
+    /// Sizes in which canvases are drawn now.
+    #[must_use]
+    pub fn canvas_encodings(&self) -> usize {
+        self.engines.canvas_encodings()
     }
 
     /// Silences a track in the server, or lets it be heard again.

@@ -8,8 +8,8 @@ use crate::talk::Wanted;
 use crate::world::{Options, World};
 use colloquy_bench::client::{Effort, Numbering, Video};
 use colloquy_media_core::api::{
-    AudioMode, Codec, DataLimits, Downlink, DtlsVersions, IceMode, Limits, MediaKind, PeerId, PixelSize, Preference,
-    RoomId, TrackId,
+    AudioMode, CanvasLayout, CanvasLimits, Codec, DataLimits, Downlink, DtlsVersions, IceMode, Limits, MediaKind,
+    MixLimits, PeerId, PixelSize, Preference, RoomId, TrackId,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -17,6 +17,11 @@ use std::time::Duration;
 
 /// Things that happen in one scenario.
 const ACTIONS: usize = 24;
+/// One scenario of so many has canvases: what is on them is no picture that could be decoded, but all else is as with cameras.
+const CANVAS_EVERY: u64 = 5;
+/// How they are drawn: small, as each is encoded.
+const CANVAS: CanvasLimits =
+    CanvasLimits { enabled: true, width: 160, height: 90, fps: 5, bitrate_bps: 100_000, canvases: 3 };
 /// People in one scenario at most: handshakes are what it costs.
 const PEOPLE: usize = 5;
 /// One in so many scenarios plays [`FAR`] away.
@@ -58,6 +63,8 @@ struct Scenario {
     stance_rng: StdRng,
     /// Of how people hear others.
     mix_rng: StdRng,
+    /// Of who has pictures drawn together.
+    canvas_rng: StdRng,
     /// Of what is said on data channels.
     talk_rng: StdRng,
     /// Tells what happens on standard error: `COLLOQUY_TRACE=1`.
@@ -82,18 +89,23 @@ impl Scenario {
             dtls: if rng.random_bool(0.7) { DtlsVersions::Prefer12 } else { DtlsVersions::Prefer13 },
             up,
             down,
-            limits: Limits { data: DATA, ..Limits::default() },
+            limits: Limits {
+                data: DATA,
+                mix: MixLimits { canvas: CANVAS, ..MixLimits::default() },
+                ..Limits::default()
+            },
             ..Options::default()
         };
         let mut world = World::new(options);
         world.checks.orderly_uplinks = up.is_orderly();
         let rooms = vec![world.room(), world.room()];
         let (talk_rng, stance_rng) = (StdRng::seed_from_u64(seed ^ 0x7a1c), StdRng::seed_from_u64(seed ^ 0x57a2));
-        let mix_rng = StdRng::seed_from_u64(seed ^ 0x317);
+        let (mix_rng, canvas_rng) = (StdRng::seed_from_u64(seed ^ 0x317), StdRng::seed_from_u64(seed ^ 0xca97));
         Self {
             rng,
             stance_rng,
             mix_rng,
+            canvas_rng,
             talk_rng,
             trace: std::env::var_os("COLLOQUY_TRACE").is_some(),
             world,
@@ -107,6 +119,7 @@ impl Scenario {
             self.act();
             self.stand();
             self.listen();
+            self.draw();
             self.talk();
             if self.trace {
                 for (peer, person) in &self.world.people {
@@ -177,6 +190,28 @@ impl Scenario {
         if !self.world.person(peer).wanted.values().any(|track| *track == TrackId::MIX) {
             self.world.watch_mix(peer);
         }
+    }
+
+    /// In every fifth scenario, somebody wants pictures drawn together, or in another layout, or no more.
+    fn draw(&mut self) {
+        let present = self.present();
+        if !self.world.options.seed.is_multiple_of(CANVAS_EVERY)
+            || present.is_empty()
+            || !self.canvas_rng.random_bool(0.3)
+        {
+            return;
+        }
+        let peer = present[self.canvas_rng.random_range(0..present.len())];
+        let layout = if self.canvas_rng.random_bool(0.5) { CanvasLayout::Grid } else { CanvasLayout::Speaker };
+        let wanted = &self.world.person(peer).wanted;
+        let place = wanted.iter().find(|(_, track)| CanvasLayout::of(**track).is_some()).map(|(mid, _)| mid.clone());
+        let Some(mid) = place else {
+            self.world.watch_canvas(peer, layout);
+            return;
+        };
+        let track = self.canvas_rng.random_bool(0.7).then(|| layout.track());
+        // There may be as many as are drawn at once.
+        let _ = self.world.subscribe(peer, &mid, track);
     }
 
     /// In every third scenario, somebody changes who gets what of whom.

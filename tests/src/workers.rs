@@ -6,6 +6,7 @@ use colloquy_media_core::api::{
     AdvertisedAddress, Command, DropCause, EngineConfig, Event, JoinError, PeerId, Reply, RoomId, RoomStats,
     WorkerTotals,
 };
+use colloquy_media_core::composer::{ComposeOrder, Stage};
 use colloquy_media_core::engine::{Engine, LinkMessage};
 use colloquy_media_core::mix::audio::{AudioMixer, MixSettings};
 use colloquy_media_core::mixer::{MixDesk, RoomMixer};
@@ -29,6 +30,8 @@ pub(crate) struct Workers {
     /// Mixes for all of them.
     desk: MixDesk<Box<dyn RoomMixer>>,
     failed_mixers: u64,
+    /// Those who draw: one for each engine's share of a room.
+    stages: BTreeMap<(u8, RoomId), Stage>,
     /// The mixers are stuck: they take nothing and say nothing.
     pub(crate) stuck: bool,
     /// The engine that hears nothing of the others for now, and what they told it.
@@ -57,6 +60,7 @@ impl Workers {
             epoch: 0,
             peers_per_room: options.limits.peers_per_room,
             failed_mixers: 0,
+            stages: BTreeMap::new(),
             stuck: false,
             desk: MixDesk::new(mixers(options.mixer)),
             late: None,
@@ -81,8 +85,9 @@ impl Workers {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let turn = self.desk.next_tick().filter(|_| !self.stuck);
-        self.engines.iter().filter_map(Engine::next_deadline).chain(turn).min()
+        let pictures = self.stages.values().filter_map(Stage::next_tick);
+        let turns = self.desk.next_tick().into_iter().chain(pictures).filter(|_| !self.stuck);
+        self.engines.iter().filter_map(Engine::next_deadline).chain(turns).min()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
@@ -90,6 +95,8 @@ impl Workers {
         if !self.stuck && self.desk.next_tick().is_some_and(|at| at <= now) {
             self.desk.tick(now);
         }
+        let stages = self.stages.values_mut().filter(|stage| stage.next_tick().is_some_and(|at| at <= now));
+        stages.filter(|_| !self.stuck).for_each(|stage| stage.tick(now));
         for engine in &mut self.engines {
             if engine.next_deadline().is_some_and(|at| at <= now) {
                 engine.handle_timeout(now, out);
@@ -179,6 +186,7 @@ impl Workers {
     /// Every mixer fails at once.
     pub(crate) fn fail_mixers(&mut self, now: Instant, out: &mut Outbox) {
         self.failed_mixers += self.desk.fail_all();
+        self.stages.values_mut().for_each(Stage::fail);
         self.carry_words(now, out);
     }
 
@@ -196,6 +204,47 @@ impl Workers {
             self.engines[usize::from(worker)].handle_mixer(now, word, out);
         }
         assert_eq!(self.desk.panics(), self.failed_mixers, "a mixer panicked");
+        self.carry_pictures(now, out);
+    }
+
+    /// The same of those who draw.
+    fn carry_pictures(&mut self, now: Instant, out: &mut Outbox) {
+        for (worker, engine) in (0..).zip(&mut self.engines) {
+            while let Some(word) = engine.poll_compose() {
+                let seat = (worker, word.room);
+                match word.order {
+                    ComposeOrder::Open(format) => {
+                        self.stages.insert(seat, Stage::new((word.room, word.life), format, now));
+                    }
+                    ComposeOrder::Close => drop(self.stages.remove(&seat)),
+                    order => {
+                        if let Some(stage) = self.stages.get_mut(&seat).filter(|_| !self.stuck) {
+                            stage.handle(now, order);
+                        }
+                    }
+                }
+            }
+        }
+        for ((worker, _), stage) in &mut self.stages {
+            while let Some(word) = stage.poll() {
+                self.engines[usize::from(*worker)].handle_composer(now, word, out);
+            }
+        }
+    }
+
+    /// Canvases of all engines.
+    pub(crate) fn canvases(&self) -> usize {
+        self.engines.iter().map(Engine::canvases).sum()
+    }
+
+    /// Sizes in which they are drawn.
+    pub(crate) fn canvas_encodings(&self) -> usize {
+        self.engines.iter().map(Engine::canvas_encodings).sum()
+    }
+
+    /// Rooms with canvases.
+    pub(crate) fn composed_rooms(&self) -> usize {
+        self.stages.len()
     }
 
     /// Carries every engine's words to the others, and theirs in answer; and those of the mixer.

@@ -141,7 +141,8 @@ impl Client {
             repeated,
             at: now,
         };
-        if self.config.keeps_sound && place.is_for_sound() && self.kept.len() < MAX_RECEIVED {
+        let keeps = if place.is_for_sound() { self.config.keeps_sound } else { self.config.keeps_pictures };
+        if keeps && self.kept.len() < MAX_RECEIVED {
             self.kept.push((received, Bytes::copy_from_slice(payload)));
         }
         self.received.push(received);

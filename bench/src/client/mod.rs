@@ -87,6 +87,8 @@ pub struct ClientConfig {
     pub stamps_due: bool,
     /// Keeps the packets of sound that it receives, to be listened to.
     pub keeps_sound: bool,
+    /// Keeps the packets of pictures that it receives, to be looked at.
+    pub keeps_pictures: bool,
 }
 
 impl ClientConfig {
@@ -108,6 +110,7 @@ impl ClientConfig {
             plays: false,
             stamps_due: false,
             keeps_sound: false,
+            keeps_pictures: false,
         }
     }
 }
@@ -429,7 +432,7 @@ impl Client {
         std::mem::take(&mut self.received)
     }
 
-    /// Takes the packets of sound that it kept, each with its payload, without RED around it.
+    /// Takes the packets of sound and pictures that it kept, each with its payload, without RED around it.
     pub fn take_kept(&mut self) -> Vec<(Received, Bytes)> {
         std::mem::take(&mut self.kept)
     }

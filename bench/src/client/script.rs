@@ -14,7 +14,7 @@ pub struct Shot {
     pub bytes: usize,
     /// A receiver may begin with it.
     pub key: bool,
-    /// The packet itself (Opus); empty for pictures.
+    /// The packet itself: of Opus, or a whole picture in one packet of VP8; empty for pictures that are none.
     pub packet: Bytes,
 }
 

@@ -278,7 +278,8 @@ impl SendTrack {
             return self.send_picture(now, negotiated, shared);
         }
         let audio = self.codec.kind() == MediaKind::Audio;
-        let key = audio || std::mem::take(&mut self.key_frame_wanted);
+        let is_shot_key = self.shot.as_ref().is_some_and(|shot| shot.key && !shot.packet.is_empty());
+        let key = audio || std::mem::take(&mut self.key_frame_wanted) || is_shot_key;
         let packets = if key && self.pace.large_key_frames { 2 * self.pace.packets } else { self.pace.packets };
         for i in 0..packets {
             let last = i + 1 == packets;
@@ -364,9 +365,14 @@ impl SendTrack {
         let marker = if audio { stamp.counter == 0 } else { last };
         let position = Position { last, picture_id: (self.frame & 0x7fff) as u16 };
         let (codec, len) = (self.codec, self.pace.payload_bytes);
-        let recorded = self.shot.take().filter(|_| audio);
+        let recorded = self.shot.take().filter(|shot| audio || !shot.packet.is_empty());
         self.send(negotiated, marker, None, "", shared, |packet| match &recorded {
-            Some(shot) => payload::write_opus(packet, &shot.packet, &stamp),
+            Some(shot) if audio => payload::write_opus(packet, &shot.packet, &stamp),
+            // What follows the last partition of a picture is left out by decoders.
+            Some(shot) => {
+                packet.extend_from_slice(&shot.packet);
+                payload::fill(packet, 0, &stamp);
+            }
             None => payload::write(packet, codec, len, &stamp, position),
         });
     }

@@ -11,6 +11,8 @@ use std::ptr;
 use vpx_sys as vpx;
 
 const LIBRARY: &str = "libvpx";
+/// In place of a code of the library's: the bytes of a picture end before it does.
+const TORN: i64 = -2;
 /// How fast libvpx encodes, at the cost of quality: -12 costs half of -8 for 0.4 dB, -16 loses up to 5 dB where there is motion.
 const VP8_CPU_USED: i32 = -12;
 /// The fastest of VP9.
@@ -54,7 +56,11 @@ fn blank() -> Box<vpx::vpx_codec_ctx_t> {
 }
 
 /// A decoder of libvpx.
-pub(super) struct VpxDecoding(Context);
+pub(super) struct VpxDecoding {
+    context: Context,
+    /// It is to be asked whether a key frame was whole (VP8); VP9 says so by itself.
+    refuses_torn: bool,
+}
 
 impl VpxDecoding {
     pub(super) fn new(codec: VideoCodec) -> Result<VpxDecoding, VideoError> {
@@ -67,15 +73,29 @@ impl VpxDecoding {
             vpx::vpx_codec_dec_init_ver(&raw mut *context, interface, &raw const config, 0, version)
         };
         set_up(code)?;
-        Ok(VpxDecoding(Context(context)))
+        Ok(VpxDecoding { context: Context(context), refuses_torn: codec == VideoCodec::Vp8 })
+    }
+
+    /// Whether the decoder ran out of bytes in the last picture: of VP8 it says so only when it is asked. So pictures end that are
+    /// encrypted behind their headers, as encoded transforms leave them; what is shown of them is noise.
+    fn is_torn(&mut self) -> bool {
+        let mut torn: std::ffi::c_int = 0;
+        let option = vpx::vp8_dec_control_id::VP8D_GET_FRAME_CORRUPTED as i32;
+        // SAFETY: the context was initialised. The option writes one `int`, which lives through the call.
+        let code = unsafe { vpx::vpx_codec_control_(&raw mut *self.context.0, option, &raw mut torn) };
+        checked(code).is_ok() && torn != 0
     }
 
     /// Decodes a picture that is not empty; copies out the last one that is shown.
     pub(super) fn decode(&mut self, picture: &[u8], into: &mut Picture) -> Result<bool, VideoError> {
         let len = u32::try_from(picture.len()).map_err(|_| VideoError::OtherPixels)?;
-        let context = &raw mut *self.0.0;
+        let context = &raw mut *self.context.0;
         // SAFETY: the context was initialised; the bytes live through the call, and the library does not keep them.
         checked(unsafe { vpx::vpx_codec_decode(context, picture.as_ptr(), len, ptr::null_mut(), 0) })?;
+        if self.refuses_torn && picture.first().is_some_and(|byte| byte & 1 == 0) && self.is_torn() {
+            return Err(VideoError::Refused { library: LIBRARY, code: TORN });
+        }
+        let context = &raw mut *self.context.0;
         let mut cursor = ptr::null();
         let mut last: *mut vpx::vpx_image_t = ptr::null_mut();
         loop {

@@ -1,11 +1,12 @@
 //! What the engine can be asked.
 
 use super::{
-    AudioMode, AudioPath, Downlink, Mute, PeerId, Permissions, Preference, RoomId, RoomStats, Source, TrackId,
-    TrackInfo,
+    AudioMode, AudioPath, Downlink, Mute, PeerId, Permissions, Preference, RoomId, RoomStats, SnapshotAsk,
+    SnapshotError, Source, Still, TrackId, TrackInfo,
 };
 use crate::audience::Stance;
 use std::fmt;
+use std::time::Duration;
 
 /// How a command is answered: called once, on the worker's thread, so it must not block.
 pub struct Reply<T>(Box<dyn FnOnce(T) + Send>);
@@ -118,6 +119,13 @@ pub enum Command {
         /// `Err` with [`SubscribeError::NoSuchPeer`].
         reply: Reply<Result<(), SubscribeError>>,
     },
+    /// Says what a participant is called where his picture is drawn with those of others. Whom nobody named has no name there.
+    Name {
+        /// The participant.
+        peer: PeerId,
+        /// At most 256 bytes of it are used.
+        name: String,
+    },
     /// Says how a participant wants to hear others. Takes effect without a gap, and without a renegotiation; [`Event::Audio`] tells when.
     ///
     /// [`Event::Audio`]: super::Event::Audio
@@ -150,6 +158,16 @@ pub enum Command {
         /// Who, and where.
         stances: Vec<(PeerId, Stance)>,
     },
+    /// The last key frame of a video that those may see who see its publisher on the floor: while he is turned away, none from that time.
+    /// Where it is older than it should be the publisher is asked for another; this one is answered with all the same.
+    Still {
+        /// Which.
+        ask: SnapshotAsk,
+        /// How old it should be at most.
+        max_age: Duration,
+        /// The key frame.
+        reply: Reply<Result<Still, SnapshotError>>,
+    },
     /// Figures of a room, as they stand. `None` when there is no such room.
     Stats {
         /// The room.
@@ -177,8 +195,10 @@ impl Command {
             | Self::Subscribe { peer, .. }
             | Self::Prefer { peer, .. }
             | Self::SetDownlink { peer, .. }
+            | Self::Name { peer, .. }
             | Self::SetAudio { peer, .. }
             | Self::SetMute { peer, .. } => Some(*peer),
+            Self::Still { ask, .. } => Some(ask.peer),
             Self::CloseRoom { .. } | Self::Stand { .. } | Self::Stats { .. } => None,
         }
     }

@@ -1,6 +1,6 @@
 //! Sound as each of the others sends it, or mixed by the server.
 
-use super::TrackId;
+use super::{CanvasLimits, TrackId};
 
 impl TrackId {
     /// What a receiving place for audio is pointed at to get the mix of all that its receiver hears. No publisher's track has it.
@@ -42,10 +42,12 @@ pub struct MixLimits {
     pub narrow_bps: u64,
     /// Where more people than this speak by turns, everybody in [`AudioMode::Auto`] gets the mix.
     pub talkers: usize,
+    /// How pictures are drawn together.
+    pub canvas: CanvasLimits,
 }
 
 impl Default for MixLimits {
     fn default() -> Self {
-        Self { enabled: false, bitrate_bps: 64_000, narrow_bps: 150_000, talkers: 8 }
+        Self { enabled: false, bitrate_bps: 64_000, narrow_bps: 150_000, talkers: 8, canvas: CanvasLimits::default() }
     }
 }

@@ -5,6 +5,7 @@
 //! more place to receive into, sends an offer of its own, so there is no glare and nobody else is
 //! renegotiated. A place that exists is pointed at another track by [`Command::Subscribe`] alone.
 
+mod canvas;
 mod command;
 mod config;
 mod data;
@@ -12,9 +13,11 @@ mod event;
 mod ids;
 mod mix;
 mod quality;
+mod snapshot;
 mod stats;
 mod track;
 
+pub use canvas::{CanvasLayout, CanvasLimits};
 pub use command::{
     Answer, Command, Fragment, JoinError, NegotiateError, Offer, Reply, SubscribeError, Subscriptions, TrackError,
 };
@@ -24,6 +27,7 @@ pub use event::{CloseCause, Event, Speaker, TransportState};
 pub use ids::{BadId, PeerId, RoomId, TrackId};
 pub use mix::{AudioMode, AudioPath, MixLimits};
 pub use quality::{Downlink, EncodingUse, Layer, PauseCause, PixelSize, Preference, Shown};
+pub use snapshot::{Snapshot, SnapshotAsk, SnapshotError, SnapshotSize, Still, StillPacket};
 pub use stats::{
     DownlinkStats, DropCause, EncodingStats, PeerStats, ReceiveStats, RoomStats, SendStats, TRANSIT_BUCKETS_US,
     WorkerStats, WorkerTotals,

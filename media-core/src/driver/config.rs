@@ -4,6 +4,7 @@ use crate::api::{DtlsVersions, IceMode, Limits};
 use crate::mix::audio::MixSettings;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 /// Workers at most: their number is one letter of an ICE username fragment.
 pub const MAX_WORKERS: usize = 26;
@@ -36,6 +37,9 @@ pub struct DriverConfig {
     pub mixers: usize,
     /// How they mix.
     pub mix: MixSettings,
+    /// Still pictures are made of videos, of each no more than one in this time; its publisher is asked for a key frame where the last is
+    /// older. `None`: none are made. Needs the feature `compose`.
+    pub snapshots: Option<Duration>,
     /// Keep each worker on a core of its own, when there are enough.
     pub pin: bool,
     /// Makes a run repeatable; see [`EngineConfig::seed`](crate::api::EngineConfig::seed).
@@ -58,6 +62,7 @@ impl Default for DriverConfig {
             limits: Limits::default(),
             mixers: 1,
             mix: MixSettings::default(),
+            snapshots: None,
             pin: true,
             seed: None,
         }

@@ -2,6 +2,7 @@
 
 use super::addresses::{self, Offered};
 use super::bind::{self, Sockets};
+use super::composers::{ComposePort, Threads};
 use super::config::{DriverConfig, StartError};
 use super::crossing::{self, Crossing};
 use super::directory::{Directory, NoPlace, Placement, Spread};
@@ -9,12 +10,14 @@ use super::ebb::Ebb;
 use super::links::{self, Links};
 use super::message::Message;
 use super::mixers::Mixers;
+#[cfg(feature = "compose")]
+use super::snapshots::Snapshots;
 use super::station::EventSink;
 use super::sys;
 use super::worker::{self, Setup, Shared};
 use crate::api::{
     AdvertisedAddress, Command, EngineConfig, Event, JoinError, NegotiateError, PeerId, Reply, RoomId, RoomStats,
-    SubscribeError, TrackError, WorkerTotals,
+    Snapshot, SnapshotAsk, SnapshotError, SubscribeError, TrackError, WorkerTotals,
 };
 use crate::transport::Certificate;
 use mio::{Poll, Waker};
@@ -36,6 +39,9 @@ pub struct MediaEngine {
     offered: Mutex<Vec<Offered>>,
     ebb: Mutex<Ebb>,
     mixers: Mixers,
+    #[cfg(feature = "compose")]
+    snapshots: Option<Snapshots>,
+    composers: Arc<Threads>,
 }
 
 struct Worker {
@@ -88,6 +94,9 @@ impl MediaEngine {
             offered: Mutex::new(choice.offered.clone()),
             ebb: Mutex::default(),
             mixers: Mixers::default(),
+            #[cfg(feature = "compose")]
+            snapshots: config.snapshots.map(Snapshots::start).transpose()?,
+            composers: Arc::default(),
         };
         let crossings = crossings(config, &prepared);
         let links = link(&prepared);
@@ -111,6 +120,7 @@ impl MediaEngine {
             };
             let shared = Arc::new(Shared::default());
             let (messages, waker) = (prepared.sender, prepared.waker);
+            let composers = ComposePort::new(&waker, &engine.composers);
             let setup = Setup {
                 config: worker_config,
                 certificate: certificate.clone(),
@@ -121,6 +131,7 @@ impl MediaEngine {
                 crossing,
                 links,
                 mixers,
+                composers,
                 epoch,
                 events: Arc::clone(&events),
                 core: cores.get(i).copied().filter(|_| config.pin && cores.len() >= config.workers),
@@ -178,8 +189,10 @@ impl MediaEngine {
             | Command::Subscribe { peer, .. }
             | Command::Prefer { peer, .. }
             | Command::SetDownlink { peer, .. }
+            | Command::Name { peer, .. }
             | Command::SetAudio { peer, .. }
             | Command::SetMute { peer, .. } => directory.worker_of_peer(*peer),
+            Command::Still { ask, .. } => directory.worker_of_peer(ask.peer),
         };
         let Some(worker) = worker.and_then(|worker| self.workers.get(worker)) else {
             drop(directory);
@@ -222,6 +235,17 @@ impl MediaEngine {
                 refuse(command, Refusal::Busy);
             }
         }
+    }
+
+    /// Makes a still picture of somebody's video, on a thread of its own; whether whoever asks may have it is not looked at here.
+    pub fn snapshot(&self, ask: SnapshotAsk, reply: Reply<Result<Snapshot, SnapshotError>>) {
+        #[cfg(feature = "compose")]
+        if let Some(snapshots) = &self.snapshots {
+            let (max_age, reply) = (snapshots.interval, snapshots.taker(ask.size, reply));
+            return self.submit(Command::Still { ask, max_age, reply });
+        }
+        let _ = ask;
+        reply.send(Err(SnapshotError::Disabled));
     }
 
     /// The counts of each worker, at most 100 ms old.
@@ -331,6 +355,9 @@ impl Drop for MediaEngine {
         // Those that mix end when the last worker has.
         if all_ended {
             self.mixers.join();
+            #[cfg(feature = "compose")]
+            self.snapshots.take().into_iter().for_each(Snapshots::join);
+            self.composers.join();
         }
     }
 }
@@ -479,8 +506,15 @@ fn refuse(command: Command, why: Refusal) {
         Command::SetMute { reply, .. } => {
             reply.send(Err(if busy { TrackError::Busy } else { TrackError::NoSuchPeer }));
         }
+        Command::Still { reply, .. } => {
+            reply.send(Err(if busy { SnapshotError::Busy } else { SnapshotError::NoSuchPeer }));
+        }
         Command::Stats { reply, .. } => reply.send(None),
-        Command::Leave { .. } | Command::CloseRoom { .. } | Command::Stand { .. } | Command::AddCandidate { .. } => {}
+        Command::Leave { .. }
+        | Command::CloseRoom { .. }
+        | Command::Stand { .. }
+        | Command::Name { .. }
+        | Command::AddCandidate { .. } => {}
     }
 }
 

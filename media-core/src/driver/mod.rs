@@ -7,6 +7,7 @@ compile_error!("the driver speaks Linux's batched UDP: build media-core with --n
 
 mod addresses;
 mod bind;
+mod composers;
 mod config;
 mod crossing;
 mod directory;
@@ -20,6 +21,8 @@ mod message;
 mod mixers;
 mod runs;
 mod self_test;
+#[cfg(feature = "compose")]
+mod snapshots;
 mod socket;
 mod station;
 mod stun;

@@ -1,10 +1,12 @@
 //! An engine with what it sends through, and the books that only the driver can keep.
 
+use super::composers::ComposePort;
 use super::links::Links;
 use super::mixers::MixPort;
 use super::socket::{SendOutcome, UdpSender};
 use super::tcp::TcpEgress;
 use crate::api::{AdvertisedAddress, Command, DropCause, Event, RoomId, WorkerTotals};
+use crate::composer::FromComposer;
 use crate::engine::{Engine, LinkMessage, PathChange};
 use crate::mixer::FromMixer;
 use crate::wire::{Batch, Datagram, MAX_HELD, Outbox, Path, Wire};
@@ -66,6 +68,7 @@ pub(super) struct Station {
     events: EventSink,
     links: Links,
     mixers: MixPort,
+    composers: ComposePort,
     sent: Rc<Cell<SendOutcome>>,
     /// Packets forwarded when the books were last balanced.
     forwarded: u64,
@@ -78,11 +81,11 @@ impl Station {
         tcp: Rc<RefCell<TcpEgress>>,
         events: EventSink,
         links: Links,
-        mixers: MixPort,
+        (mixers, composers): (MixPort, ComposePort),
     ) -> Self {
         let sent = Rc::new(Cell::default());
         let outbox = Outbox::new(Box::new(Exits { udp, tcp, sent: Rc::clone(&sent) }));
-        Self { engine, outbox, events, links, mixers, sent, forwarded: 0 }
+        Self { engine, outbox, events, links, mixers, composers, sent, forwarded: 0 }
     }
 
     /// Tells how what comes next arrived, and so how much of what it leads to is held before it leaves.
@@ -108,6 +111,12 @@ impl Station {
     /// Takes a word of a mixer.
     pub(super) fn mixed(&mut self, now: Instant, word: FromMixer) {
         self.engine.handle_mixer(now, word, &mut self.outbox);
+        self.tell();
+    }
+
+    /// Takes a word of a composer.
+    pub(super) fn composed(&mut self, now: Instant, word: FromComposer) {
+        self.engine.handle_composer(now, word, &mut self.outbox);
         self.tell();
     }
 
@@ -186,9 +195,19 @@ impl Station {
         &self.mixers
     }
 
+    /// What composers say.
+    pub(super) fn composers(&self) -> &ComposePort {
+        &self.composers
+    }
+
     fn tell(&mut self) {
         while let Some(word) = self.engine.poll_mix() {
             if self.mixers.send(word).is_err() {
+                self.engine.totals_mut().dropped(DropCause::QueueFull);
+            }
+        }
+        while let Some(word) = self.engine.poll_compose() {
+            if self.composers.send(word).is_err() {
                 self.engine.totals_mut().dropped(DropCause::QueueFull);
             }
         }

@@ -166,6 +166,12 @@ struct Told {
     segment: Option<usize>,
 }
 
+/// Lets the other threads of this process go before the calling one, where the system allows it.
+pub(super) fn be_nicer(by: i32) {
+    // SAFETY: the call takes no pointers. On Linux 0 names the calling thread, and its own niceness is what is set.
+    let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, by) };
+}
+
 /// Has the allocator give the pages back to the system in which nothing is in use. Not every C library can.
 pub(super) fn give_memory_back() {
     #[cfg(target_env = "gnu")]

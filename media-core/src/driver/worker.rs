@@ -1,6 +1,7 @@
 //! The loop of one media thread.
 
 use super::bind::Sockets;
+use super::composers::ComposePort;
 use super::crossing::Crossing;
 use super::links::{self, Links};
 use super::message::Message;
@@ -77,6 +78,7 @@ pub(super) struct Setup {
     pub(super) crossing: Option<Crossing>,
     pub(super) links: Links,
     pub(super) mixers: MixPort,
+    pub(super) composers: ComposePort,
     /// When the clocks of all workers began.
     pub(super) epoch: Instant,
     pub(super) events: EventSink,
@@ -145,7 +147,7 @@ impl Worker {
         let tcp = TcpIngress::new(setup.sockets.listeners, LISTENER, registry, Rc::clone(&egress), unproven)?;
         let engine = Engine::new(setup.config, setup.certificate, setup.epoch);
         Ok(Self {
-            station: Station::new(engine, senders, egress, setup.events, setup.links, setup.mixers),
+            station: Station::new(engine, senders, egress, setup.events, setup.links, (setup.mixers, setup.composers)),
             ports,
             tcp,
             crossing: setup.crossing,
@@ -383,7 +385,7 @@ impl Worker {
         }
     }
 
-    /// Takes what came of mixes.
+    /// Takes what came of mixes and canvases.
     fn receive_mixed(&mut self, now: Instant) {
         let mut any = false;
         for _ in 0..WORDS_PER_TURN {
@@ -396,6 +398,13 @@ impl Worker {
                 }
                 (any, self.mixed) = (true, true);
                 self.station.mixed(now, word);
+            }
+            if let Some(word) = self.station.composers().take() {
+                if !any {
+                    self.station.expect(Arrival::Apart);
+                }
+                (any, self.mixed) = (true, true);
+                self.station.composed(now, word);
             }
         }
         if any {

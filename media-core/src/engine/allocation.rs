@@ -366,6 +366,10 @@ impl Engine {
     /// Tells a track's publisher which of its encodings are of use.
     pub(super) fn tell_encodings(&mut self, key: ProducerKey) {
         let Some(producer) = self.producers.get(key) else { return };
+        if producer.is_canvas {
+            let room = producer.room;
+            return self.compose_changed(room);
+        }
         if self.is_guest(producer.owner) {
             return self.tell_use(key);
         }
@@ -385,13 +389,14 @@ impl Engine {
         let producers: Vec<_> = self.peers.get(key).into_iter().flat_map(|p| p.producers()).collect();
         for key in producers {
             // Of a guest's that nobody looks at here nothing comes, and nothing is known.
-            let is_idle = |p: &Producer| p.consumers.is_empty() && self.is_guest(p.owner);
+            let is_idle = |p: &Producer| p.consumers.is_empty() && p.eye.is_none() && self.is_guest(p.owner);
             let Some(producer) = self.producers.get(key).filter(|p| p.encodings.len() > 1 && !is_idle(p)) else {
                 continue;
             };
             let places = producer.consumers.iter().filter_map(|c| self.consumers.get(*c));
             let here = places.flat_map(Consumer::encodings_in_use);
-            let in_use: Vec<u8> = here.chain(self.used_elsewhere(key)).collect();
+            let drawn = producer.eye.iter().flat_map(|eye| eye.encodings_in_use());
+            let in_use: Vec<u8> = here.chain(drawn).chain(self.used_elsewhere(key)).collect();
             let Some(producer) = self.producers.get_mut(key) else { continue };
             producer.refresh_ladder(now);
             if producer.pause_unwatched(now, &in_use) {

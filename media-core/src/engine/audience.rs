@@ -67,6 +67,7 @@ impl Engine {
             }
         }
         self.open_portraits(key, &changed);
+        self.forget_portraits(key, &stood);
         stood.into_iter().for_each(|(peer, was)| self.note_left_stance(now, key, peer, was));
         self.mix_changed(key);
         // Everything that is between those who changed and the others here is decided anew.
@@ -90,7 +91,8 @@ impl Engine {
         for peer in people {
             let is_open = room.standings.of(peer.id).is_some_and(|(_, stance)| stance.speaks_on_floor());
             for producer in peer.producers() {
-                self.producers.get_mut(producer).into_iter().for_each(|producer| producer.portrait.set_open(is_open));
+                let portraits = self.producers.get_mut(producer).and_then(|producer| producer.portraits.as_mut());
+                portraits.into_iter().for_each(|portraits| portraits.set_open(is_open));
             }
         }
     }
@@ -100,10 +102,31 @@ impl Engine {
         let Some(producer) = self.producers.get_mut(key) else { return };
         let standings = self.rooms.get(producer.room).map(|room| &room.standings);
         let stance = standings.and_then(|standings| standings.of(producer.info.peer));
-        producer.portrait.set_open(stance.is_some_and(|(_, stance)| stance.speaks_on_floor()));
+        let is_open = stance.is_some_and(|(_, stance)| stance.speaks_on_floor());
+        producer.portraits.iter_mut().for_each(|portraits| portraits.set_open(is_open));
+    }
+
+    /// Who comes into another conversation brings no picture of the one that he was in.
+    fn forget_portraits(&mut self, room: RoomKey, stood: &[(PeerId, Stance)]) {
+        let Some(room) = self.rooms.get(room) else { return };
+        let circle = |peer| room.standings.of(peer).map(|(_, stance)| stance.circle);
+        let moved: Vec<_> = stood.iter().filter(|(peer, was)| circle(*peer) != Some(was.circle)).collect();
+        for peer in room.everyone().filter_map(|key| self.peers.get(key)) {
+            if !moved.iter().any(|(moved, _)| *moved == peer.id) {
+                continue;
+            }
+            for producer in peer.producers() {
+                let portraits = self.producers.get_mut(producer).and_then(|producer| producer.portraits.as_mut());
+                portraits.into_iter().for_each(|portraits| portraits.forget());
+            }
+        }
     }
 
     fn grant(&self, consumer: &Consumer, producer: &Producer) -> Grant {
+        if producer.is_canvas {
+            // It was made for him: nothing but that decision points a place at a canvas.
+            return if consumer.canvas.is_some() { Grant::Whole } else { Grant::Unknown };
+        }
         let (Some(owner), Some(room)) = (self.peers.get(consumer.owner), self.rooms.get(producer.room)) else {
             return Grant::Unknown;
         };
@@ -199,7 +222,7 @@ impl Engine {
         let (owner, wish) = (consumer.owner, consumer.wish);
         // For as long as this takes, the place shows it as it shows any other picture.
         consumer.show(wish);
-        for packet in producer.portrait.packets(now) {
+        for packet in producer.portraits.iter().flat_map(|portraits| portraits.packets(now)) {
             let layer = Some(Layer { encoding: packet.encoding, ..EVERYTHING });
             consumer.aim(&Aim { layer, bps: 0, is_urgent: false });
             let Some(prepared) = consumer.prepare(&packet) else { continue };

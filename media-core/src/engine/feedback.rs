@@ -299,7 +299,9 @@ impl Engine {
     fn clock_shifts(&self, key: PeerKey) -> Vec<Option<u64>> {
         let of = |place: ConsumerKey| {
             let (producer, _) = self.consumers.get(place)?.source?;
-            self.peers.get(self.producers.get(producer)?.owner)?.ntp_shift
+            let producer = self.producers.get(producer)?;
+            // A canvas is told by our own clock.
+            if producer.is_canvas { Some(0) } else { self.peers.get(producer.owner)?.ntp_shift }
         };
         self.peers.get(key).into_iter().flat_map(|p| p.consumers()).map(of).collect()
     }

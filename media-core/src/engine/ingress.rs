@@ -217,7 +217,7 @@ impl Engine {
         }
         self.note_level(now, stream.producer(), arrived.carried.get(Extension::AudioLevel));
         if is_tapped {
-            self.tap(stream.producer(), arrived);
+            self.tap(stream.producer(), arrived, &packet);
         }
         self.forward(stream.producer(), &packet, out);
         if offers_more {
@@ -311,7 +311,7 @@ impl Engine {
     }
 
     /// Sends a packet to everyone who is subscribed and whom it is for: one plaintext payload, a header and a seal for each.
-    fn forward(&mut self, key: ProducerKey, packet: &MediaPacket<'_>, out: &mut Outbox) {
+    pub(super) fn forward(&mut self, key: ProducerKey, packet: &MediaPacket<'_>, out: &mut Outbox) {
         let Some(producer) = self.producers.get(key) else { return };
         let urgency = if producer.info.kind == MediaKind::Audio { Urgency::Immediate } else { Urgency::InTurn };
         let before = producer.encodings.get(usize::from(packet.encoding)).and_then(|e| e.ring.as_ref());

@@ -5,8 +5,8 @@ use super::outflow::Outflow;
 use super::peer::Peer;
 use super::share::Word;
 use crate::api::{
-    CloseCause, Downlink, Event, JoinError, Mute, PeerId, PeerStats, Permissions, Preference, RoomId, RoomStats,
-    SubscribeError, TrackError, TrackId, TrackInfo, TransportState,
+    CanvasLayout, CloseCause, Downlink, Event, JoinError, Mute, PeerId, PeerStats, Permissions, Preference, RoomId,
+    RoomStats, SubscribeError, TrackError, TrackId, TrackInfo, TransportState,
 };
 use crate::audience::Stance;
 use crate::bandwidth::BandwidthLimits;
@@ -160,6 +160,11 @@ impl Engine {
         if consumer.is_for_mix {
             self.lost_mix_place(consumer.owner);
         }
+        if consumer.canvas.is_some()
+            && let Some(room) = self.peers.get(consumer.owner).map(|owner| owner.room)
+        {
+            self.compose_changed(room);
+        }
     }
 
     pub(super) fn subscribe(
@@ -185,6 +190,9 @@ impl Engine {
         if track == Some(TrackId::MIX) {
             return self.point_at_mix(now, place);
         }
+        if let Some(layout) = track.and_then(CanvasLayout::of) {
+            return self.point_at_canvas(now, place, layout);
+        }
         let source = track.map(|t| Ok((*self.tracks.get(&t).ok_or(SubscribeError::NoSuchTrack)?, t))).transpose()?;
         let consumer = self.consumers.get(place).ok_or(SubscribeError::NoSuchMid)?;
         if let Some((producer, _)) = source {
@@ -201,7 +209,7 @@ impl Engine {
                 return Err(SubscribeError::WrongKind);
             }
         }
-        if consumer.wish != source || consumer.is_for_mix {
+        if consumer.wish != source || consumer.is_for_mix || consumer.canvas.is_some() {
             let owner = consumer.owner;
             let Some(consumer) = self.consumers.get_mut(place) else { return Ok(()) };
             (consumer.wish, consumer.told) = (source, None);
@@ -210,6 +218,7 @@ impl Engine {
                 consumer.end_mix();
                 self.choose_audio(now, owner);
             }
+            self.leave_canvas(place);
             self.route(now, place);
         }
         Ok(())
@@ -269,7 +278,9 @@ impl Engine {
     pub(super) fn mute_track(&mut self, now: Instant, key: ProducerKey, mute: Mute) -> Option<TrackInfo> {
         let producer = self.producers.get_mut(key)?;
         let before = std::mem::replace(&mut producer.info.mute, mute);
-        let info = producer.info.clone();
+        let (info, room) = (producer.info.clone(), producer.room);
+        self.compose_changed(room);
+        let producer = self.producers.get_mut(key)?;
         if before.is_muted() && !mute.is_muted() {
             for consumer in &producer.consumers {
                 if let Some(consumer) = self.consumers.get_mut(*consumer) {

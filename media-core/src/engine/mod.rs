@@ -6,6 +6,7 @@
 
 mod allocation;
 mod audience;
+mod composing;
 mod coupling;
 mod data;
 mod echoes;
@@ -22,6 +23,7 @@ mod resent;
 mod rest;
 mod share;
 mod slots;
+mod stills;
 #[cfg(test)]
 mod tests;
 mod ticks;
@@ -45,6 +47,7 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
+pub(crate) use composing::ComposedRoom;
 pub(crate) use mixing::MixedRoom;
 pub use share::LinkMessage;
 pub(crate) use share::OtherShare;
@@ -89,6 +92,7 @@ pub struct Engine {
     /// Places that are to be sent a repair packet after the packet that is forwarded.
     repairing: Vec<ConsumerKey>,
     mixing: mixing::Mixing,
+    composing: composing::Composing,
 }
 
 /// A path that became, or ceased to be, this engine's.
@@ -134,6 +138,7 @@ impl Engine {
             shares: share::Shares::default(),
             repairing: Vec::new(),
             mixing: mixing::Mixing::default(),
+            composing: composing::Composing::default(),
         }
     }
 
@@ -234,9 +239,11 @@ impl Engine {
             Command::Subscribe { peer, mid, track, reply } => reply.send(self.subscribe(now, peer, &mid, track)),
             Command::Prefer { peer, mid, preference, reply } => reply.send(self.prefer(now, peer, &mid, preference)),
             Command::SetDownlink { peer, downlink, reply } => reply.send(self.set_downlink(now, peer, downlink)),
+            Command::Name { peer, name } => self.set_name(peer, name),
             Command::SetAudio { peer, mode, reply } => reply.send(self.set_audio(now, peer, mode)),
             Command::SetMute { peer, track, mute, reply } => reply.send(self.set_mute(now, peer, track, mute)),
             Command::Stand { room, epoch, stances } => self.stand(now, room, epoch, &stances),
+            Command::Still { ask, max_age, reply } => reply.send(self.still(now, ask, max_age)),
             Command::Stats { room, reply } => reply.send(self.room_stats(now, room)),
         }
     }

@@ -4,8 +4,8 @@ use super::Engine;
 use super::outflow::Feedback;
 use super::peer::{Section, Stream};
 use crate::api::{
-    Answer, Event, Fragment, IceMode, MediaKind, Mute, NegotiateError, Offer, PeerId, Source, Subscriptions, TrackId,
-    TrackInfo,
+    Answer, CanvasLayout, Event, Fragment, IceMode, MediaKind, Mute, NegotiateError, Offer, PeerId, Source,
+    Subscriptions, TrackId, TrackInfo,
 };
 use crate::forward::{Arrivals, Consumer, Producer, Protection, Redundancy};
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
@@ -263,12 +263,17 @@ impl Engine {
         let mut known = self.peers.get(owner).into_iter().flat_map(|p| p.consumers());
         let same = known.find_map(|c| self.consumers.get(c).map(|c| &c.codecs).filter(|c| ***c == offered.codecs[..]));
         let codecs = same.map_or_else(|| offered.codecs.as_slice().into(), Arc::clone);
+        drop(known);
         let Some(consumer) = self.consumers.get_mut(key) else { return };
         if consumer.codecs != codecs {
             consumer.resplice();
             consumer.codecs = codecs;
         }
         consumer.extensions = offered.extensions;
+        // A canvas may have to be written in another codec.
+        if let Some(room) = self.peers.get(owner).map(|owner| owner.room) {
+            self.compose_changed(room);
+        }
     }
 
     /// An SSRC that nothing toward a participant has, nor `other`.
@@ -315,7 +320,9 @@ impl Engine {
                     let Some(kind) = self.consumers.get(place).map(|c| c.kind) else { continue };
                     let fits = |t: &TrackId| {
                         let is_mix = *t == TrackId::MIX && kind == MediaKind::Audio && self.config.limits.mix.enabled;
+                        let is_canvas = CanvasLayout::of(*t).is_some() && kind == MediaKind::Video;
                         is_mix
+                            || (is_canvas && self.may_compose(peer.room))
                             || self
                                 .tracks
                                 .get(t)

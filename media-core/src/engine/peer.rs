@@ -11,6 +11,7 @@ use crate::negotiate::{ExtensionIds, ExtensionTable};
 use crate::transport::Transport;
 use crate::wire::Path;
 use rustc_hash::FxHashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What an SSRC of a publisher carries.
@@ -51,6 +52,8 @@ pub(super) struct Section {
 pub(crate) struct Peer {
     pub(super) id: PeerId,
     pub(super) room: RoomKey,
+    /// What he is called on canvases.
+    pub(super) name: Arc<str>,
     /// The worker that he is a guest from; `None` of our own participants.
     pub(super) lives_on: Option<u8>,
     pub(super) permissions: Permissions,
@@ -145,6 +148,7 @@ impl Peer {
         Self {
             id,
             room,
+            name: Arc::from(""),
             lives_on: None,
             permissions,
             downlink: Downlink::default(),

@@ -26,7 +26,7 @@ pub(super) const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
 pub(super) enum Timer {
     Peer(PeerKey),
     Room(RoomKey),
-    /// Of its mix.
+    /// Of its mix and its canvases.
     Mix(RoomKey),
 }
 
@@ -104,7 +104,10 @@ impl Engine {
         match timer {
             Timer::Peer(key) => self.tick_peer(now, key, out),
             Timer::Room(key) => self.tick_room(now, key),
-            Timer::Mix(key) => self.tick_mix(now, key),
+            Timer::Mix(key) => {
+                self.tick_mix(now, key);
+                self.tick_composing(now, key);
+            }
         }
     }
 
@@ -244,6 +247,9 @@ impl Engine {
         let Some(producer) = self.producers.get_mut(key).filter(|p| p.info.kind == MediaKind::Video) else { return };
         let Some(encoding) = producer.encodings.get_mut(usize::from(encoding)) else { return };
         encoding.keyframes.want();
+        if producer.is_canvas {
+            return self.ask_canvas(now, key);
+        }
         let owner = producer.owner;
         if let (Some(at), Some(peer)) = (encoding.keyframes.deadline(now), self.peers.get_mut(owner)) {
             peer.timers.hasten(at);
@@ -279,6 +285,9 @@ impl Engine {
         let someone = alive || !speaking.is_empty();
         let Some(room) = self.rooms.get_mut(key) else { return };
         let (id, told) = (room.id, room.take_levels(now, &speaking));
+        if !told.is_empty() {
+            self.compose_changed(key);
+        }
         if self.rooms.get(key).is_some_and(|room| self.speaks_for(room)) {
             self.events.extend(told.into_iter().map(|SpeakersOf { circle, speaking: speakers, dominant }| {
                 Event::Speakers { room: id, circle, speakers, dominant }

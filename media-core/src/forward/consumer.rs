@@ -1,5 +1,6 @@
 //! A receiving place: one continuous stream of packets towards one receiver, whatever it shows.
 
+mod eye;
 mod mix;
 mod packets;
 mod reports;
@@ -11,9 +12,10 @@ use super::protection::Protection;
 use super::runs::{Offsets, Run, Runs};
 use super::selector::{Choice, Leaving, Selector};
 use super::timeline::Timeline;
-use crate::api::{Layer, MediaKind, PixelSize, Preference, Shown, TrackId};
+use crate::api::{CanvasLayout, Layer, MediaKind, PixelSize, Preference, Shown, TrackId};
 use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::{CodecEntry, ExtensionIds, Format, matching};
+pub(crate) use eye::Eye;
 use mix::MixFeed;
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,6 +39,8 @@ pub(crate) struct Consumer {
     timed_by: Option<ProducerKey>,
     /// Its receiver wants the mix in it, and no track.
     pub(crate) is_for_mix: bool,
+    /// Its receiver wants a canvas in it: the track that it wishes for then is the one that was decided for him.
+    pub(crate) canvas: Option<CanvasLayout>,
     feed: Option<Box<MixFeed>>,
     /// Where it is to be sent the last picture of somebody who is turned away: how that stands.
     pub(crate) still: Option<Still>,
@@ -150,6 +154,7 @@ impl Consumer {
             source: None,
             timed_by: None,
             is_for_mix: false,
+            canvas: None,
             feed: None,
             still: None,
             is_small: false,

@@ -26,11 +26,10 @@ mod timeline;
 
 pub(crate) use arrivals::Arrivals;
 pub(crate) use carried::Carried;
-pub(crate) use consumer::{Aim, Consumer, Rewritten, Still};
+pub(crate) use consumer::{Aim, Consumer, Eye, Rewritten, Still};
 pub(crate) use frame::Frame;
-#[cfg(feature = "compose")]
-pub(crate) use keyframe::KeyframeRequests;
-pub(crate) use keyframe::Way;
+pub(crate) use keyframe::{KeyframeRequests, Way};
+pub(crate) use portrait::{Kept, KeptPicture};
 pub(crate) use producer::{Arrived, MediaPacket, Producer, SenderClock};
 pub(crate) use protection::{PathTold, Protection};
 pub(crate) use reception::Reception;

@@ -1,13 +1,16 @@
 //! A published track: what comes in once, for all its receivers.
 
 use super::carried::Carried;
+use super::consumer::Eye;
 use super::encoding::Encoding;
 use super::frame::Frame;
-use super::portrait::Portrait;
+use super::portrait::Portraits;
 use super::reception::Reception;
 use super::size::{active_encodings, picture_sizes};
 use crate::allocate::{ENCODINGS_MAX, Ladder, LayerMeters, Prefer, Rung, Stacking};
-use crate::api::{EncodingUse, Layer, Limits, MediaKind, PixelSize, ReceiveStats, Source, TrackInfo};
+use crate::api::{
+    EncodingUse, Layer, Limits, MediaKind, PixelSize, ReceiveStats, SnapshotSize, Source, Still, TrackInfo,
+};
 use crate::keys::{ConsumerKey, PeerKey, RoomKey};
 use crate::negotiate::{CodecEntry, Format};
 use crate::room::Meter;
@@ -33,14 +36,18 @@ pub(crate) struct Producer {
     pub(crate) told_use: u8,
     /// A mixer is given its packets: which of its generations.
     pub(crate) tapped: Option<u32>,
+    /// A composer looks at it.
+    pub(crate) eye: Option<Box<Eye>>,
+    /// It is no publisher's, but a canvas.
+    pub(crate) is_canvas: bool,
     pub(crate) meter: Meter,
     /// What can be had of it, and at what cost.
     pub(crate) ladder: Ladder,
     ladder_built: Option<Instant>,
     layers: LayerMeters,
     stacking: Stacking,
-    /// What those see who come while the publisher is turned away.
-    pub(crate) portrait: Portrait,
+    /// Of video: what those see who come while the publisher is turned away, and snapshots.
+    pub(crate) portraits: Option<Box<Portraits>>,
     has_news: bool,
     /// Since when nobody watched each encoding.
     unwatched: Vec<Option<Instant>>,
@@ -126,12 +133,14 @@ impl Producer {
             elsewhere: Vec::new(),
             told_use: 0,
             tapped: None,
+            eye: None,
+            is_canvas: false,
             meter: Meter::default(),
             ladder: Ladder::new(),
             ladder_built: None,
             layers: LayerMeters::new(),
             stacking: Stacking::default(),
-            portrait: Portrait::default(),
+            portraits: (kind == MediaKind::Video).then(Box::default),
             has_news: false,
             unwatched: vec![None; rids.len().max(1)],
         }
@@ -151,20 +160,37 @@ impl Producer {
             return None;
         }
         self.encodings.get_mut(usize::from(encoding))?.keep(&packet);
-        if self.info.kind == MediaKind::Video && self.portrait.wants(&packet) && self.is_smallest(encoding) {
-            self.portrait.keep(&packet);
+        if let Some(portraits) = &mut self.portraits {
+            portraits.take(&packet, || encoding == smallest(&self.ladder));
         }
         Some(packet)
     }
 
-    /// Whether it is the encoding with the smallest pictures, as far as is known.
-    fn is_smallest(&self, encoding: u8) -> bool {
-        encoding == self.ladder.rungs().first().map_or(0, |rung| rung.layer.encoding)
+    /// The encoding with the largest pictures of those that come; where nothing comes, the one with the smallest.
+    fn largest(&self, now: Instant) -> u8 {
+        let comes = |number: &u8| {
+            let last = self.encodings.get(usize::from(*number)).and_then(|encoding| encoding.rate.last());
+            last.is_some_and(|last| now.saturating_duration_since(last) < SILENT_AFTER)
+        };
+        let known = self.ladder.rungs().iter().rev().map(|rung| rung.layer.encoding);
+        let described = (0..self.encodings.len() as u8).rev();
+        known.chain(described).find(comes).unwrap_or_else(|| smallest(&self.ladder))
     }
 
-    /// Gives back what was kept of encodings that rest.
+    /// The last key frame for a snapshot, and the encoding that a newer one is to be asked for of, if one may be kept.
+    pub(crate) fn still(&mut self, now: Instant, size: SnapshotSize) -> (Option<Still>, Option<u8>) {
+        let smallest = smallest(&self.ladder);
+        let encoding = if size == SnapshotSize::Full { self.largest(now) } else { smallest };
+        let Some(portraits) = &mut self.portraits else { return (None, None) };
+        let (picture, audience) = portraits.still(now, encoding, smallest);
+        let still = picture.map(|picture| Still { track: self.info.id, audience, picture });
+        (still, portraits.is_open().then_some(encoding))
+    }
+
+    /// Gives back what was kept of encodings that rest, and for snapshots that nobody asks for any more.
     pub(crate) fn forget_old(&mut self, now: Instant) {
         self.encodings.iter_mut().for_each(|encoding| encoding.forget_old(now));
+        self.portraits.iter_mut().for_each(|portraits| portraits.forget_old(now));
     }
 
     /// Whether an encoding came to life since this was asked last.
@@ -272,7 +298,8 @@ impl Producer {
     /// it nobody would learn what it costs, and nobody would be given it ever.
     pub(crate) fn pause_unwatched(&mut self, now: Instant, in_use: &[u8]) -> bool {
         let rungs = self.ladder.rungs();
-        let smallest = rungs.first().map(|rung| rung.layer.encoding);
+        // Of a canvas there is no need to see anything of it: drawn again, it begins at once.
+        let smallest = rungs.first().map(|rung| rung.layer.encoding).filter(|_| !self.is_canvas);
         let is_known = |number: u8| rungs.iter().any(|rung| rung.layer.encoding == number);
         let mut changed = false;
         for (number, since) in self.unwatched.iter_mut().enumerate() {
@@ -384,4 +411,9 @@ impl Producer {
     pub(crate) fn kind(&self) -> MediaKind {
         self.info.kind
     }
+}
+
+/// The encoding with the smallest pictures, as far as is known.
+fn smallest(ladder: &Ladder) -> u8 {
+    ladder.rungs().first().map_or(0, |rung| rung.layer.encoding)
 }

@@ -14,6 +14,10 @@ pub(crate) struct Format {
 impl Format {
     /// RFC 7587.
     pub(crate) const OPUS: Self = Self { codec: Codec::Opus, variant: 0 };
+    /// RFC 7741.
+    pub(crate) const VP8: Self = Self { codec: Codec::Vp8, variant: 0 };
+    /// RFC 6184: constrained baseline, packetization mode 1.
+    pub(crate) const H264_CONSTRAINED: Self = Self { codec: Codec::H264, variant: 0x42e0 << 8 | 1 };
 
     /// How its payload is laid out.
     pub(crate) fn payload(self) -> PayloadFormat {
@@ -116,6 +120,16 @@ pub(crate) struct CodecEntry {
 }
 
 impl CodecEntry {
+    /// The payload type of what the server makes itself, before it is some receiver's.
+    pub(crate) const MADE_HERE: u8 = 96;
+
+    /// The codec of what the server makes itself: nobody asked for it in a description.
+    pub(crate) fn made_here(format: Format) -> Self {
+        let (rtpmap, fmtp) = (String::new(), String::new());
+        let (payload_type, rtx_payload_type, red_payload_type) = (Self::MADE_HERE, None, None);
+        Self { payload_type, rtx_payload_type, red_payload_type, format, rtpmap, fmtp, feedback: Feedback::default() }
+    }
+
     /// Reads a payload type's lines; `None` when we do not forward it.
     pub(crate) fn read(payload_type: u8, kind: MediaKind, rtpmap: &str, fmtp: &str) -> Option<Self> {
         let mut parts = rtpmap.split('/');

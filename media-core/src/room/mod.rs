@@ -10,7 +10,7 @@ pub(crate) use standings::Standings;
 
 use crate::api::{PeerId, RoomId, Speaker};
 use crate::audience::Circle;
-use crate::engine::{MixedRoom, OtherShare};
+use crate::engine::{ComposedRoom, MixedRoom, OtherShare};
 use crate::keys::PeerKey;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -39,7 +39,9 @@ pub(crate) struct Room {
     pub(crate) tick_at: Option<Instant>,
     /// Its mix, while somebody listens to it.
     pub(crate) mix: Option<Box<MixedRoom>>,
-    /// When that is looked at next.
+    /// Its canvases, while somebody looks at one.
+    pub(crate) compose: Option<Box<ComposedRoom>>,
+    /// When that and its mix are looked at next.
     pub(crate) mix_at: Option<Instant>,
 }
 
@@ -47,7 +49,8 @@ impl Room {
     pub(crate) fn new(id: RoomId) -> Self {
         let (peers, guests, others) = (Vec::new(), Vec::new(), Vec::new());
         let (standings, speakers) = (Standings::default(), BTreeMap::new());
-        Self { id, peers, guests, others, standings, speakers, tick_at: None, mix: None, mix_at: None }
+        let (tick_at, mix, compose, mix_at) = (None, None, None, None);
+        Self { id, peers, guests, others, standings, speakers, tick_at, mix, compose, mix_at }
     }
 
     /// Who holds the floor of the conversation that a participant belongs to.

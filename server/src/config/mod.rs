@@ -8,6 +8,7 @@ mod load;
 mod mistake;
 mod mix;
 mod parts;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -37,6 +38,7 @@ pub struct Config {
     pub limits: Limits,
     pub auth: Auth,
     pub mix: Mix,
+    pub snapshots: Snapshots,
     pub signalling: Signalling,
     pub turn: Turn,
     pub audit: Audit,
@@ -54,6 +56,29 @@ pub struct Mix {
     pub bitrate_bps: u32,
     pub auto_below_bps: u64,
     pub auto_above_talkers: u16,
+    pub video: MixVideo,
+}
+
+/// `[mix.video]`
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/colloquy.toml says what each key means, and nothing else may")]
+pub struct MixVideo {
+    pub enabled: bool,
+    pub width: u32,
+    pub height: u32,
+    pub fps: u32,
+    pub bitrate_bps: u32,
+    pub composites: u16,
+}
+
+/// `[snapshots]`
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/colloquy.toml says what each key means, and nothing else may")]
+pub struct Snapshots {
+    pub enabled: bool,
+    pub interval_s: u32,
 }
 
 /// `[http]`
@@ -243,6 +268,7 @@ impl Config {
         self.log.filter()?;
         self.signalling().check()?;
         self.mix.check()?;
+        self.snapshots.check()?;
         self.turn.check()?;
         Ok(())
     }

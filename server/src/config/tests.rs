@@ -105,6 +105,9 @@ fn what_does_not_fit_together_is_refused() {
         ("[turn]\nhost = \"[2001:db8::7]:3478\"\n", "turn.port"),
         ("[mix]\nthreads = 0\n", "mix.threads"),
         ("[mix]\nbitrate_bps = 100\n", "mix.bitrate_bps"),
+        ("[mix.video]\nwidth = 641\n", "mix.video.width"),
+        ("[mix.video]\nfps = 0\n", "mix.video.fps"),
+        ("[mix.video]\ncomposites = 0\n", "mix.video.composites"),
         ("[signalling.limits]\nrooms = 0\n", "rooms"),
         (
             "[auth]\nopen_access = true\nkeys = [{ kid = \"a\", algorithm = \"HS256\", secret = \"0123456789abcdef0123456789abcdef\" }]\n",

@@ -78,6 +78,7 @@ impl Signalling {
             link: super::house::Link::Socket { socket, resume: Secret::random() },
             opens_room: true,
             first_moderates: caller.is_anonymous(),
+            snapshots: wish.snapshots,
             room,
         };
         let place = self.admit(admission).await?;
@@ -97,9 +98,13 @@ impl Signalling {
     /// Keeps a place and has the engine admit him to it.
     pub(super) async fn admit(&self, admission: Admission) -> Result<Place<'_>, Refusal> {
         let (permissions, stance) = (admission.permissions, admission.stance);
+        let name = admission.name.as_str().to_owned();
         let (peer, room) = self.with(|house, _| house.begin_join(admission))?;
         let place = Place { signalling: self, peer, room, given_back: true };
         self.engine.ask(|reply| Command::Join { room, peer, permissions, stance, reply }).await??;
+        if permissions.publish {
+            self.engine.submit(Command::Name { peer, name });
+        }
         Ok(place)
     }
 

@@ -3,6 +3,7 @@
 use super::Signalling;
 use crate::authz::{Action, Role, allowed};
 use crate::error::{ErrorCode, Refusal};
+use crate::wire::made_here;
 use colloquy_media_core::api::{
     Answer, AudioMode, Command, Downlink, Offer, PeerId, Preference, Source, Subscriptions, TrackId,
 };
@@ -85,15 +86,11 @@ impl Signalling {
     }
 }
 
-/// What a client calls the mix of all that he hears.
-const MIX: &str = "mix";
-
 /// Reads a track's id; what is none names no track.
 pub(crate) fn track_id(text: &str) -> Result<TrackId, Refusal> {
-    if text == MIX {
-        return Ok(TrackId::MIX);
-    }
-    text.parse().map_err(|_| Refusal::new(ErrorCode::TrackUnknown, "There is no track with this id."))
+    made_here(text)
+        .map_or_else(|| text.parse(), Ok)
+        .map_err(|_| Refusal::new(ErrorCode::TrackUnknown, "There is no track with this id."))
 }
 
 /// Reads a participant's id; what is none names nobody.

@@ -9,13 +9,16 @@ mod moderate;
 mod observe;
 mod rates;
 mod resource;
+mod snapshots;
 
 pub use house::RoomView;
 pub use observe::{RoomStatsView, ServerStatsView, WorkerView};
+pub use snapshots::{ThumbnailView, ThumbnailsView};
 
-pub(crate) use house::Actor;
+pub(crate) use house::{Actor, Onlooker};
 pub(crate) use media::OfferAsk;
-pub(crate) use resource::{IfMatch, Patched, Started, WatchTarget};
+pub(crate) use resource::{IfMatch, Patched, Pictures, PublishTarget, Started, WatchTarget};
+pub(crate) use snapshots::{Page, snapshot_tag};
 
 use crate::audit::AuditSink;
 use crate::authn::{Caller, KeySet};

@@ -10,7 +10,9 @@ use crate::error::{ErrorCode, Refusal};
 use crate::names::{DisplayName, RoomName};
 use crate::session::Secret;
 use crate::wire::LeaveReason;
-use colloquy_media_core::api::{AudioMode, Command, Fragment, MediaKind, Offer, PeerId, Subscriptions, TrackId};
+use colloquy_media_core::api::{
+    AudioMode, CanvasLayout, Command, Fragment, MediaKind, Offer, PeerId, Subscriptions, TrackId,
+};
 use colloquy_media_core::audience::Stance;
 
 /// A session that was started.
@@ -36,6 +38,48 @@ pub(crate) struct WatchTarget {
     pub(crate) track: Option<String>,
     /// How the sound is to come; nothing was said of it.
     pub(crate) audio: Option<AudioMode>,
+    /// How pictures are to come.
+    pub(crate) pictures: Pictures,
+}
+
+/// How a viewer wants pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pictures {
+    /// As the server finds best: nothing was said of them.
+    Usual,
+    /// Each in a place of its own.
+    Forward,
+    /// All on one canvas.
+    Canvas(CanvasLayout),
+}
+
+impl Pictures {
+    /// The canvas that a viewer gets. Who does not say, and has one place for all that there is, would miss some, and gets all in
+    /// one; whoever has more places gets pictures as they are, with no encoding between.
+    fn canvas(self, watchable: &[(TrackId, MediaKind)], sdp: &str) -> Option<CanvasLayout> {
+        match self {
+            Self::Canvas(layout) => Some(layout),
+            Self::Forward => None,
+            Self::Usual => {
+                let pictures = watchable.iter().filter(|(_, kind)| *kind == MediaKind::Video).count();
+                (pictures > 1 && places(sdp, "video") == 1).then(CanvasLayout::default)
+            }
+        }
+    }
+}
+
+/// Where somebody publishes.
+pub(crate) struct PublishTarget {
+    pub(crate) room: RoomName,
+    /// Still pictures of it may be made.
+    pub(crate) snapshots: bool,
+}
+
+/// What a session is to be.
+struct Wish {
+    offer: Offer,
+    mode: AudioMode,
+    snapshots: bool,
 }
 
 /// Which ICE session a fragment is for (RFC 9725 section 4.3.1).
@@ -50,15 +94,26 @@ pub(crate) enum IfMatch {
 /// would miss some, and gets them all in one.
 fn usual_audio(watchable: &[(TrackId, MediaKind)], sdp: &str) -> AudioMode {
     let voices = watchable.iter().filter(|(_, kind)| *kind == MediaKind::Audio).count();
-    let places = sdp.lines().filter(|line| line.starts_with("m=audio ")).count();
-    if (1..voices).contains(&places) { AudioMode::Mix } else { AudioMode::Forward }
+    if (1..voices).contains(&places(sdp, "audio")) { AudioMode::Mix } else { AudioMode::Forward }
+}
+
+/// The media sections of a kind in an offer.
+fn places(sdp: &str, kind: &str) -> usize {
+    let media = sdp.lines().filter_map(|line| line.strip_prefix("m="));
+    media.filter(|media| media.split(' ').next() == Some(kind)).count()
 }
 
 impl Signalling {
     /// WHIP: publishes what an offer sends.
-    pub(crate) async fn publish(&self, caller: &Caller, room: &RoomName, sdp: String) -> Result<Started, Refusal> {
+    pub(crate) async fn publish(
+        &self,
+        caller: &Caller,
+        target: &PublishTarget,
+        sdp: String,
+    ) -> Result<Started, Refusal> {
         let offer = Offer { sdp, sources: Vec::new(), subscriptions: Subscriptions::ByMid(Vec::new()) };
-        self.start(caller, room, Door::Whip, (offer, AudioMode::Forward)).await
+        let wish = Wish { offer, mode: AudioMode::Forward, snapshots: target.snapshots };
+        self.start(caller, &target.room, Door::Whip, wish).await
     }
 
     /// WHEP: sends what is to be watched into the places of an offer.
@@ -68,23 +123,22 @@ impl Signalling {
         let only: Option<TrackId> = target.track.as_deref().map(track_id).transpose()?;
         let watchable = self.read(|house| house.watchable(&target.room, of, only))?;
         let mode = target.audio.unwrap_or_else(|| usual_audio(&watchable, &sdp));
+        // Of a room: who watches one participant has chosen whom he sees.
+        let canvas = target.pictures.canvas(&watchable, &sdp).filter(|_| of.is_none());
         let mut tracks: Vec<TrackId> = watchable.into_iter().map(|(track, _)| track).collect();
+        if let Some(layout) = canvas {
+            tracks.insert(0, layout.track());
+        }
         if mode != AudioMode::Forward {
             tracks.insert(0, TrackId::MIX);
         }
         let offer = Offer { sdp, sources: Vec::new(), subscriptions: Subscriptions::InOrder(tracks) };
-        self.start(caller, &target.room, Door::Whep, (offer, mode)).await
+        self.start(caller, &target.room, Door::Whep, Wish { offer, mode, snapshots: true }).await
     }
 
-    async fn start(
-        &self,
-        caller: &Caller,
-        room: &RoomName,
-        door: Door,
-        offer: (Offer, AudioMode),
-    ) -> Result<Started, Refusal> {
+    async fn start(&self, caller: &Caller, room: &RoomName, door: Door, wish: Wish) -> Result<Started, Refusal> {
         let began = now();
-        let result = self.start_inner(caller, room, door, offer).await;
+        let result = self.start_inner(caller, room, door, wish).await;
         self.metrics.joined(now().saturating_duration_since(began), result.as_ref().err().map(|refusal| refusal.code));
         result
     }
@@ -94,7 +148,7 @@ impl Signalling {
         caller: &Caller,
         room: &RoomName,
         door: Door,
-        (offer, mode): (Offer, AudioMode),
+        Wish { offer, mode, snapshots }: Wish,
     ) -> Result<Started, Refusal> {
         let role = caller.enter(room, door)?;
         let secret = Secret::random();
@@ -111,6 +165,7 @@ impl Signalling {
                 link: Link::Http { resource: secret.clone(), ice_ufrag: String::new() },
                 opens_room: door == Door::Whip,
                 first_moderates: false,
+                snapshots,
             })
             .await?;
         let peer = place.peer;

@@ -8,6 +8,7 @@ mod health;
 mod origin;
 mod problem;
 mod rooms;
+mod snapshots;
 mod whip;
 mod ws;
 
@@ -68,6 +69,8 @@ pub fn router(state: AppState) -> Router {
         .routes(routes!(rooms::participant, rooms::kick))
         .routes(routes!(rooms::mute))
         .routes(routes!(rooms::stats))
+        .routes(routes!(snapshots::snapshot))
+        .routes(routes!(snapshots::thumbnails))
         .routes(routes!(rooms::server_stats))
         .routes(routes!(ws::open))
         .routes(routes!(whip::publish, whip::publish_options))

@@ -2,11 +2,11 @@
 
 use super::origin::{caller, origin, text};
 use super::{AppState, Problem};
-use crate::api::{IfMatch, Patched, Started, WatchTarget};
+use crate::api::{IfMatch, Patched, Pictures, PublishTarget, Started, WatchTarget};
 use crate::config::IceServer;
 use crate::error::{ErrorCode, Refusal};
 use crate::names::RoomName;
-use crate::wire::AudioModeName;
+use crate::wire::{AudioModeName, LayoutName, PicturesName};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{ConnectInfo, Path, Query, State};
@@ -38,10 +38,37 @@ pub(super) struct WatchQuery {
     /// server finds best. Left out, it is `mix` for a room, and `forward` for a participant or a track.
     #[param(inline)]
     audio: Option<AudioModeName>,
+    /// `forward`: each camera and screen in a place of its own. `composite`: all in the first place for video, drawn together, also of those
+    /// who come later. Left out, it is `composite` where the offer has one place for video and there is more than one picture, and
+    /// `forward` otherwise. Of a room only.
+    #[param(inline)]
+    video: Option<PicturesName>,
+    /// How they are drawn together: `grid`, all alike, or `speaker`, who speaks large. Whoever says it gets `composite`.
+    #[param(inline)]
+    layout: Option<LayoutName>,
+}
+
+impl WatchQuery {
+    /// How pictures are to come.
+    fn pictures(&self) -> Result<Pictures, Refusal> {
+        match (self.video, self.layout) {
+            (None, None) => Ok(Pictures::Usual),
+            (Some(PicturesName::Forward), None) => Ok(Pictures::Forward),
+            (Some(PicturesName::Forward), Some(_)) => Err(Refusal::malformed("layout goes with video=composite.")),
+            (_, layout) => Ok(Pictures::Canvas(layout.map(Into::into).unwrap_or_default())),
+        }
+    }
+}
+
+/// How a publisher wants to be shown.
+#[derive(Debug, Deserialize, IntoParams)]
+pub(super) struct PublishQuery {
+    /// `false`: nobody may have still pictures of it.
+    snapshots: Option<bool>,
 }
 
 /// Publishes into a room. Needs `publish`.
-#[utoipa::path(post, path = "/api/v1/whip/{room}", tag = "whip", security(("bearer" = [])), params(("room" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/whip/{room}", tag = "whip", security(("bearer" = [])), params(("room" = String, Path), PublishQuery),
     request_body(content = String, content_type = "application/sdp"), responses(
     (status = 201, description = "The answer. Location is the session, ETag its ICE session", body = String, content_type = "application/sdp"),
     (status = 400, description = "No SDP", body = Problem, content_type = "application/problem+json"),
@@ -54,14 +81,16 @@ pub(super) async fn publish(
     ConnectInfo(from): Client,
     headers: HeaderMap,
     Path(room): Path<String>,
+    asked: Result<Query<PublishQuery>, QueryRejection>,
     body: Body,
 ) -> Response {
     let started = async {
         let caller = caller(&state, &headers, from)?;
         let sdp = offer(&headers, body)?;
-        let room = RoomName::parse(&room)?;
+        let Query(PublishQuery { snapshots }) = asked.map_err(|_| Refusal::malformed("snapshots is true or false."))?;
+        let target = PublishTarget { room: RoomName::parse(&room)?, snapshots: snapshots.unwrap_or(true) };
         state.may_join(Some(&caller), origin(from, &headers).address)?;
-        state.publish(&caller, &room, sdp).await.map_err(negotiation)
+        state.publish(&caller, &target, sdp).await.map_err(negotiation)
     };
     let response = started.await.map_or_else(Problem::into_response, |s| created("whip-sessions", &s));
     with_cors(&state, &headers, response)
@@ -129,9 +158,13 @@ async fn watch(
     let started = async {
         let caller = caller(&state, &headers, from)?;
         let sdp = offer(&headers, body)?;
-        let Query(WatchQuery { audio }) = asked.map_err(|_| Refusal::malformed("audio is forward, mix or auto."))?;
-        let audio = audio.map(AudioMode::from);
-        let target = WatchTarget { room: RoomName::parse(&room)?, participant, track, audio };
+        let why = "audio is forward, mix or auto; video is forward or composite; layout is grid or speaker.";
+        let Query(asked) = asked.map_err(|_| Refusal::malformed(why))?;
+        let (audio, pictures) = (asked.audio.map(AudioMode::from), asked.pictures()?);
+        if matches!(pictures, Pictures::Canvas(_)) && participant.is_some() {
+            return Err(Refusal::malformed("video=composite and layout are for a whole room.").into());
+        }
+        let target = WatchTarget { room: RoomName::parse(&room)?, participant, track, audio, pictures };
         state.may_join(Some(&caller), origin(from, &headers).address)?;
         state.watch(&caller, &target, sdp).await.map_err(negotiation)
     };

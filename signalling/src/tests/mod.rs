@@ -10,6 +10,7 @@ mod quality;
 mod rates;
 mod relay;
 mod resume;
+mod snapshots;
 mod talk;
 mod tokens;
 mod whip;

@@ -127,6 +127,26 @@ async fn watching_takes_somebody_who_publishes() {
         assert_eq!(post(&world, "/api/v1/whep/show", &[SDP], &offer).await.status, 201);
         assert!(world.engine.log().last().unwrap().ends_with(&shows), "{places} places: {:?}", world.engine.log());
     }
+    let grid = TrackId::GRID;
+    let speaker = TrackId::SPEAKER;
+    let all = format!("{microphone}, {camera}, {voice}, {picture}");
+    for (query, places, shows) in [
+        ("", 1, format!("InOrder([{grid}, {all}])")),
+        ("", 2, format!("InOrder([{all}])")),
+        ("?video=forward", 1, format!("InOrder([{all}])")),
+        ("?video=composite", 2, format!("InOrder([{grid}, {all}])")),
+        ("?video=composite&layout=grid", 1, format!("InOrder([{grid}, {all}])")),
+        ("?layout=speaker&audio=mix", 1, format!("InOrder([{mix}, {speaker}, {all}])")),
+        ("/p1", 1, format!("InOrder([{microphone}, {camera}])")),
+    ] {
+        let offer = format!("v=0\r\n{}", "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n".repeat(places));
+        assert_eq!(post(&world, &format!("/api/v1/whep/show{query}"), &[SDP], &offer).await.status, 201, "{query}");
+        assert!(world.engine.log().last().unwrap().ends_with(&shows), "{query}: {:?}", world.engine.log());
+    }
+    for query in ["?video=mix", "?layout=round", "?video=forward&layout=grid", "/p1?video=composite"] {
+        let refused = post(&world, &format!("/api/v1/whep/show{query}"), &[SDP], "v=0").await;
+        assert_eq!(refused.problem(), (400, "protocol.malformed".into()), "{query}");
+    }
     assert_eq!(
         post(&world, "/api/v1/whep/show/p77", &[SDP], "v=0").await.problem(),
         (404, "participant.unknown".into())

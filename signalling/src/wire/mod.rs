@@ -2,6 +2,7 @@
 
 mod audience;
 mod audio;
+mod canvas;
 mod quality;
 mod request;
 mod response;
@@ -9,6 +10,7 @@ mod views;
 
 pub(crate) use audience::{PairView, StanceView};
 pub(crate) use audio::{AudioModeName, AudioPathName, audio};
+pub(crate) use canvas::{LayoutName, PicturesName, made_here};
 pub use quality::{DownlinkView, EncodingUseView, EncodingView, LayerView, PauseName, SizeView};
 pub(crate) use quality::{encodings, shown};
 pub use request::SourceName;

@@ -1,6 +1,7 @@
 //! Layers and bandwidth as clients see them.
 
 use super::ServerEvent;
+use super::canvas::track_name;
 use colloquy_media_core::api::{
     DownlinkStats, EncodingStats, EncodingUse, Layer, PauseCause, PixelSize, Shown, TrackId,
 };
@@ -90,7 +91,7 @@ pub(crate) fn shown(mid: &str, track: TrackId, shown: Shown) -> ServerEvent {
         Shown::Layer(layer, size) => (Some(layer.into()), size.map(SizeView::from), None),
         Shown::Paused(cause) => (None, None, Some(cause.into())),
     };
-    ServerEvent::Shown { mid: mid.to_owned(), track: track.to_string(), layer, size, paused }
+    ServerEvent::Shown { mid: mid.to_owned(), track: track_name(track), layer, size, paused }
 }
 
 /// The event that tells a publisher which encodings of his track are of use.

@@ -104,7 +104,10 @@ request!(Join {
     room: String,
     name: String,
     #[serde(default, rename = "as")]
-    enter_as: EnterAs
+    enter_as: EnterAs,
+    // Still pictures of his videos may be made.
+    #[serde(default = "yes")]
+    snapshots: bool
 });
 request!(Resume { resume_token: Bytes<{ TOKEN_BYTES }>, });
 request!(OfferMedia {
@@ -136,6 +139,10 @@ request!(MuteTrack { track: Bytes<{ TOKEN_BYTES }>, muted: bool, });
 request!(Kick { participant: Bytes<{ TOKEN_BYTES }>, #[serde(default)] reason: Option<Text<{ FREE_TEXT_CHARS }>>, });
 request!(ChangeAudience { change: VerbWish });
 request!(Bare {});
+
+fn yes() -> bool {
+    true
+}
 
 /// A field that may be null, but must be there.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {

@@ -1,5 +1,6 @@
 //! Participants, tracks and figures as clients see them.
 
+use super::canvas::track_name;
 use super::{DownlinkView, EncodingView, LayerView, SourceName};
 use colloquy_media_core::api::{
     MediaKind, Mute, PeerStats, Permissions, ReceiveStats, SendStats, TrackInfo, TransportState,
@@ -234,7 +235,7 @@ impl From<&SendStats> for SendView {
     fn from(stats: &SendStats) -> Self {
         Self {
             mid: stats.mid.clone(),
-            track: stats.track.map(|track| track.to_string()),
+            track: stats.track.map(track_name),
             packets: stats.packets,
             bytes: stats.bytes,
             retransmitted: stats.retransmitted,

@@ -305,14 +305,24 @@
     const { videoWidth: width, videoHeight: height } = element;
     const shown = { ...facts(element), width, height, index: null, counter: null, rgb: null };
     if (!track || width === 0 || element.readyState < 2) return shown;
-    lens.drawImage(element, 0, 0, glass.width, glass.height);
-    shown.rgb = average(10, 30, 140, 50);
-    shown.index = indexOf(hue(shown.rgb));
-    shown.counter = 0;
+    return { ...shown, ...read(element) };
+  }
+
+  /** Whose picture it is, and which. */
+  function read(picture) {
+    lens.drawImage(picture, 0, 0, glass.width, glass.height);
+    const rgb = average(10, 30, 140, 50);
+    let counter = 0;
     for (let bit = 0; bit < COUNTER_BITS; bit++) {
-      if (average(bit * 10 + 4, 4, 2, 6)[1] > 127) shown.counter |= 1 << bit;
+      if (average(bit * 10 + 4, 4, 2, 6)[1] > 127) counter |= 1 << bit;
     }
-    return shown;
+    return { rgb, index: indexOf(hue(rgb)), counter };
+  }
+
+  /** The same of a still picture, with its sides. */
+  async function still(blob) {
+    const bitmap = await createImageBitmap(blob);
+    return { ...read(bitmap), width: bitmap.width, height: bitmap.height };
   }
 
   function received() {
@@ -352,7 +362,7 @@
   }
 
   window.lab = {
-    options, toneOf, hueOf, hear, hearNow, see, wait, stats, getUserMedia,
+    options, toneOf, hueOf, hear, hearNow, see, still, wait, stats, getUserMedia,
     /** Silence at the source, 0 to 1: the track goes on. */
     set loudness(value) { microphone(); volume.gain.value = 0.3 * value; },
     /** Sound and picture that belong together, to see how far apart they come. */

@@ -1,6 +1,6 @@
 /** A shared screen on a narrow path: fewer pictures of the full size, so that a text can be read. */
 import { Impairment } from '../lib/impair.js';
-import { sleep, until } from '../lib/until.js';
+import { DEADLINE_MS, sleep, until } from '../lib/until.js';
 import { received, shown } from '../lib/video.js';
 
 export const name = 'Screen';

@@ -1,6 +1,7 @@
 //! One binary for all tests that need more than one part of the house.
 
 mod audience;
+mod canvases;
 mod corpus;
 mod data_channels;
 mod footprint;
@@ -18,6 +19,7 @@ mod paths;
 mod second_stack;
 mod seeds;
 mod shared_rooms;
+mod snapshots;
 mod speakers;
 mod talk;
 mod tones;

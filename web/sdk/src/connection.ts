@@ -5,6 +5,7 @@
 import { backoffMs } from './backoff.js';
 import { ColloquyError } from './errors.js';
 import { Emitter } from './emitter.js';
+import type { JoinOptions } from './options.js';
 import { CloseCode, PROTOCOL_VERSION, type EnterAs, type Joined, type Request, type RequestType, type ResultOf, type ServerEvent, type Welcome } from './protocol.js';
 import { SignalSocket } from './socket.js';
 
@@ -33,6 +34,7 @@ interface Membership {
   readonly room: string;
   readonly name: string;
   readonly as: EnterAs;
+  readonly snapshots: boolean;
   resumeToken: string;
 }
 
@@ -65,9 +67,12 @@ export class Connection extends Emitter<ConnectionEvents> {
     }
   }
 
-  async join(room: string, name: string, as: EnterAs = 'participant'): Promise<Joined> {
-    const joined = await this.request(joinRequest({ room, name, as }));
-    this.#membership = { room: joined.room, name, as, resumeToken: joined.resume_token };
+  /** What stands for our place in the room, while we have one. */
+  get resumeToken(): string | null { return this.#membership?.resumeToken ?? null; }
+
+  async join(room: string, name: string, { as = 'participant', snapshots = true }: JoinOptions = {}): Promise<Joined> {
+    const joined = await this.request(joinRequest({ room, name, as, snapshots }));
+    this.#membership = { room: joined.room, name, as, snapshots, resumeToken: joined.resume_token };
     this.#setState('joined');
     return joined;
   }
@@ -213,8 +218,8 @@ export class Connection extends Emitter<ConnectionEvents> {
 }
 
 /** What is plain is not said: so it is understood by servers that know of nothing else. */
-function joinRequest({ room, name, as }: Pick<Membership, 'room' | 'name' | 'as'>): Extract<Request, { type: 'join' }> {
-  return { type: 'join', room, name, ...(as === 'participant' ? {} : { as }) };
+function joinRequest({ room, name, as, snapshots }: Omit<Membership, 'resumeToken'>): Extract<Request, { type: 'join' }> {
+  return { type: 'join', room, name, ...(as === 'participant' ? {} : { as }), ...(snapshots ? {} : { snapshots }) };
 }
 
 /** A refusal that time may lift, as against one that it will not. */

@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'protocol.version' | 'protocol.malformed' | 'protocol.unexpected'
   | 'room.full' | 'room.unknown' | 'participant.unknown' | 'track.unknown' | 'track.kind' | 'audience.refused'
   | 'sdp.rejected' | 'limit.exceeded' | 'rate.exceeded' | 'resume.unknown' | 'server.busy' | 'server.draining'
+  | 'snapshot.off' | 'snapshot.none' | 'snapshot.opted_out' | 'snapshot.withheld' | 'snapshot.unreadable' | 'snapshot.disabled'
   | 'client.unreachable' | 'client.connection_lost' | 'client.timeout' | 'client.closed' | 'client.state'
   | 'client.unsupported' | 'client.negotiation'
   | 'media.not_found' | 'media.not_allowed' | 'media.not_readable' | 'media.overconstrained'

@@ -14,6 +14,7 @@ export { captureBoth, captureCamera, captureMicrophone, captureScreen, listDevic
 export type { DataOptions, RemoteData } from './channels.js';
 export type { Downlink, ViewPreference } from './preferences.js';
 export type { VideoCodec } from './profiles.js';
+export type { Snapshot, SnapshotOptions, Thumbnail } from './snapshots.js';
 export { watchView, type Size } from './view.js';
 export { LevelMeter } from './level.js';
 export { Playback, canChooseOutput } from './playback.js';

@@ -34,4 +34,6 @@ export interface JoinOptions {
    * loss, too.
    */
   readonly as?: EnterAs;
+  /** Whether the server may make still pictures of our camera and screen, for lists and walls. Default: yes. Holds after a loss, too. */
+  readonly snapshots?: boolean;
 }

@@ -123,7 +123,7 @@ export type AudioPath = 'forward' | 'mix';
 /** Requests without their `id`, which the socket adds. */
 export type Request =
   | { type: 'hello'; version: number; client?: string; token?: string }
-  | { type: 'join'; room: string; name: string; as?: EnterAs }
+  | { type: 'join'; room: string; name: string; as?: EnterAs; snapshots?: boolean }
   | { type: 'resume'; resume_token: string }
   | { type: 'offer'; sdp: string; sources?: Record<string, Source>; subscriptions?: Record<string, string> }
   | { type: 'candidate'; candidate: string; mid?: string; mline_index?: number; ufrag?: string }

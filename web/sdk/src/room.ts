@@ -11,6 +11,7 @@ import { watchNetwork } from './network.js';
 import type { JoinOptions, RoomOptions } from './options.js';
 import { change, NO_PREFERENCE, same, type Downlink, type ViewPreference } from './preferences.js';
 import type { AudienceChange, AudioMode, AudioPath, Joined, LeaveReason, ParticipantInfo, Permissions, Request, ServerEvent, ServerStats, Shown, Source, SpeakerLevel, StanceInfo, TrackInfo } from './protocol.js';
+import { roomUrl, Snapshots, type Snapshot, type SnapshotOptions, type Thumbnail } from './snapshots.js';
 import { diff, findTrack, reduce, stateOf, withTrack, type RoomState } from './state.js';
 import { StatsReader, type CallStats } from './stats.js';
 import type { TransportState } from './ice.js';
@@ -38,6 +39,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly #local: LocalMedia;
   readonly #wishes: Wishes;
   readonly #stats = new StatsReader();
+  readonly #snapshots = new Snapshots();
   readonly #scores = new Map<string, number>();
   readonly #preferences = new Map<string, ViewPreference>();
   readonly #shown = new Map<string, Shown>();
@@ -112,7 +114,7 @@ export class Room extends Emitter<RoomEvents> {
    */
   async join(room: string, name: string, options: JoinOptions = {}): Promise<void> {
     if (this.state === 'new' || this.state === 'closed') await this.connect();
-    const snapshot = await this.#connection.join(room, name, options.as);
+    const snapshot = await this.#connection.join(room, name, options);
     this.#unwatch ??= watchNetwork(() => {
       if (this.state === 'joined') this.#transport?.restartIce();
     });
@@ -227,6 +229,26 @@ export class Room extends Emitter<RoomEvents> {
   async openData(label: string, options: DataOptions = {}): Promise<RTCDataChannel> {
     if (this.#transport === null) throw new ColloquyError('client.state', 'Join a room before opening a data channel.');
     return await this.#transport.openData(label, options);
+  }
+
+  /**
+   * A still picture of somebody whom we see: the last one, made at most once in some seconds. Of one who has turned away it is from before.
+   * For pages that the server itself serves.
+   * @throws ColloquyError `snapshot.none` where none has come yet, `snapshot.off`, `snapshot.withheld`, `snapshot.opted_out`, `snapshot.unreadable`
+   */
+  async snapshot(participant: string, options: SnapshotOptions = {}): Promise<Snapshot> {
+    return this.#snapshots.one(...this.#httpRoom(), participant, options);
+  }
+
+  /** The small pictures of everybody in the room, for a wall; to be asked for every few seconds. What has not changed is not sent again. */
+  async thumbnails(source: 'camera' | 'screen' = 'camera'): Promise<Thumbnail[]> {
+    return this.#snapshots.wall(...this.#httpRoom(), source);
+  }
+
+  #httpRoom(): [url: string, token: string] {
+    const [room, token] = [this.name, this.#connection.resumeToken];
+    if (room === null || token === null) throw new ColloquyError('client.state', 'Join a room before looking at its people.');
+    return [roomUrl(this.options.url, room), token];
   }
 
   /** Network quality of a participant, 0 (unusable) to 5 (perfect); `null` while unknown. */

@@ -221,3 +221,24 @@ fn a_sleeping_worker_wakes_for_a_datagram() {
     // Not of any protocol of ours: the engine counts it, and answers nothing.
     wait_for("the count", || engine.worker_stats()[0].packets_in == 1);
 }
+
+#[test]
+#[cfg(feature = "compose")]
+fn snapshots_are_answered_whatever_there_is() {
+    use crate::api::{SnapshotSize, Source};
+    let ask = |engine: &MediaEngine, peer| {
+        let (tell, told) = channel();
+        let reply = Reply::new(move |result| tell.send(result).unwrap());
+        let ask = SnapshotAsk { peer: PeerId(peer), source: Source::Camera, size: SnapshotSize::Thumbnail };
+        engine.snapshot(ask, reply);
+        answer(&told).map(|_| ())
+    };
+    let without = start(&config());
+    assert_eq!(ask(&without, 1), Err(SnapshotError::Disabled));
+    let engine = start(&DriverConfig { snapshots: Some(Duration::from_secs(5)), ..config() });
+    assert_eq!(ask(&engine, 1), Err(SnapshotError::NoSuchPeer));
+    assert_eq!(answer(&join(&engine, 1, 1)), Ok(()));
+    assert_eq!(ask(&engine, 1), Err(SnapshotError::Off), "he publishes nothing");
+    // Its thread ends with the others.
+    engine.stop();
+}

@@ -17,8 +17,9 @@ const PING: Duration = Duration::from_millis(500);
 const DEAD: Duration = Duration::from_millis(1_000);
 
 impl Engine {
-    /// Something of a room changed that its mixer must know, if it has one.
+    /// Something of a room changed that its mixer and its composer must know, if it has them.
     pub(in crate::engine) fn mix_changed(&mut self, room: RoomKey) {
+        self.compose_changed(room);
         let is_mixed = self.rooms.get(room).is_some_and(|room| room.mix.is_some());
         if is_mixed && !self.mixing.changed.contains(&room) {
             self.mixing.changed.push(room);
@@ -34,6 +35,7 @@ impl Engine {
         while let Some(room) = self.mixing.changed.pop() {
             self.recast(now, room);
         }
+        self.flush_composing(now);
     }
 
     /// Somebody stood so until now.
@@ -172,8 +174,8 @@ impl Engine {
         }
     }
 
-    /// Sees to it that a room's mix is looked at by `at`.
-    pub(super) fn arm_mix(&mut self, key: RoomKey, at: Instant) {
+    /// Sees to it that a room's mix and its canvases are looked at by `at`.
+    pub(in crate::engine) fn arm_mix(&mut self, key: RoomKey, at: Instant) {
         if let Some(room) = self.rooms.get_mut(key)
             && room.mix_at.is_none_or(|armed| at < armed)
         {

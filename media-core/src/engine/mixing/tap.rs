@@ -3,7 +3,7 @@
 use super::super::Engine;
 use super::room::Opening;
 use crate::api::DropCause;
-use crate::forward::Arrived;
+use crate::forward::{Arrived, MediaPacket};
 use crate::keys::ProducerKey;
 use crate::mix::audio::{Packet, SourceId};
 use crate::mixer::{MixOrder, ToMixer};
@@ -21,9 +21,12 @@ impl Engine {
         Some(word)
     }
 
-    /// Hands a packet of a track on that somebody hears in a mix: what came of it once, repaired and unwrapped.
-    pub(in crate::engine) fn tap(&mut self, key: ProducerKey, arrived: &Arrived<'_>) {
+    /// Hands a packet of a track on that somebody hears in a mix, or sees on a canvas: what came of it once, repaired and unwrapped.
+    pub(in crate::engine) fn tap(&mut self, key: ProducerKey, arrived: &Arrived<'_>, packet: &MediaPacket<'_>) {
         let Some(producer) = self.producers.get(key) else { return };
+        if producer.eye.is_some() {
+            return self.tap_picture(key, packet);
+        }
         if producer.tapped != producer.generation() {
             // Its publisher began anew: its numbers mean others.
             let room = producer.room;

@@ -194,6 +194,7 @@ impl Engine {
             self.tell(other.worker, Word::Parted { room: id, epoch: other.epoch });
         }
         self.close_mix(key);
+        self.close_canvases(key);
         self.rooms.remove(key);
         self.room_ids.remove(&id);
     }

@@ -113,6 +113,7 @@ impl Assembler {
             Some(next) => next,
             None => self.find_key(now)?,
         };
+        let next = self.pass_empty(next);
         let Some(last) = self.last_of_picture(next) else {
             let behind = self.stuck_before(next, now)?;
             self.drop_until(behind);
@@ -172,6 +173,17 @@ impl Assembler {
         found
     }
 
+    /// Passes over packets between pictures that carry nothing: numbers that were kept for what was left out.
+    fn pass_empty(&mut self, mut next: u64) -> u64 {
+        while self.waiting.get(&next).is_some_and(|waiting| waiting.payload.is_empty()) {
+            let empty = self.waiting.remove(&next);
+            empty.into_iter().for_each(|empty| self.recycle(empty.payload));
+            next += 1;
+            self.next = Some(next);
+        }
+        next
+    }
+
     /// The last packet of the picture that begins with `first`, if all of it is here.
     fn last_of_picture(&self, first: u64) -> Option<u64> {
         let timestamp = self.waiting.get(&first)?.timestamp;
@@ -179,6 +191,10 @@ impl Assembler {
         for (expected, (seq, waiting)) in (first..).zip(self.waiting.range(first..)) {
             if *seq != expected {
                 return None;
+            }
+            if waiting.payload.is_empty() {
+                last = Some(expected);
+                continue;
             }
             if waiting.timestamp != timestamp {
                 return last; // whoever sent this sets no markers
@@ -217,6 +233,10 @@ impl Assembler {
         self.joiner.begin();
         for seq in first..=last {
             let Some(waiting) = self.waiting.remove(&seq) else { continue };
+            if waiting.payload.is_empty() {
+                self.recycle(waiting.payload);
+                continue;
+            }
             if head.is_none() {
                 let is_key = starts_keyframe(self.format, &waiting.payload);
                 let layer = layer_info(self.format, &waiting.payload);

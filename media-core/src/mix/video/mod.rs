@@ -32,5 +32,6 @@ pub use compositor::{Compositor, CompositorStats, Output, Settings};
 pub use layout::{Layout, place};
 pub use order::order;
 pub use packetize::{MAX_PAYLOAD, Packetizer};
+pub(crate) use snapshot::print;
 pub use snapshot::{Jpeg, SnapshotError, SnapshotSize};
 pub use view::{Marks, ShowError, SourceId, Tile, TileState, VideoPacket, View, ViewCodec, ViewId};

@@ -5,14 +5,10 @@ use super::source::{Shown, THUMBNAIL};
 use colloquy_codecs::video::{Picture, Region, Scaler, VideoError, encode_jpeg};
 use std::time::Instant;
 
-/// How large a still picture is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SnapshotSize {
-    /// As it came.
-    Full,
-    /// 160x90, cut or with bars.
-    Thumbnail,
-}
+/// Longest side of a whole one: full HD. A JPEG of more takes a quarter of a second to make, and is shown smaller all the same.
+const LONGEST: u32 = 1_920;
+
+pub use crate::api::SnapshotSize;
 
 /// A still picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,15 +40,34 @@ pub(super) fn take(
     now: Instant,
     scaler: &mut Scaler,
 ) -> Result<Jpeg, SnapshotError> {
-    let bytes = match size {
-        SnapshotSize::Full => encode_jpeg(&shown.picture, quality)?,
-        SnapshotSize::Thumbnail => {
-            let mut small = Picture::new(THUMBNAIL.0, THUMBNAIL.1, canvas::BACKGROUND);
-            let whole = Region::of(&small);
-            canvas::put(&mut small, scaler, &shown.picture, whole, Fit::Cover);
-            encode_jpeg(&small, quality)?
-        }
-    };
+    let (bytes, ..) = print(&shown.picture, size, quality, scaler)?;
     let age = now.saturating_duration_since(shown.came);
     Ok(Jpeg { bytes, age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX) })
+}
+
+/// A picture as JPEG, with its sides.
+pub(crate) fn print(
+    picture: &Picture,
+    size: SnapshotSize,
+    quality: u8,
+    scaler: &mut Scaler,
+) -> Result<(Vec<u8>, u32, u32), VideoError> {
+    let sides = match size {
+        SnapshotSize::Full => within(picture.width(), picture.height()),
+        SnapshotSize::Thumbnail => Some(THUMBNAIL),
+    };
+    let Some((width, height)) = sides else {
+        return Ok((encode_jpeg(picture, quality)?, picture.width(), picture.height()));
+    };
+    let mut smaller = Picture::new(width, height, canvas::BACKGROUND);
+    let whole = Region::of(&smaller);
+    canvas::put(&mut smaller, scaler, picture, whole, Fit::Cover);
+    Ok((encode_jpeg(&smaller, quality)?, width, height))
+}
+
+/// The sides of a picture that is larger than is given out; even.
+fn within(width: u32, height: u32) -> Option<(u32, u32)> {
+    let longest = width.max(height);
+    let smaller = |side: u32| (side * LONGEST / longest).max(2) & !1;
+    (longest > LONGEST).then(|| (smaller(width), smaller(height)))
 }

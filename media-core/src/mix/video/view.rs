@@ -30,7 +30,7 @@ pub struct VideoPacket<'a> {
     pub timestamp: u32,
     /// RTP's marker: the picture's last packet.
     pub marker: bool,
-    /// What RTP carries, from the payload descriptor on.
+    /// What RTP carries, from the payload descriptor on. Empty: the number was kept for a packet that is left out.
     pub payload: &'a [u8],
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Admission {
     pub(crate) opens_room: bool,
     /// Whether he moderates if he is the first (where there are no tokens).
     pub(crate) first_moderates: bool,
+    /// Whether still pictures of his videos may be made.
+    pub(crate) snapshots: bool,
 }
 
 /// A session that was taken up again.
@@ -81,6 +83,7 @@ impl House {
             tracks: BTreeMap::new(),
             places: BTreeMap::new(),
             audio: AudioPath::default(),
+            snapshots: admission.snapshots,
         };
         self.participants.insert(id, participant);
         Ok((id, room_id))

@@ -8,11 +8,13 @@ mod leave;
 mod media;
 mod quality;
 mod rooms;
+mod snapshots;
 mod views;
 
 pub(crate) use join::Admission;
 pub(crate) use media::{Actor, MuteOrder};
 pub use rooms::RoomView;
+pub(crate) use snapshots::Onlooker;
 
 use crate::audit::AuditRecord;
 use crate::authz::Role;
@@ -112,6 +114,8 @@ pub(crate) struct Participant {
     places: BTreeMap<String, (TrackId, Shown)>,
     /// How he hears others.
     audio: AudioPath,
+    /// Still pictures of his videos may be made.
+    snapshots: bool,
 }
 
 /// How a participant is connected to the signalling.

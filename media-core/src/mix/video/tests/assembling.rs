@@ -32,6 +32,22 @@ fn stream(codec: VideoCodec) -> Vec<(u32, u64, bool, Vec<u8>)> {
 }
 
 #[test]
+fn a_number_that_was_kept_for_nothing_is_passed_over() {
+    let start = Instant::now();
+    let mut assembler = Assembler::new(VideoCodec::Vp8);
+    let empty = |number: u64, timestamp| VideoPacket { seq: ExtSeq(number), timestamp, marker: false, payload: &[] };
+    let mut number = 70_000;
+    for (at, _, marker, payload) in stream(VideoCodec::Vp8) {
+        // Before each packet, and so also between two of a picture and between pictures.
+        assembler.push(empty(number, if at % 2 == 0 { at } else { 77 }), start);
+        let packet = VideoPacket { seq: ExtSeq(number + 1), timestamp: at, marker, payload: &payload };
+        assembler.push(packet, start);
+        number += 2;
+    }
+    assert_eq!(drain(&mut assembler, start), (2, 8, 0));
+}
+
+#[test]
 fn a_late_packet_is_waited_for_and_a_lost_one_is_not() {
     let start = Instant::now();
     for codec in [VideoCodec::Vp8, VideoCodec::Vp9, VideoCodec::H264] {
