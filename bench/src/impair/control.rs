@@ -15,7 +15,7 @@ POST /link    changes links, from the next datagram on; what is not named stays:
   {\"client\": \"127.0.0.1:50000\", \"down\": {\"loss\": 0.1}}   one client, by his address in /stats
   {\"listen\": 0, \"up\": {\"delay_ms\": 50}}                  the clients of one listening port
 Of up and down: rate_bps (0: unlimited), queue_ms or queue_bytes, loss, burst {share, mean_len}, delay_ms, jitter_ms,
-reorder, duplicate (0..1), schedule [{after_ms, rate_bps}].
+hold {up_to_ms, every_ms}, reorder, duplicate (0..1), schedule [{after_ms, rate_bps}].
 ";
 
 /// The routes.

@@ -1,6 +1,7 @@
 //! One direction of a client's access: what it does to datagrams, each by a seed.
 
 use super::bottleneck::{Bottleneck, Queue};
+use super::hold::{Hold, Holds};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::time::{Duration, Instant};
@@ -19,6 +20,8 @@ pub struct Link {
     pub delay: Duration,
     /// How much longer it may take, evenly spread. Datagrams keep their order.
     pub jitter: Duration,
+    /// Hold-ups, after which what waited comes at once.
+    pub hold: Option<Hold>,
     /// Probability that a datagram is overtaken by those of the next 30 ms.
     pub reorder: f64,
     /// Probability that a datagram comes twice.
@@ -57,6 +60,7 @@ impl Link {
         burst: None,
         delay: Duration::from_millis(1),
         jitter: Duration::ZERO,
+        hold: None,
         reorder: 0.0,
         duplicate: 0.0,
         rate_bps: None,
@@ -124,6 +128,7 @@ pub struct Lane {
     /// Drawn from only where losses come together, so that other lanes' fates stay what they were.
     burst_rng: StdRng,
     in_burst: bool,
+    holds: Holds,
     last_due: Option<Instant>,
     mishaps: u64,
     counts: LaneCounts,
@@ -139,6 +144,7 @@ impl Lane {
             rng: StdRng::seed_from_u64(seed),
             burst_rng: StdRng::seed_from_u64(seed ^ 0xb0_05_75),
             in_burst: false,
+            holds: Holds::new(seed ^ 0x40_1d),
             last_due: None,
             mishaps: 0,
             counts: LaneCounts::default(),
@@ -213,6 +219,9 @@ impl Lane {
             return [None; 2];
         }
         let mut due = sent + link.delay + jitter;
+        if let Some(hold) = link.hold {
+            due = self.holds.release(hold, due);
+        }
         if overtaken < link.reorder {
             self.mishaps += 1;
             due += OVERTAKEN;

@@ -4,6 +4,7 @@ mod air;
 mod bottleneck;
 mod command;
 mod control;
+mod hold;
 mod link;
 mod relay;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod wish;
 pub use air::{Air, Flying};
 pub use bottleneck::{Bottleneck, Queue, RateStep};
 pub use command::{ImpairArgs, run};
+pub use hold::Hold;
 pub use link::{Arrivals, Burst, Lane, LaneCounts, Link, WIRE_OVERHEAD_BYTES};
 pub use relay::{ClientCounts, DirectionCounts, Relay, RelayOptions};
-pub use wish::{BurstWish, LinkWish, RateAfter, Wish};
+pub use wish::{BurstWish, HoldWish, LinkWish, RateAfter, Wish};

@@ -1,6 +1,7 @@
 //! What may be asked of a relay while it runs, as JSON says it.
 
 use super::bottleneck::{Queue, RateStep};
+use super::hold::Hold;
 use super::link::{Burst, Link};
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -38,6 +39,8 @@ pub struct LinkWish {
     pub delay_ms: Option<u64>,
     /// How much longer it may take, in ms.
     pub jitter_ms: Option<u64>,
+    /// Hold-ups, after which what waited comes at once.
+    pub hold: Option<HoldWish>,
     /// Probability that a datagram is overtaken.
     pub reorder: Option<f64>,
     /// Probability that a datagram comes twice.
@@ -54,6 +57,16 @@ pub struct BurstWish {
     pub share: f64,
     /// Datagrams in a row, on average.
     pub mean_len: f64,
+}
+
+/// Times when nothing comes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoldWish {
+    /// The longest, in ms; 0 for none.
+    pub up_to_ms: u64,
+    /// From one to the next, on average, in ms.
+    pub every_ms: u64,
 }
 
 /// A rate from a moment on.
@@ -95,6 +108,14 @@ impl LinkWish {
             },
             delay: time(self.delay_ms, link.delay),
             jitter: time(self.jitter_ms, link.jitter),
+            hold: match self.hold {
+                None => link.hold,
+                Some(hold) if hold.up_to_ms == 0 => None,
+                Some(hold) => Some(Hold {
+                    up_to: time(Some(hold.up_to_ms), Duration::ZERO),
+                    every: time(Some(hold.every_ms), Duration::ZERO),
+                }),
+            },
             reorder: probability(self.reorder, link.reorder),
             duplicate: probability(self.duplicate, link.duplicate),
         }

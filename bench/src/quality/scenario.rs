@@ -1,7 +1,7 @@
 //! What is played: who watches whom over which links, for how long.
 
 use crate::client::{Encoding, Video};
-use crate::impair::{Link, Queue, RateStep};
+use crate::impair::{Hold, Link, Queue, RateStep};
 use colloquy_media_core::api::{Codec, Source};
 use std::fmt;
 use std::ops::Range;
@@ -32,6 +32,8 @@ pub enum Scenario {
     Screen400,
     /// The same over 700 kb/s from a publisher who sends it once, with spatial layers: the floor costs most of the path.
     ScreenOnce,
+    /// 350 kb/s where the datagrams come in heaps: nothing for up to 60 ms, and then all of it at once.
+    Held,
     /// A page of text on a free path that falls to 700 kb/s: how long it stands still.
     ScreenDrop,
 }
@@ -79,7 +81,7 @@ const PLAIN: Link = Link { delay: DELAY, queue: Queue::Time(QUEUE), ..Link::GOOD
 
 impl Scenario {
     /// All of them, in the order in which they are played.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Ramp,
         Self::DropRecover,
         Self::Steady,
@@ -92,6 +94,7 @@ impl Scenario {
         Self::Screen400,
         Self::ScreenOnce,
         Self::ScreenDrop,
+        Self::Held,
     ];
 
     /// Those that are played on sockets too, in the order in which they are.
@@ -123,6 +126,7 @@ impl Scenario {
             Self::Screen400 => "screen400",
             Self::ScreenOnce => "screen_once",
             Self::ScreenDrop => "screen_drop",
+            Self::Held => "held",
         }
     }
 
@@ -140,7 +144,7 @@ impl Scenario {
         Duration::from_secs(match self {
             Self::Ramp => 20,
             Self::DropRecover => 60,
-            Self::Steady => 120,
+            Self::Steady | Self::Held => 120,
             Self::Fair4 | Self::Tcp => 90,
             _ => 60,
         })
@@ -172,6 +176,10 @@ impl Scenario {
             Self::Screen | Self::ScreenOnce => vec![limited(700_000)],
             Self::Screen400 => vec![limited(400_000)],
             Self::ScreenDrop => vec![plain],
+            Self::Held => {
+                let hold = Hold { up_to: Duration::from_millis(60), every: Duration::from_millis(100) };
+                vec![Access { up: PLAIN, down: Link { rate_bps: Some(350_000), hold: Some(hold), ..PLAIN } }]
+            }
         }
     }
 

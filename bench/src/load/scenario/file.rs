@@ -2,7 +2,7 @@
 //! place in the file.
 
 use super::media::{MIN_PACKET_BYTES, Media, VideoSource};
-use crate::impair::{Burst, Link, Queue};
+use crate::impair::{Burst, Hold, Link, Queue};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -192,6 +192,10 @@ pub struct LinkFigures {
     pub delay_ms: f64,
     /// How much longer it may take.
     pub jitter_ms: f64,
+    /// Now and then nothing comes out for so long at most, and then all of it at once; 0 for never.
+    pub hold_ms: f64,
+    /// From one such time to the next, on average.
+    pub hold_every_ms: f64,
     /// Probability that a datagram is overtaken.
     pub reorder: f64,
     /// Probability that a datagram comes twice.
@@ -210,6 +214,8 @@ impl Default for LinkFigures {
             burst_len: 5.0,
             delay_ms: 0.0,
             jitter_ms: 0.0,
+            hold_ms: 0.0,
+            hold_every_ms: 100.0,
             reorder: 0.0,
             duplicate: 0.0,
             kbps: 0,
@@ -227,6 +233,10 @@ impl LinkFigures {
             burst: (self.burst_share > 0.0).then(|| Burst::of(self.burst_share, self.burst_len)),
             delay: Duration::from_secs_f64(self.delay_ms / 1e3),
             jitter: Duration::from_secs_f64(self.jitter_ms / 1e3),
+            hold: (self.hold_ms > 0.0).then(|| Hold {
+                up_to: Duration::from_secs_f64(self.hold_ms / 1e3),
+                every: Duration::from_secs_f64(self.hold_every_ms / 1e3),
+            }),
             reorder: self.reorder,
             duplicate: self.duplicate,
             rate_bps: Some(self.kbps * 1_000).filter(|rate| *rate > 0),
@@ -418,6 +428,8 @@ impl Scenario {
                 number(&at("burst_len"), link.burst_len, 1.0, 1_000.0)?;
                 number(&at("delay_ms"), link.delay_ms, 0.0, 60_000.0)?;
                 number(&at("jitter_ms"), link.jitter_ms, 0.0, 60_000.0)?;
+                number(&at("hold_ms"), link.hold_ms, 0.0, 60_000.0)?;
+                number(&at("hold_every_ms"), link.hold_every_ms, 0.0, 60_000.0)?;
                 ensure!(link.kbps <= 100_000_000, "{}: at most 100 Gb/s", at("kbps"));
                 ensure!(link.queue_ms <= 60_000, "{}: at most a minute", at("queue_ms"));
             }
