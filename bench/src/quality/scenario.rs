@@ -32,7 +32,7 @@ pub enum Scenario {
     Screen400,
     /// The same over 700 kb/s from a publisher who sends it once, with spatial layers: the floor costs most of the path.
     ScreenOnce,
-    /// 350 kb/s where the datagrams come in heaps: nothing for up to 60 ms, and then all of it at once.
+    /// 350 kb/s where the datagrams come in heaps: nothing for up to 100 ms, and then all of it at once.
     Held,
     /// A page of text on a free path that falls to 700 kb/s: how long it stands still.
     ScreenDrop,
@@ -177,7 +177,7 @@ impl Scenario {
             Self::Screen400 => vec![limited(400_000)],
             Self::ScreenDrop => vec![plain],
             Self::Held => {
-                let hold = Hold { up_to: Duration::from_millis(60), every: Duration::from_millis(100) };
+                let hold = Hold { up_to: Duration::from_millis(100), every: Duration::from_millis(100) };
                 vec![Access { up: PLAIN, down: Link { rate_bps: Some(350_000), hold: Some(hold), ..PLAIN } }]
             }
         }

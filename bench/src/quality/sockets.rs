@@ -83,7 +83,7 @@ pub(super) fn play(scenario: Scenario, seed: u64, server_bin: Option<&Path>) -> 
     generator.run(AHEAD)?;
     let mut viewers: Vec<Viewer> = Vec::new();
     for access in scenario.viewers(Stage::Sockets) {
-        let viewer = watch(&mut generator, &server, &viewers, media, access, seed)?;
+        let viewer = watch(&mut generator, &server, &viewers, media, &access, seed)?;
         viewers.push(viewer);
     }
     let start = Instant::now();
@@ -132,7 +132,7 @@ fn watch(
     server: &Server,
     there: &[Viewer],
     media: SocketAddr,
-    access: Access,
+    access: &Access,
     seed: u64,
 ) -> Result<Viewer> {
     let seed = seed.wrapping_mul(1_000).wrapping_add(2 * there.len() as u64 + 1);

@@ -26,6 +26,15 @@ fn a_viewer_beside_tcp_gets_a_part_and_leaves_one() {
 }
 
 #[test]
+fn a_narrow_path_that_lets_datagrams_through_in_heaps_does_not_look_wide() {
+    // With these a cluster once looked like room enough for the next layer.
+    for seed in [6, 7] {
+        let figures = measure(Scenario::Held, seed, Duration::from_secs(120)).unwrap();
+        assert_eq!((figures.switches_per_min, figures.freeze_ms_max), (Some(0.0), Some(0.0)), "{}", figures.line());
+    }
+}
+
+#[test]
 fn a_slow_viewer_behind_the_same_address_costs_the_others_nothing() {
     // All viewers of the simulator come from one address.
     let figures = measure(Scenario::OneSlow, 1, Duration::from_secs(8)).unwrap();

@@ -207,7 +207,8 @@ impl Bandwidth {
         self.bursts.on_arrived(packet.sent_us, arrived_us, packet.wire_bytes);
         self.delay.on_arrived(packet.sent_us, packet.wire_bytes);
         if let Some(id) = packet.probe {
-            self.probes.on_arrived(id, packet.sent_us, arrived_us, packet.wire_bytes);
+            let waited_us = queue_us.saturating_sub(self.queue.lasting_us());
+            self.probes.on_arrived(id, arrived_us, waited_us, packet.wire_bytes);
         }
     }
 

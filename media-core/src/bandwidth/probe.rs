@@ -231,9 +231,9 @@ impl ProbeControl {
         }
     }
 
-    pub(super) fn on_arrived(&mut self, id: ProbeId, sent_us: u64, arrived_us: u64, wire_bytes: u32) {
+    pub(super) fn on_arrived(&mut self, id: ProbeId, arrived_us: u64, waited_us: u64, wire_bytes: u32) {
         if let Some(running) = self.running.as_mut().filter(|running| running.cluster.id() == id) {
-            running.cluster.on_arrived(sent_us, arrived_us, wire_bytes);
+            running.cluster.on_arrived(arrived_us, waited_us, wire_bytes);
         }
     }
 
@@ -251,7 +251,8 @@ impl ProbeControl {
             return None;
         }
         let found = running.cluster.found(self.beside_bps);
-        if found.is_some_and(|found| found.beyond == Beyond::HeldUp) {
+        let least_bps = self.least_bps(now_us, target_bps);
+        if found.is_some_and(|found| found.beyond == Beyond::HeldUp && found.bps <= least_bps) {
             self.running = None;
             self.doubt = (self.doubt * 2).min(MAX_DOUBT);
             self.doubted_us = now_us;
@@ -267,7 +268,9 @@ impl ProbeControl {
             self.next_us = now_us + CONFIRM_AFTER_US;
             return None;
         }
-        self.narrow_bps = self.full_bps.or(self.narrow_bps.filter(|_| found.is_none()));
+        // Forgotten once clearly more was found, and found again.
+        let holds = |narrow_bps: &f64| found.is_none_or(|found| found.bps <= SURPRISING * narrow_bps);
+        self.narrow_bps = self.full_bps.or(self.narrow_bps.filter(holds));
         if now_us.saturating_sub(self.doubted_us) > FORGIVE_US {
             self.doubt = 1;
         }
@@ -282,9 +285,7 @@ impl ProbeControl {
                 self.step = MAX_STEP;
                 self.next_us = now_us + AFTER_SUCCESS_US;
             }
-            // It was dealt with above.
-            Some(Beyond::HeldUp) => {}
-            Some(Beyond::Doubtful | Beyond::Full) => {
+            Some(Beyond::HeldUp | Beyond::Doubtful | Beyond::Full) => {
                 self.step = CAREFUL_STEP;
                 self.next_us = now_us + AFTER_FULL_US;
             }

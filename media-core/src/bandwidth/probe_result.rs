@@ -11,7 +11,7 @@ const MIN_ARRIVED: f64 = 0.5;
 const FULL_BELOW: f64 = 0.8;
 const OPEN_ABOVE: f64 = 0.9;
 /// Arriving so many times faster than it left, it was held up and let go at once, by a radio or a busy host: that tells of the hold-up and
-/// not of the link (libwebrtc's bound).
+/// not of the link (libwebrtc's bound). So it may have been where only its beginning waited.
 const HELD_UP: f64 = 2.0;
 /// What is used of a link that was full, so that the queue drains.
 const USED: f64 = 0.95;
@@ -36,7 +36,7 @@ pub(super) enum Beyond {
     Doubtful,
     /// Much slower: the link was full.
     Full,
-    /// It was held up on the way: nothing is known.
+    /// It was held up on the way and let go at once: how much more is not known.
     HeldUp,
 }
 
@@ -49,11 +49,22 @@ struct Run {
     /// Of the first packet for arrivals (it arrived before its time is counted), of the last one for departures.
     edge_bytes: u32,
     packets: u32,
+    /// Of the first packet that arrived, how long it waited on its way, beyond what all of them do, microseconds.
+    waited_us: u64,
 }
 
 impl Run {
     fn bps(&self) -> f64 {
-        let interval_us = self.last_us.saturating_sub(self.first_us).max(MIN_INTERVAL_US);
+        self.bps_after(0)
+    }
+
+    /// The same if the first packet had not waited: what waited before it is taken for its own, so that it is no more than the link carries.
+    fn bps_at_least(&self) -> f64 {
+        self.bps_after(self.waited_us)
+    }
+
+    fn bps_after(&self, sooner_us: u64) -> f64 {
+        let interval_us = self.last_us.saturating_sub(self.first_us).saturating_add(sooner_us).max(MIN_INTERVAL_US);
         self.bytes.saturating_sub(self.edge_bytes.into()) as f64 * 8e6 / interval_us as f64
     }
 }
@@ -77,7 +88,7 @@ impl Cluster {
     }
 
     pub(super) fn on_sent(&mut self, sent_us: u64, wire_bytes: u32) {
-        let fresh = Run { first_us: sent_us, last_us: sent_us, bytes: 0, edge_bytes: 0, packets: 0 };
+        let fresh = Run { first_us: sent_us, last_us: sent_us, bytes: 0, edge_bytes: 0, packets: 0, waited_us: 0 };
         let run = self.sent.get_or_insert(fresh);
         run.last_us = run.last_us.max(sent_us);
         run.bytes += u64::from(wire_bytes);
@@ -85,11 +96,13 @@ impl Cluster {
         run.packets += 1;
     }
 
-    pub(super) fn on_arrived(&mut self, _sent_us: u64, arrived_us: u64, wire_bytes: u32) {
-        let fresh = Run { first_us: arrived_us, last_us: arrived_us, bytes: 0, edge_bytes: wire_bytes, packets: 0 };
+    /// `waited_us`: how much longer it was on its way than the fastest of the last 300 ms.
+    pub(super) fn on_arrived(&mut self, arrived_us: u64, waited_us: u64, wire_bytes: u32) {
+        let fresh =
+            Run { first_us: arrived_us, last_us: arrived_us, bytes: 0, edge_bytes: wire_bytes, packets: 0, waited_us };
         let run = self.arrived.get_or_insert(fresh);
         if arrived_us < run.first_us {
-            (run.first_us, run.edge_bytes) = (arrived_us, wire_bytes);
+            (run.first_us, run.edge_bytes, run.waited_us) = (arrived_us, wire_bytes, waited_us);
         }
         run.last_us = run.last_us.max(arrived_us);
         run.bytes += u64::from(wire_bytes);
@@ -120,20 +133,67 @@ impl Cluster {
         // Packets that a radio loses take their time on the link as well: losses alone do not make it full.
         let left_bps = sent.bps() * share;
         let arrived_bps = arrived.bps();
+        // What waited at its beginning alone comes closer together than the link would have it.
+        let is_pressed = arrived.bps_at_least() < FULL_BELOW * left_bps;
         let beyond = match arrived_bps / left_bps {
             part if part < FULL_BELOW => Beyond::Full,
+            _ if is_pressed => Beyond::HeldUp,
             part if part < OPEN_ABOVE => Beyond::Doubtful,
             part if part < HELD_UP => Beyond::Open,
             _ => Beyond::HeldUp,
         };
+        let own = |carried_bps: f64| {
+            let link_bps = carried_bps * (1.0 + beside_bps / left_bps);
+            USED * (link_bps - beside_bps).clamp(0.0, carried_bps)
+        };
         let bps = match beyond {
-            Beyond::HeldUp => 0.0,
             Beyond::Open => sent.bps().min(arrived_bps / share),
-            Beyond::Doubtful | Beyond::Full => {
-                let link_bps = arrived_bps * (1.0 + beside_bps / left_bps);
-                USED * (link_bps - beside_bps).clamp(0.0, arrived_bps)
-            }
+            Beyond::Doubtful | Beyond::Full => own(arrived_bps),
+            Beyond::HeldUp => own(arrived.bps_at_least().min(left_bps)),
         };
         Some(Found { bps, beyond })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::probe::ProbeControl;
+    use super::*;
+
+    /// What is found of six packets of 500 bytes that leave 5 ms apart and are `waits_us` longer on their way than the shortest.
+    fn found(waits_us: [u64; 6]) -> Found {
+        let mut probes = ProbeControl::new(300_000);
+        let probe = probes.poll(0, 300_000.0, 10e6, 0).expect("nothing is known at first");
+        let mut cluster = Cluster::new(probe);
+        for (packet, waited_us) in waits_us.into_iter().enumerate() {
+            let sent_us = 5_000 * packet as u64;
+            cluster.on_sent(sent_us, 500);
+            cluster.on_arrived(1_000_000 + sent_us + waited_us, waited_us, 500);
+        }
+        cluster.found(0.0).expect("all of them arrived")
+    }
+
+    #[test]
+    fn a_link_with_room_is_open_and_one_without_is_full() {
+        assert_eq!(found([0; 6]), Found { bps: 800_000.0, beyond: Beyond::Open });
+        // 400 kb/s: each takes 10 ms.
+        let full = found([0, 5_000, 10_000, 15_000, 20_000, 25_000]);
+        assert_eq!(full, Found { bps: USED * 400_000.0, beyond: Beyond::Full });
+    }
+
+    #[test]
+    fn a_full_link_that_is_held_up_does_not_look_open() {
+        // As before, with a hold-up that ends as the fourth would have come; then so that it comes faster than it left.
+        let held = found([30_000, 25_000, 20_000, 15_000, 20_000, 25_000]);
+        assert_eq!(held.beyond, Beyond::HeldUp);
+        assert!(held.bps < 400_000.0, "{held:?}");
+        let faster = found([50_000, 45_000, 40_000, 35_000, 30_000, 25_000]);
+        assert_eq!(faster.beyond, Beyond::HeldUp);
+        assert!(faster.bps < 400_000.0, "{faster:?}");
+    }
+
+    #[test]
+    fn behind_a_short_queue_a_link_with_room_is_open() {
+        assert_eq!(found([5_000; 6]).beyond, Beyond::Open);
     }
 }

@@ -6,6 +6,7 @@ const STEP_US: u64 = 10_000_000;
 const STEPS: usize = 6;
 /// The standing queue is the shortest delay of this much time, twice (the current piece and the one before).
 const PIECE_US: u64 = 50_000;
+const PIECES: usize = 6;
 /// A delay that stays this much the same, microseconds, for this long without losses is no queue, but a longer path: what others
 /// send makes a queue of changing length, and a full one loses packets.
 const FLAT_US: i64 = 10_000;
@@ -21,7 +22,7 @@ pub(super) struct QueueDelay {
     /// Shortest delays of the last steps, arbitrary offset; the first is the current one.
     shortest_us: [i64; STEPS],
     step_since_us: u64,
-    pieces: [i64; 2],
+    pieces: [i64; PIECES],
     piece_since_us: u64,
     last: [i64; 3],
     noise_us: f64,
@@ -53,7 +54,7 @@ impl QueueDelay {
         Self {
             shortest_us: [UNKNOWN; STEPS],
             step_since_us: 0,
-            pieces: [UNKNOWN; 2],
+            pieces: [UNKNOWN; PIECES],
             piece_since_us: 0,
             last: [UNKNOWN; 3],
             noise_us: 0.0,
@@ -80,8 +81,11 @@ impl QueueDelay {
         self.shortest_us[0] = self.shortest_us[0].min(delay);
         if arrived_us.saturating_sub(self.piece_since_us) > PIECE_US {
             self.close_piece(arrived_us);
-            let is_next = arrived_us.saturating_sub(self.piece_since_us) <= 2 * PIECE_US;
-            self.pieces = [UNKNOWN, if is_next { self.pieces[0] } else { UNKNOWN }];
+            let passed = arrived_us.saturating_sub(self.piece_since_us) / PIECE_US;
+            for _ in 0..passed.min(PIECES as u64) {
+                self.pieces.rotate_right(1);
+                self.pieces[0] = UNKNOWN;
+            }
             self.piece_since_us = arrived_us;
         }
         self.pieces[0] = self.pieces[0].min(delay);
@@ -102,7 +106,7 @@ impl QueueDelay {
 
     /// Learns a longer path from the delays that stood, one a piece.
     fn close_piece(&mut self, arrived_us: u64) {
-        let [standing_us, _] = self.pieces;
+        let [standing_us, ..] = self.pieces;
         let flat = &mut self.flat;
         if standing_us == UNKNOWN {
             return;
@@ -131,6 +135,11 @@ impl QueueDelay {
 
     /// The queue that stood for 50 to 100 ms: the shortest delay of that time, microseconds. Jitter is not in it.
     pub(super) fn standing_us(&self) -> u64 {
+        self.shortest_of(&self.pieces[..2])
+    }
+
+    /// The shortest of a longer time, microseconds: 250 to 300 ms. No hold-up lasts that long.
+    pub(super) fn lasting_us(&self) -> u64 {
         self.shortest_of(&self.pieces)
     }
 
