@@ -62,7 +62,7 @@ pub(crate) struct Plan<K> {
     pub allocations: Vec<Allocation<K>>,
     /// What all of it costs with the audio, bits/s.
     pub allocated_bps: u64,
-    /// The target at which somebody gets more, bits/s, head-room and audio included; 0 when everyone has all that he wants.
+    /// The target at which somebody gets more than he has or is about to get, bits/s, head-room and audio included; 0 when everyone has all that he wants.
     pub needed_bps: u64,
     /// The target at which everyone gets all that he wants, bits/s, head-room and audio included: nothing above is worth probing for.
     pub wanted_bps: u64,
@@ -82,6 +82,8 @@ pub(crate) struct Allocator<K> {
     wishes: Option<u64>,
     /// What the last plan's video cost.
     video_bps: u64,
+    /// While a better plan waits for its time, what asks for more than that one; 0 otherwise.
+    ahead_bps: u64,
     places: Vec<Place>,
     plan: Plan<K>,
 }
@@ -89,7 +91,14 @@ pub(crate) struct Allocator<K> {
 impl<K: Copy + Eq + Hash> Allocator<K> {
     /// For a viewer who gets nothing yet.
     pub(crate) fn new() -> Self {
-        Self { steady: Steady::default(), wishes: None, video_bps: 0, places: Vec::new(), plan: Plan::default() }
+        Self {
+            steady: Steady::default(),
+            wishes: None,
+            video_bps: 0,
+            ahead_bps: 0,
+            places: Vec::new(),
+            plan: Plan::default(),
+        }
     }
 
     /// Shares `target_bps` among `audio_bps` and the wishes. To be called every 50 to 200 ms, and when wishes change.
@@ -98,6 +107,7 @@ impl<K: Copy + Eq + Hash> Allocator<K> {
     /// better one for a while. Wishes that change are answered at once, out of what is sent already or with head-room.
     pub(crate) fn plan(&mut self, now: Instant, target_bps: u64, audio_bps: u64, wishes: &[Wish<'_, K>]) -> &Plan<K> {
         let budget = target_bps.saturating_sub(audio_bps);
+        self.ahead_bps = 0;
         let step = self.steady.step(now);
         self.places.clear();
         self.places.extend(wishes.iter().enumerate().map(|(number, wish)| Place::of(number, wish)));
@@ -159,6 +169,8 @@ impl<K: Copy + Eq + Hash> Allocator<K> {
         if self.steady.may_rise(now, step, better, (budget, lights)) {
             self.steady.rose(now, budget);
         } else {
+            // Whether there is room for what comes after what waits for its time can be found out meanwhile.
+            self.ahead_bps = if better == Better::Purely { self.needed(wishes) } else { 0 };
             self.keep(wishes);
         }
     }
@@ -189,17 +201,30 @@ impl<K: Copy + Eq + Hash> Allocator<K> {
         cost
     }
 
+    /// What the cheapest step up from where the places are asks for, with head-room; 0 when there is none.
+    fn needed(&self, wishes: &[Wish<'_, K>]) -> u64 {
+        let mut least = None::<u64>;
+        for class in self.places.chunk_by(|a, b| a.class == b.class) {
+            let dark_bps = cheapest_dark(class, wishes);
+            let steps = class.iter().filter_map(|place| {
+                let ladder = wishes[place.wish].ladder;
+                let next_bps = place.next_cost_bps(ladder).filter(|_| !place.gives_way(ladder, dark_bps))?;
+                Some(next_bps - place.cost_bps)
+            });
+            least = steps.chain(least).min();
+        }
+        let cost = self.places.iter().fold(0_u64, |sum, place| sum.saturating_add(place.cost_bps));
+        least.map_or(0, |more| Steady::asked_for(cost.saturating_add(more)))
+    }
+
     /// Writes the plan that the places stand for.
     fn write(&mut self, audio_bps: u64, wishes: &[Wish<'_, K>]) {
+        let needed = self.needed(wishes).max(self.ahead_bps);
         let nothing = |wish: &Wish<'_, K>| Allocation { key: wish.key, layer: None, bps: 0, short_of: false };
         let plan = &mut self.plan;
         plan.allocations.clear();
         plan.allocations.extend(wishes.iter().map(nothing));
-        let (mut cost, mut wanted, mut next_step) = (0_u64, 0_u64, None::<u64>);
-        let mut dark_bps = [None; 4];
-        for class in self.places.chunk_by(|a, b| a.class == b.class) {
-            dark_bps[class[0].class as usize] = cheapest_dark(class, wishes);
-        }
+        let (mut cost, mut wanted) = (0_u64, 0_u64);
         for place in &mut self.places {
             let wish = &wishes[place.wish];
             let allocation = &mut plan.allocations[place.wish];
@@ -212,18 +237,12 @@ impl<K: Copy + Eq + Hash> Allocator<K> {
             allocation.bps = place.cost_bps;
             allocation.short_of = place.level < place.reach.full;
             cost = cost.saturating_add(place.cost_bps);
-            let gives_way = place.gives_way(wish.ladder, dark_bps[place.class as usize]);
-            if let Some(next) = place.next_cost_bps(wish.ladder).filter(|_| !gives_way) {
-                let more = next - place.cost_bps;
-                next_step = Some(next_step.map_or(more, |least| least.min(more)));
-            }
             place.put(wish.ladder, place.reach.full);
             wanted = wanted.saturating_add(place.cost_bps);
         }
         self.video_bps = cost;
         plan.allocated_bps = cost.saturating_add(audio_bps);
-        plan.needed_bps =
-            next_step.map_or(0, |more| Steady::asked_for(cost.saturating_add(more)).saturating_add(audio_bps));
+        plan.needed_bps = if needed == 0 { 0 } else { needed.saturating_add(audio_bps) };
         plan.wanted_bps = if wanted == 0 { audio_bps } else { Steady::asked_for(wanted).saturating_add(audio_bps) };
     }
 }

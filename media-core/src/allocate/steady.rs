@@ -21,7 +21,7 @@ const HOLD_AT_COST: Duration = Duration::from_secs(2);
 const HOLD_MAX: Duration = Duration::from_secs(30);
 /// A rise was undone when something is taken away within this, or within twice the hold that preceded it: what a path does not carry
 /// queues a second after its key frame came.
-const UNDONE_WITHIN: Duration = Duration::from_millis(2_500);
+const UNDONE_WITHIN: Duration = Duration::from_millis(1_500);
 /// The same when the budget is about what it was at the rise: then the rise was marginal, and noise undid it.
 const MARGINAL_WITHIN: Duration = Duration::from_secs(120);
 /// About the same budget, in percent. One that fell further is a path that changed, and no fault of the rise.
@@ -30,7 +30,8 @@ const MARGINAL_PCT: u64 = 70;
 const FORGIVEN_AFTER: Duration = Duration::from_secs(120);
 /// Undone rises that are counted: 2^5 s is over [`HOLD_MAX`].
 const UNDONE_MAX: u32 = 5;
-/// A budget this much larger, in percent, than the one of the last undone rise is another path: its hold is not waited for.
+/// A budget this much larger, in percent, than the one of the last undone rise is another path: its hold is not waited for, and after a rise
+/// there no more than one of those before still counts.
 const ANOTHER_PATH_PCT: u64 = 150;
 /// The longest time between two plans that counts: what happened between is not known.
 const STEP_MAX: Duration = Duration::from_millis(250);
@@ -105,6 +106,14 @@ impl Steady {
         let hold = self.hold(now, budget_bps).max(least);
         let hold = if lights { hold.min(HOLD) } else { hold };
         self.room_for = self.room_for.min(hold.max(HOLD_AT_COST));
+        eprintln!(
+            "RISE {:p} {better:?} budget={budget_bps} room={:?} hold={hold:?} undone={} ub={} since_fall={:?}",
+            self,
+            self.room_for,
+            self.undone,
+            self.undone_budget_bps,
+            self.lost.map(|l| now - l)
+        );
         has_room && self.room_for >= hold
     }
 
@@ -116,6 +125,10 @@ impl Steady {
 
     /// A plan was taken that costs more than the one before.
     pub(super) fn rose(&mut self, now: Instant, budget_bps: u64) {
+        if self.is_another_path(budget_bps) {
+            self.undone = self.undone.min(1);
+        }
+        eprintln!("ROSE {:p} {budget_bps}", self);
         self.raised = Some((now, budget_bps));
         self.room_for = Duration::ZERO;
     }
@@ -127,6 +140,7 @@ impl Steady {
             let window = if marginal { MARGINAL_WITHIN } else { UNDONE_WITHIN };
             now.saturating_duration_since(*at) <= window.max(self.back_off() * 2)
         });
+        eprintln!("FELL {:p} {budget_bps} undone={undone:?}", self);
         if let Some((_, budget_bps)) = undone {
             self.undone = (self.undone + 1).min(UNDONE_MAX);
             self.undone_budget_bps = budget_bps;

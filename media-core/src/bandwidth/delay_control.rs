@@ -3,7 +3,7 @@
 
 use super::capacity::Capacity;
 use super::limits::{BandwidthLimits, PathState};
-use super::rival::{DRAIN_RATE, DrainTest, RivalControl, Verdict};
+use super::rival::{DRAIN_RATE, DrainTest, Parting, RivalControl, Verdict};
 
 /// Of the acknowledged rate, what is sent after a queue grew (section 5.5).
 const CUT: f64 = 0.85;
@@ -56,7 +56,7 @@ const LOSSES_US: u64 = 5_000_000;
 const PRESSED_QUEUE_US: u64 = 40_000;
 const PRESSED_LONG_US: u64 = 120_000;
 const PRESSED_FOR_US: u64 = 1_500_000;
-/// One who is gone for less than this is the same when he is back, microseconds.
+/// One who is gone for less than this is the same when he is back, and one who never was is not believed in for as long, microseconds.
 const RETURN_US: u64 = 30_000_000;
 /// How fast the most that arrived is forgotten, a second.
 const PEAK_DECAY: f64 = 0.08;
@@ -93,6 +93,12 @@ pub(super) struct Signals {
 }
 
 impl Signals {
+    /// What the link carries at least where this much seems to arrive, bits/s: right after it fell, the long look still has in it what it
+    /// carried before, and who sends a little less than that yields to nobody.
+    fn carried_at_least(&self, arriving_bps: f64) -> f64 {
+        [self.acked_bps, self.acked_short_bps].into_iter().flatten().fold(arriving_bps, f64::min)
+    }
+
     /// What the link carries while a queue stands, bits/s. A short look is noisy, and the lowest of several is too low; but only it
     /// tells of a link that just fell (`is_steep`) or of a rate that just rose.
     fn arriving_bps(&self, is_steep: bool) -> Option<f64> {
@@ -130,6 +136,8 @@ pub(super) struct DelayControl {
     rival: Option<RivalControl>,
     /// When the last one ended, and the rate beside him.
     former_rival: Option<(u64, f64)>,
+    /// When one was last believed in who was not there.
+    mistaken_us: Option<u64>,
     /// Since the first cut that did not empty the queue.
     pressed_since_us: Option<u64>,
     /// The longest queue since.
@@ -158,6 +166,7 @@ impl DelayControl {
             last_cut_us: None,
             rival: None,
             former_rival: None,
+            mistaken_us: None,
             pressed_since_us: None,
             pressed_us: 0,
             peak_bps: 0.0,
@@ -294,10 +303,19 @@ impl DelayControl {
         self.standing_us = signals.standing_us;
         self.peak_bps = (self.peak_bps * (1.0 - PEAK_DECAY * elapsed_s)).max(signals.acked_bps.unwrap_or(0.0));
         if let Some(rival) = &mut self.rival {
-            if rival.update(signals, self.allocated_bps) {
-                self.former_rival = Some((signals.now_us, rival.mean_bps()));
-                self.rate_bps = CUT * rival.bps();
-                self.rival = None;
+            match rival.update(signals, self.allocated_bps) {
+                None => {}
+                Some(Parting::Gone) => {
+                    self.former_rival = Some((signals.now_us, rival.mean_bps()));
+                    self.rate_bps = CUT * rival.bps();
+                    self.rival = None;
+                }
+                Some(Parting::NeverThere) => {
+                    self.mistaken_us = Some(signals.now_us);
+                    self.former_rival = None;
+                    self.rate_bps = CUT * signals.acked_bps.unwrap_or(0.0);
+                    self.rival = None;
+                }
             }
             return;
         }
@@ -352,6 +370,9 @@ impl DelayControl {
 
     /// Half of what was sent before is the fair part beside one other; of one who is back it is known.
     fn meet_rival(&mut self, signals: &Signals) {
+        if self.mistaken_us.is_some_and(|at| signals.now_us.saturating_sub(at) < RETURN_US) {
+            return (self.cut, self.pressed_since_us) = (None, None);
+        }
         let former_bps = self.former_rival.filter(|(at, _)| signals.now_us.saturating_sub(*at) < RETURN_US);
         let rate_bps = former_bps.map_or((self.rate_bps / CUT).max(0.5 * self.peak_bps), |(_, bps)| bps);
         self.rival = Some(RivalControl::new(signals, rate_bps, self.peak_bps));
@@ -401,7 +422,7 @@ impl DelayControl {
                 // One short look may have seen what a neighbour's burst left; then the next ones see more.
                 let more_bps = if is_steep { (cut.arriving_bps + arriving_bps) / 2.0 } else { cut.arriving_bps };
                 cut.arriving_bps = if arriving_bps < cut.arriving_bps { arriving_bps } else { more_bps };
-                cut.test.refine(cut.arriving_bps);
+                cut.test.refine(signals.carried_at_least(cut.arriving_bps));
                 self.capacity.learn(cut.arriving_bps);
                 let (before_bps, arriving_bps, holds) = (cut.before_bps, cut.arriving_bps, cut.holds);
                 self.rate_bps = self.cut_to(holds, before_bps, arriving_bps, carried_bps.max(arriving_bps));
@@ -417,7 +438,7 @@ impl DelayControl {
         let holds = !is_steep && self.is_modest(signals);
         self.rate_bps = self.cut_to(holds, before_bps, arriving_bps, carried_bps);
         let queue_us = signals.recent_us.max(signals.standing_us);
-        let test = DrainTest::new(now_us, arriving_bps, queue_us);
+        let test = DrainTest::new(now_us, signals.carried_at_least(arriving_bps), queue_us);
         self.cut = Some(Cut {
             at_us: now_us,
             test,

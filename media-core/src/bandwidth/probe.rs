@@ -52,6 +52,8 @@ const AFTER_CUT_US: u64 = 1_000_000;
 /// A cut so soon after a cluster raised the rate casts doubt on clusters: they get longer and rarer.
 const DOUBT_US: u64 = 3_000_000;
 const MAX_DOUBT: u64 = 4;
+/// And as much longer after some that were held up.
+const MAX_STRETCH: u64 = 4;
 /// Doubt is forgotten after this.
 const FORGIVE_US: u64 = 30_000_000;
 /// What a cluster found must be this much above the estimate to count as room.
@@ -123,6 +125,8 @@ pub(super) struct ProbeControl {
     /// Of the estimate, how far to look.
     step: f64,
     doubt: u64,
+    /// How many times longer the next cluster is, after one that was held up.
+    stretch: u64,
     /// When a cluster raised the rate last, and to what.
     last_raise: Option<(u64, f64)>,
     refuted: Option<Refuted>,
@@ -156,6 +160,7 @@ impl ProbeControl {
             pause_us: AFTER_FAILURE_US,
             step: MAX_STEP,
             doubt: 1,
+            stretch: 1,
             last_raise: None,
             refuted: None,
             narrow_bps: None,
@@ -205,7 +210,7 @@ impl ProbeControl {
         }
         self.last_id = self.last_id.wrapping_add(1).max(1);
         let id = ProbeId(NonZeroU16::new(self.last_id)?);
-        let wanted_us = (CLUSTER_US + NOISE_TIMES * noise_us) * self.doubt;
+        let wanted_us = (CLUSTER_US + NOISE_TIMES * noise_us) * self.doubt.max(self.stretch);
         let queue_us = MAX_QUEUE_US * target_bps / (rate_bps - target_bps);
         let lasts_us = wanted_us.min(queue_us as u64).clamp(CLUSTER_US, MAX_CLUSTER_US);
         let probe = Probe {
@@ -254,11 +259,11 @@ impl ProbeControl {
         let least_bps = self.least_bps(now_us, target_bps);
         if found.is_some_and(|found| found.beyond == Beyond::HeldUp && found.bps <= least_bps) {
             self.running = None;
-            self.doubt = (self.doubt * 2).min(MAX_DOUBT);
-            self.doubted_us = now_us;
+            self.stretch = (self.stretch * 2).min(MAX_STRETCH);
             self.next_us = now_us + AFTER_HELD_UP_US;
             return None;
         }
+        self.stretch = 1;
         self.full_bps = found.filter(|found| found.beyond == Beyond::Full).map(|found| found.bps);
         let found = found.map(|found| Found { bps: self.taken_bps(now_us, found.bps), ..found });
         let found = found.filter(|found| found.bps > self.least_bps(now_us, target_bps));

@@ -19,6 +19,8 @@ const EMPTY_US: f64 = 15_000.0;
 const EMPTY_FOR_US: u64 = 1_000_000;
 /// Judged when this part of the queue would have drained, were it ours alone.
 const JUDGED_AT: f64 = 0.8;
+/// A queue that became so many times as long meanwhile began to drain only then, if at all.
+const GREW: f64 = 1.15;
 /// It is another's when more than this part of it is still there.
 const THEIRS_ABOVE: f64 = 0.65;
 /// Part of the capacity that is sent while a queue drains.
@@ -62,6 +64,11 @@ const FULL: f64 = 0.8;
 /// A step that costs more than this, bits/s, brings a key frame of many packets.
 const DEAR_BPS: f64 = 500_000.0;
 const FORGOTTEN: f64 = 0.01;
+/// Who loses this part of his packets over such a time, microseconds, is beside nobody: a flow that follows losses would have left him the
+/// path long before (of one, the most seen in a second is 0.23). Of fewer packets than the last nothing is concluded.
+const FLOODED: f64 = 0.3;
+const FLOODED_US: u64 = 500_000;
+const FLOODED_PACKETS: u32 = 20;
 /// Round trips shorter than this are taken for this, s: bounds the increase.
 const MIN_RTT_S: f64 = 0.02;
 
@@ -119,6 +126,11 @@ impl DrainTest {
         if standing < EMPTY_US.max(0.3 * self.peak_us) {
             return Verdict::Ours;
         }
+        if standing > GREW * self.peak_us {
+            // Less is not sent yet: what waited here, or a key frame of the smaller layer, still goes out.
+            (self.began_us, self.peak_us, self.bytes_after) = (newest_sent_us, standing, 0);
+            return Verdict::Pending;
+        }
         let sent_bps = self.bytes_after as f64 * 8e6 / elapsed_us as f64;
         let drained_us = elapsed_us as f64 * (1.0 - sent_bps / self.capacity_bps);
         if drained_us > JUDGED_AT * self.peak_us {
@@ -164,6 +176,30 @@ pub(super) struct RivalControl {
     is_full: bool,
     /// At which rate more would be sent, bits/s.
     needed_bps: f64,
+    fate: Fate,
+}
+
+/// What became of the packets of a time.
+#[derive(Debug, Clone, Copy)]
+struct Fate {
+    since_us: u64,
+    arrived: u32,
+    missed: u32,
+}
+
+impl Fate {
+    fn new(since_us: u64) -> Self {
+        Self { since_us, arrived: 0, missed: 0 }
+    }
+}
+
+/// Why a rate follows losses no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parting {
+    /// Nobody else fills the queue any more.
+    Gone,
+    /// Nobody ever did: what is sent is far more than the link carries.
+    NeverThere,
 }
 
 impl RivalControl {
@@ -190,16 +226,19 @@ impl RivalControl {
             longest_us: signals.standing_us as f64,
             is_full: true,
             needed_bps: signals.needed_bps,
+            fate: Fate::new(now_us),
         }
     }
 
     pub(super) fn on_arrived(&mut self, sent_us: u64, wire_bytes: u32) {
+        self.fate.arrived += 1;
         if let Some(test) = &mut self.test {
             test.on_arrived(sent_us, wire_bytes);
         }
     }
 
     pub(super) fn on_missed(&mut self, sent_us: u64) {
+        self.fate.missed += 1;
         // Losses of one window count once.
         self.has_loss |= sent_us > self.cut_us;
     }
@@ -247,9 +286,12 @@ impl RivalControl {
         now_us.saturating_sub(self.cut_us) < PRESSED_US
     }
 
-    /// Goes on; `true` when nobody else fills the queue any more. A source that has steps sends no less for a test, so nothing but an empty
+    /// Goes on, or says why not. A source that has steps sends no less for a test, so nothing but an empty
     /// queue tells: the other's own ups and downs look like a test that went well.
-    pub(super) fn update(&mut self, signals: &Signals, used_bps: f64) -> bool {
+    pub(super) fn update(&mut self, signals: &Signals, used_bps: f64) -> Option<Parting> {
+        if self.is_flooded(signals.now_us) {
+            return Some(Parting::NeverThere);
+        }
         let has_steps = used_bps > 0.0;
         let elapsed_us = signals.now_us.saturating_sub(self.updated_us).min(1_000_000);
         self.updated_us = signals.now_us;
@@ -261,7 +303,7 @@ impl RivalControl {
             self.next_test_us = self.next_test_us.min(self.tested_us + RETEST_US);
         }
         if signals.now_us.saturating_sub(self.filled_us) > EMPTY_FOR_US || (!has_steps && self.is_alone(signals)) {
-            return true;
+            return Some(Parting::Gone);
         }
         if self.has_loss {
             self.cut(signals.now_us);
@@ -282,7 +324,17 @@ impl RivalControl {
             false => MEAN_FALL_US,
         };
         self.mean_bps += (elapsed_us as f64 / over_us).min(1.0) * (self.rate_bps() - self.mean_bps);
-        false
+        None
+    }
+
+    fn is_flooded(&mut self, now_us: u64) -> bool {
+        let Fate { since_us, arrived, missed } = self.fate;
+        let packets = arrived.saturating_add(missed);
+        if packets < FLOODED_PACKETS || now_us.saturating_sub(since_us) < FLOODED_US {
+            return false;
+        }
+        self.fate = Fate::new(now_us);
+        f64::from(missed) > FLOODED * f64::from(packets)
     }
 
     fn cut(&mut self, now_us: u64) {
@@ -329,5 +381,68 @@ impl RivalControl {
             self.next_test_us = signals.now_us + TEST_INTERVAL_US;
         }
         verdict == Verdict::Ours
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::limits::PathState;
+    use super::*;
+
+    /// What is told, 50 ms apart, while 40 kb/s arrive of a link that was found to carry 400, and the queue is as long as given.
+    fn verdicts(queue_us: &[u64]) -> Vec<Verdict> {
+        let mut test = DrainTest::new(0, 400_000.0, 100_000);
+        let look = |(number, standing_us): (usize, &u64)| {
+            let newest_us = 50_000 * (number as u64 + 1);
+            test.on_arrived(newest_us, 250);
+            test.verdict(newest_us, *standing_us)
+        };
+        queue_us.iter().enumerate().map(look).collect()
+    }
+
+    /// What becomes of a rival, while of every so many packets one is lost.
+    fn parting(one_in: u32) -> Option<Parting> {
+        let signals = |now_us| Signals {
+            now_us,
+            newest_sent_us: now_us,
+            acked_bps: Some(300_000.0),
+            acked_short_bps: Some(300_000.0),
+            standing_us: 150_000,
+            recent_us: 150_000,
+            noise_us: 0,
+            trend: PathState::Normal,
+            is_probed: false,
+            is_app_limited: false,
+            needed_bps: 700_000.0,
+            rtt_us: 200_000,
+        };
+        let mut rival = RivalControl::new(&signals(0), 500_000.0, 900_000.0);
+        (1..300).find_map(|packet| {
+            let now_us = 10_000 * u64::from(packet);
+            match packet % one_in {
+                0 => rival.on_missed(now_us),
+                _ => rival.on_arrived(now_us, 1_000),
+            }
+            rival.update(&signals(now_us), 600_000.0)
+        })
+    }
+
+    #[test]
+    fn nobody_is_beside_who_loses_half_of_what_he_sends() {
+        assert_eq!((parting(2), parting(5)), (Some(Parting::NeverThere), None));
+    }
+
+    #[test]
+    fn a_queue_that_stays_while_little_is_sent_is_anothers_and_one_that_drains_is_ours() {
+        assert_eq!(verdicts(&[100_000; 3]), [Verdict::Pending, Verdict::Theirs, Verdict::Theirs]);
+        assert_eq!(verdicts(&[60_000, 25_000]), [Verdict::Pending, Verdict::Ours]);
+    }
+
+    #[test]
+    fn a_queue_that_grows_after_the_cut_is_judged_by_how_it_drains_from_then_on() {
+        // A key frame of the smaller layer, say, leaves after the cut; then it drains.
+        assert_eq!(verdicts(&[160_000, 140_000, 110_000, 60_000, 40_000]).last(), Some(&Verdict::Ours));
+        assert!(!verdicts(&[160_000, 140_000, 110_000, 60_000, 40_000]).contains(&Verdict::Theirs));
+        assert_eq!(verdicts(&[160_000; 5]).last(), Some(&Verdict::Theirs));
     }
 }
