@@ -13,6 +13,8 @@ const OPEN_ABOVE: f64 = 0.9;
 /// Arriving so many times faster than it left, it was held up and let go at once, by a radio or a busy host: that tells of the hold-up and
 /// not of the link (libwebrtc's bound). So it may have been where only its beginning waited.
 const HELD_UP: f64 = 2.0;
+/// Full is only what arrives over a longer time than it left, by this part at least, in percent.
+const SPREAD_PCT: u64 = 110;
 /// What is used of a link that was full, so that the queue drains.
 const USED: f64 = 0.95;
 /// Times are known no better, microseconds.
@@ -36,7 +38,7 @@ pub(super) enum Beyond {
     Doubtful,
     /// Much slower: the link was full.
     Full,
-    /// It was held up on the way and let go at once: how much more is not known.
+    /// How much more is not known: it was held up on the way and let go at once, or is too short to tell.
     HeldUp,
 }
 
@@ -63,8 +65,12 @@ impl Run {
         self.bps_after(self.waited_us)
     }
 
+    fn interval_us(&self) -> u64 {
+        self.last_us.saturating_sub(self.first_us)
+    }
+
     fn bps_after(&self, sooner_us: u64) -> f64 {
-        let interval_us = self.last_us.saturating_sub(self.first_us).saturating_add(sooner_us).max(MIN_INTERVAL_US);
+        let interval_us = self.interval_us().saturating_add(sooner_us).max(MIN_INTERVAL_US);
         self.bytes.saturating_sub(self.edge_bytes.into()) as f64 * 8e6 / interval_us as f64
     }
 }
@@ -136,6 +142,10 @@ impl Cluster {
         // What waited at its beginning alone comes closer together than the link would have it.
         let is_pressed = arrived.bps_at_least() < FULL_BELOW * left_bps;
         let beyond = match arrived_bps / left_bps {
+            // As far apart as they left, they met no queue: the first and the last are unlike, and most of so short a cluster.
+            part if part < FULL_BELOW && arrived.interval_us() < sent.interval_us() * SPREAD_PCT / 100 => {
+                Beyond::HeldUp
+            }
             part if part < FULL_BELOW => Beyond::Full,
             _ if is_pressed => Beyond::HeldUp,
             part if part < OPEN_ABOVE => Beyond::Doubtful,
@@ -190,6 +200,18 @@ mod tests {
         let faster = found([50_000, 45_000, 40_000, 35_000, 30_000, 25_000]);
         assert_eq!(faster.beyond, Beyond::HeldUp);
         assert!(faster.bps < 400_000.0, "{faster:?}");
+    }
+
+    #[test]
+    fn a_large_first_packet_does_not_make_a_link_full() {
+        let mut probes = ProbeControl::new(300_000);
+        let mut cluster = Cluster::new(probes.poll(0, 300_000.0, 10e6, 0).expect("nothing is known at first"));
+        for (packet, bytes) in [1_100, 250, 250, 250, 250].into_iter().enumerate() {
+            let sent_us = 8_000 * packet as u64;
+            cluster.on_sent(sent_us, bytes);
+            cluster.on_arrived(1_000_000 + sent_us, 0, bytes);
+        }
+        assert_eq!(cluster.found(0.0).map(|found| found.beyond), Some(Beyond::HeldUp));
     }
 
     #[test]
