@@ -106,14 +106,6 @@ impl Steady {
         let hold = self.hold(now, budget_bps).max(least);
         let hold = if lights { hold.min(HOLD) } else { hold };
         self.room_for = self.room_for.min(hold.max(HOLD_AT_COST));
-        eprintln!(
-            "RISE {:p} {better:?} budget={budget_bps} room={:?} hold={hold:?} undone={} ub={} since_fall={:?}",
-            self,
-            self.room_for,
-            self.undone,
-            self.undone_budget_bps,
-            self.lost.map(|l| now - l)
-        );
         has_room && self.room_for >= hold
     }
 
@@ -128,7 +120,6 @@ impl Steady {
         if self.is_another_path(budget_bps) {
             self.undone = self.undone.min(1);
         }
-        eprintln!("ROSE {:p} {budget_bps}", self);
         self.raised = Some((now, budget_bps));
         self.room_for = Duration::ZERO;
     }
@@ -140,7 +131,6 @@ impl Steady {
             let window = if marginal { MARGINAL_WITHIN } else { UNDONE_WITHIN };
             now.saturating_duration_since(*at) <= window.max(self.back_off() * 2)
         });
-        eprintln!("FELL {:p} {budget_bps} undone={undone:?}", self);
         if let Some((_, budget_bps)) = undone {
             self.undone = (self.undone + 1).min(UNDONE_MAX);
             self.undone_budget_bps = budget_bps;

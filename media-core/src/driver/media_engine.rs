@@ -1,5 +1,10 @@
 //! The media engine as the rest of the server sees it: threads behind a door.
 
+mod refusal;
+#[cfg(test)]
+mod tests;
+
+use self::refusal::{Refusal, refuse};
 use super::addresses::{self, Offered};
 use super::bind::{self, Sockets};
 use super::composers::{ComposePort, Threads};
@@ -16,8 +21,8 @@ use super::station::EventSink;
 use super::sys;
 use super::worker::{self, Setup, Shared};
 use crate::api::{
-    AdvertisedAddress, Command, EngineConfig, Event, JoinError, NegotiateError, PeerId, Reply, RoomId, RoomStats,
-    Snapshot, SnapshotAsk, SnapshotError, SubscribeError, TrackError, WorkerTotals,
+    AdvertisedAddress, Command, EngineConfig, Event, JoinError, PeerId, Reply, RoomId, RoomStats, Snapshot,
+    SnapshotAsk, SnapshotError, WorkerTotals,
 };
 use crate::transport::Certificate;
 use mio::{Poll, Waker};
@@ -476,47 +481,3 @@ fn watch(events: EventSink, directory: SharedDirectory) -> EventSink {
 fn forget(directory: &SharedDirectory, peer: PeerId) {
     directory.lock().unwrap_or_else(|e| e.into_inner()).leave(peer);
 }
-
-/// Why a command is answered without a worker.
-#[derive(Clone, Copy)]
-enum Refusal {
-    /// There is no such room or participant; of a `Join`, that there is one already.
-    Unknown,
-    RoomFull,
-    Busy,
-}
-
-fn refuse(command: Command, why: Refusal) {
-    let busy = matches!(why, Refusal::Busy);
-    let negotiate = if busy { NegotiateError::Busy } else { NegotiateError::NoSuchPeer };
-    match command {
-        Command::Join { reply, .. } => reply.send(Err(match why {
-            Refusal::Busy => JoinError::Busy,
-            Refusal::RoomFull => JoinError::RoomFull,
-            Refusal::Unknown => JoinError::AlreadyJoined,
-        })),
-        Command::Offer { reply, .. } => reply.send(Err(negotiate)),
-        Command::Fragment { reply, .. } => reply.send(Err(negotiate)),
-        Command::Subscribe { reply, .. } | Command::Prefer { reply, .. } | Command::SetDownlink { reply, .. } => {
-            reply.send(Err(if busy { SubscribeError::Busy } else { SubscribeError::NoSuchPeer }));
-        }
-        Command::SetAudio { reply, .. } => {
-            reply.send(Err(if busy { SubscribeError::Busy } else { SubscribeError::NoSuchPeer }));
-        }
-        Command::SetMute { reply, .. } => {
-            reply.send(Err(if busy { TrackError::Busy } else { TrackError::NoSuchPeer }));
-        }
-        Command::Still { reply, .. } => {
-            reply.send(Err(if busy { SnapshotError::Busy } else { SnapshotError::NoSuchPeer }));
-        }
-        Command::Stats { reply, .. } => reply.send(None),
-        Command::Leave { .. }
-        | Command::CloseRoom { .. }
-        | Command::Stand { .. }
-        | Command::Name { .. }
-        | Command::AddCandidate { .. } => {}
-    }
-}
-
-#[cfg(test)]
-mod tests;

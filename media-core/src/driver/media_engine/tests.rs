@@ -1,4 +1,5 @@
 use super::*;
+use crate::api::SubscribeError;
 use crate::api::{Limits, Permissions};
 use crate::audience::Stance;
 use crate::driver::stun::tests::request;
