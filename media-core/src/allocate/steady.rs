@@ -21,7 +21,7 @@ const HOLD_AT_COST: Duration = Duration::from_secs(2);
 const HOLD_MAX: Duration = Duration::from_secs(30);
 /// A rise was undone when something is taken away within this, or within twice the hold that preceded it: what a path does not carry
 /// queues a second after its key frame came.
-const UNDONE_WITHIN: Duration = Duration::from_millis(1_500);
+const UNDONE_WITHIN: Duration = Duration::from_millis(2_500);
 /// The same when the budget is about what it was at the rise: then the rise was marginal, and noise undid it.
 const MARGINAL_WITHIN: Duration = Duration::from_secs(120);
 /// About the same budget, in percent. One that fell further is a path that changed, and no fault of the rise.
