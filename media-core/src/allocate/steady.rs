@@ -30,8 +30,8 @@ const MARGINAL_PCT: u64 = 70;
 const FORGIVEN_AFTER: Duration = Duration::from_secs(120);
 /// Undone rises that are counted: 2^5 s is over [`HOLD_MAX`].
 const UNDONE_MAX: u32 = 5;
-/// A budget this much larger, in percent, than the one of the last undone rise is another path: its hold is not waited for, and after a rise
-/// there no more than one of those before still counts.
+/// A budget this much larger, in percent, than the one of the last undone rise is another path: its hold is not waited for, and with a rise
+/// there what was undone before is forgotten.
 const ANOTHER_PATH_PCT: u64 = 150;
 /// The longest time between two plans that counts: what happened between is not known.
 const STEP_MAX: Duration = Duration::from_millis(250);
@@ -118,7 +118,7 @@ impl Steady {
     /// A plan was taken that costs more than the one before.
     pub(super) fn rose(&mut self, now: Instant, budget_bps: u64) {
         if self.is_another_path(budget_bps) {
-            self.undone = self.undone.min(1);
+            self.undone = 0;
         }
         self.raised = Some((now, budget_bps));
         self.room_for = Duration::ZERO;
