@@ -307,8 +307,12 @@ impl RivalControl {
         }
         if self.has_loss {
             self.cut(signals.now_us);
-        } else if self.test.is_some() || (signals.is_app_limited && self.rate_bps() > NEXT * signals.needed_bps) {
-            // What is not used does not grow, and the time does not count; but to the next step it must.
+        } else if self.test.is_some()
+            || (signals.standing_us as f64) < EMPTY_US
+            || (signals.is_app_limited && self.rate_bps() > NEXT * signals.needed_bps)
+        {
+            // What is not used does not grow, and the time does not count; but to the next step it must. Nor does it while nobody fills the queue:
+            // then there may be no other at all.
             self.grows_since_us += elapsed_us;
         } else {
             self.grow(signals, elapsed_us as f64 / 1e6);
