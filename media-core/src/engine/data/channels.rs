@@ -5,9 +5,8 @@ use super::{Ending, Stream};
 use crate::api::DataDrop;
 use crate::keys::{ChannelKey, PeerKey, RoomKey};
 use crate::room::{Channel, Mirror};
-use crate::transport::dcep::{ACK_MESSAGE, Message, Open};
-use crate::transport::sctp::{Kind, Unsent};
-use bytes::Bytes;
+use crate::transport::dcep::{Message, Open};
+use crate::transport::sctp::Unsent;
 
 impl Engine {
     /// Takes a message of the establishment protocol.
@@ -57,7 +56,7 @@ impl Engine {
         if peer.data.own() >= limit {
             return Err(DataDrop::TooManyChannels);
         }
-        sctp.write(stream, Kind::Dcep, &Bytes::from_static(&ACK_MESSAGE), true).map_err(|_| DataDrop::BadOpen)?;
+        sctp.acknowledge(stream).map_err(|_| DataDrop::BadOpen)?;
         let channel = self.data.channels.insert(Channel::new(key, peer.id, stream, open));
         peer.data.streams.insert(stream, Stream::Own(channel));
         let room = peer.room;

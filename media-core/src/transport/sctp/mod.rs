@@ -15,7 +15,7 @@ pub(crate) use backlog::BacklogLimits;
 #[cfg(feature = "fuzzing")]
 pub(crate) use deferred::seal;
 
-use super::dcep::{Delivery, Effort, Open};
+use super::dcep::{ACK_MESSAGE, Delivery, Effort, Open};
 use crate::api::DropCause;
 use backlog::Backlog;
 use bytes::Bytes;
@@ -354,6 +354,17 @@ impl Sctp {
         Ok(())
     }
 
+    /// Acknowledges a channel that the client opened (RFC 8832 section 5.2); later, where the stream was in use before and he has not answered
+    /// our reset of it yet: his answer may have got lost, with the channel opened behind it.
+    pub(crate) fn acknowledge(&mut self, stream: u16) -> Result<(), Unsent> {
+        let (_, association) = self.association.as_mut().ok_or(Unsent::Closed)?;
+        if self.resets.are_unanswered() && association.stream(stream).is_ok_and(|open| !open.is_writable()) {
+            self.resets.owe(stream);
+            return Ok(());
+        }
+        self.write(stream, Kind::Dcep, &Bytes::from_static(&ACK_MESSAGE), true)
+    }
+
     fn check_length(&self, bytes: &Bytes) -> Result<(), Unsent> {
         // RFC 8841 section 6: 0 is without a limit.
         let longest = self.settings.remote_message_bytes;
@@ -392,6 +403,7 @@ impl Sctp {
         while association.poll_endpoint_event().is_some() {}
         // Nor is its list of streams that the client opened: their messages tell.
         while association.accept_stream().is_some() {}
+        let mut owed = Vec::new();
         while let Some(event) = association.poll() {
             match event {
                 Event::Connected => {
@@ -413,11 +425,15 @@ impl Sctp {
                     self.resets.finished(id);
                     self.events.push_back(SctpEvent::Finished(id));
                 }
-                Event::Stream(StreamEvent::ResetComplete { .. } | StreamEvent::ResetFailed { .. }) => {
-                    self.resets.answered();
+                Event::Stream(StreamEvent::ResetComplete { id } | StreamEvent::ResetFailed { id, .. }) => {
+                    owed.extend(self.resets.answered(id).then_some(id));
                 }
                 _ => {}
             }
+        }
+        for stream in owed {
+            // It fails with the stream, and of that the client hears in any case.
+            let _ = self.acknowledge(stream);
         }
     }
 

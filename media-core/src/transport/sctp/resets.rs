@@ -37,6 +37,29 @@ pub(super) struct Reset {
     number: u32,
 }
 
+/// Some streams, a bit for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Streams([u64; MAX_STREAMS as usize / 64]);
+
+impl Streams {
+    const NONE: Self = Self([0; MAX_STREAMS as usize / 64]);
+
+    fn insert(&mut self, stream: u16) {
+        self.0.get_mut(usize::from(stream / 64)).into_iter().for_each(|bits| *bits |= 1 << (stream % 64));
+    }
+
+    /// Whether it was there.
+    fn remove(&mut self, stream: u16) -> bool {
+        let had = self.has(stream);
+        self.0.get_mut(usize::from(stream / 64)).into_iter().for_each(|bits| *bits &= !(1 << (stream % 64)));
+        had
+    }
+
+    fn has(&self, stream: u16) -> bool {
+        self.0.get(usize::from(stream / 64)).is_some_and(|bits| bits >> (stream % 64) & 1 == 1)
+    }
+}
+
 /// What is under way.
 #[derive(Debug)]
 pub(super) struct Resets {
@@ -44,8 +67,10 @@ pub(super) struct Resets {
     limit: usize,
     second: Option<Instant>,
     taken: usize,
-    /// Streams of which the end is not known yet, a bit for each: it comes behind what is not read.
-    ending: [u64; MAX_STREAMS as usize / 64],
+    /// Streams of which the end is not known yet: it comes behind what is not read.
+    ending: Streams,
+    /// Streams that the client opened anew before our reset of their last life was answered: the acknowledgement waits.
+    owing: Streams,
     /// Streams that ended, and for which our own reset was not answered.
     unanswered: usize,
     refused: u32,
@@ -104,7 +129,8 @@ impl Resets {
             limit: streams.saturating_add(MARGIN),
             second: None,
             taken: 0,
-            ending: [0; MAX_STREAMS as usize / 64],
+            ending: Streams::NONE,
+            owing: Streams::NONE,
             unanswered: 0,
             refused: 0,
             done: None,
@@ -129,7 +155,7 @@ impl Resets {
             return Err(if self.refused > MAX_REFUSED { NotNow::Never } else { NotNow::Later });
         }
         let is_all = reset.streams.is_empty();
-        if is_all && self.ending.iter().any(|bits| *bits != 0) || reset.streams.iter().any(|id| self.is_ending(*id)) {
+        if is_all && self.ending != Streams::NONE || reset.streams.iter().any(|id| self.ending.has(*id)) {
             return Err(NotNow::Later);
         }
         self.taken += 1;
@@ -139,24 +165,32 @@ impl Resets {
     /// The library has seen a request; `streams` are those that there are yet.
     pub(super) fn note(&mut self, reset: &Reset, streams: &[u16]) {
         for id in streams.iter().filter(|id| reset.streams.is_empty() || reset.streams.contains(id)) {
-            if let Some(bits) = self.ending.get_mut(usize::from(id / 64)) {
-                *bits |= 1 << (id % 64);
-            }
+            self.ending.insert(*id);
         }
+    }
+
+    /// The acknowledgement of a stream cannot be written yet.
+    pub(super) fn owe(&mut self, stream: u16) {
+        self.owing.insert(stream);
     }
 
     /// A stream has ended.
     pub(super) fn finished(&mut self, stream: u16) {
-        if let Some(bits) = self.ending.get_mut(usize::from(stream / 64)) {
-            *bits &= !(1 << (stream % 64));
-        }
+        self.ending.remove(stream);
+        self.owing.remove(stream);
         self.unanswered += 1;
     }
 
-    /// The client answered for a stream.
-    pub(super) fn answered(&mut self) {
+    /// The client answered for a stream. Whether an acknowledgement waited for that.
+    pub(super) fn answered(&mut self, stream: u16) -> bool {
         self.unanswered = self.unanswered.saturating_sub(1);
         self.refused = 0;
+        self.owing.remove(stream)
+    }
+
+    /// Whether the client is yet to answer for any stream.
+    pub(super) fn are_unanswered(&self) -> bool {
+        self.unanswered > 0
     }
 
     /// Looks at a packet of ours.
@@ -176,10 +210,6 @@ impl Resets {
 
     fn is_done(&self, reset: &Reset) -> bool {
         self.done.is_some_and(|done| !is_after(reset.number, done))
-    }
-
-    fn is_ending(&self, stream: u16) -> bool {
-        self.ending.get(usize::from(stream / 64)).is_some_and(|bits| bits >> (stream % 64) & 1 == 1)
     }
 }
 
@@ -254,7 +284,7 @@ mod tests {
         let ask = |resets: &mut Resets, number| resets.arrives(&packet(&[reconfig(&[reset(number, &[1])])]), now);
         (0..10 + MARGIN).for_each(|_| resets.finished(1));
         assert_eq!(ask(&mut resets, 1), Err(NotNow::Later));
-        resets.answered();
+        resets.answered(1);
         assert!(ask(&mut resets, 1).is_ok());
         resets.finished(1);
         assert!((0..MAX_REFUSED).all(|_| ask(&mut resets, 2) == Err(NotNow::Later)));

@@ -160,6 +160,48 @@ fn channels_open_carry_and_close_both_ways() {
 }
 
 #[test]
+fn a_channel_opened_where_an_answer_got_lost_is_acknowledged_after_it() {
+    let mut pair = Pair::up();
+    let stream = pair.client.open(&open("first")).unwrap();
+    pair.run(Duration::from_millis(200));
+    while pair.server.read(stream).is_some() {}
+    pair.client.close(stream);
+    let is_answer =
+        |packet: &Vec<u8>| packet[12] == resets::RECONFIG && packet[16..18] == resets::RESPONSE.to_be_bytes();
+    let mut lost = 0;
+    while lost == 0 || pair.client.resets.are_unanswered() {
+        let (answers, others): (Vec<_>, Vec<_>) = packets(&mut pair.client, pair.now).into_iter().partition(is_answer);
+        lost += answers.len();
+        for packet in others {
+            pair.server.handle_packet(pair.now, &packet).unwrap();
+        }
+        for packet in packets(&mut pair.server, pair.now) {
+            pair.client.handle_packet(pair.now, &packet).unwrap();
+        }
+        pair.now += Duration::from_millis(20);
+        pair.client.handle_timeout(pair.now);
+    }
+    events(&mut pair.server);
+    pair.client.next_of_ours = stream;
+    assert_eq!(pair.client.open(&open("second")), Ok(stream));
+    for packet in packets(&mut pair.client, pair.now) {
+        pair.server.handle_packet(pair.now, &packet).unwrap();
+    }
+    assert_eq!(events(&mut pair.server), [SctpEvent::Readable(stream)]);
+    let opened = pair.server.read(stream).unwrap();
+    assert_eq!(dcep::Message::read(&opened.bytes, 9, 9), Ok(dcep::Message::Open(open("second"))));
+    assert_eq!(pair.server.acknowledge(stream), Ok(()));
+    assert_eq!(pair.client.read(stream), None);
+    pair.run(Duration::from_secs(5));
+    assert_eq!(events(&mut pair.server), [], "neither ended again nor told twice");
+    assert_eq!(pair.client.read(stream).map(|message| message.bytes), Some(Bytes::from_static(&ACK_MESSAGE)));
+    pair.client.close(stream);
+    pair.run(Duration::from_secs(1));
+    assert_eq!(events(&mut pair.server), [SctpEvent::Finished(stream)]);
+    assert_eq!(pair.server.acknowledge(stream), Err(Unsent::Closed), "there is no such stream");
+}
+
+#[test]
 fn a_client_that_is_gone_costs_what_the_limits_say() {
     let mut pair = Pair::up();
     let (kind, bytes) = (Kind::User(Ppid::Binary), Bytes::from(vec![0; 50_000]));
