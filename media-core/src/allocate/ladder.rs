@@ -119,6 +119,11 @@ impl Pictures {
     fn last(&self) -> Option<Instant> {
         self.layers.iter().filter_map(Picture::last).max()
     }
+
+    /// How large it is, in pixels; 0 while that is not known.
+    fn area(&self) -> u32 {
+        self.layers.iter().map(|picture| u32::from(picture.width) * u32::from(picture.height)).max().unwrap_or(0)
+    }
 }
 
 impl LayerMeters {
@@ -178,10 +183,15 @@ impl LayerMeters {
         stops
     }
 
-    /// Looks which encodings go on, and which do not though others do.
+    /// Looks which encodings go on, and which do not though a smaller one does. The smallest is the last that an uplink is too narrow for: where
+    /// it pauses beside a larger one, its encoder left out frames.
     fn look(&mut self, now: Instant) {
-        let goes_on = self.encodings.iter().any(|pictures| pictures.last() > pictures.progress.last());
-        for pictures in &mut self.encodings {
+        let has_sizes = self.encodings.iter().all(|pictures| pictures.area() > 0);
+        let size = |(number, pictures): (usize, &Pictures)| if has_sizes { pictures.area() } else { number as u32 };
+        let comes = |(_, pictures): &(usize, &Pictures)| pictures.last() > pictures.progress.last();
+        let smallest = self.encodings.iter().enumerate().filter(comes).map(size).min();
+        for (number, pictures) in self.encodings.iter_mut().enumerate() {
+            let goes_on = smallest.is_some_and(|smallest| smallest < size((number, pictures)));
             pictures.progress.look(now, pictures.last(), goes_on);
         }
     }

@@ -2,11 +2,11 @@
 //!
 //! A publisher whose uplink does not carry all of his encodings stops the largest, and to who watches that one the picture stands still.
 //! Chromium says so (video layers allocation); of those who do not, all encodings are of the same camera, so that one that does not go on
-//! where another does is stopped. And one that was is not to be had again at once, as an uplink that is not enough is tried again and again.
+//! where a smaller one does is stopped. And one that was is not to be had again at once, as an uplink that is not enough is tried again and again.
 
 use std::time::{Duration, Instant};
 
-/// An encoding is left behind when in so many looks, a tenth of a second apart, nothing of it had come though something of another had.
+/// An encoding is left behind when in so many looks, a tenth of a second apart, nothing of it had come though something of a smaller one had.
 const PATIENCE: u8 = 3;
 /// The same once it was taken for gone too early.
 const SLOW_PATIENCE: u8 = 5;
@@ -24,7 +24,7 @@ const FORGIVEN_AFTER: Duration = Duration::from_secs(30);
 pub(super) struct Progress {
     /// When its last packet came, as of the last look.
     last: Option<Instant>,
-    /// Looks since then that found packets of another.
+    /// Looks since then that found packets of a smaller one.
     behind: u8,
     patience: u8,
     /// Its publisher says what he sends.
@@ -69,7 +69,7 @@ impl Progress {
         self.since = None;
     }
 
-    /// Its last packet came then, and of one of the track's encodings something came since the last look.
+    /// Its last packet came then, and of a smaller one of the track's encodings something came since the last look.
     pub(super) fn look(&mut self, now: Instant, last: Option<Instant>, goes_on: bool) {
         let comes = last > self.last;
         if comes {

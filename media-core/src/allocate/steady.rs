@@ -17,7 +17,9 @@ const HOLD_FRESH: Duration = Duration::from_millis(200);
 const HOLD: Duration = Duration::from_secs(1);
 /// The same for a plan that takes from some what it gives to others.
 const HOLD_AT_COST: Duration = Duration::from_secs(2);
-/// The same, at most, while rise upon rise is undone: 2, 4, 8, 16 s, then this.
+/// The same while rise upon rise is undone: twice this, then twice as long each time, and no longer than the last. (A path that fell right after a
+/// rise looks like an undone one, and is to be found again 5 s after it is free, of which the search takes up to 3.)
+const BACK_OFF: Duration = Duration::from_millis(750);
 const HOLD_MAX: Duration = Duration::from_secs(30);
 /// A rise was undone when something is taken away within this, or within twice the hold that preceded it: what a path does not carry
 /// queues a second after its key frame came.
@@ -28,8 +30,8 @@ const MARGINAL_WITHIN: Duration = Duration::from_secs(120);
 const MARGINAL_PCT: u64 = 70;
 /// An undone rise is forgotten after this long without another loss.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(120);
-/// Undone rises that are counted: 2^5 s is over [`HOLD_MAX`].
-const UNDONE_MAX: u32 = 5;
+/// Undone rises that are counted: 2^6 times [`BACK_OFF`] is over [`HOLD_MAX`].
+const UNDONE_MAX: u32 = 6;
 /// A budget this much larger, in percent, than the one of the last undone rise is another path: its hold is not waited for, and with a rise
 /// there what was undone before is forgotten.
 const ANOTHER_PATH_PCT: u64 = 150;
@@ -147,7 +149,7 @@ impl Steady {
     }
 
     fn back_off(&self) -> Duration {
-        if self.undone == 0 { Duration::ZERO } else { Duration::from_secs(1 << self.undone).min(HOLD_MAX) }
+        if self.undone == 0 { Duration::ZERO } else { (BACK_OFF * (1 << self.undone)).min(HOLD_MAX) }
     }
 
     fn hold(&self, now: Instant, budget_bps: u64) -> Duration {

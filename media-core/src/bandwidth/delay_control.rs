@@ -6,7 +6,7 @@ use super::limits::{BandwidthLimits, PathState};
 use super::rival::{DRAIN_RATE, DrainTest, Parting, RivalControl, Verdict};
 
 /// Of the acknowledged rate, what is sent after a queue grew (section 5.5).
-const CUT: f64 = 0.85;
+pub(super) const CUT: f64 = 0.85;
 /// Less than this part of what arrived of late arrived before: the rate just rose.
 const RISEN: f64 = 0.8;
 /// What the allocator sends is kept while it is less than this part of what arrives: the layers have steps, and one that fits is not
@@ -56,8 +56,10 @@ const LOSSES_US: u64 = 5_000_000;
 const PRESSED_QUEUE_US: u64 = 40_000;
 const PRESSED_LONG_US: u64 = 120_000;
 const PRESSED_FOR_US: u64 = 1_500_000;
-/// One who is gone for less than this is the same when he is back, and one who never was is not believed in for as long, microseconds.
+/// One who is gone for less than this is the same when he is back, microseconds.
 const RETURN_US: u64 = 30_000_000;
+/// After one who never was there, none is believed in for so long, microseconds: whoever yields beside one gets next to nothing.
+const MISTAKEN_US: u64 = 10_000_000;
 /// How fast the most that arrived is forgotten, a second.
 const PEAK_DECAY: f64 = 0.08;
 /// And above this, packets leave slower than the rate, microseconds.
@@ -348,7 +350,7 @@ impl DelayControl {
     }
 
     fn follow_drain(&mut self, signals: &Signals) {
-        let has_losses = self.missed_us.is_some_and(|at| signals.now_us.saturating_sub(at) < LOSSES_US);
+        let has_losses = self.has_losses(signals.now_us);
         let Some(cut) = &mut self.cut else { return };
         cut.verdict = cut.test.verdict(signals.newest_sent_us, signals.standing_us);
         cut.shortest_us = cut.shortest_us.min(signals.standing_us);
@@ -370,7 +372,7 @@ impl DelayControl {
 
     /// Half of what was sent before is the fair part beside one other; of one who is back it is known.
     fn meet_rival(&mut self, signals: &Signals) {
-        if self.mistaken_us.is_some_and(|at| signals.now_us.saturating_sub(at) < RETURN_US) {
+        if self.mistaken_us.is_some_and(|at| signals.now_us.saturating_sub(at) < MISTAKEN_US) {
             return (self.cut, self.pressed_since_us) = (None, None);
         }
         let former_bps = self.former_rival.filter(|(at, _)| signals.now_us.saturating_sub(*at) < RETURN_US);
@@ -379,7 +381,13 @@ impl DelayControl {
         (self.cut, self.pressed_since_us) = (None, None);
     }
 
-    /// A queue that nothing empties is another's, however it goes up and down with his window.
+    /// Whether packets were lost of late, as they are beside who follows losses.
+    fn has_losses(&self, now_us: u64) -> bool {
+        self.missed_us.is_some_and(|at| now_us.saturating_sub(at) < LOSSES_US)
+    }
+
+    /// A queue that nothing empties is another's, however it goes up and down with his window. But for losses it may be ours: of a
+    /// source that sends more than it was found to.
     fn watch_press(&mut self, signals: &Signals) {
         if self.rival.is_some() || signals.standing_us < PRESSED_QUEUE_US {
             self.pressed_since_us = None;
@@ -393,8 +401,8 @@ impl DelayControl {
             // It empties, if slowly: ours, behind a link that carries next to nothing.
             self.pressed_since_us = None;
         }
-        let is_long = self.pressed_us > PRESSED_LONG_US;
-        if is_long && self.pressed_since_us.is_some_and(|at| signals.now_us.saturating_sub(at) > PRESSED_FOR_US) {
+        let is_his = self.pressed_us > PRESSED_LONG_US && self.has_losses(signals.now_us);
+        if is_his && self.pressed_since_us.is_some_and(|at| signals.now_us.saturating_sub(at) > PRESSED_FOR_US) {
             self.meet_rival(signals);
         }
     }

@@ -3,6 +3,7 @@
 //! A source that sends less than it could (a viewer on a low layer) never fills the link, so the estimate cannot grow by itself.
 //! A short cluster of packets, with filler where media does not suffice, is sent at the rate of what could be used next.
 
+use super::delay_control::CUT;
 use super::probe_result::{Beyond, Cluster, Found};
 use std::num::NonZeroU16;
 
@@ -329,21 +330,25 @@ impl ProbeControl {
 
     /// What a cluster must find to raise the rate.
     fn least_bps(&self, now_us: u64, target_bps: f64) -> f64 {
-        let refuted = self.refuted.filter(|refuted| now_us < refuted.until_us && !self.needs_less(refuted));
-        let refuted_bps = refuted.map_or(0.0, |refuted| CLEARLY_HIGHER * refuted.bps);
-        refuted_bps.max(RAISED * target_bps)
+        let raised_bps = RAISED * target_bps;
+        let refuted = self.refuted(now_us).filter(|refuted| raised_bps >= self.allowed_bps(refuted));
+        refuted.map_or(raised_bps, |refuted| raised_bps.max(CLEARLY_HIGHER * refuted.bps))
     }
 
-    /// Whether what is needed is so far below a rate that did not hold that it may hold nonetheless.
-    fn needs_less(&self, refuted: &Refuted) -> bool {
-        MARGIN * self.needed_bps() < CLEARLY_LOWER * refuted.bps
+    /// What did not hold, and so lately that it still counts.
+    fn refuted(&self, now_us: u64) -> Option<&Refuted> {
+        self.refuted.as_ref().filter(|refuted| now_us < refuted.until_us)
     }
 
-    /// What may be taken of what a cluster found: of a rate that did not hold, no more than is needed.
+    /// What may hold though a rate did not: what is so far below it, and of that no more than is needed.
+    fn allowed_bps(&self, refuted: &Refuted) -> f64 {
+        (CLEARLY_LOWER * refuted.bps).min(MARGIN * self.needed_bps())
+    }
+
+    /// What may be taken of what a cluster found.
     fn taken_bps(&self, now_us: u64, found_bps: f64) -> f64 {
-        let refuted = self.refuted.filter(|refuted| now_us < refuted.until_us && self.needs_less(refuted));
-        match refuted {
-            Some(refuted) if found_bps < CLEARLY_HIGHER * refuted.bps => found_bps.min(MARGIN * self.needed_bps()),
+        match self.refuted(now_us) {
+            Some(refuted) if found_bps < CLEARLY_HIGHER * refuted.bps => found_bps.min(self.allowed_bps(refuted)),
             _ => found_bps,
         }
     }
@@ -353,10 +358,10 @@ impl ProbeControl {
         self.running = None;
         (self.is_starting, self.is_open, self.full_bps) = (false, false, None);
         self.narrow_bps = Some(cut_to_bps);
-        self.next_us = self.next_us.max(now_us + AFTER_CUT_US * self.doubt);
-        let Some((_, bps)) = self.last_raise.take().filter(|(at, _)| now_us.saturating_sub(*at) < DOUBT_US) else {
-            return;
-        };
+        self.next_us = self.next_us.max(now_us + (AFTER_CUT_US * self.doubt).min(MAX_PAUSE_US));
+        // Where the cut leaves as much of what the cluster found, that was there, and more was sent.
+        let is_false = |&(at, bps): &(u64, f64)| now_us.saturating_sub(at) < DOUBT_US && cut_to_bps < CUT * bps;
+        let Some((_, bps)) = self.last_raise.take().filter(is_false) else { return };
         self.doubt = (self.doubt * 2).min(MAX_DOUBT);
         self.doubted_us = now_us;
         if cut_to_bps > NEARLY * bps {

@@ -206,6 +206,21 @@ fn an_encoding_that_its_publisher_stops_while_others_go_on_is_soon_gone() {
 }
 
 #[test]
+fn a_small_encoding_that_leaves_out_frames_beside_a_large_one_is_still_to_be_had() {
+    let mut meters = LayerMeters::new();
+    let mut now = feed_camera(&mut meters, Instant::now(), 2_000, &[0, 1, 2]);
+    let smallest = |meters: &mut LayerMeters, now| built(meters, now, Prefer::Motion, Stacking::Every)[0].0;
+    for _ in 0..12 {
+        assert_eq!(smallest(&mut meters, now), 0);
+        now = feed_camera(&mut meters, now, 100, &[1, 2]);
+    }
+    now = feed_camera(&mut meters, now, 400, &[1, 2]);
+    assert_eq!(smallest(&mut meters, now), 1, "silent for too long");
+    now = feed_camera(&mut meters, now, 100, &[0, 1, 2]);
+    assert_eq!(smallest(&mut meters, now), 0, "no trial");
+}
+
+#[test]
 fn an_encoding_is_not_gone_while_none_goes_on() {
     let (mut meters, mut now) = (LayerMeters::new(), Instant::now());
     assert_eq!(until_top(&mut meters, &mut now, (Prefer::Motion, false), &[0, 1, 2]), Some(0));

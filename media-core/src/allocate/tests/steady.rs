@@ -63,7 +63,7 @@ fn a_rise_that_is_undone_is_tried_again_later_and_later() {
         viewer.run(1_000, 2_900_000, &wishes);
         viewer.plan(700_000, &wishes);
     }
-    assert_eq!(waits, [0, 2, 4, 8, 16, 30, 30]);
+    assert_eq!(waits, [0, 1, 3, 6, 12, 24, 30]);
     // Another path altogether is not made to wait.
     assert_eq!(layers(&viewer.run(1_500, 20_000_000, &wishes)), [Some((2, 2))]);
 }
