@@ -211,17 +211,22 @@
   /** What the page itself sends to the speakers by Web Audio, for each node that it has connected there: an ear on either side. */
   const spoken = new Map();
   const { connect, disconnect } = AudioNode.prototype;
+
+  /** An ear on either side of a node. What has one channel is in both. */
+  function bothEars(node) {
+    const both = new GainNode(node.context, { channelCount: 2, channelCountMode: 'explicit', channelInterpretation: 'speakers' });
+    const splitter = new ChannelSplitterNode(node.context, { numberOfOutputs: 2 });
+    connect.call(node, both);
+    connect.call(both, splitter);
+    return [0, 1].map((side) => {
+      const analyser = new AnalyserNode(node.context, { fftSize: FFT, smoothingTimeConstant: 0 });
+      connect.call(splitter, analyser, side);
+      return analyser;
+    });
+  }
+
   AudioNode.prototype.connect = function (to, ...rest) {
-    if (to instanceof AudioDestinationNode && !(to.context instanceof OfflineAudioContext)) {
-      const splitter = new ChannelSplitterNode(this.context, { numberOfOutputs: 2 });
-      const sides = [0, 1].map((side) => {
-        const analyser = new AnalyserNode(this.context, { fftSize: FFT, smoothingTimeConstant: 0 });
-        connect.call(splitter, analyser, side);
-        return analyser;
-      });
-      connect.call(this, splitter);
-      spoken.set(this, sides);
-    }
+    if (to instanceof AudioDestinationNode && !(to.context instanceof OfflineAudioContext)) spoken.set(this, bothEars(this));
     return connect.call(this, to, ...rest);
   };
   AudioNode.prototype.disconnect = function (...rest) {
@@ -260,17 +265,27 @@
     return heard;
   }
 
-  /**
-   * Listens for as long as the analysers look back, so that all that is measured sounded after the call, to what {@link hearNow} gives. */
-  async function hear(count) {
-    // An ear that is made later has heard nothing yet.
-    audible();
+  /** Lets time go by for as long as the analysers look back. @returns whether it did: where WebAudio does not run, silence means nothing. */
+  async function listen() {
     const from = audio().currentTime;
     const patience = ticks + 5 * FPS;
     const listened = () => audio().currentTime - from >= 1.2 * (FFT / audio().sampleRate);
     while (!listened() && ticks < patience) await wait(1);
-    // Where WebAudio does not run, silence means nothing.
-    return { listened: listened(), heard: hearNow(count) };
+    return listened();
+  }
+
+  /** Listens to what {@link hearNow} gives, so that all that is measured sounded after the call. */
+  async function hear(count) {
+    // An ear that is made later has heard nothing yet.
+    audible();
+    return { listened: await listen(), heard: hearNow(count) };
+  }
+
+  /** The level of each of the first `count` tones in the left ear and in the right one, for each element that a person at this page hears. */
+  async function hearSides(count) {
+    const both = audible().map(({ element, analyser }) => ({ element, sides: bothEars(analyser) }));
+    const listened = await listen();
+    return { listened, heard: both.map(({ element, sides }) => ({ ...facts(element), sides: sides.map((side) => levelsAt(side, count)) })) };
   }
 
   const glass = Object.assign(document.createElement('canvas'), { width: 160, height: 90 });
@@ -362,7 +377,7 @@
   }
 
   window.lab = {
-    options, toneOf, hueOf, hear, hearNow, see, still, wait, stats, getUserMedia,
+    options, toneOf, hueOf, hear, hearNow, hearSides, see, still, wait, stats, getUserMedia,
     /** Silence at the source, 0 to 1: the track goes on. */
     set loudness(value) { microphone(); volume.gain.value = 0.3 * value; },
     /** Sound and picture that belong together, to see how far apart they come. */
