@@ -10,6 +10,8 @@ const FLIPS = 20;
 const LOOK_MS = 100;
 /** A tone that is there is at least this loud. */
 const HEARD_DBFS = -45;
+/** A whisper is so much louder in one ear. */
+const WHISPER_SIDE_DB = 6;
 /** Looks in which it may be softer, while one way gives place to the other. */
 const MOST_MISSING = 0.1;
 /** A tone that is not there, beside live ones. */
@@ -63,6 +65,11 @@ export async function scene(stage) {
     await hearAs(sofia, 'mix');
     const hears = (one, other) => one !== other && (other !== sofia || one === anne);
     stage.say(await expectHearing([...all, sofia], hears));
+    const { heard } = await anne.page.evaluate((count) => window.lab.hearSides(count), sofia.index + 1);
+    const loudest = ([left, right]) => Math.max(left[sofia.index], right[sofia.index]);
+    const [left, right] = heard.map(({ sides }) => sides).sort((one, other) => loudest(other) - loudest(one))[0].map((levels) => levels[sofia.index]);
+    stage.say(`Sofia in Anne's left ear ${left.toFixed(0)} dBFS, in the right one ${right.toFixed(0)}`);
+    if (left - right < WHISPER_SIDE_DB) throw new Error('a whisper comes from the left');
   });
 
   await stage.step(`${FLIPS} times from the one to the other: Anne is there, and the whisper never`, async () => {

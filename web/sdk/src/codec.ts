@@ -5,7 +5,7 @@
  */
 import type { EncodingUse } from './active.js';
 import type {
-  DownlinkStats, ErrorFrame, Kind, PairInfo, ParticipantInfo, PauseCause, Request, Result, ServerEvent, Shown, Source, SpeakerLevel, StanceInfo, TrackInfo,
+  AnnouncementInfo, DownlinkStats, ErrorFrame, Kind, PairInfo, ParticipantInfo, PauseCause, Request, Result, ServerEvent, Shown, Source, SpeakerLevel, StanceInfo, TrackInfo,
 } from './protocol.js';
 
 /** A frame with an `id` answers a request; one without is an event; `null` is an event that we do not know. */
@@ -45,6 +45,7 @@ function decodeResult(type: string, f: Fields): Result {
       return {
         type, version: number(f, 'version'), server: string(f, 'server'),
         resume_window_s: number(f, 'resume_window_s'), ice_servers: array(f, 'ice_servers', iceServer),
+        announcements: f['announcements'] === true,
       };
     case 'joined': {
       const permissions = object(f, 'permissions');
@@ -59,6 +60,10 @@ function decodeResult(type: string, f: Fields): Result {
       return { type, sdp: string(f, 'sdp'), tracks: stringMap(f['tracks']) };
     case 'ok':
       return { type };
+    case 'announced':
+      return { type, announcement: announcement(f['announcement']) };
+    case 'announcements':
+      return { type, announcements: array(f, 'announcements', announcement) };
     case 'stats':
       return {
         type, rtt_ms: typeof f['rtt_ms'] === 'number' ? f['rtt_ms'] : null, downlink: f['downlink'] ? downlink(f['downlink']) : null,
@@ -120,6 +125,15 @@ function participant(value: unknown): ParticipantInfo {
 
 function participantState(f: Fields): ParticipantInfo['state'] {
   return oneOf(f, 'state', ['connecting', 'connected', 'reconnecting'], 'connected');
+}
+
+function announcement(value: unknown): AnnouncementInfo {
+  const f = asObject(value, 'announcement');
+  const or = (name: string): string | null => (f[name] === undefined ? null : text(f, name));
+  return {
+    id: string(f, 'id'), file: or('file'), text: or('text'), to: string(f, 'to'), gain_db: number(f, 'gain_db'), repeat: bool(f, 'repeat'),
+    length_ms: number(f, 'length_ms'), age_ms: number(f, 'age_ms'),
+  };
 }
 
 function track(value: unknown): TrackInfo {

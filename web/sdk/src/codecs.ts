@@ -35,3 +35,24 @@ export function preferCodecs(transceiver: RTCRtpTransceiver, kind: Kind, prefere
   // Old engines have no such method; they then send what the server likes best.
   transceiver.setCodecPreferences?.(orderCodecs(capabilities.codecs, order));
 }
+
+/**
+ * The same offer, by which Opus is decoded in stereo. Chromium otherwise mixes what it receives down to one channel, and a whisper that the
+ * server mixes in from one side (RFC 7587 section 6.1, `stereo`) would come from the middle.
+ */
+export function inStereo(offer: string): string {
+  return changeOpus(offer, (parameters) => (STEREO.test(parameters) ? parameters : `${parameters};stereo=1`));
+}
+
+/** The answer to such an offer, by which Opus is sent as before: a browser sends as many channels as the answer says that it likes to get. */
+export function sentAsBefore(answer: string): string {
+  return changeOpus(answer, (parameters) => parameters.replace(STEREO, '').replace(/^;/, ''));
+}
+
+const STEREO = /(^|;)\s*stereo=[01]/;
+
+function changeOpus(sdp: string, change: (parameters: string) => string): string {
+  const opus = new Set([...sdp.matchAll(/^a=rtpmap:(\d+) opus\//gim)].map(([, number]) => number));
+  return sdp.replace(/^a=fmtp:(\d+) (.*)$/gm, (line, number: string, parameters: string) =>
+    opus.has(number) ? `a=fmtp:${number} ${change(parameters)}` : line);
+}

@@ -1,7 +1,7 @@
 /** One RTCPeerConnection: sends and places, offers one after another, candidates, restarts. Knows tracks, not people. */
 import { ActiveEncodings, type EncodingUse } from './active.js';
 import { OwnChannels, remoteData, reserveData, type DataOptions, type RemoteData } from './channels.js';
-import { preferCodecs, type CodecPreferences } from './codecs.js';
+import { inStereo, preferCodecs, sentAsBefore, type CodecPreferences } from './codecs.js';
 import { ColloquyError, isConnectionLoss } from './errors.js';
 import { extensionsFor, offerExtensions } from './extensions.js';
 import { IceGuard } from './ice.js';
@@ -62,6 +62,8 @@ export class Transport {
   readonly #guard: IceGuard;
   readonly #channels: OwnChannels;
   #unanswered: Offer | null = null;
+  /** Offers ask for stereo where the browser would not have. */
+  #changed = false;
   #candidates: RTCIceCandidate[] = [];
   readonly #early = new Map<string, readonly EncodingUse[]>();
   #reserved: (() => void) | null = null;
@@ -189,7 +191,11 @@ export class Transport {
   }
 
   async #offer(): Promise<Offer> {
-    await this.pc.setLocalDescription(await this.pc.createOffer());
+    const { type, sdp = '' } = await this.pc.createOffer();
+    const changed = inStereo(sdp);
+    // Later offers have it by themselves.
+    this.#changed ||= changed !== sdp;
+    await this.pc.setLocalDescription({ type, sdp: changed });
     // From here on the description has the section for data.
     this.#reserved?.();
     this.#reserved = null;
@@ -207,7 +213,7 @@ export class Transport {
   async #complete(offer: Offer): Promise<void> {
     try {
       const answer = await this.host.request(offer);
-      await this.pc.setRemoteDescription({ type: 'answer', sdp: answer.sdp });
+      await this.pc.setRemoteDescription({ type: 'answer', sdp: this.#changed ? sentAsBefore(answer.sdp) : answer.sdp });
       this.#unanswered = null;
       for (const send of this.#sends) this.#published(send, answer.tracks);
       this.places.answered(offer.subscriptions ?? {});

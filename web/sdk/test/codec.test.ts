@@ -24,6 +24,15 @@ describe('frames of the server', () => {
     expect(joined).toMatchObject({ kind: 'result', result: { type: 'joined', participants: [{ name: 'Anne', tracks: [TRACK] }] } });
   });
 
+  it('tell what is played', () => {
+    const announcement = { id: 'a3', file: 'en/welcome.wav', to: 'floor', gain_db: -6, repeat: false, length_ms: 4200, age_ms: 0 };
+    expect(decode({ type: 'announced', id: 7, announcement })).toMatchObject({ result: { type: 'announced', announcement: { ...announcement, text: null } } });
+    expect(decode({ type: 'announcements', id: 8, announcements: [announcement] })).toMatchObject({ result: { announcements: [{ id: 'a3' }] } });
+    const welcome = { type: 'welcome', id: 1, version: 1, server: 'colloquy/0.1.0', resume_window_s: 30, ice_servers: [] };
+    expect(decode(welcome)).toMatchObject({ result: { announcements: false } });
+    expect(decode({ ...welcome, announcements: true })).toMatchObject({ result: { announcements: true } });
+  });
+
   it('that are errors keep code and remedy', () => {
     expect(decode({ type: 'error', id: 6, code: 'room.full', message: 'Full.', remedy: 'Wait.' }))
       .toEqual({ kind: 'error', id: 6, error: { type: 'error', code: 'room.full', message: 'Full.', remedy: 'Wait.' } });

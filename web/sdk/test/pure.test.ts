@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { backoffMs } from '../src/backoff.js';
-import { orderCodecs } from '../src/codecs.js';
+import { inStereo, orderCodecs, sentAsBefore } from '../src/codecs.js';
 import { isConnectionLoss, mediaError, ColloquyError } from '../src/errors.js';
 import { loudness } from '../src/level.js';
 import { Wishes } from '../src/wishes.js';
@@ -38,6 +38,16 @@ describe('codec preferences', () => {
   const codecs = ['video/VP8', 'video/rtx', 'video/VP9', 'video/H264', 'video/AV1'].map((mimeType) => ({ mimeType }));
   it('put the named first and keep the rest in order', () => {
     expect(orderCodecs(codecs, ['av1', 'VP9']).map((c) => c.mimeType)).toEqual(['video/AV1', 'video/VP9', 'video/VP8', 'video/rtx', 'video/H264']);
+  });
+
+  it('are asked for in stereo where they are Opus', () => {
+    const sdp = 'm=audio 9 X 111 63 0\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n';
+    const stereo = sdp.replace('useinbandfec=1', 'useinbandfec=1;stereo=1');
+    expect(inStereo(sdp)).toBe(stereo);
+    expect(inStereo(stereo)).toBe(stereo);
+    expect(inStereo(stereo.replace('stereo=1', 'stereo=0'))).toContain('stereo=0\r\n');
+    expect(sentAsBefore(stereo)).toBe(sdp);
+    expect(sentAsBefore(sdp)).toBe(sdp);
   });
 });
 
