@@ -81,12 +81,14 @@ bench-quality: ## Bandwidth, loss and fairness as viewers see and hear them, sim
 	@$(TARGET)/release/colloquy-bench quality $(ARGS)
 
 .PHONY: bench-mix
-bench-mix: ## What mixing costs, in virtual time (a minute); the last line is RESULT. ARGS="--rounds 5 --seconds 20" measures longer
+bench-mix: ## What mixing costs, in virtual time and over sockets beside the AudioBridge (two minutes); the last line is RESULT. ARGS="--rounds 5 --seconds 20" measures longer
 	@scripts/setup.sh build
-	$(say) 'Building the bench (the first time about 5 minutes on 2 cores)'
+	@scripts/rivals.sh janus
+	$(say) 'Building the bench and the server (the first time about 5 minutes on 2 cores)'
+	@cargo build --release --locked -p colloquy-server
 	@cargo bench --locked -p colloquy-bench --bench mix -- $(ARGS)
 
-SCENARIOS ?= forward burst webinar meeting rooms audio audio-mix simulcast recorded lossy churn storm herd websocket idle
+SCENARIOS ?= forward burst webinar meeting rooms audio audio-mix simulcast recorded lossy churn storm herd websocket centre idle
 SYSTEMS ?= colloquy,janus,audiobridge,livekit,mediamtx,mediasoup,floor
 
 compare: ## Colloquy, Janus, LiveKit and MediaMTX under the same clients, taking turns (half an hour); the last lines are RESULT

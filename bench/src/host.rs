@@ -2,13 +2,30 @@
 //! `colloquy` binary was not built.
 
 use anyhow::{Context as _, Result};
+use axum::serve::ListenerExt as _;
 use colloquy_media_core::api::{Command, DtlsVersions, IceMode, WorkerTotals};
 use colloquy_media_core::driver::{DriverConfig, MediaEngine};
-use colloquy_signalling::{EnginePort, EventIntake, Signalling, SignallingConfig};
+use colloquy_signalling::{EnginePort, EventIntake, KeyAlgorithm, KeyConfig, Signalling, SignallingConfig};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+
+/// The environment variable that a host which is a child has the secret of its key from.
+pub const KEY_VARIABLE: &str = "COLLOQUY_BENCH_HOST_KEY";
+
+/// The key that access tokens are signed with, of this secret.
+#[must_use]
+pub fn key(secret: String) -> KeyConfig {
+    let (public_key_pem, private_key_pem) = (None, None);
+    KeyConfig {
+        kid: "bench".to_owned(),
+        algorithm: KeyAlgorithm::Hs256,
+        secret: Some(secret),
+        public_key_pem,
+        private_key_pem,
+    }
+}
 
 /// How a host is set up.
 #[derive(Debug, Clone)]
@@ -21,6 +38,8 @@ pub struct HostOptions {
     pub dtls: DtlsVersions,
     /// Media threads.
     pub workers: usize,
+    /// Keys of access tokens; without any, everybody on this machine is let in.
+    pub keys: Vec<KeyConfig>,
 }
 
 impl Default for HostOptions {
@@ -30,6 +49,7 @@ impl Default for HostOptions {
             ice: IceMode::default(),
             dtls: DtlsVersions::default(),
             workers: 1,
+            keys: Vec::new(),
         }
     }
 }
@@ -79,9 +99,15 @@ impl Host {
         let engine = MediaEngine::start(&config, intake.sink()).context("the media engine does not start")?;
         let engine = Arc::new(Port(engine));
         let port: Arc<dyn EnginePort> = engine.clone();
-        let signalling = Signalling::with_events(SignallingConfig::default(), port, intake)?;
+        let signalling = Signalling::with_events(
+            SignallingConfig { keys: options.keys.clone(), ..SignallingConfig::default() },
+            port,
+            intake,
+        )?;
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
+        // As the server does it. One that cannot be told so is only slower.
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
         let service = signalling.router().into_make_service_with_connect_info::<SocketAddr>();
         let task = tokio::spawn(async move {
             // It ends only when the task is aborted.

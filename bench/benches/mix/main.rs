@@ -1,8 +1,10 @@
 //! What audio mixing costs and what it does to speech: `cargo bench -p colloquy-bench --bench mix`.
 //!
 //! CPU time of this thread for a second of sound, without sockets and encryption; voices are made up and speak all the time, which is
-//! the worst there is. Every figure is the median of rounds that take turns. `-- --rounds 5 --seconds 10` plays longer.
+//! the worst there is. Then the same over sockets, beside Janus's AudioBridge. Every figure is the median of rounds that take turns.
+//! `-- --rounds 5 --seconds 10` plays longer.
 
+mod bridge;
 mod quality;
 mod room;
 mod voice;
@@ -60,15 +62,21 @@ fn main() {
         println!("{:45} {:.4} core, {participants:.0} participants a core", case.name, case.core());
     }
     compare_quality(seconds);
+    let sockets = bridge::compare(FULL, seconds);
+    let count =
+        |participants: Option<f64>| participants.map_or_else(|| "none".to_owned(), |count| format!("{count:.0}"));
     waits_ms.sort_by(f64::total_cmp);
     let p99 = waits_ms.get(waits_ms.len() * 99 / 100).copied().unwrap_or(f64::NAN);
     println!(
         "RESULT full_mix_participants_per_core={:.0} full_mix_voip32_participants_per_core={:.0} gated_room_core_n10={:.4} \
-         gated_room_core_n1000={:.4} added_p99_ms={p99:.1}",
+         gated_room_core_n1000={:.4} added_p99_ms={p99:.1} sockets_participants_per_core={} \
+         audiobridge_participants_per_core={}",
         FULL as f64 / cases[0].core(),
         FULL as f64 / cases[1].core(),
         cases[3].core(),
         cases[4].core(),
+        count(sockets.ours),
+        count(sockets.bridge),
     );
 }
 

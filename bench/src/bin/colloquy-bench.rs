@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use colloquy_bench::call::{self, CallArgs};
 use colloquy_bench::floor::{self, FloorArgs, FlowsArgs};
-use colloquy_bench::host::{Host, HostOptions};
+use colloquy_bench::host::{self, Host, HostOptions};
 use colloquy_bench::impair::{self, ImpairArgs};
 use colloquy_bench::load::command::{self, ReportArgs, RunArgs, SearchArgs};
 use colloquy_bench::quality::{self, QualityArgs};
@@ -74,14 +74,15 @@ fn dispatch() -> Result<()> {
         Command::Impair(args) => impair::run(&args),
         Command::Floor(args) => floor::child(args),
         Command::Flows(args) => floor::flows_child(&args),
-        Command::Host { listen } => host(listen),
+        Command::Host { listen } => serve(listen),
     }
 }
 
-fn host(listen: SocketAddr) -> Result<()> {
+fn serve(listen: SocketAddr) -> Result<()> {
+    let keys = std::env::var(host::KEY_VARIABLE).map(host::key).into_iter().collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let _host = Host::start(&HostOptions { listen, ..HostOptions::default() }).await?;
+        let _host = Host::start(&HostOptions { listen, keys, ..HostOptions::default() }).await?;
         std::future::pending::<()>().await;
         Ok(())
     })

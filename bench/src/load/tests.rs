@@ -1,5 +1,7 @@
 //! The harness against servers that it knows the faults of: it must find them, and its own.
 
+mod centre;
+
 use super::play::{Played, Stage, Unwatched, play};
 use super::result::{Machine, Outcome, Run, SCHEMA, ScenarioRun, Signalling, Summary, SystemInfo};
 use super::scenario::{JoinBy, Scenario};
@@ -285,7 +287,8 @@ fn a_result_is_written_and_read_again() {
     let played = played(GOOD, &["time.hold_s=0.3"]);
     let repeats = vec![played.repeat];
     let summary = Summary::of(&repeats);
-    let outcome = Outcome { system: "faulty".to_owned(), absent: None, repeats, summary, search: None };
+    let outcome =
+        Outcome { system: "faulty".to_owned(), absent: None, repeats, summary, broken: Vec::new(), search: None };
     let info = SystemInfo {
         name: "faulty".to_owned(),
         version: played.version,

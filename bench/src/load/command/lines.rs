@@ -1,6 +1,6 @@
 //! Results as lines: for people while it runs, and one for machines at the end of each.
 
-use crate::load::result::{Latencies, Outcome, Repeat, Run, Search, Spread};
+use crate::load::result::{AudienceFigures, Latencies, Outcome, Repeat, Run, Search, Spread};
 
 /// The head of the table of measurements.
 pub(super) const HEAD: &str = "scenario     system     turn  packets/s  ns/packet  floor  ratio  p50 us   p99 us  loss %  server  clients  kB/viewer  join p99 ms";
@@ -36,19 +36,23 @@ pub(super) fn row(scenario: &str, system: &str, turn: u32, repeat: &Repeat) -> S
     )
 }
 
-/// What belongs to a measurement and has no column: what joins failed of, and how quick signalling was.
+/// p50, p95 and p99.
+fn ms(of: &Latencies) -> String {
+    format!("{:.1} / {:.1} / {:.1} ms", of.p50_ns as f64 / 1e6, of.p95_ns as f64 / 1e6, of.p99_ns as f64 / 1e6)
+}
+
+/// What belongs to a measurement and has no column: what joins failed of, how quick signalling was, who got what was not for him.
 pub(super) fn notes(repeat: &Repeat) -> Vec<String> {
-    let ms = |of: &Latencies| {
-        format!("{:.1} / {:.1} / {:.1} ms", of.p50_ns as f64 / 1e6, of.p95_ns as f64 / 1e6, of.p99_ns as f64 / 1e6)
-    };
     let signalling = repeat.signalling.as_ref().map(|s| {
+        // Where people come into sight and go out of it, nobody is told of joins alone.
+        let told = Some(&s.notices).filter(|notices| notices.count > 0 || repeat.audience.is_none());
+        let told = told.map(|notices| format!(", others told {} ({} times)", ms(notices), notices.count));
         format!(
-            "    p50 / p95 / p99: joins {}, requests {}, subscriptions {}, others told {} ({} times)",
+            "    p50 / p95 / p99: joins {}, requests {}, subscriptions {}{}",
             ms(&repeat.joins.signalled),
             ms(&s.requests),
             ms(&s.subscriptions),
-            ms(&s.notices),
-            s.notices.count,
+            told.unwrap_or_default(),
         )
     });
     let mixed = repeat.hold.mixed.map(|mixed| {
@@ -58,7 +62,32 @@ pub(super) fn notes(repeat: &Repeat) -> Vec<String> {
         )
     });
     let failures = repeat.joins.failures.iter().map(|failure| format!("    join failed: {failure}"));
-    failures.chain(mixed).chain(signalling).collect()
+    let audience = repeat.audience.iter().flat_map(changes);
+    failures.chain(mixed).chain(signalling).chain(audience).collect()
+}
+
+/// What came of changes of who hears and sees whom.
+fn changes(of: &AudienceFigures) -> Vec<String> {
+    let mut lines = vec![
+        format!(
+            "    p50 / p95 / p99: changes answered {} ({} times; refused {}, unanswered {})",
+            ms(&of.answers),
+            of.changes,
+            of.refused,
+            of.unanswered,
+        ),
+        format!(
+            "    p50 / p95 / p99: sound begins {}, pictures begin {}, what was taken away ends {}; never began: sound {}, pictures {}",
+            ms(&of.sound_begins),
+            ms(&of.pictures_begin),
+            ms(&of.ends),
+            of.sound_never_began,
+            of.pictures_never_began,
+        ),
+        format!("    leaked packets: {} of {} ({} ms of grace)", of.leaked_packets, of.judged, of.grace_ms),
+    ];
+    lines.extend(of.leaks.iter().map(|leak| format!("    leaked: {leak}")));
+    lines
 }
 
 /// A reason as one word.
@@ -84,14 +113,24 @@ pub(super) fn result(scenario: &str, outcome: &Outcome) -> String {
     };
     let mixed = outcome.repeats.iter().find_map(|repeat| repeat.hold.mixed);
     let mixed = mixed.map(|mixed| format!(" mixes=yes sound_heard_by={}of{}", mixed.hearers, mixed.participants));
+    let leaked = summary.leaked_packets.map(|packets| {
+        let broken =
+            if outcome.broken.is_empty() { String::new() } else { format!(" broken={}", outcome.broken.join(",")) };
+        format!(" leaked_packets={packets} kept={}{broken}", if broken.is_empty() { "yes" } else { "no" })
+    });
     let more: String = [
         ("cpu_us_per_participant_s", summary.cpu_us_per_participant_s),
         ("subscribe_p99_ms", summary.subscribe_p99_ms),
         ("notice_p99_ms", summary.notice_p99_ms),
+        ("verb_p50_ms", summary.verb_p50_ms),
+        ("verb_p95_ms", summary.verb_p95_ms),
+        ("verb_p99_ms", summary.verb_p99_ms),
+        ("effect_p99_ms", summary.effect_p99_ms),
     ]
     .into_iter()
     .filter_map(|(name, spread)| Some(format!(" {name}={:.1}", spread?.median)))
     .chain(mixed)
+    .chain(leaked)
     .collect();
     let reasons = if summary.valid { String::new() } else { format!(" reason={}", summary.reasons.join(",")) };
     format!(

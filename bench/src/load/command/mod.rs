@@ -2,6 +2,7 @@
 
 mod lines;
 mod progress;
+mod quality;
 mod report;
 mod run;
 mod search;

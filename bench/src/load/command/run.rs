@@ -1,10 +1,10 @@
 //! `run`: scenarios on systems, some times over, the systems taking turns.
 
 use super::progress::Bar;
-use super::{Asked, Candidate, Common, lines, stage};
+use super::{Asked, Candidate, Common, lines, quality, stage};
 use crate::load::play::{self, Stage};
 use crate::load::result::{Outcome, Repeat, Run, SCHEMA, ScenarioRun, Summary};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use std::time::{Instant, SystemTime};
 
 /// Scenarios, and how they are run.
@@ -23,7 +23,8 @@ pub struct RunArgs {
 /// Runs, and prints what came of it; the last lines are the results.
 ///
 /// # Errors
-/// When a scenario or a system is not known, or a file cannot be written. A system that fails is a result.
+/// When a scenario or a system is not known, or a file cannot be written; and when packets leaked, as that is a defect. Otherwise a system
+/// that fails is a result.
 pub fn run(args: &RunArgs) -> Result<()> {
     let asked: Vec<Asked> = args.scenarios.iter().map(|name| args.common.scenario(name)).collect::<Result<_>>()?;
     let mut candidates = args.common.candidates()?;
@@ -44,6 +45,9 @@ pub fn run(args: &RunArgs) -> Result<()> {
     end(&mut record, candidates, started);
     args.common.write(&record)?;
     println!("\n{}", lines::results(&record));
+    let outcomes = record.scenarios.iter().flat_map(|scenario| &scenario.outcomes);
+    let leaked: u64 = outcomes.filter_map(|outcome| outcome.summary.as_ref()?.leaked_packets).sum();
+    ensure!(leaked == 0, "{leaked} packets came to somebody who was not to get them");
     Ok(())
 }
 
@@ -110,6 +114,7 @@ fn play_all(asked: &Asked, candidates: &mut [Candidate], stage: &Stage, repeats:
         absent: excuse(candidate, asked),
         repeats: Vec::new(),
         summary: None,
+        broken: Vec::new(),
         search: None,
     };
     let mut outcomes: Vec<Outcome> = candidates.iter().map(outcome).collect();
@@ -134,6 +139,9 @@ fn play_all(asked: &Asked, candidates: &mut [Candidate], stage: &Stage, repeats:
     }
     for outcome in &mut outcomes {
         outcome.summary = Summary::of(&outcome.repeats);
+        if asked.scenario.audience.is_some() {
+            outcome.broken = quality::broken_in_any(&outcome.repeats, &asked.scenario.keep);
+        }
     }
     asked.record(outcomes)
 }

@@ -1,10 +1,11 @@
 //! `search`: the largest load that keeps a quality, by doubling until it breaks, then halving the gap.
 
+use super::quality::broken;
 use super::run::{begin, end, excuse, once};
 use super::{Asked, Candidate, Common, lines};
 use crate::load::play::Stage;
-use crate::load::result::{Knee, Level, Outcome, Repeat, Search, Validity};
-use crate::load::scenario::{Keep, Scenario};
+use crate::load::result::{Knee, Level, Outcome, Search, Validity};
+use crate::load::scenario::Scenario;
 use anyhow::Result;
 use std::time::Instant;
 
@@ -47,6 +48,7 @@ pub fn search(args: &SearchArgs) -> Result<()> {
                 absent,
                 repeats: Vec::new(),
                 summary: None,
+                broken: Vec::new(),
                 search,
             });
         }
@@ -56,22 +58,6 @@ pub fn search(args: &SearchArgs) -> Result<()> {
     args.common.write(&record)?;
     println!("\n{}", lines::results(&record));
     Ok(())
-}
-
-/// What of a quality a measurement did not keep.
-pub(super) fn broken(repeat: &Repeat, keep: &Keep) -> Vec<String> {
-    let (hold, joins) = (&repeat.hold, &repeat.joins);
-    let failed_pct = joins.failed as f64 * 100.0 / joins.tried.max(1) as f64;
-    let ms = |ns: u64| ns as f64 / 1e6;
-    let figures = [
-        ("loss_pct", hold.delivery.loss_pct, keep.loss_pct),
-        ("p50_ms", ms(hold.latency.p50_ns), keep.p50_ms),
-        ("p99_ms", ms(hold.latency.p99_ns), keep.p99_ms),
-        ("failed_joins_pct", failed_pct, keep.failed_joins_pct),
-        ("join_p99_ms", ms(joins.connected.p99_ns), keep.join_p99_ms),
-    ];
-    let over = figures.into_iter().filter(|(_, value, limit)| value > limit);
-    over.map(|(name, value, limit)| format!("{name}_{value:.3}_over_{limit}")).collect()
 }
 
 /// The next load to try, of what is known to keep the quality and what is known not to.

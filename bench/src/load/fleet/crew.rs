@@ -1,6 +1,7 @@
 //! A thread that plays clients: one poll, a socket for each client, a heap of deadlines.
 
 use super::FleetPlan;
+use super::arrivals::Arrivals;
 use super::desk::{Kind, Order, Task, Wire};
 use super::seat::{Common, Lanes, Seat, Way};
 use super::tally::SeatReport;
@@ -27,6 +28,8 @@ pub(super) enum Ask {
     Window(Instant, Instant),
     /// What happened since this was asked last.
     Sample(SyncSender<Sampled>),
+    /// What came, packet by packet, since this was asked last.
+    Arrivals(SyncSender<Arrivals>),
     /// Everything.
     Report(SyncSender<Reported>),
     /// A participation ends, with a goodbye or without.
@@ -90,6 +93,7 @@ pub(super) struct Crew {
     lateness: Histogram<u64>,
     unsent: u64,
     made: u64,
+    arrivals: Arrivals,
     ended: bool,
 }
 
@@ -125,6 +129,7 @@ impl Crew {
             lateness: Latencies::recorder(),
             unsent: 0,
             made: 0,
+            arrivals: Arrivals::default(),
             ended: false,
         };
         Ok((crew, Wire { orders: sender, waker }))
@@ -281,7 +286,7 @@ impl Crew {
         }
         let (epoch, video) = (self.plan.epoch, self.plan.media.video_track());
         let measured = seat.lanes.is_none();
-        let Seat { client, inbox, .. } = seat;
+        let Seat { client, inbox, task, .. } = seat;
         for packet in client.received().drain(..) {
             let Some(stamp) = packet.stamp else {
                 if self.plan.mixed {
@@ -292,13 +297,18 @@ impl Crew {
                 }
                 continue;
             };
+            if self.plan.writes_arrivals {
+                self.arrivals.write(task.part, epoch, &packet, &stamp);
+            }
             let due = epoch + stamp.sent;
             let in_window = self.window.is_some_and(|(from, to)| (from..to).contains(&due));
             let opens = video.is_none_or(|track| stamp.track == track);
             inbox.take(&packet, &stamp, in_window, opens);
             self.recent_packets += 1;
             inbox.bytes_in_window += if in_window { len as u64 } else { 0 };
-            if measured && !packet.repeated {
+            // The last picture of one who turned away is old when it is sent, and that is no delay.
+            let may_be_old = self.plan.writes_arrivals && Some(stamp.track) == video;
+            if measured && !packet.repeated && !may_be_old {
                 let ns = u64::try_from(packet.at.saturating_duration_since(due).as_nanos()).unwrap_or(u64::MAX);
                 self.recent.saturating_record(ns.max(1));
                 if in_window {
@@ -363,6 +373,7 @@ impl Crew {
                 };
                 drop(reply.send(sampled));
             }
+            Ask::Arrivals(reply) => drop(reply.send(std::mem::take(&mut self.arrivals))),
             Ask::Report(reply) => {
                 let seats = self.gone.iter().cloned().chain(self.seats.iter().flatten().map(Seat::report));
                 let reported = Reported {

@@ -34,6 +34,8 @@ pub(super) enum Kind {
     Publisher,
     /// The same, and receives by the section of its sound.
     Talker,
+    /// Publishes what its task says, and offers places to receive into.
+    Participant { audio: u32, video: u32 },
     /// Offers places to receive into.
     Viewer { audio: u32, video: u32 },
     /// Waits for an offer.
@@ -105,6 +107,15 @@ impl Desk {
     /// When no socket is to be had.
     pub fn talker(&self) -> Result<Line> {
         self.open(Kind::Talker)
+    }
+
+    /// A client that publishes what the participant publishes, and offers places to receive so many tracks into, after those of his own:
+    /// first those for sound.
+    ///
+    /// # Errors
+    /// When no socket is to be had.
+    pub fn participant(&self, audio: u32, video: u32) -> Result<Line> {
+        self.open(Kind::Participant { audio, video })
     }
 
     /// A client that offers places to receive so many tracks into.

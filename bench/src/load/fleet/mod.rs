@@ -5,12 +5,14 @@
 //! come. What a packet's latency is counted from is the moment that it was to be sent, whether the thread was in time or not, so
 //! that lateness shows instead of hiding what it delays.
 
+mod arrivals;
 mod crew;
 mod desk;
 mod seat;
 mod tally;
 mod timers;
 
+pub(crate) use arrivals::{Arrival, Arrivals};
 pub(crate) use crew::{LEFT, Reported, Sampled};
 pub use desk::{Desk, Line};
 pub(crate) use tally::{Heard, SeatReport, Stream};
@@ -37,6 +39,8 @@ pub(crate) struct FleetPlan {
     pub(crate) access: Vec<Access>,
     /// What comes is a mix: packets have no stamps, and count all the same.
     pub(crate) mixed: bool,
+    /// Who hears and sees whom changes: every packet is written down as it comes, for who may not have got it, and latency is of sound alone.
+    pub(crate) writes_arrivals: bool,
     /// Where clients have their sockets.
     pub(crate) address: Ipv4Addr,
 }
@@ -106,6 +110,11 @@ impl Fleet {
     /// What happened since this was asked last, by thread.
     pub(crate) fn sample(&self) -> Result<Vec<Sampled>> {
         self.ask_all(Ask::Sample)
+    }
+
+    /// What came since this was asked last, by thread.
+    pub(crate) fn arrivals(&self) -> Result<Vec<Arrivals>> {
+        self.ask_all(Ask::Arrivals)
     }
 
     /// Everything that was counted, by thread.

@@ -64,17 +64,18 @@ impl Seat {
                     client.receive_beside(&mid);
                 }
             }
-            Kind::Viewer { audio, video } => {
-                (0..audio).for_each(|_| drop(client.receive(MediaKind::Audio)));
-                (0..video).for_each(|_| drop(client.receive(MediaKind::Video)));
+            Kind::Participant { audio, video } => {
+                publish(&mut client, &task, plan);
+                receive(&mut client, audio, video);
             }
+            Kind::Viewer { audio, video } => receive(&mut client, audio, video),
             Kind::Guest => {}
         }
         Self {
             client,
             socket,
             task,
-            publishes: matches!(kind, Kind::Publisher | Kind::Talker),
+            publishes: matches!(kind, Kind::Publisher | Kind::Talker | Kind::Participant { .. }),
             lanes: None,
             inbox: Inbox::default(),
             asked: Default::default(),
@@ -160,6 +161,12 @@ impl Seat {
 /// Between the places in a recording where one publisher and the next begin, so that their key frames do not come together: the golden
 /// ratio's share, by which any number of them are far from each other.
 const APART: f64 = 0.618_033_988_749_895;
+
+/// Has a client offer so many places.
+fn receive(client: &mut Client, audio: u32, video: u32) {
+    (0..audio).for_each(|_| drop(client.receive(MediaKind::Audio)));
+    (0..video).for_each(|_| drop(client.receive(MediaKind::Video)));
+}
 
 /// Has a client publish what its task says. Gives the mid of its sound, if it has one.
 fn publish(client: &mut Client, task: &Task, plan: &FleetPlan) -> Option<String> {

@@ -1,7 +1,7 @@
 //! The figures that the page knows: what each is called, how it is read from a measurement, and which way is better. Tables of
 //! systems, of single measurements and of runs side by side are all made of this list, so that none of them forgets one.
 
-use crate::load::result::{Latencies, Repeat, Signalling, Spread, Summary};
+use crate::load::result::{AudienceFigures, Latencies, Repeat, Signalling, Spread, Summary};
 use Better::{Higher, Lower, Neither};
 
 /// Which way a figure is better.
@@ -71,6 +71,7 @@ pub(super) fn all() -> Vec<Figure> {
     delivery(&mut list);
     joins(&mut list);
     signalling(&mut list);
+    audience(&mut list);
     memory(&mut list);
     generator(&mut list);
     played(&mut list);
@@ -230,6 +231,45 @@ fn signalling(list: &mut List) {
 pub(super) fn signals(repeat: &Repeat, of: fn(&Signalling) -> &Latencies) -> &Latencies {
     static NOTHING: Latencies = Latencies::NONE;
     repeat.signalling.as_ref().map_or(&NOTHING, of)
+}
+
+fn audience(list: &mut List) {
+    list.group = "Who hears and sees whom, changing";
+    list.add("Packets leaked", "", |r| Some(r.audience.as_ref()?.leaked_packets as f64)).main(Lower).summed(|s| {
+        let leaked = s.leaked_packets? as f64;
+        Some(Spread { median: leaked, min: leaked, max: leaked })
+    });
+    list.distribution("Answer, ", "ms", &["p50", "p95", "p99"], |r| changed(r, |of| &of.answers));
+    list.distribution("Sound begins, ", "ms", &["p50", "p95", "p99"], |r| changed(r, |of| &of.sound_begins));
+    list.distribution("Pictures begin, ", "ms", &["p50", "p95", "p99"], |r| changed(r, |of| &of.pictures_begin));
+    list.distribution("Ends, ", "ms", &["p50", "p95", "p99"], |r| changed(r, |of| &of.ends));
+    let spreads: [(&str, OfSummary); 3] =
+        [("Answer, p50", |s| s.verb_p50_ms), ("Answer, p95", |s| s.verb_p95_ms), ("Answer, p99", |s| s.verb_p99_ms)];
+    for (name, spread) in spreads {
+        if let Some(figure) = list.named(name) {
+            figure.summed(spread);
+        }
+    }
+    list.add("Sound begins or what was taken away ends, p99", "ms", |r| {
+        Some(r.audience.as_ref().filter(|of| of.changes > 0)?.effect_p99_ns() as f64 / 1e6)
+    })
+    .main(Lower)
+    .summed(|s| s.effect_p99_ms);
+    let count = |of: fn(&AudienceFigures) -> u64| move |r: &Repeat| Some(of(r.audience.as_ref()?) as f64);
+    list.add("Sound that never began", "", count(|of| of.sound_never_began)).main(Lower);
+    list.add("Pictures that never began", "", count(|of| of.pictures_never_began)).main(Lower);
+    list.add("Changes", "", count(|of| of.changes)).main(Neither);
+    list.add("Changes refused", "", count(|of| of.refused)).main(Lower);
+    list.add("Changes unanswered", "", count(|of| of.unanswered)).main(Lower);
+    list.add("Packets judged", "", count(|of| of.judged));
+    list.add("Packets not judged", "", count(|of| of.not_judged));
+    list.add("Grace after an answer", "ms", |r| Some(r.audience.as_ref()?.grace_ms));
+}
+
+/// A distribution of what came of changes; one of nothing where there were none.
+pub(super) fn changed(repeat: &Repeat, of: fn(&AudienceFigures) -> &Latencies) -> &Latencies {
+    static NOTHING: Latencies = Latencies::NONE;
+    repeat.audience.as_ref().map_or(&NOTHING, of)
 }
 
 fn memory(list: &mut List) {

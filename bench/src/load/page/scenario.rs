@@ -1,7 +1,7 @@
 //! One scenario of one run: plots, the table of systems, and everything by itself.
 
-use super::figures::signals;
-use super::look::{FLOOR, Look, letter, many};
+use super::figures::{changed, signals};
+use super::look::{FLOOR, Look, letter, many, spelled};
 use super::number::{duration, number, short, time_ns};
 use super::plot::{Bar, Line, Plot, Scale, Span, bars, lines, spans};
 use super::{search, table};
@@ -25,6 +25,7 @@ pub(super) fn section(scenario: &ScenarioRun, run: Option<usize>, id: &str, look
             @for outcome in scenario.outcomes.iter().filter(|outcome| outcome.mixes()) {
                 p.notes { (look.named(&outcome.system)) ": latency and loss are not measurable: it mixes, and sends everybody one stream instead of one of each." }
             }
+            @for outcome in &scenario.outcomes { (kept(outcome, look)) }
             @if !plots.is_empty() {
                 (legend(scenario, look))
                 div.plots { @for plot in &plots { (plot.figure()) } }
@@ -41,6 +42,23 @@ pub(super) fn section(scenario: &ScenarioRun, run: Option<usize>, id: &str, look
                 summary { "The scenario’s file" }
                 pre tabindex="0" { code { (scenario.text) } }
             }
+        }
+    }
+}
+
+/// Whether the scenario's quality was kept, where it is judged by it, and what leaked.
+fn kept(outcome: &Outcome, look: &Look) -> Markup {
+    let leaks = || outcome.repeats.iter().filter_map(|repeat| repeat.audience.as_ref()).flat_map(|of| &of.leaks);
+    let leaked = outcome.summary.as_ref().and_then(|summary| summary.leaked_packets);
+    html! {
+        @if !outcome.broken.is_empty() {
+            p.notes { (look.named(&outcome.system)) ": " span.bad { "✗ the quality was not kept: " (spelled(&outcome.broken)) } }
+        } @else if let Some(leaked) = leaked {
+            p.notes { (look.named(&outcome.system)) ": " span.good { "✓ the quality was kept" } "; " (many(leaked as usize, "packet")) " leaked." }
+        }
+        @if leaks().next().is_some() {
+            p.notes { "Leaked:" }
+            ul { @for leak in leaks() { li { (leak) } } }
         }
     }
 }
@@ -106,6 +124,18 @@ fn plots(scenario: &ScenarioRun, look: &Look) -> Vec<Plot> {
         joins("Time to the first key frame: p50, p95, p99", &systems, look, |r| &r.joins.first_media),
         joins("Time until others are told of a join: p50, p95, p99", &systems, look, |r| signals(r, |s| &s.notices)),
         joins("Time to subscribe to a track: p50, p95, p99", &systems, look, |r| signals(r, |s| &s.subscriptions)),
+        joins("Time from a change of the audience to its answer: p50, p95, p99", &systems, look, |r| {
+            changed(r, |of| &of.answers)
+        }),
+        joins("Time until sound begins that is newly heard: p50, p95, p99", &systems, look, |r| {
+            changed(r, |of| &of.sound_begins)
+        }),
+        joins("Time until a picture begins that is newly seen: p50, p95, p99", &systems, look, |r| {
+            changed(r, |of| &of.pictures_begin)
+        }),
+        joins("Time until the last packet of what is heard or seen no more: p50, p95, p99", &systems, look, |r| {
+            changed(r, |of| &of.ends)
+        }),
         bars("Memory of the server for each viewer, kB", &of(&|_, s| s.mem_kb_per_viewer), None, number),
         bars("Memory of the server for each publisher, kB", &of(&|_, s| s.mem_kb_per_publisher), None, number),
         bars("Packets that never came, % of those due", &of(&|_, s| s.loss_pct), None, number),

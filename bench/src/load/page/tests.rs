@@ -2,8 +2,9 @@
 
 use super::html;
 use crate::load::result::{
-    Delivery, FloorCost, Generator, Hold, Joins, KeyFrames, Knee, Latencies, Level, LoadShape, Machine, Memory, Mixed,
-    Outcome, Repeat, Run, SCHEMA, Sample, ScenarioRun, Search, ServerCost, Signalling, Summary, SystemInfo, Validity,
+    AudienceFigures, Delivery, FloorCost, Generator, Hold, Joins, KeyFrames, Knee, Latencies, Level, LoadShape,
+    Machine, Memory, Mixed, Outcome, Repeat, Run, SCHEMA, Sample, ScenarioRun, Search, ServerCost, Signalling, Summary,
+    SystemInfo, Validity,
 };
 use serde_json::Value;
 
@@ -78,6 +79,22 @@ fn repeat(order: u32, cost: f64) -> Repeat {
             notices: latencies(33_000),
             frames: 4_711,
         }),
+        audience: Some(AudienceFigures {
+            changes: 191,
+            refused: 2,
+            unanswered: 1,
+            answers: latencies(34_000),
+            sound_begins: latencies(35_000),
+            pictures_begin: latencies(36_000),
+            ends: latencies(37_000),
+            sound_never_began: 3,
+            pictures_never_began: 7,
+            judged: 88_881,
+            not_judged: 17,
+            leaked_packets: 4,
+            grace_ms: 20.5,
+            leaks: vec!["p-1 got sound of p-3".to_owned()],
+        }),
         memory: Some(Memory {
             idle_kb: 12_000,
             publishers_kb: 13_100,
@@ -102,7 +119,14 @@ fn repeat(order: u32, cost: f64) -> Repeat {
 
 fn outcome(system: &str, cost: f64) -> Outcome {
     let repeats = vec![repeat(0, cost), repeat(2, cost * 1.1)];
-    Outcome { system: system.to_owned(), absent: None, summary: Summary::of(&repeats), repeats, search: None }
+    Outcome {
+        system: system.to_owned(),
+        absent: None,
+        summary: Summary::of(&repeats),
+        repeats,
+        broken: vec!["leaked_packets_4_over_0".to_owned()],
+        search: None,
+    }
 }
 
 fn scenario(name: &str, outcomes: Vec<Outcome>) -> ScenarioRun {
@@ -160,7 +184,14 @@ fn searched() -> Outcome {
         levels: vec![level(50, true), level(100, true), level(200, false)],
         knee,
     };
-    Outcome { system: "colloquy".to_owned(), absent: None, repeats: vec![], summary: None, search: Some(search) }
+    Outcome {
+        system: "colloquy".to_owned(),
+        absent: None,
+        repeats: vec![],
+        summary: None,
+        broken: Vec::new(),
+        search: Some(search),
+    }
 }
 
 fn sample() -> Run {
@@ -267,6 +298,10 @@ fn its_structure_is_as_it_was() {
             "Time to the first key frame: p50, p95, p99",
             "Time until others are told of a join: p50, p95, p99",
             "Time to subscribe to a track: p50, p95, p99",
+            "Time from a change of the audience to its answer: p50, p95, p99",
+            "Time until sound begins that is newly heard: p50, p95, p99",
+            "Time until a picture begins that is newly seen: p50, p95, p99",
+            "Time until the last packet of what is heard or seen no more: p50, p95, p99",
             "Memory of the server for each viewer, kB",
             "Memory of the server for each publisher, kB",
             "Packets that never came, % of those due",
@@ -293,6 +328,18 @@ fn the_verdict_says_who_costs_what() {
     assert!(words.contains("webinar: colloquy costs least, 2.43 µs of CPU a forwarded packet, 1.62 × the floor; janus 8.51 µs, 3.51 × that."), "{words}");
     assert!(words.contains("herd: colloquy carries 100 viewers (30,500 packets/s"), "{words}");
     assert!(words.contains("✓ Valid.") && words.contains("livekit is absent: there is no Go"));
+}
+
+#[test]
+fn what_leaked_is_told_before_any_table() {
+    let page = text(&html(&[sample()]));
+    let told = page.find("webinar: colloquy did not keep the quality: leaked packets 4 over 0").expect("it is told");
+    assert!(told < page.find("All scenarios and systems").expect("the tables follow"), "{page}");
+    assert!(page.contains("p-1 got sound of p-3"));
+    let mut run = sample();
+    run.scenarios[0].outcomes.iter_mut().for_each(|outcome| outcome.broken.clear());
+    let page = text(&html(&[run]));
+    assert!(!page.contains("did not keep") && page.contains("✓ the quality was kept"));
 }
 
 #[test]

@@ -113,6 +113,9 @@ fn sentences(scenario: &ScenarioRun) -> Markup {
                 "."
             }
         }
+        @for outcome in scenario.outcomes.iter().filter(|outcome| !outcome.broken.is_empty()) {
+            p.sentence { strong { (scenario.name) ": " } span.bad { (outcome.system) " did not keep the quality: " (spelled(&outcome.broken)) } "." }
+        }
         @for outcome in &scenario.outcomes {
             @if let Some(search) = &outcome.search { p.sentence { strong { (scenario.name) ": " } (knee(&outcome.system, search)) } }
         }

@@ -90,7 +90,7 @@ pub(super) fn delivery(parts: &[Part], from: Instant, to: Instant, layered: bool
         delivery.sent += sent.packets;
         delivery.sent_bytes += sent.bytes;
     }
-    for part in parts.iter().filter(|part| handling == Handling::Mixed || !part.role.publishes) {
+    for part in parts.iter().filter(|part| handling == Handling::Mixed || part.role.watches()) {
         delivery.received_bytes += part.seats.iter().map(|seat| seat.bytes_in_window).sum::<u64>();
         delivery.repaired += part.streams().map(|stream| stream.repaired).sum::<u64>();
         if handling == Handling::Mixed {
@@ -181,8 +181,8 @@ pub(super) fn joins(parts: &[Part], patience: Duration, now: Instant) -> Joins {
         };
         record(&mut connected, took);
         let first = part.seats.iter().filter_map(|seat| seat.first_media).min();
-        // Who only publishes receives none.
-        if let Some(at) = first {
+        // Who only publishes receives none, and who does both waits for those who come after him.
+        if let Some(at) = first.filter(|_| part.role.who.duty.is_none()) {
             record(&mut media, at.saturating_duration_since(since));
         }
     }
@@ -222,7 +222,7 @@ mod tests {
     use crate::load::system::Participant;
 
     fn part(asked: Instant, publishes: bool, source: u64, seat: SeatReport) -> Part {
-        let who = Participant { room: 0, number: source, audio: true, video: false };
+        let who = Participant { room: 0, number: source, audio: true, video: false, duty: None };
         let role = Role { who, publishes, speaks: true, access: None, also_publishes: false };
         let whom = if publishes { vec![] } else { vec![1] };
         let signalled = Some(Duration::from_millis(1));

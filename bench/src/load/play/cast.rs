@@ -1,6 +1,6 @@
 //! Who plays whom: the participants of a scenario, and whom each of them is to receive.
 
-use crate::load::scenario::Scenario;
+use crate::load::scenario::{Duty, Scenario};
 use crate::load::system::Participant;
 
 /// One participation: somebody who publishes, or who watches.
@@ -15,6 +15,13 @@ pub(super) struct Role {
     pub(super) also_publishes: bool,
 }
 
+impl Role {
+    /// Receives: as a participation of its own, or by the client that he publishes by.
+    pub(super) fn watches(&self) -> bool {
+        !self.publishes || self.who.duty.is_some()
+    }
+}
+
 /// The publishers of all rooms, then the viewers, both room after room in turn, as they come.
 pub(super) fn cast(scenario: &Scenario) -> (Vec<Role>, Vec<Role>) {
     let (audio, video) = (scenario.media.audio.is_some(), scenario.media.video.is_some());
@@ -24,12 +31,13 @@ pub(super) fn cast(scenario: &Scenario) -> (Vec<Role>, Vec<Role>) {
     for index in 0..scenario.publishers {
         for room in 0..scenario.rooms {
             let number = publishers.len() as u64;
-            let who = Participant { room, number, audio, video };
+            let duty = scenario.audience.map(|_| Duty::of(index));
+            let who = Participant { room, number, audio, video, duty };
             let speaks = index < speakers;
             publishers.push(Role { who, publishes: true, speaks, access: None, also_publishes: false });
         }
     }
-    if scenario.meeting {
+    if scenario.meeting && scenario.audience.is_none() {
         for publisher in &publishers {
             let index = viewers.len() as u32 / scenario.rooms.max(1);
             let access = access(scenario, index);
@@ -40,7 +48,7 @@ pub(super) fn cast(scenario: &Scenario) -> (Vec<Role>, Vec<Role>) {
     for index in 0..scenario.viewers {
         for room in 0..scenario.rooms {
             let number = publishers.len() as u64 + u64::from(index) * u64::from(scenario.rooms) + u64::from(room);
-            let who = Participant { room, number, audio: false, video: false };
+            let who = Participant { room, number, audio: false, video: false, duty: None };
             let access = access(scenario, already + index);
             viewers.push(Role { who, publishes: false, speaks: false, access, also_publishes: false });
         }

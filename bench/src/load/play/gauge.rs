@@ -4,10 +4,12 @@ use crate::os;
 use std::collections::{HashMap, HashSet};
 use std::fs::read_to_string;
 
-/// Processes whose figures are added up. Children that they start later are not among them.
+/// Processes whose figures are added up.
 #[derive(Debug, Clone)]
 pub(super) struct Gauge {
     pids: Vec<u32>,
+    /// Those that they have started, and that are there when it is looked, count as well.
+    with_children: bool,
 }
 
 /// A moment's figures.
@@ -20,13 +22,14 @@ pub(super) struct Reading {
 }
 
 impl Gauge {
+    /// A server's, with whatever it has started: mixers have processes of their own.
     pub(super) fn new(pids: Vec<u32>) -> Self {
-        Self { pids }
+        Self { pids, with_children: true }
     }
 
-    /// This process.
+    /// This process, without the server that it may have started.
     pub(super) fn own() -> Self {
-        Self { pids: vec![std::process::id()] }
+        Self { pids: vec![std::process::id()], with_children: false }
     }
 
     /// There is something to be read.
@@ -34,26 +37,34 @@ impl Gauge {
         !self.pids.is_empty()
     }
 
-    pub(super) fn pids(&self) -> &[u32] {
-        &self.pids
+    /// The processes, as they are now.
+    pub(super) fn pids(&self) -> Vec<u32> {
+        let mut all = self.pids.clone();
+        let mut next = 0;
+        while let Some(pid) = all.get(next).copied().filter(|_| self.with_children) {
+            all.extend(children(pid));
+            next += 1;
+        }
+        all
     }
 
     /// Every thread: its number, its CPU time and the time that it had to wait for a core.
     pub(super) fn threads(&self) -> Vec<(u32, u64, u64)> {
-        self.pids.iter().flat_map(|pid| os::threads_ns(*pid)).collect()
+        self.pids().into_iter().flat_map(os::threads_ns).collect()
     }
 
     pub(super) fn read(&self) -> Reading {
+        let pids = self.pids();
         Reading {
-            cpu_ns: self.pids.iter().map(|pid| os::process_cpu_ns(*pid)).sum(),
-            switches: self.pids.iter().map(|pid| switches(*pid)).sum(),
+            cpu_ns: pids.iter().map(|pid| os::process_cpu_ns(*pid)).sum(),
+            switches: pids.iter().map(|pid| switches(*pid)).sum(),
         }
     }
 
     /// What is resident, in kB.
     pub(super) fn resident_kb(&self) -> u64 {
         let of = |pid: &u32| field(&read_to_string(format!("/proc/{pid}/status")).unwrap_or_default(), "VmRSS:");
-        self.pids.iter().filter_map(of).sum()
+        self.pids().iter().filter_map(of).sum()
     }
 
     /// Proportional set size in kB, or what is resident where that cannot be read.
@@ -62,7 +73,7 @@ impl Gauge {
             let rollup = read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
             field(&rollup, "Pss:")
         };
-        self.pids.iter().map(of).sum::<Option<u64>>().unwrap_or_else(|| self.resident_kb())
+        self.pids().iter().map(of).sum::<Option<u64>>().unwrap_or_else(|| self.resident_kb())
     }
 }
 
@@ -78,6 +89,13 @@ pub(super) fn kept_waiting_ns(before: &[(u32, u64, u64)], after: &[(u32, u64, u6
     let Some((busiest, waited)) = all.iter().copied().max() else { return 0 };
     let others = all.iter().map(|(cpu, _)| cpu).sum::<u64>() - busiest;
     waited.saturating_sub(others)
+}
+
+/// What a process has started and what is there yet (proc_pid_task_children(5)).
+fn children(pid: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = tasks.filter_map(|task| read_to_string(task.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>()).collect()
 }
 
 /// Voluntary and other switches of all threads (proc_pid_status(5)).
@@ -124,6 +142,12 @@ mod tests {
         assert!(gauge.memory_kb() > 1_000);
         let reading = gauge.read();
         assert!(reading.cpu_ns > 0 && reading.switches > 0 && !gauge.threads().is_empty());
+        let mut child = std::process::Command::new("sleep").arg("10").spawn().unwrap();
+        let with_children = Gauge::new(gauge.pids.clone());
+        assert!(with_children.pids().contains(&child.id()) && !gauge.pids().contains(&child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!with_children.pids().contains(&child.id()));
         assert_eq!(field("a: 1\nPss:   17 kB\n", "Pss:"), Some(17));
     }
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod cast;
+mod centre;
 mod floor;
 mod gauge;
 mod joins;
@@ -9,7 +10,7 @@ mod party;
 mod timeline;
 mod validity;
 
-use super::result::{Generator, Hold, KeyFrames, Latencies, LoadShape, Memory, Repeat, ServerCost};
+use super::result::{AudienceFigures, Generator, Hold, KeyFrames, Latencies, LoadShape, Memory, Repeat, ServerCost};
 use super::scenario::Scenario;
 use super::system::{About, Placement, System};
 use account::{Handling, Part};
@@ -96,7 +97,9 @@ pub fn play(
     let scratch = Scratch::new(stage)?;
     let largest_room = scenario.publishers + scenario.watchers();
     let by = scenario.join.by;
-    let place = Placement { core: stage.server_core, first: stage.first, scratch: scratch.0.clone(), largest_room, by };
+    let others = scenario.audience.map(|_| scenario.publishers - 1);
+    let place =
+        Placement { core: stage.server_core, first: stage.first, scratch: scratch.0.clone(), largest_room, by, others };
     let running = system.start(&place).with_context(|| format!("{} does not start", system.name()))?;
     let gauge = Gauge::new(running.about().pids.clone());
     let idle_kb = gauge.memory_kb();
@@ -109,8 +112,9 @@ pub fn play(
 
     let measured = hold(scenario, &gauge, &mut party, watcher)?;
     let loaded_kb = gauge.memory_kb();
-    let calls = if stage.count_calls { party.calls_per_packet(gauge.pids(), CALLS)? } else { None };
+    let calls = if stage.count_calls { party.calls_per_packet(&gauge.pids(), CALLS)? } else { None };
     let profile = party.srtp_profile()?;
+    let audience = measured.audience.clone();
     let signalling = running.signalling();
     watcher.step("leave", 0);
     let load = party.shape();
@@ -136,8 +140,9 @@ pub fn play(
     let (hold, generator) = measured.account(&parts, &reported, scenario, stage, calls);
     let patience = Duration::from_secs_f64(scenario.join.patience_s);
     let joins = account::joins(&parts, patience, Instant::now());
-    // Those who talk to a mixer hear it by the same client: all of them are both.
-    let base_kb = if hold.mixed.is_some() && scenario.viewers == 0 { idle_kb } else { publishers_kb };
+    // Those who talk to a mixer hear it by the same client, and so do those of a contact centre: all of them are both.
+    let is_both = hold.mixed.is_some() && scenario.viewers == 0 || scenario.audience.is_some();
+    let base_kb = if is_both { idle_kb } else { publishers_kb };
     let each = |more: u64, less: u64, by: u32| more.saturating_sub(less) as f64 / f64::from(by.max(1));
     let memory = gauge.is_known().then(|| Memory {
         idle_kb,
@@ -147,10 +152,24 @@ pub fn play(
         kb_per_publisher: each(publishers_kb, idle_kb, load.publishers),
         kb_per_viewer: each(loaded_kb, base_kb, load.viewers),
     });
-    let validity = validity::judge(&load, &hold, &joins, &generator, kept_waiting);
+    let mut validity = validity::judge(&load, &hold, &joins, &generator, kept_waiting);
+    if let Some(audience) = &audience {
+        validity::judge_audience(audience, &mut validity);
+    }
     let warm_up_s = scenario.time.warm_up_s;
-    let repeat =
-        Repeat { order, load, warm_up_s, hold: Box::new(hold), floor, joins, signalling, memory, generator, validity };
+    let repeat = Repeat {
+        order,
+        load,
+        warm_up_s,
+        hold: Box::new(hold),
+        floor,
+        joins,
+        signalling,
+        audience,
+        memory,
+        generator,
+        validity,
+    };
     Ok(Played { repeat, version, settings, external })
 }
 
@@ -171,6 +190,7 @@ pub fn floor_alone(scenario: &Scenario, stage: &Stage, order: u32) -> Result<Rep
         floor: Some(cost),
         joins: super::result::Joins::default(),
         signalling: None,
+        audience: None,
         memory: None,
         generator: Generator::default(),
         validity: super::result::Validity { valid: true, reasons: Vec::new() },
@@ -190,6 +210,8 @@ struct Measured {
     before: party::Before,
     samples: Vec<super::result::Sample>,
     handling: Handling,
+    /// What came of changes of who hears and sees whom.
+    audience: Option<AudienceFigures>,
 }
 
 fn hold(scenario: &Scenario, gauge: &Gauge, party: &mut Party<'_>, watcher: &mut dyn Watcher) -> Result<Measured> {
@@ -199,6 +221,7 @@ fn hold(scenario: &Scenario, gauge: &Gauge, party: &mut Party<'_>, watcher: &mut
     let from = Instant::now() + AHEAD;
     let to = from + Duration::from_secs_f64(scenario.time.hold_s);
     party.count_within(from, to)?;
+    party.change_within(from, to)?;
     party.sleep_until(from);
     let (server_before, own_before) = (gauge.read(), own.read());
     let waited_before = gauge.threads();
@@ -214,6 +237,7 @@ fn hold(scenario: &Scenario, gauge: &Gauge, party: &mut Party<'_>, watcher: &mut
     let kept_waiting_ns = gauge::kept_waiting_ns(&waited_before, &gauge.threads());
     let threads = threads_before.into_iter().zip(party.thread_cpu_ns()).collect();
     party.run(DRAIN + longest_way(scenario))?;
+    let audience = party.changed()?;
     let ports = party.before()?.ports;
     Ok(Measured {
         from,
@@ -226,6 +250,7 @@ fn hold(scenario: &Scenario, gauge: &Gauge, party: &mut Party<'_>, watcher: &mut
         before,
         samples: timeline.samples(),
         handling: party.handling(),
+        audience,
     })
 }
 
@@ -247,6 +272,8 @@ impl Measured {
         calls: Option<f64>,
     ) -> (Hold, Generator) {
         let layered = scenario.media.video.as_ref().is_some_and(super::scenario::VideoSource::is_layered);
+        // What one is not to get is left out as well.
+        let layered = layered || scenario.audience.is_some();
         let delivery = account::delivery(parts, self.from, self.to, layered, self.handling);
         let mixed = (self.handling == Handling::Mixed).then(|| account::mixed(parts, scenario.time.hold_s));
         let wall_ns = (self.to - self.from).as_nanos() as f64;

@@ -2,10 +2,11 @@
 
 use super::account::{self, Handling, Part};
 use super::cast::{Role, cast};
+use super::centre::{Director, Order, Player, judge};
 use super::joins::{Doors, Job, Joined};
 use super::{Stage, Watcher};
-use crate::load::fleet::{Fleet, FleetPlan, Joiner, LEFT, Reported};
-use crate::load::result::{KeyFrames, LoadShape};
+use crate::load::fleet::{Arrivals, Fleet, FleetPlan, Joiner, LEFT, Reported};
+use crate::load::result::{AudienceFigures, KeyFrames, LoadShape};
 use crate::load::scenario::{Scenario, Storm};
 use crate::load::system::{Published, Running, Stay};
 use crate::os;
@@ -48,6 +49,8 @@ pub(super) struct PartySample {
 pub(super) struct Party<'a> {
     scenario: &'a Scenario,
     running: Arc<dyn Running>,
+    /// What times of all clients count from.
+    epoch: Instant,
     fleet: Fleet,
     doors: Doors,
     /// Apart, so that nobody who comes waits for those who go.
@@ -66,21 +69,26 @@ pub(super) struct Party<'a> {
     churned: u64,
     /// How often all have gone and come.
     storms: u32,
+    /// Who changes who hears and sees whom.
+    director: Option<Director>,
 }
 
 impl<'a> Party<'a> {
     pub(super) fn new(scenario: &'a Scenario, stage: &Stage, running: Arc<dyn Running>) -> Result<Self> {
+        let epoch = Instant::now();
         let plan = FleetPlan {
-            epoch: Instant::now(),
+            epoch,
             seed: scenario.seed,
             media: scenario.media.clone(),
             loaded: scenario.media.load()?,
             access: scenario.access.clone(),
             mixed: running.mixes(),
+            writes_arrivals: scenario.audience.is_some(),
             address: running.clients_at(),
         };
         Ok(Self {
             scenario,
+            epoch,
             fleet: Fleet::start(plan, stage.threads)?,
             doors: Doors::open(&running, scenario.join.at_once)?,
             exits: Doors::open(&running, EXITS)?,
@@ -94,6 +102,7 @@ impl<'a> Party<'a> {
             joins_done: 0,
             churned: 0,
             storms: 0,
+            director: None,
         })
     }
 
@@ -312,6 +321,43 @@ impl<'a> Party<'a> {
             self.next_number += 1;
             role
         }))
+    }
+
+    /// From a moment to another, who hears and sees whom changes, where the scenario says so.
+    pub(super) fn change_within(&mut self, from: Instant, to: Instant) -> Result<()> {
+        let Some(changes) = self.scenario.audience else { return Ok(()) };
+        self.note_joined();
+        let mut players = Vec::new();
+        for (index, (part, stay)) in self.parts.iter().zip(&mut self.stays).enumerate() {
+            if let Some(stay) = stay.take() {
+                let (part, source) = (u32::try_from(index)?, u32::try_from(part.source)?);
+                players.push(Player { part, source, who: self.parts[index].role.who.clone(), stay });
+            }
+        }
+        let Scenario { seed, .. } = *self.scenario;
+        let order = Order { epoch: self.epoch, from, to, changes_per_s: changes.changes_per_s, seed };
+        self.director = Some(Director::start(players, order)?);
+        Ok(())
+    }
+
+    /// What came of the changes until now.
+    pub(super) fn changed(&mut self) -> Result<Option<AudienceFigures>> {
+        let Some(director) = self.director.take() else { return Ok(None) };
+        let (mut evidence, players) = director.end()?;
+        for player in players {
+            if let Some(stay) = self.stays.get_mut(player.part as usize) {
+                *stay = Some(player.stay);
+            }
+        }
+        evidence.video = self.scenario.media.video_track();
+        evidence.end = self.epoch.elapsed();
+        let mut arrivals = Arrivals::default();
+        for mut of in self.fleet.arrivals()? {
+            arrivals.written.append(&mut of.written);
+            arrivals.unwritten += of.unwritten;
+        }
+        let not_judged = arrivals.unwritten;
+        Ok(Some(AudienceFigures { not_judged, ..judge(&evidence, arrivals.written) }))
     }
 
     /// What becomes of packets in the server.

@@ -1,6 +1,6 @@
 //! Whether figures may be believed: they may not when the clients were the bottleneck.
 
-use crate::load::result::{Generator, Hold, Joins, LoadShape, Validity};
+use crate::load::result::{AudienceFigures, Generator, Hold, Joins, LoadShape, Validity};
 
 /// Busier than this, and the threads that play clients may be what is measured.
 const MAX_BUSY: f64 = 0.85;
@@ -59,6 +59,17 @@ pub(super) fn judge(
         reasons.push("nobody_joined".to_owned());
     }
     Validity { valid: reasons.is_empty(), reasons }
+}
+
+/// Adds what makes figures of a changing audience worthless.
+pub(super) fn judge_audience(audience: &AudienceFigures, validity: &mut Validity) {
+    if audience.changes == 0 {
+        validity.reasons.push("nothing_changed".to_owned());
+    }
+    if audience.not_judged > 0 {
+        validity.reasons.push(format!("generator_could_not_judge_{}_packets", audience.not_judged));
+    }
+    validity.valid = validity.reasons.is_empty();
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! One measurement: a system is started, clients join, it warms up, and is held under load.
 
-use super::Latencies;
+use super::{AudienceFigures, Latencies};
 use serde::{Deserialize, Serialize};
 
 /// One measurement of one system.
@@ -21,6 +21,9 @@ pub struct Repeat {
     /// Requests and notices, where participants join by Colloquy's WebSocket.
     #[serde(default)]
     pub signalling: Option<Signalling>,
+    /// Changes of who hears and sees whom, where the scenario has any.
+    #[serde(default)]
+    pub audience: Option<AudienceFigures>,
     /// Memory of the server.
     pub memory: Option<Memory>,
     /// What the clients took, and whether they kept up.
@@ -50,7 +53,7 @@ pub struct Hold {
     /// Packets: how many, and how many not.
     pub delivery: Delivery,
     /// From the moment that a packet was to be sent by the publisher to the moment that the kernel had it for the viewer.
-    /// Retransmissions are not in it, nor are viewers with a bad network of the scenario's.
+    /// Retransmissions are not in it, nor are viewers with a bad network of the scenario's, nor pictures where the audience changes.
     pub latency: Latencies,
     /// Interarrival jitter of the streams (RFC 3550 section 6.4.1) at the end: the median of all, in ms.
     pub jitter_p50_ms: f64,

@@ -3,6 +3,7 @@
 //! Everything that a report shows comes from here; nothing is computed anew from what is not in the file. Times are in the unit
 //! that their name ends with. Absent values are `null`: not measured, or nothing to measure.
 
+mod audience;
 mod compact;
 mod histogram;
 mod machine;
@@ -10,6 +11,7 @@ mod measure;
 mod search;
 mod summary;
 
+pub use audience::AudienceFigures;
 pub use histogram::{Latencies, Spread};
 pub use machine::Machine;
 pub use measure::{
@@ -89,6 +91,9 @@ pub struct Outcome {
     pub repeats: Vec<Repeat>,
     /// All repeats together. `None` when there are none.
     pub summary: Option<Summary>,
+    /// What of the scenario's quality (`keep`) was not kept, of a run whose scenario is judged by it: where the audience changes.
+    #[serde(default)]
+    pub broken: Vec<String>,
     /// What a search found.
     pub search: Option<Search>,
 }

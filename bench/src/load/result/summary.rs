@@ -35,6 +35,21 @@ pub struct Summary {
     /// From a join or a leave to the moment that another one is told: 99 in 100.
     #[serde(default)]
     pub notice_p99_ms: Option<Spread>,
+    /// From a change of who hears and sees whom to its answer: half are at most this.
+    #[serde(default)]
+    pub verb_p50_ms: Option<Spread>,
+    /// 95 in 100.
+    #[serde(default)]
+    pub verb_p95_ms: Option<Spread>,
+    /// 99 in 100.
+    #[serde(default)]
+    pub verb_p99_ms: Option<Spread>,
+    /// To its effect on sound, and on what must come no more: 99 in 100.
+    #[serde(default)]
+    pub effect_p99_ms: Option<Spread>,
+    /// Packets that came to somebody who was not to get them, in all repeats, where that was looked at.
+    #[serde(default)]
+    pub leaked_packets: Option<u64>,
     /// Joins that failed, in all repeats.
     pub joins_failed: u64,
     /// Memory by viewer.
@@ -87,6 +102,14 @@ impl Summary {
             first_media_p95_ms: each(&|r| measured(&r.joins.first_media).map(|l| ms(l.p95_ns))),
             subscribe_p99_ms: each(&|r| measured(&r.signalling.as_ref()?.subscriptions).map(|l| ms(l.p99_ns))),
             notice_p99_ms: each(&|r| measured(&r.signalling.as_ref()?.notices).map(|l| ms(l.p99_ns))),
+            verb_p50_ms: each(&|r| measured(&r.audience.as_ref()?.answers).map(|l| ms(l.p50_ns))),
+            verb_p95_ms: each(&|r| measured(&r.audience.as_ref()?.answers).map(|l| ms(l.p95_ns))),
+            verb_p99_ms: each(&|r| measured(&r.audience.as_ref()?.answers).map(|l| ms(l.p99_ns))),
+            effect_p99_ms: each(&|r| r.audience.as_ref().filter(|of| of.changes > 0).map(|of| ms(of.effect_p99_ns()))),
+            leaked_packets: repeats
+                .iter()
+                .filter_map(|r| Some(r.audience.as_ref()?.leaked_packets))
+                .reduce(u64::saturating_add),
             joins_failed: repeats.iter().map(|r| r.joins.failed).sum(),
             mem_kb_per_viewer: each(&|r| Some(r.memory?.kb_per_viewer)),
             mem_kb_per_publisher: each(&|r| Some(r.memory?.kb_per_publisher)),

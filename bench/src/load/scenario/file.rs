@@ -1,11 +1,11 @@
 //! A scenario's file. Every field but the name has a default; unknown ones are refused, and what cannot work is told with its
 //! place in the file.
 
+use super::access::{Access, check_all};
+use super::audience::Changes;
 use super::media::{MIN_PACKET_BYTES, Media, VideoSource};
-use crate::impair::{Burst, Hold, Link, Queue};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 /// Clients of one scenario at most: each has a socket, and a machine has 64,511 ports above the privileged ones.
 pub(super) const MAX_CLIENTS: u64 = 50_000;
@@ -52,6 +52,9 @@ pub struct Scenario {
     /// Everybody loses his connection and comes again.
     #[serde(default)]
     pub storm: Option<Storm>,
+    /// Everybody has a part in a contact centre, and who hears and sees whom changes.
+    #[serde(default)]
+    pub audience: Option<Changes>,
     /// Bad networks of some of the viewers.
     #[serde(default)]
     pub access: Vec<Access>,
@@ -164,87 +167,6 @@ fn all() -> f64 {
     1.0
 }
 
-/// The networks of a share of the viewers.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Access {
-    /// Of all viewers, 0 to 1; the first of each room have the first access, and so on.
-    pub share: f64,
-    /// From the viewer to the server.
-    #[serde(default)]
-    pub up: LinkFigures,
-    /// From the server to the viewer.
-    #[serde(default)]
-    pub down: LinkFigures,
-}
-
-/// One direction of a bad network. Nothing is impaired by default.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LinkFigures {
-    /// Probability that a datagram is lost.
-    pub loss: f64,
-    /// Of all datagrams, those that are lost in bursts.
-    pub burst_share: f64,
-    /// Datagrams of a burst, on average.
-    pub burst_len: f64,
-    /// How long every datagram takes.
-    pub delay_ms: f64,
-    /// How much longer it may take.
-    pub jitter_ms: f64,
-    /// Now and then nothing comes out for so long at most, and then all of it at once; 0 for never.
-    pub hold_ms: f64,
-    /// From one such time to the next, on average.
-    pub hold_every_ms: f64,
-    /// Probability that a datagram is overtaken.
-    pub reorder: f64,
-    /// Probability that a datagram comes twice.
-    pub duplicate: f64,
-    /// Bottleneck; 0 for none.
-    pub kbps: u64,
-    /// What waits before it at most.
-    pub queue_ms: u64,
-}
-
-impl Default for LinkFigures {
-    fn default() -> Self {
-        Self {
-            loss: 0.0,
-            burst_share: 0.0,
-            burst_len: 5.0,
-            delay_ms: 0.0,
-            jitter_ms: 0.0,
-            hold_ms: 0.0,
-            hold_every_ms: 100.0,
-            reorder: 0.0,
-            duplicate: 0.0,
-            kbps: 0,
-            queue_ms: 200,
-        }
-    }
-}
-
-impl LinkFigures {
-    /// As the impairing network takes it. `None` where nothing is impaired.
-    #[must_use]
-    pub fn link(&self) -> Option<Link> {
-        (*self != Self::default()).then(|| Link {
-            loss: self.loss,
-            burst: (self.burst_share > 0.0).then(|| Burst::of(self.burst_share, self.burst_len)),
-            delay: Duration::from_secs_f64(self.delay_ms / 1e3),
-            jitter: Duration::from_secs_f64(self.jitter_ms / 1e3),
-            hold: (self.hold_ms > 0.0).then(|| Hold {
-                up_to: Duration::from_secs_f64(self.hold_ms / 1e3),
-                every: Duration::from_secs_f64(self.hold_every_ms / 1e3),
-            }),
-            reorder: self.reorder,
-            duplicate: self.duplicate,
-            rate_bps: Some(self.kbps * 1_000).filter(|rate| *rate > 0),
-            queue: Queue::Time(Duration::from_millis(self.queue_ms)),
-        })
-    }
-}
-
 /// The quality that a load must keep.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -259,11 +181,23 @@ pub struct Keep {
     pub failed_joins_pct: f64,
     /// From the request to the end of DTLS, of 99 in 100.
     pub join_p99_ms: f64,
+    /// From a verb of the audience to its effect on what is heard, and on what must come no more: of 99 in 100.
+    pub effect_p99_ms: f64,
+    /// Packets that came to somebody who was not to get them.
+    pub leaked_packets: u64,
 }
 
 impl Default for Keep {
     fn default() -> Self {
-        Self { loss_pct: 0.1, p50_ms: 5.0, p99_ms: 30.0, failed_joins_pct: 0.0, join_p99_ms: 2_000.0 }
+        Self {
+            loss_pct: 0.1,
+            p50_ms: 5.0,
+            p99_ms: 30.0,
+            failed_joins_pct: 0.0,
+            join_p99_ms: 2_000.0,
+            effect_p99_ms: 150.0,
+            leaked_packets: 0,
+        }
     }
 }
 
@@ -363,12 +297,16 @@ impl Scenario {
             number("storm.every_s", storm.every_s, 0.1, MAX_S)?;
             ensure!((1..=1_000).contains(&storm.times), "storm.times: 1 to 1,000");
         }
-        self.check_access()?;
+        if let Some(changes) = &self.audience {
+            changes.check(self)?;
+        }
+        check_all(&self.access)?;
         number("keep.loss_pct", self.keep.loss_pct, 0.0, 100.0)?;
         number("keep.p50_ms", self.keep.p50_ms, 0.0, 60_000.0)?;
         number("keep.p99_ms", self.keep.p99_ms, 0.0, 60_000.0)?;
         number("keep.failed_joins_pct", self.keep.failed_joins_pct, 0.0, 100.0)?;
         number("keep.join_p99_ms", self.keep.join_p99_ms, 0.0, 600_000.0)?;
+        number("keep.effect_p99_ms", self.keep.effect_p99_ms, 0.0, 600_000.0)?;
         ensure!(self.search.from > 0 && self.search.from <= self.search.to, "search.from: 1 to search.to");
         Ok(())
     }
@@ -410,34 +348,6 @@ impl Scenario {
         Ok(())
     }
 
-    fn check_access(&self) -> Result<()> {
-        let mut shares = 0.0;
-        for (index, access) in self.access.iter().enumerate() {
-            number(&format!("access[{index}].share"), access.share, 0.0, 1.0)?;
-            shares += access.share;
-            for (way, link) in [("up", &access.up), ("down", &access.down)] {
-                let at = |name: &str| format!("access[{index}].{way}.{name}");
-                for (name, value) in [
-                    ("loss", link.loss),
-                    ("burst_share", link.burst_share),
-                    ("reorder", link.reorder),
-                    ("duplicate", link.duplicate),
-                ] {
-                    number(&at(name), value, 0.0, 1.0)?;
-                }
-                number(&at("burst_len"), link.burst_len, 1.0, 1_000.0)?;
-                number(&at("delay_ms"), link.delay_ms, 0.0, 60_000.0)?;
-                number(&at("jitter_ms"), link.jitter_ms, 0.0, 60_000.0)?;
-                number(&at("hold_ms"), link.hold_ms, 0.0, 60_000.0)?;
-                number(&at("hold_every_ms"), link.hold_every_ms, 0.0, 60_000.0)?;
-                ensure!(link.kbps <= 100_000_000, "{}: at most 100 Gb/s", at("kbps"));
-                ensure!(link.queue_ms <= 60_000, "{}: at most a minute", at("queue_ms"));
-            }
-        }
-        ensure!(shares <= 1.0 + 1e-9, "access: the shares are more than 1 together");
-        Ok(())
-    }
-
     /// Tracks of a publisher.
     #[must_use]
     pub fn tracks(&self) -> u32 {
@@ -450,11 +360,11 @@ impl Scenario {
         self.viewers + if self.meeting { self.publishers } else { 0 }
     }
 
-    /// Clients in all, one for each who publishes and one for each who watches.
+    /// Clients in all, one for each who publishes and one for each who watches; where the audience changes, one for each who does both.
     #[must_use]
     pub fn clients(&self) -> u64 {
-        let each =
-            u64::from(self.publishers) + u64::from(self.viewers) + u64::from(self.publishers) * u64::from(self.meeting);
+        let twice = self.meeting && self.audience.is_none();
+        let each = u64::from(self.publishers) + u64::from(self.viewers) + u64::from(self.publishers) * u64::from(twice);
         each * u64::from(self.rooms)
     }
 
@@ -471,7 +381,7 @@ impl Scenario {
     }
 }
 
-fn number(place: &str, value: f64, min: f64, max: f64) -> Result<()> {
+pub(super) fn number(place: &str, value: f64, min: f64, max: f64) -> Result<()> {
     // NaN is in no range.
     ensure!((min..=max).contains(&value), "{place}: {value} is not from {min} to {max}");
     Ok(())

@@ -31,6 +31,7 @@ ready!(
     "storm",
     "herd",
     "websocket",
+    "centre",
     "lossy",
     "idle",
     "cycles"

@@ -8,8 +8,10 @@
 mod colloquy;
 mod janus;
 mod livekit;
+pub(super) mod lobby;
 mod mediamtx;
 mod mediasoup;
+mod places;
 mod process;
 mod programs;
 mod socket;
@@ -21,11 +23,14 @@ pub use whip::{Endpoint, Whip};
 
 use super::fleet::Desk;
 use super::result::Signalling;
-use super::scenario::{JoinBy, Scenario};
+use super::scenario::{Duty, JoinBy, Scenario};
 use anyhow::{Result, bail};
+use colloquy_media_core::api::PeerId;
+use colloquy_media_core::audience::Verb;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// A server that can be measured. Making one starts nothing.
 pub trait System: Send + Sync {
@@ -65,6 +70,8 @@ pub struct Placement {
     pub largest_room: u32,
     /// How participants will join.
     pub by: JoinBy,
+    /// Where everybody has a [`Duty`]: how many others are in his room.
+    pub others: Option<u32>,
 }
 
 /// What is told of a server that runs.
@@ -137,6 +144,8 @@ pub struct Participant {
     pub audio: bool,
     /// He publishes pictures.
     pub video: bool,
+    /// What he is there for, in a contact centre. He publishes and watches by one client then, and watches whomever he is told of.
+    pub duty: Option<Duty>,
 }
 
 impl Participant {
@@ -162,6 +171,62 @@ pub struct Published {
     pub id: String,
 }
 
+/// What somebody has changed in who hears and sees whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// He, a monitor, speaks to this agent alone.
+    Coach(PeerId),
+    /// He, a monitor, falls silent.
+    Listen,
+    /// He turns to this one.
+    TurnAside(PeerId),
+    /// He turns back.
+    TurnBack,
+    /// This one is put on hold.
+    Hold(PeerId),
+    /// This one is taken back.
+    TakeBack(PeerId),
+}
+
+impl Act {
+    /// In a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Coach(_) => "coach",
+            Self::Listen => "listen",
+            Self::TurnAside(_) => "turn_aside",
+            Self::TurnBack => "turn_back",
+            Self::Hold(_) => "hold",
+            Self::TakeBack(_) => "take_back",
+        }
+    }
+
+    /// As the audience matrix takes it.
+    #[must_use]
+    pub fn verb(self, who: PeerId) -> Verb {
+        match self {
+            Self::Coach(agent) => Verb::Coach { who, agent },
+            Self::Listen => Verb::Listen { who },
+            Self::TurnAside(with) => Verb::TurnAside { who, with },
+            Self::TurnBack => Verb::TurnBack { who },
+            Self::Hold(who) => Verb::Hold { who, held: true },
+            Self::TakeBack(who) => Verb::Hold { who, held: false },
+        }
+    }
+}
+
+/// What came of an [`Act`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acted {
+    /// When it was sent.
+    pub asked: Instant,
+    /// When the answer was there.
+    pub answered: Instant,
+    /// Why the server would not.
+    pub refused: Option<String>,
+}
+
 /// A participation that lasts until it is left or dropped. Dropping it does not tell the server: that is what a client does whose
 /// network is gone.
 pub trait Stay: Send {
@@ -170,11 +235,36 @@ pub trait Stay: Send {
         ""
     }
 
+    /// As whom the server knows him, where he can change who hears and sees whom.
+    fn peer(&self) -> Option<PeerId> {
+        None
+    }
+
+    /// Has the server change who hears and sees whom, and waits for its answer.
+    ///
+    /// # Errors
+    /// When there is no answer, or nothing of the kind.
+    fn act(&mut self, _act: Act) -> Result<Acted> {
+        bail!("it knows no verbs")
+    }
+
     /// Tells the server goodbye.
     ///
     /// # Errors
     /// When the server does not take it.
     fn leave(self: Box<Self>) -> Result<()>;
+}
+
+/// Why a server that mixes sound cannot play a scenario.
+fn mixes_only_real_sound(scenario: &Scenario) -> Option<String> {
+    let recording = scenario.media.audio.as_ref().and_then(|audio| audio.recording.as_ref());
+    if scenario.media.video.is_some() {
+        Some("it mixes sound, and has no pictures".to_owned())
+    } else if recording.is_none() {
+        Some("it decodes what it is sent, which has to be Opus then: media.audio.recording names none".to_owned())
+    } else {
+        None
+    }
 }
 
 /// What a name on the command line stands for: `colloquy`, `host`, `whip=URL`.
@@ -185,6 +275,7 @@ pub fn named(name: &str, options: &Options) -> Result<Box<dyn System>> {
     let (kind, value) = name.split_once('=').unwrap_or((name, ""));
     Ok(match kind {
         "colloquy" => Box::new(colloquy::Colloquy::new(options.server_bin.clone())),
+        "colloquy-mix" => Box::new(colloquy::Colloquy::mixing(options.server_bin.clone())),
         "host" => Box::new(colloquy::Colloquy::built_in()),
         "janus" => Box::new(janus::Janus::new()),
         "audiobridge" => Box::new(janus::Janus::audio_bridge()),
@@ -197,8 +288,18 @@ pub fn named(name: &str, options: &Options) -> Result<Box<dyn System>> {
 }
 
 /// The names that [`named`] knows, for help and messages.
-pub const NAMES: &[&str] =
-    &["colloquy", "host", "janus", "audiobridge", "livekit", "mediamtx", "mediasoup", "whip=URL", "floor"];
+pub const NAMES: &[&str] = &[
+    "colloquy",
+    "colloquy-mix",
+    "host",
+    "janus",
+    "audiobridge",
+    "livekit",
+    "mediamtx",
+    "mediasoup",
+    "whip=URL",
+    "floor",
+];
 
 /// What the command line says of systems.
 #[derive(Debug, Clone, Default)]

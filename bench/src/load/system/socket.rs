@@ -47,7 +47,9 @@ impl Sockets {
             request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(protocol));
         }
         let (stream, _) = runtime.block_on(async {
-            let opened = timeout(PATIENCE, tokio_tungstenite::connect_async(request)).await;
+            // As browsers do: no message waits for the one before it to be acknowledged (TCP_NODELAY).
+            let connecting = tokio_tungstenite::connect_async_with_config(request, None, true);
+            let opened = timeout(PATIENCE, connecting).await;
             opened.context("no answer")?.context("no WebSocket")
         })?;
         let (orders, queue) = channel(QUEUE);

@@ -1,6 +1,6 @@
 //! Every rival that this machine has lets the harness's clients in, and sends all that it is sent.
 
-use super::{Options, named};
+use super::{Options, mixes_only_real_sound, named};
 use crate::load::play::{Stage, Unwatched, play};
 use crate::load::result::Repeat;
 use crate::load::scenario::Scenario;
@@ -81,4 +81,16 @@ fn mediamtx_plays_a_small_room() {
 fn who_cannot_be_had_is_told_with_the_reason() {
     let mediasoup = named("mediasoup", &Options::default()).unwrap();
     assert!(mediasoup.absent().is_some_and(|why| why.contains("whip=")));
+}
+
+#[test]
+fn who_mixes_plays_real_sound_only() {
+    let why = |text: &str| {
+        mixes_only_real_sound(&Scenario::read(&format!("name = \"x\"\nviewers = 1\n{text}"), &[]).unwrap().0)
+    };
+    assert!(why("[media.audio]\n").is_some_and(|why| why.contains("recording")));
+    assert!(
+        why("[media.audio]\nrecording = \"talk\"\n[media.video.camera]\n").is_some_and(|why| why.contains("pictures"))
+    );
+    assert_eq!(why("[media.audio]\nrecording = \"talk\"\n"), None);
 }

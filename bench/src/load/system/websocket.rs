@@ -1,11 +1,15 @@
 //! Colloquy by its own WebSocket protocol (`docs/src/api/websocket.md`), as browsers speak it: hello, join, offer, and a subscription for
 //! each place. What it takes is noted, and so is how soon others are told.
 
+use super::lobby::{Lobby, enters_as};
+use super::places::Places;
 use super::socket::{Message, Socket, Sockets};
-use super::{Participant, Published, Stay};
+use super::{Act, Acted, Participant, Published, Stay};
 use crate::load::fleet::{Desk, Line};
 use crate::load::result::{Latencies, Signalling};
+use crate::load::scenario::Duty;
 use anyhow::{Context as _, Result, bail};
+use colloquy_media_core::api::PeerId;
 use hdrhistogram::Histogram;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -14,6 +18,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// What `hello` says of us.
+const CLIENT: &str = "colloquy-bench";
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Answers that were not fetched yet: a viewer's subscriptions are asked for all at once, and there are 120 of them at most.
@@ -26,6 +32,8 @@ pub(in crate::load) struct WebSocket {
     sockets: Sockets,
     url: String,
     book: Arc<Mutex<Book>>,
+    /// Where everybody has a part.
+    lobby: Option<Lobby>,
 }
 
 /// What was measured of all sockets.
@@ -81,7 +89,12 @@ type Answer = (Instant, u32, Value);
 impl WebSocket {
     /// By the address of its endpoint: `ws://host/api/v1/ws`.
     pub(in crate::load) fn new(url: String) -> Result<Self> {
-        Ok(Self { sockets: Sockets::new()?, url, book: Arc::new(Mutex::new(Book::new())) })
+        Ok(Self { sockets: Sockets::new()?, url, book: Arc::new(Mutex::new(Book::new())), lobby: None })
+    }
+
+    /// Where everybody has a part.
+    pub(in crate::load) fn with_lobby(self, lobby: Option<Lobby>) -> Self {
+        Self { lobby, ..self }
     }
 
     /// What was measured so far.
@@ -96,12 +109,41 @@ impl WebSocket {
 
     /// Lets a publisher in.
     pub(in crate::load) fn publish(&self, who: &Participant, desk: &Desk) -> Result<Box<dyn Stay>> {
+        if let Some((lobby, duty)) = self.lobby.as_ref().zip(who.duty) {
+            return self.take_part(who, (lobby, duty), desk);
+        }
         let line = desk.publisher()?;
         let (mut session, _) = self.join(&who.room_name(), &who.name())?;
-        let tracks = [(who.audio, "microphone"), (who.video, "camera")];
-        let tracks = tracks.into_iter().filter(|(there, _)| *there).enumerate();
-        let sources: Map<String, Value> = tracks.map(|(mid, (_, source))| (mid.to_string(), source.into())).collect();
-        session.offer(&line, json!({ "sources": sources }))?;
+        session.offer(&line, json!({ "sources": sources(who) }))?;
+        Ok(Box::new(session))
+    }
+
+    /// Lets somebody in who publishes, and watches by the same client whomever he is told of.
+    fn take_part(&self, who: &Participant, (lobby, duty): (&Lobby, Duty), desk: &Desk) -> Result<Box<dyn Stay>> {
+        let [audio, video] = [who.audio, who.video].map(|there| if there { lobby.others } else { 0 });
+        let line = desk.participant(audio, video)?;
+        let places = Places::new(u32::from(who.audio) + u32::from(who.video), audio, video);
+        let hello = json!({ "type": "hello", "version": 1, "client": CLIENT, "token": lobby.token(who, duty)? });
+        let join = json!({ "type": "join", "room": who.room_name(), "name": who.name(), "as": enters_as(duty) });
+        let (mut session, _) = self.come_in(hello, join, Some(places))?;
+        session.offer(&line, json!({ "sources": sources(who) }))?;
+        Ok(Box::new(session))
+    }
+
+    /// Lets somebody in who publishes sound and hears the others as one mix, by the same client.
+    pub(in crate::load) fn talk(&self, who: &Participant, desk: &Desk) -> Result<Box<dyn Stay>> {
+        let line = desk.participant(1, 0)?;
+        let (mut session, _) = self.join(&who.room_name(), &who.name())?;
+        session.offer(&line, json!({ "sources": { "0": "microphone" } }))?;
+        session.hear_mix("1")?;
+        Ok(Box::new(session))
+    }
+
+    /// Lets somebody in who hears all others as one mix.
+    pub(in crate::load) fn listen(&self, who: &Participant, desk: &Desk) -> Result<Box<dyn Stay>> {
+        let (mut session, _) = self.join(&who.room_name(), &who.name())?;
+        session.offer(&desk.viewer(1, 0)?, json!({}))?;
+        session.hear_mix("0")?;
         Ok(Box::new(session))
     }
 
@@ -124,33 +166,37 @@ impl WebSocket {
 
     /// Opens a socket and joins by it. Gives what the server says of the room.
     fn join(&self, room: &str, name: &str) -> Result<(Session, Value)> {
+        let hello = json!({ "type": "hello", "version": 1, "client": CLIENT });
+        self.come_in(hello, json!({ "type": "join", "room": room, "name": name }), None)
+    }
+
+    fn come_in(&self, hello: Value, join: Value, places: Option<Places>) -> Result<(Session, Value)> {
         let (sender, answers) = sync_channel(ANSWERS);
-        let book = self.book.clone();
+        let (book, mut places) = (self.book.clone(), places);
         let taker = move |message: Message| {
-            if let Ok(text) = message.to_text() {
-                take(text, &book, &sender);
-            }
-            Vec::new()
+            message.to_text().map_or_else(|_| Vec::new(), |text| take(text, &book, &sender, places.as_mut()))
         };
         let socket = self.sockets.open(&self.url, None, Box::new(taker))?;
         let (book, id) = (self.book.clone(), String::new());
         let mut session = Session { socket, answers, book, id, requests: 0 };
-        session.ask(json!({ "type": "hello", "version": 1, "client": "colloquy-bench" }))?;
-        with(&self.book, |book| book.remember(name));
-        let joined = session.ask(json!({ "type": "join", "room": room, "name": name }))?;
+        session.ask(hello)?;
+        with(&self.book, |book| book.remember(join.get("name").and_then(Value::as_str).unwrap_or_default()));
+        let joined = session.ask(join)?;
         let id = joined.get("participant").and_then(Value::as_str).context("the server tells no participant")?;
         id.clone_into(&mut session.id);
         Ok((session, joined))
     }
 }
 
-/// Looks at a frame: an answer is for the one who waits, of events the comings and goings are measured.
-fn take(text: &str, book: &Mutex<Book>, answers: &SyncSender<Answer>) {
+/// Looks at a frame: an answer is for the one who waits, of events the comings and goings are measured, and places are pointed. Gives
+/// what is sent in reply.
+fn take(text: &str, book: &Mutex<Book>, answers: &SyncSender<Answer>, places: Option<&mut Places>) -> Vec<Message> {
     let at = Instant::now();
-    let Ok(frame) = serde_json::from_str::<Frame<'_>>(text) else { return };
+    let Ok(frame) = serde_json::from_str::<Frame<'_>>(text) else { return Vec::new() };
     with(book, |book| {
         book.frames += 1;
-        let whom = frame.participant.as_ref().filter(|_| frame.id.is_none());
+        // In a contact centre people come into sight and go out of it all the time.
+        let whom = frame.participant.as_ref().filter(|_| frame.id.is_none() && places.is_none());
         match (frame.kind, whom) {
             ("participant_joined", Some(whom)) => {
                 book.note(whom.get("name").and_then(Value::as_str).unwrap_or_default(), at);
@@ -159,10 +205,30 @@ fn take(text: &str, book: &Mutex<Book>, answers: &SyncSender<Answer>) {
             _ => {}
         }
     });
-    if let Some((id, value)) = frame.id.zip(serde_json::from_str(text).ok()) {
+    if frame.id.is_none() && places.is_none() {
+        return Vec::new();
+    }
+    let Ok(value) = serde_json::from_str::<Value>(text) else { return Vec::new() };
+    let mut wishes = Vec::new();
+    if let Some(places) = places {
+        if let Some(took) = frame.id.and_then(|id| places.answered(id, at)) {
+            with(book, |book| record(&mut book.subscriptions, took));
+            return Vec::new();
+        }
+        wishes = places.take(&value, at);
+    }
+    if let Some(id) = frame.id {
         // One who has given up waiting fetches none.
         let _ = answers.try_send((at, id, value));
     }
+    wishes.into_iter().map(|wish| Message::text(wish.to_string())).collect()
+}
+
+/// What each of somebody's tracks is of, by mid.
+fn sources(who: &Participant) -> Map<String, Value> {
+    let tracks = [(who.audio, "microphone"), (who.video, "camera")];
+    let tracks = tracks.into_iter().filter(|(there, _)| *there).enumerate();
+    tracks.map(|(mid, (_, source))| (mid.to_string(), source.into())).collect()
 }
 
 /// The tracks of one kind that these publish.
@@ -178,6 +244,24 @@ fn tracks(joined: &Value, whom: &[Published], kind: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// Why a request was refused, if this answer says so.
+fn refusal(answer: &Value) -> Option<String> {
+    let field = |name| answer.get(name).and_then(Value::as_str).unwrap_or_default();
+    (field("type") == "error").then(|| format!("{} {}", field("code"), field("message")))
+}
+
+/// A change as the protocol has it.
+fn change(act: Act) -> Value {
+    match act {
+        Act::Coach(agent) => json!({ "verb": "coach", "agent": agent.to_string() }),
+        Act::Listen => json!({ "verb": "listen" }),
+        Act::TurnAside(with) => json!({ "verb": "turn_aside", "with": with.to_string() }),
+        Act::TurnBack => json!({ "verb": "turn_back" }),
+        Act::Hold(whom) => json!({ "verb": "hold", "participant": whom.to_string(), "held": true }),
+        Act::TakeBack(whom) => json!({ "verb": "hold", "participant": whom.to_string(), "held": false }),
+    }
 }
 
 /// Somebody's socket, once he has joined.
@@ -203,9 +287,8 @@ impl Session {
     /// The next answer.
     fn answer(&self) -> Result<Answer> {
         let (at, id, answer) = self.answers.recv_timeout(PATIENCE).context("the server does not answer")?;
-        if answer.get("type").and_then(Value::as_str) == Some("error") {
-            let field = |name| answer.get(name).and_then(Value::as_str).unwrap_or_default();
-            bail!("the server refuses: {} {}", field("code"), field("message"));
+        if let Some(why) = refusal(&answer) {
+            bail!("the server refuses: {why}");
         }
         Ok((at, id, answer))
     }
@@ -231,6 +314,12 @@ impl Session {
         line.accept(answer.get("sdp").and_then(Value::as_str).context("the server tells no answer")?)
     }
 
+    /// Has a place receive the mix of all others.
+    fn hear_mix(&mut self, mid: &str) -> Result<()> {
+        self.ask(json!({ "type": "subscribe", "mid": mid, "track": "mix" }))?;
+        self.ask(json!({ "type": "audio", "mode": "mix" })).map(drop)
+    }
+
     /// Points place after place at a track; all at once, as a page does.
     fn subscribe<'a>(&mut self, tracks: impl Iterator<Item = &'a String>) -> Result<()> {
         let mut asked = HashMap::new();
@@ -250,6 +339,21 @@ impl Session {
 }
 
 impl Stay for Session {
+    fn peer(&self) -> Option<PeerId> {
+        self.id.parse().ok()
+    }
+
+    fn act(&mut self, act: Act) -> Result<Acted> {
+        let asked = Instant::now();
+        let id = self.send(json!({ "type": "audience", "change": change(act) }))?;
+        loop {
+            let (answered, of, answer) = self.answers.recv_timeout(PATIENCE).context("the server does not answer")?;
+            if of == id {
+                return Ok(Acted { asked, answered, refused: refusal(&answer) });
+            }
+        }
+    }
+
     fn leave(mut self: Box<Self>) -> Result<()> {
         with(&self.book, |book| book.remember(&self.id));
         self.ask(json!({ "type": "leave" }))?;
@@ -277,7 +381,7 @@ mod tests {
             r#"{"type":"joined","id":2,"participant":"p1f"}"#,
             "no JSON",
         ] {
-            take(text, &book, &sender);
+            assert!(take(text, &book, &sender, None).is_empty());
         }
         assert_eq!(with(&book, |book| (book.notices.len(), book.frames)), (2, 5));
         assert_eq!(answers.try_recv().map(|(_, id, _)| id), Ok(2));
@@ -285,7 +389,7 @@ mod tests {
 
     #[test]
     fn a_viewer_finds_the_tracks_of_those_he_watches() {
-        let who = |number| Participant { room: 0, number, audio: true, video: false };
+        let who = |number| Participant { room: 0, number, audio: true, video: false, duty: None };
         let whom = [Published { who: who(1), id: String::new() }];
         let track = |id: &str, kind: &str| json!({ "id": id, "kind": kind });
         let joined = json!({ "participants": [

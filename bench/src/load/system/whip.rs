@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn templates_are_filled_in_and_locations_completed() {
-        let who = Participant { room: 3, number: 7, audio: true, video: false };
+        let who = Participant { room: 3, number: 7, audio: true, video: false, duty: None };
         assert_eq!(address("http://h/{room}/{publisher}/whip", &who, Some(&who)), "http://h/bench-3/p-7/whip");
         assert_eq!(absolute("http://h:1/a/b", "/c/d"), "http://h:1/c/d");
         assert_eq!(absolute("http://h:1/a/b", "https://o/x"), "https://o/x");

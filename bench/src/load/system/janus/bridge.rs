@@ -3,7 +3,6 @@
 use super::session::Session;
 use super::{Gateway, message};
 use crate::load::fleet::Desk;
-use crate::load::scenario::Scenario;
 use crate::load::system::{About, Participant, Published, Running, Stay};
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -11,18 +10,6 @@ use std::net::Ipv4Addr;
 
 /// The plugin.
 pub(super) const PLUGIN: &str = "janus.plugin.audiobridge";
-
-/// Why it cannot play a scenario.
-pub(super) fn lacks(scenario: &Scenario) -> Option<String> {
-    let recording = scenario.media.audio.as_ref().and_then(|audio| audio.recording.as_ref());
-    if scenario.media.video.is_some() {
-        Some("it mixes sound, and has no pictures".to_owned())
-    } else if recording.is_none() {
-        Some("it decodes what it is sent, which has to be Opus then: media.audio.recording names none".to_owned())
-    } else {
-        None
-    }
-}
 
 /// Makes a room that mixes at the rate that browsers' Opus has.
 fn create(number: u32) -> Value {
@@ -84,19 +71,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_plays_real_sound_only() {
-        let why = |text: &str| lacks(&Scenario::read(&format!("name = \"x\"\nviewers = 1\n{text}"), &[]).unwrap().0);
-        assert!(why("[media.audio]\n").is_some_and(|why| why.contains("recording")));
-        assert!(
-            why("[media.audio]\nrecording = \"talk\"\n[media.video.camera]\n")
-                .is_some_and(|why| why.contains("pictures"))
-        );
-        assert_eq!(why("[media.audio]\nrecording = \"talk\"\n"), None);
-    }
-
-    #[test]
     fn listeners_are_muted() {
-        let who = Participant { room: 0, number: 4, audio: false, video: false };
+        let who = Participant { room: 0, number: 4, audio: false, video: false, duty: None };
         assert_eq!(join(&who, true)["muted"], true);
         assert_eq!((create(0)["room"].clone(), create(0)["sampling_rate"].clone()), (1.into(), 48_000.into()));
     }

@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_viewer_asks_for_those_who_publish() {
-        let who = |number| Participant { room: 2, number, audio: true, video: true };
+        let who = |number| Participant { room: 2, number, audio: true, video: true, duty: None };
         let whom = [0, 4].map(|number| Published { who: who(number), id: String::new() });
         let asked = subscribe(&who(9), &whom);
         assert_eq!(asked["room"], 3);

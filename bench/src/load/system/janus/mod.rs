@@ -7,7 +7,7 @@ mod session;
 
 use super::programs::{self, Setting};
 use super::socket::Sockets;
-use super::{About, Child, Participant, Placement, Published, Running, Stay, System};
+use super::{About, Child, Participant, Placement, Published, Running, Stay, System, mixes_only_real_sound};
 use crate::load::fleet::Desk;
 use crate::load::scenario::Scenario;
 use anyhow::{Context as _, Result};
@@ -83,7 +83,7 @@ impl System for Janus {
     fn lacks(&self, scenario: &Scenario) -> Option<String> {
         match self.plugin {
             Plugin::VideoRoom => None,
-            Plugin::AudioBridge => bridge::lacks(scenario),
+            Plugin::AudioBridge => mixes_only_real_sound(scenario),
         }
     }
 
@@ -234,8 +234,14 @@ mod tests {
 
     #[test]
     fn the_configuration_has_every_setting_in_its_section() {
-        let place =
-            Placement { core: Some(0), first: false, scratch: PathBuf::new(), largest_room: 2, by: Default::default() };
+        let place = Placement {
+            core: Some(0),
+            first: false,
+            scratch: PathBuf::new(),
+            largest_room: 2,
+            by: Default::default(),
+            others: None,
+        };
         let files = |plugin| files(&settings(&place), 7188, plugin);
         let (bridge, files) = (files(Plugin::AudioBridge), files(Plugin::VideoRoom));
         let (_, main) = &files[0];
