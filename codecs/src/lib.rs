@@ -6,6 +6,8 @@
 //! value or in a [`ParseError`]. Writers append to a `Vec<u8>` that the caller owns and reuses.
 
 pub mod fec;
+#[cfg(feature = "files")]
+pub mod files;
 #[cfg(feature = "opus")]
 pub mod opus;
 pub mod payload;

@@ -18,6 +18,7 @@ mod negotiate;
 mod room;
 #[cfg(feature = "compose")]
 pub mod snapshot;
+pub mod sound;
 pub mod transport;
 pub mod turn;
 pub mod wire;

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::commands::{audit, bench, check, room, token};
+use crate::commands::{audit, bench, check, mixer, room, token};
 use crate::config;
 use crate::exit::{EXIT_CODES, Exit, Usage as _, UsageError};
 use crate::{serve, tls};
@@ -52,13 +52,17 @@ enum Command {
     Audit(audit::Args),
     /// Puts load on a server and measures it: `colloquy bench --help` (the program colloquy-bench).
     Bench(bench::Args),
+    /// Decodes and encodes for a server, which starts it.
+    #[command(hide = true)]
+    Mixer(mixer::Args),
 }
 
 /// Runs what the command line asks for.
 #[must_use]
 pub fn run() -> ExitCode {
+    let cli = Cli::parse();
     tls::install_provider();
-    match dispatch(Cli::parse()) {
+    match dispatch(cli) {
         Ok(exit) => exit.into(),
         Err(error) if is_closed_pipe(&error) => Exit::Ok.into(),
         Err(error) => {
@@ -93,6 +97,9 @@ fn dispatch(cli: Cli) -> Result<Exit> {
     if let Command::Audit(args) = &command {
         return audit::run(args);
     }
+    if let Command::Mixer(args) = &command {
+        return mixer::run(args);
+    }
     let config = config::load(cli.config.as_deref()).usage()?;
     match command {
         Command::Serve => serve::run(&config, cli.config.as_deref()),
@@ -101,6 +108,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Room(args) => room::run(&args, &config),
         Command::Audit(args) => audit::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Mixer(args) => mixer::run(&args),
     }
 }
 

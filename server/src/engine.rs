@@ -1,10 +1,12 @@
 //! The media engine, as the signalling wants it.
 
 use crate::config::{Config, Enabled, Loopback};
+use crate::sounds::Sounds;
 use crate::tls::{self, Identity};
 use anyhow::{Context as _, Result};
 use colloquy_media_core::api::{Command, Reply, Snapshot, SnapshotAsk, SnapshotError, WorkerTotals};
 use colloquy_media_core::driver::{DriverConfig, MAX_WORKERS, MediaEngine, TurnService, turn_self_test};
+use colloquy_media_core::sound::{SoundAsk, SoundError, SoundReply};
 use colloquy_media_core::turn::TurnCounters;
 use colloquy_signalling::{EnginePort, EventSink, IceServer};
 use std::sync::Arc;
@@ -14,6 +16,7 @@ pub(crate) use colloquy_media_core::driver::{Finding, Severity};
 /// The running media engine, and the relay beside it. The relay ends first.
 pub(crate) struct Engine {
     turn: Option<TurnService>,
+    sounds: Option<Sounds>,
     media: MediaEngine,
 }
 
@@ -22,8 +25,9 @@ impl Engine {
     pub(crate) fn start(config: &Config, identity: Option<&Identity>, events: EventSink) -> Result<Arc<Self>> {
         let driver = driver(config);
         let media = MediaEngine::start(&driver, events).context("the media engine cannot start")?;
+        let sounds = config.announcements.sounds().map(Sounds::start).transpose()?;
         if !config.wants_turn() {
-            return Ok(Arc::new(Self { turn: None, media }));
+            return Ok(Arc::new(Self { turn: None, sounds, media }));
         }
         let tls = identity.and_then(|identity| identity.turn(config)).transpose()?;
         let turn = match TurnService::start(&config.relay(), &driver, &media, tls) {
@@ -34,7 +38,7 @@ impl Engine {
             }
             Err(error) => return Err(error).context("the TURN relay cannot start (turn.enabled)"),
         };
-        Ok(Arc::new(Self { turn, media }))
+        Ok(Arc::new(Self { turn, sounds, media }))
     }
 
     /// Looks which addresses this machine has. `config` may advertise others than it did.
@@ -74,6 +78,14 @@ impl EnginePort for Engine {
 
     fn snapshot(&self, ask: SnapshotAsk, reply: Reply<Result<Snapshot, SnapshotError>>) {
         self.media.snapshot(ask, reply);
+    }
+
+    fn sound(&self, ask: SoundAsk, reply: SoundReply) {
+        match (&self.sounds, &ask) {
+            (Some(sounds), _) => sounds.make(ask, reply),
+            (None, SoundAsk::File(_)) => reply.send(Err(SoundError::NoFiles)),
+            (None, SoundAsk::Text(_)) => reply.send(Err(SoundError::NoSpeech)),
+        }
     }
 
     fn worker_stats(&self) -> Vec<WorkerTotals> {
@@ -152,6 +164,7 @@ fn driver(config: &Config) -> DriverConfig {
         mixers: config.mix.threads(),
         mix: config.mix.settings(),
         snapshots: config.snapshots.interval(),
+        isolation: config.isolation(),
         pin: media.pin,
         seed: None,
     }

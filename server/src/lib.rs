@@ -9,6 +9,7 @@ mod engine;
 mod exit;
 mod logs;
 mod serve;
+mod sounds;
 mod tls;
 mod web;
 

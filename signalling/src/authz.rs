@@ -38,6 +38,8 @@ pub enum Action {
     MuteOthers,
     /// Remove somebody.
     Kick,
+    /// Have something played into the room, and choose what those on hold hear.
+    Announce,
     /// Put oneself on hold, or come back to the floor.
     HoldOwn,
     /// Put others on hold.
@@ -71,41 +73,41 @@ pub fn allowed(role: Role, action: Action) -> bool {
     match role {
         Role::Admin => match action {
             EnterBySocket | EnterByWhip | EnterByWhep | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick
-            | HoldOwn | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor | ActForOthers | OwnStats
-            | ReadRoom | CloseRoom | ManageRooms | ReadServer => true,
+            | Announce | HoldOwn | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor | ActForOthers
+            | OwnStats | ReadRoom | CloseRoom | ManageRooms | ReadServer => true,
         },
         Role::Supervisor => match action {
-            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | HoldOwn | HoldOthers | SideTalk
-            | EnterAsHelper | SubConference | Monitor | OwnStats | ReadRoom | CloseRoom => true,
+            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | HoldOwn | HoldOthers
+            | SideTalk | EnterAsHelper | SubConference | Monitor | OwnStats | ReadRoom | CloseRoom => true,
             EnterByWhip | EnterByWhep | ActForOthers | ManageRooms | ReadServer => false,
         },
         Role::Agent => match action {
-            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | HoldOwn | HoldOthers | SideTalk
-            | EnterAsHelper | SubConference | OwnStats => true,
+            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | HoldOwn | HoldOthers
+            | SideTalk | EnterAsHelper | SubConference | OwnStats => true,
             EnterByWhip | EnterByWhep | Monitor | ActForOthers | ReadRoom | CloseRoom | ManageRooms | ReadServer => {
                 false
             }
         },
         Role::Moderator => match action {
-            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | HoldOwn | HoldOthers | SideTalk
-            | SubConference | OwnStats | ReadRoom | CloseRoom => true,
+            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | HoldOwn | HoldOthers
+            | SideTalk | SubConference | OwnStats | ReadRoom | CloseRoom => true,
             EnterByWhip | EnterByWhep | EnterAsHelper | Monitor | ActForOthers | ManageRooms | ReadServer => false,
         },
         Role::Participant => match action {
             EnterBySocket | Negotiate | Subscribe | MuteOwn | HoldOwn | OwnStats => true,
-            EnterByWhip | EnterByWhep | MuteOthers | Kick | HoldOthers | SideTalk | EnterAsHelper | SubConference
-            | Monitor | ActForOthers | ReadRoom | CloseRoom | ManageRooms | ReadServer => false,
+            EnterByWhip | EnterByWhep | MuteOthers | Kick | Announce | HoldOthers | SideTalk | EnterAsHelper
+            | SubConference | Monitor | ActForOthers | ReadRoom | CloseRoom | ManageRooms | ReadServer => false,
         },
         Role::Publisher => match action {
             EnterByWhip | Negotiate => true,
-            EnterBySocket | EnterByWhep | Subscribe | MuteOwn | MuteOthers | Kick | HoldOwn | HoldOthers | SideTalk
-            | EnterAsHelper | SubConference | Monitor | ActForOthers | OwnStats | ReadRoom | CloseRoom
+            EnterBySocket | EnterByWhep | Subscribe | MuteOwn | MuteOthers | Kick | Announce | HoldOwn | HoldOthers
+            | SideTalk | EnterAsHelper | SubConference | Monitor | ActForOthers | OwnStats | ReadRoom | CloseRoom
             | ManageRooms | ReadServer => false,
         },
         Role::Viewer => match action {
             EnterByWhep | Negotiate => true,
-            EnterBySocket | EnterByWhip | Subscribe | MuteOwn | MuteOthers | Kick | HoldOwn | HoldOthers | SideTalk
-            | EnterAsHelper | SubConference | Monitor | ActForOthers | OwnStats | ReadRoom | CloseRoom
+            EnterBySocket | EnterByWhip | Subscribe | MuteOwn | MuteOthers | Kick | Announce | HoldOwn | HoldOthers
+            | SideTalk | EnterAsHelper | SubConference | Monitor | ActForOthers | OwnStats | ReadRoom | CloseRoom
             | ManageRooms | ReadServer => false,
         },
     }
@@ -136,6 +138,7 @@ mod tests {
             (MuteOwn, "yyyyy.."),
             (MuteOthers, ".yyyy.."),
             (Kick, ".yyyy.."),
+            (Announce, ".yyyy.."),
             (HoldOwn, "yyyyy.."),
             (HoldOthers, ".yyyy.."),
             (SideTalk, ".yyyy.."),

@@ -1,5 +1,6 @@
 //! What the signalling is told once. The annotated configuration file of the server shows each with its default.
 
+use colloquy_media_core::api::MAX_ANNOUNCEMENTS;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -27,8 +28,32 @@ pub struct SignallingConfig {
     pub whip_origins: Vec<String>,
     /// Serves `/metrics` to everybody. Default false: to this machine, and to admin tokens.
     pub public_metrics: bool,
+    /// What is played into rooms.
+    pub announcements: AnnouncementConfig,
     /// What clients can grow, and how far.
     pub limits: SignallingLimits,
+}
+
+/// What is played into rooms.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AnnouncementConfig {
+    /// There is something to play: clients are told to have a place for it. Default false.
+    pub enabled: bool,
+    /// The file that those on hold hear in every room that has no other. Default none.
+    pub hold_music: Option<String>,
+    /// Announcements of one room at once, at most 15. Default 4. One more is refused with `limit.exceeded`.
+    pub per_room: usize,
+    /// Announcements that are begun in one room, each minute. Default 30. More are refused with `rate.exceeded`. 0 is no limit.
+    pub per_minute_per_room: u32,
+    /// Longest text that is said, in characters. Default 1,000. A longer one is refused with `limit.exceeded`.
+    pub text_chars: usize,
+}
+
+impl Default for AnnouncementConfig {
+    fn default() -> Self {
+        Self { enabled: false, hold_music: None, per_room: 4, per_minute_per_room: 30, text_chars: 1_000 }
+    }
 }
 
 /// A number of seconds with a default.
@@ -155,6 +180,9 @@ pub enum ConfigError {
     /// An ICE server is none.
     #[error("{0:?} is no ICE server: it begins with stun:, stuns:, turn: or turns:")]
     BadIceServer(String),
+    /// More announcements at once than the engine plays beside hold music, or none.
+    #[error("announcements.per_room is {0}: it is from 1 to {most}", most = MAX_ANNOUNCEMENTS - 1)]
+    BadAnnouncements(usize),
     /// A limit of nothing.
     #[error("limits.{0} is 0: nobody could ever join")]
     ZeroLimit(&'static str),
@@ -180,6 +208,9 @@ impl SignallingConfig {
             if value == 0 {
                 return Err(ConfigError::ZeroLimit(name));
             }
+        }
+        if !(1..MAX_ANNOUNCEMENTS).contains(&self.announcements.per_room) {
+            return Err(ConfigError::BadAnnouncements(self.announcements.per_room));
         }
         for origin in self.allowed_origins.iter().chain(self.whip_origins.iter().filter(|o| *o != "*")) {
             let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));

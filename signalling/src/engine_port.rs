@@ -6,6 +6,7 @@ use colloquy_media_core::api::{
     Command, JoinError, NegotiateError, Reply, Snapshot, SnapshotAsk, SnapshotError, SubscribeError, TrackError,
     WorkerTotals,
 };
+use colloquy_media_core::sound::{Sound, SoundAsk, SoundError, SoundReply};
 use colloquy_media_core::turn::TurnCounters;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,14 @@ pub trait EnginePort: Send + Sync {
     /// has been decided before.
     fn snapshot(&self, _ask: SnapshotAsk, reply: Reply<Result<Snapshot, SnapshotError>>) {
         reply.send(Err(SnapshotError::Disabled));
+    }
+
+    /// Makes a sound ready to be played, or gives it as it was made before. Must not block.
+    fn sound(&self, ask: SoundAsk, reply: SoundReply) {
+        reply.send(Err(match ask {
+            SoundAsk::File(_) => SoundError::NoFiles,
+            SoundAsk::Text(_) => SoundError::NoSpeech,
+        }));
     }
 
     /// TURN servers that belong to the engine, with credentials made for `user` now. What he uses is counted by that name.
@@ -73,6 +82,13 @@ impl Engine {
     pub(crate) fn snapshot(&self, ask: SnapshotAsk) -> Pending<Result<Snapshot, SnapshotError>> {
         let (reply, pending) = reply();
         self.0.snapshot(ask, reply);
+        pending
+    }
+
+    /// Asks for a sound.
+    pub(crate) fn sound(&self, ask: SoundAsk) -> Pending<Result<Arc<Sound>, SoundError>> {
+        let (reply, pending) = reply();
+        self.0.sound(ask, reply);
         pending
     }
 
@@ -183,6 +199,24 @@ impl From<SnapshotError> for Refusal {
             SnapshotError::Busy => return busy("As many snapshots are being made as may wait."),
         };
         Self::new(code, message)
+    }
+}
+
+impl From<SoundError> for Refusal {
+    fn from(error: SoundError) -> Self {
+        match error {
+            SoundError::NoFiles => Self::new(ErrorCode::SoundDisabled, "This server plays no sound files.")
+                .remedy("Its operator can name a directory of them: announcements.directory."),
+            SoundError::NoSpeech => Self::new(ErrorCode::SoundDisabled, "This server says no texts.").remedy(
+                "Name a file, or have the operator configure a program that speaks: announcements.speech_command.",
+            ),
+            SoundError::NoSuchFile => Self::new(ErrorCode::SoundUnknown, "There is no sound file of this name."),
+            SoundError::Unusable(why) => Self::new(ErrorCode::SoundUnusable, format!("It cannot be played: {why}.")),
+            SoundError::SpeechFailed(how) => {
+                Self::new(ErrorCode::SoundSpeechFailed, format!("The program that speaks failed: {how}."))
+            }
+            SoundError::Busy => busy("As many sounds are being made as may wait."),
+        }
     }
 }
 

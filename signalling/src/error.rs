@@ -83,6 +83,16 @@ codes! {
     SnapshotUnreadable = "snapshot.unreadable", 422, "The pictures cannot be decoded", "Where they are encrypted end to end there are no snapshots; else try again with the next key frame.";
     /// This server makes no snapshots.
     SnapshotDisabled = "snapshot.disabled", 404, "No snapshots are made", "Its operator can set snapshots.enabled = true.";
+    /// Neither sound files nor a program that speaks are configured here.
+    SoundDisabled = "sound.disabled", 404, "This is not played here", "Its operator can set announcements.directory, or announcements.speech_command for texts.";
+    /// There is no such sound file.
+    SoundUnknown = "sound.unknown", 404, "No such sound file", "Name a file in the server's directory of announcements.";
+    /// The sound file cannot be played.
+    SoundUnusable = "sound.unusable", 422, "The sound cannot be played", "Use a WAV, FLAC, MP3, Ogg Vorbis or Opus file that is short enough.";
+    /// The program that speaks failed.
+    SoundSpeechFailed = "sound.speech_failed", 502, "The text could not be said", "Try again; its operator finds the cause in the log.";
+    /// Nothing of this id is played in the room.
+    AnnouncementUnknown = "announcement.unknown", 404, "No such announcement", "It may be over; look at the list of announcements.";
     /// The session description cannot be used.
     SdpRejected = "sdp.rejected", 422, "The session description cannot be used", "Correct the session description.";
     /// More than a limit allows.

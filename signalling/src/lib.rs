@@ -28,7 +28,9 @@ mod wire;
 pub use api::{RoomStatsView, RoomView, ServerStatsView, Signalling, ThumbnailView, ThumbnailsView, WorkerView};
 pub use audit::{AuditRecord, AuditSink};
 pub use authn::{Claims, Grants, MintError, mint};
-pub use config::{ConfigError, IceServer, KeyAlgorithm, KeyConfig, Seconds, SignallingConfig, SignallingLimits};
+pub use config::{
+    AnnouncementConfig, ConfigError, IceServer, KeyAlgorithm, KeyConfig, Seconds, SignallingConfig, SignallingLimits,
+};
 pub use engine_port::{ENGINE_TIMEOUT, EnginePort};
 pub use error::{ErrorCode, Refusal};
 pub use events::{EventIntake, EventSink};

@@ -212,7 +212,7 @@ impl fmt::Debug for FromEngine {
 /// Name, help, and the field.
 type Field = (&'static str, &'static str, fn(&WorkerTotals) -> u64);
 
-const COUNTERS: [Field; 18] = [
+const COUNTERS: [Field; 20] = [
     ("worker_packets_in", "Datagrams received", |t| t.packets_in),
     ("worker_bytes_in", "Bytes received", |t| t.bytes_in),
     ("worker_packets_out", "Datagrams sent", |t| t.packets_out),
@@ -228,6 +228,8 @@ const COUNTERS: [Field; 18] = [
     ("worker_keyframe_requests", "Key frames asked of publishers", |t| t.keyframe_requests),
     ("worker_send_calls", "Calls that sent datagrams", |t| t.send_calls),
     ("worker_panics", "Sessions ended by a panic", |t| t.panics),
+    ("worker_mixers_lost", "Mixers of sound that failed, crashed or were stuck, one for each room", |t| t.mixers_lost),
+    ("worker_composers_lost", "Composers of canvases that failed, crashed or were stuck", |t| t.composers_lost),
     ("worker_tcp_refused", "TCP connections closed as they came, for a limit", |t| t.tcp_refused),
     ("worker_connected", "ICE and DTLS set-ups completed", |t| t.connected),
     ("worker_connect_milliseconds", "Time from first offer to connected, summed", |t| t.connect_ms),

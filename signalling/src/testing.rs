@@ -11,9 +11,10 @@ use colloquy_media_core::api::{
     SnapshotAsk, SnapshotError, SnapshotSize, SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo,
     TransportState, WorkerTotals,
 };
+use colloquy_media_core::sound::{Sound, SoundAsk, SoundError, SoundReply};
 use colloquy_media_core::turn::TurnCounters;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Reads a WebSocket's text frame as the server does. Tells whether it is a request that is carried out.
@@ -43,6 +44,7 @@ struct State {
     undeveloped: Vec<Reply<Result<Snapshot, SnapshotError>>>,
     refuse_joins: Option<JoinError>,
     relays: bool,
+    mute: bool,
 }
 
 struct Peer {
@@ -77,6 +79,11 @@ impl FakeEngine {
     /// Has a TURN server from now on.
     pub fn relay(&self) {
         self.lock().relays = true;
+    }
+
+    /// Says no texts from now on.
+    pub fn fall_silent(&self) {
+        self.lock().mute = true;
     }
 
     /// Who is in a room.
@@ -128,6 +135,10 @@ impl EnginePort for FakeEngine {
             Command::Stand { room, epoch, stances } => {
                 state.log.push(format!("stand {room} {epoch} {stances:?}"));
             }
+            Command::Announce { room, announcement: a } => {
+                state.log.push(format!("announce {room} {} {:?} {} {:?}", a.id, a.to, a.gain_db, a.repeat));
+            }
+            Command::Hush { room, id } => state.log.push(format!("hush {room} {id}")),
             Command::Leave { peer } => {
                 state.log.push(format!("leave {peer}"));
                 state.leave(peer);
@@ -205,6 +216,19 @@ impl EnginePort for FakeEngine {
         }
         state.log.push(format!("snapshot {} {:?} {:?}", ask.peer, ask.source, ask.size));
         reply.send(state.snapshot(ask));
+    }
+
+    /// Every file is five seconds long, but `missing.wav`, which there is not; texts are as long as they have characters, in frames.
+    fn sound(&self, ask: SoundAsk, reply: SoundReply) {
+        let frames = match &ask {
+            SoundAsk::File(file) if file == "missing.wav" => return reply.send(Err(SoundError::NoSuchFile)),
+            SoundAsk::File(_) => 250,
+            SoundAsk::Text(_) if self.lock().mute => return reply.send(Err(SoundError::NoSpeech)),
+            SoundAsk::Text(text) => text.chars().count(),
+        };
+        self.lock().log.push(format!("sound {ask:?}"));
+        let sound = Sound::of(vec![&[0xF8_u8][..]; frames]);
+        reply.send(sound.map(Arc::new).ok_or(SoundError::NoSuchFile));
     }
 
     fn ice_servers(&self, user: &str) -> Vec<IceServer> {

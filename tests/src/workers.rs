@@ -126,6 +126,17 @@ impl Workers {
                     engine.handle_command(now, Command::Stand { room, epoch, stances: stances.clone() }, out);
                 }
             }
+            Command::Announce { room, announcement } => {
+                for engine in &mut self.engines {
+                    let announcement = announcement.clone();
+                    engine.handle_command(now, Command::Announce { room, announcement }, out);
+                }
+            }
+            Command::Hush { room, id } => {
+                for engine in &mut self.engines {
+                    engine.handle_command(now, Command::Hush { room, id }, out);
+                }
+            }
             Command::Stats { room, reply } => reply.send(self.stats(now, room, out)),
             Command::Join { room, peer, reply, .. } if self.is_full(room) && !self.homes.contains_key(&peer) => {
                 reply.send(Err(JoinError::RoomFull));

@@ -11,6 +11,7 @@ impl TrackId {
 
 /// How pictures are laid out on a canvas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub enum CanvasLayout {
     /// All alike.
     #[default]

@@ -1,8 +1,8 @@
 //! What the engine can be asked.
 
 use super::{
-    AudioMode, AudioPath, Downlink, Mute, PeerId, Permissions, Preference, RoomId, RoomStats, SnapshotAsk,
-    SnapshotError, Source, Still, TrackId, TrackInfo,
+    Announcement, AnnouncementId, AudioMode, AudioPath, Downlink, Mute, PeerId, Permissions, Preference, RoomId,
+    RoomStats, SnapshotAsk, SnapshotError, Source, Still, TrackId, TrackInfo,
 };
 use crate::audience::Stance;
 use std::fmt;
@@ -158,6 +158,21 @@ pub enum Command {
         /// Who, and where.
         stances: Vec<(PeerId, Stance)>,
     },
+    /// Plays something into a room. Told again of one that is played already, the engine goes on as before: so whoever shares the room
+    /// among several engines tells all of them whenever somebody comes in.
+    Announce {
+        /// The room. One that there is not is passed over.
+        room: RoomId,
+        /// What, and to whom.
+        announcement: Announcement,
+    },
+    /// Stops something that is played into a room, at once. One that is not played is passed over.
+    Hush {
+        /// The room.
+        room: RoomId,
+        /// Which.
+        id: AnnouncementId,
+    },
     /// The last key frame of a video that those may see who see its publisher on the floor: while he is turned away, none from that time.
     /// Where it is older than it should be the publisher is asked for another; this one is answered with all the same.
     Still {
@@ -180,7 +195,7 @@ pub enum Command {
 impl Command {
     /// Whether it takes something away: such a one must not be lost.
     pub(crate) fn must_arrive(&self) -> bool {
-        matches!(self, Self::Leave { .. } | Self::CloseRoom { .. } | Self::Stand { .. })
+        matches!(self, Self::Leave { .. } | Self::CloseRoom { .. } | Self::Stand { .. } | Self::Hush { .. })
     }
 
     /// The participant whom it is about, if it is about one.
@@ -199,7 +214,11 @@ impl Command {
             | Self::SetAudio { peer, .. }
             | Self::SetMute { peer, .. } => Some(*peer),
             Self::Still { ask, .. } => Some(ask.peer),
-            Self::CloseRoom { .. } | Self::Stand { .. } | Self::Stats { .. } => None,
+            Self::CloseRoom { .. }
+            | Self::Stand { .. }
+            | Self::Announce { .. }
+            | Self::Hush { .. }
+            | Self::Stats { .. } => None,
         }
     }
 }

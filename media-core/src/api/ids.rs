@@ -6,6 +6,7 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
         pub struct $name(pub u64);
 
         impl fmt::Display for $name {
@@ -49,6 +50,11 @@ id!(
     /// One published source of media (a microphone, a camera, a screen). Allocated by the engine.
     TrackId,
     "t"
+);
+id!(
+    /// Something that the server plays into a room. Allocated by whoever has it played; unique within the process and never used again.
+    AnnouncementId,
+    "a"
 );
 
 /// The text is not an id of this kind: a letter and up to 16 hexadecimal digits.

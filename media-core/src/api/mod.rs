@@ -5,6 +5,7 @@
 //! more place to receive into, sends an offer of its own, so there is no glare and nobody else is
 //! renegotiated. A place that exists is pointed at another track by [`Command::Subscribe`] alone.
 
+mod announcement;
 mod canvas;
 mod command;
 mod config;
@@ -17,6 +18,7 @@ mod snapshot;
 mod stats;
 mod track;
 
+pub use announcement::{Announcement, MAX_ANNOUNCEMENTS};
 pub use canvas::{CanvasLayout, CanvasLimits};
 pub use command::{
     Answer, Command, Fragment, JoinError, NegotiateError, Offer, Reply, SubscribeError, Subscriptions, TrackError,
@@ -24,7 +26,7 @@ pub use command::{
 pub use config::{AdvertisedAddress, DtlsVersions, EngineConfig, IceMode, Limits};
 pub use data::{DataDrop, DataLimits};
 pub use event::{CloseCause, Event, Speaker, TransportState};
-pub use ids::{BadId, PeerId, RoomId, TrackId};
+pub use ids::{AnnouncementId, BadId, PeerId, RoomId, TrackId};
 pub use mix::{AudioMode, AudioPath, MixLimits};
 pub use quality::{Downlink, EncodingUse, Layer, PauseCause, PixelSize, Preference, Shown};
 pub use snapshot::{Snapshot, SnapshotAsk, SnapshotError, SnapshotSize, Still, StillPacket};

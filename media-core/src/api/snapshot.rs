@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 /// How large a still picture is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub enum SnapshotSize {
     /// As it came, in the largest encoding that comes, though no larger than 1,920 pixels a side.
     Full,

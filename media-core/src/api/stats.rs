@@ -282,6 +282,10 @@ totals! {
     send_calls,
     /// Sessions ended by a panic of ours.
     panics,
+    /// Mixers of sound that failed, crashed or were stuck: one for each room.
+    mixers_lost,
+    /// The same of those who draw canvases.
+    composers_lost,
     /// TCP connections closed as they came: there were as many as may be, of all or of one address.
     tcp_refused,
     /// Rooms of which this worker has participants now: a room that is shared counts on each of its workers.

@@ -46,6 +46,7 @@ impl Source {
 
 /// The codecs that are forwarded, by their names in SDP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub enum Codec {
     /// RFC 7587.
     Opus,

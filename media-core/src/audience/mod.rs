@@ -16,12 +16,14 @@
 //! - *Monitor*: hears and sees everything on the floor and in asides of his circle, and nobody there hears, sees or knows him unless
 //!   he is announced. He may *coach* (one agent alone hears him) or talk *backstage* (other monitors, and insiders, hear him).
 
+mod addressees;
 mod pair;
 mod stance;
 #[cfg(test)]
 mod tests;
 mod verb;
 
+pub use addressees::Addressees;
 pub use pair::{Hears, Sees, Tone, hears, knows, sees};
 pub use stance::{Aside, Circle, Line, Post, Stance};
 pub use verb::{Audience, Verb, VerbError};

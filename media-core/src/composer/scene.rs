@@ -4,10 +4,12 @@ use crate::api::{CanvasLayout, TrackId};
 
 /// One canvas in one codec, with all who see it. No number is used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub struct CanvasId(pub u64);
 
 /// A canvas in one of its two sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub enum Tier {
     /// Half the sides, at a quarter of the bits: for narrow paths and small places.
     Small,
@@ -28,6 +30,7 @@ impl Tier {
 
 /// What a canvas is encoded with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub enum CanvasCodec {
     /// RFC 7741.
     Vp8,
@@ -37,6 +40,7 @@ pub enum CanvasCodec {
 
 /// How much of somebody the audience matrix lets those see who have a canvas. What is more comes later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub enum Face {
     /// As it was when he turned away.
     Frozen,
@@ -48,6 +52,7 @@ pub enum Face {
 
 /// One tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub struct Tile {
     /// Whose.
     pub track: TrackId,
@@ -59,6 +64,7 @@ pub struct Tile {
 
 /// What a canvas shows: nothing that is not named here.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub struct Scene {
     /// How tiles are laid out.
     pub layout: CanvasLayout,

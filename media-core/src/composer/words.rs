@@ -8,6 +8,7 @@ use std::time::Instant;
 
 /// A camera or screen as a composer needs to know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub struct Seen {
     /// Whose.
     pub track: TrackId,
@@ -65,6 +66,7 @@ pub struct Shot {
 
 /// How the canvases of a room are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub struct CanvasFormat {
     /// Pixels.
     pub width: u32,
@@ -150,6 +152,7 @@ pub struct FromComposer {
 
 /// A payload of a canvas.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub struct Drawn {
     /// Which.
     pub canvas: CanvasId,
@@ -165,6 +168,7 @@ pub struct Drawn {
 
 /// What a composer tells.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub enum ComposeAnswer {
     /// What comes of it.
     Drawn(Drawn),

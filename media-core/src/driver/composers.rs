@@ -1,10 +1,11 @@
-//! Threads that draw, beside the media threads: one for each room of a worker that has canvases, so that one that crashes or is stuck takes
-//! no other with it. Words go over in order and none is lost but packets, of which so many may be under way and no more: a composer
-//! that is late loses pictures of its own, and a media thread never waits for it.
+//! Threads that draw, beside the media threads: one for each room of a worker that has canvases, so that one that panics or is stuck takes
+//! no other with it. Where they are isolated each has a process draw, and talks with it. Words go over in order and none is lost but packets,
+//! of which so many may be under way and no more: a composer that is late loses pictures of its own, and a media thread never waits for it.
 
+use super::isolation::{Isolation, Kept, keep_composer};
 use super::sys;
 use crate::api::RoomId;
-use crate::composer::{ComposeAnswer, ComposeOrder, FromComposer, Stage, ToComposer};
+use crate::composer::{CanvasFormat, ComposeAnswer, ComposeOrder, FromComposer, Stage, ToComposer};
 use mio::Waker;
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,9 +15,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Packets on their way to one thread at most: a second of 16 cameras of 500 kb/s.
-const QUEUE: usize = 2_048;
-/// Packets on their way back to one media thread at most.
+pub(super) const QUEUE: usize = 2_048;
+/// Words on their way back to one media thread at most, if the next is a packet.
 const BACK: usize = 4_096;
+/// The same if it is another.
+const BACK_WORDS: usize = 2 * BACK;
 /// Threads at once, those that are stuck among them. A room for which there is none has no canvases.
 const MAX_THREADS: usize = 64;
 /// Media threads go before those that draw: so much nicer is one of these.
@@ -26,10 +29,57 @@ const LAST: Duration = Duration::from_secs(1);
 
 /// Where words for one worker go in.
 #[derive(Debug, Clone)]
-struct Back {
+pub(super) struct Back {
     words: Sender<FromComposer>,
-    packets: Arc<AtomicUsize>,
+    waiting: Arc<AtomicUsize>,
     waker: Arc<Waker>,
+}
+
+impl Back {
+    /// Takes a word, unless too many wait.
+    pub(super) fn put(&self, word: FromComposer) -> Result<(), Full> {
+        let most = if word.is_packet() { BACK } else { BACK_WORDS };
+        if self.waiting.load(Ordering::Relaxed) >= most {
+            return Err(Full);
+        }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        // A worker that has ended takes nothing more.
+        let _ = self.words.send(word);
+        Ok(())
+    }
+
+    /// Has the worker look.
+    pub(super) fn wake(&self) {
+        let _ = self.waker.wake();
+    }
+}
+
+/// Where what a composer says goes.
+pub(super) trait Exit {
+    /// Takes a word. `Err` when it found no room.
+    fn put(&mut self, word: FromComposer) -> Result<(), Full>;
+    /// That was all of a turn.
+    fn flush(&mut self);
+}
+
+/// The way back from a thread of this process.
+struct Inbox<'a> {
+    back: &'a Back,
+    has_mail: bool,
+}
+
+impl Exit for Inbox<'_> {
+    fn put(&mut self, word: FromComposer) -> Result<(), Full> {
+        self.back.put(word)?;
+        self.has_mail = true;
+        Ok(())
+    }
+
+    fn flush(&mut self) {
+        if std::mem::take(&mut self.has_mail) {
+            self.back.wake();
+        }
+    }
 }
 
 /// One room's thread.
@@ -47,6 +97,7 @@ pub(super) struct ComposePort {
     back: Back,
     answers: Receiver<FromComposer>,
     threads: Arc<Threads>,
+    isolation: Option<Arc<Isolation>>,
 }
 
 /// The threads that run. They end when nobody is left who could tell them anything.
@@ -89,11 +140,11 @@ impl Threads {
 }
 
 impl ComposePort {
-    /// The end of the worker that this waker wakes.
-    pub(super) fn new(waker: &Arc<Waker>, threads: &Arc<Threads>) -> Self {
+    /// The end of the worker that this waker wakes. With isolation each composer has a process, which its thread talks with.
+    pub(super) fn new(waker: &Arc<Waker>, threads: &Arc<Threads>, isolation: Option<Arc<Isolation>>) -> Self {
         let (words, answers) = channel();
-        let back = Back { words, packets: Arc::default(), waker: Arc::clone(waker) };
-        Self { doors: FxHashMap::default(), back, answers, threads: Arc::clone(threads) }
+        let back = Back { words, waiting: Arc::default(), waker: Arc::clone(waker) };
+        Self { doors: FxHashMap::default(), back, answers, threads: Arc::clone(threads), isolation }
     }
 
     /// Tells the composer of a room. `Err` when a packet found no room.
@@ -106,7 +157,7 @@ impl ComposePort {
                 return Ok(());
             }
             ComposeOrder::Open(format) => {
-                self.open(room, life, move |now| Stage::new((room, life), format, now));
+                self.open(room, life, format);
                 return Ok(());
             }
             _ => {}
@@ -124,14 +175,19 @@ impl ComposePort {
     }
 
     /// Has a thread for a room. One that it had, and that may be stuck, is told nothing more.
-    fn open(&mut self, room: RoomId, life: u64, make: impl FnOnce(Instant) -> Stage + Send + 'static) {
+    fn open(&mut self, room: RoomId, life: u64, format: CanvasFormat) {
         let (words, inside) = channel();
         let packets: Arc<AtomicUsize> = Arc::default();
-        let (back, counted) = (self.back.clone(), Arc::clone(&packets));
-        // The stage is made there: codecs need not be able to move.
+        let (back, counted, isolation) = (self.back.clone(), Arc::clone(&packets), self.isolation.clone());
         let run = move || {
-            sys::be_nicer(NICE);
-            run(&mut make(Instant::now()), &inside, &counted, &back);
+            if let Some(isolation) = isolation {
+                let kept = Kept { room, life, format, packets: &counted, back: &back };
+                return keep_composer(&isolation, &kept, &inside);
+            }
+            give_way();
+            // The stage is made here: codecs need not be able to move.
+            let mut stage = Stage::new((room, life), format, Instant::now());
+            run(&mut stage, &inside, &counted, &mut Inbox { back: &back, has_mail: false });
         };
         let is_there = self.threads.add(|| std::thread::Builder::new().name("composer".to_owned()).spawn(run));
         if is_there {
@@ -139,23 +195,26 @@ impl ComposePort {
         } else {
             tracing::error!(%room, "no thread is to be had for the canvases of a room");
             self.doors.remove(&room);
-            let _ = self.back.words.send(FromComposer { room, life, answer: ComposeAnswer::Lost });
-            let _ = self.back.waker.wake();
+            let _ = self.back.put(FromComposer { room, life, answer: ComposeAnswer::Lost });
+            self.back.wake();
         }
     }
 
     /// The next word of a composer.
     pub(super) fn take(&self) -> Option<FromComposer> {
         let word = self.answers.try_recv().ok()?;
-        if word.is_packet() {
-            self.back.packets.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.back.waiting.fetch_sub(1, Ordering::Relaxed);
         Some(word)
     }
 }
 
+/// Has those go first that forward.
+pub(super) fn give_way() {
+    sys::be_nicer(NICE);
+}
+
 /// Takes what is said, draws what is due, and says what came of it, until nobody is left who could say anything.
-fn run(stage: &mut Stage, words: &Receiver<ComposeOrder>, packets: &AtomicUsize, back: &Back) {
+pub(super) fn run(stage: &mut Stage, words: &Receiver<ComposeOrder>, packets: &AtomicUsize, exit: &mut impl Exit) {
     while !stage.has_failed() {
         let due = stage.next_tick();
         let first = match due.map(|at| at.saturating_duration_since(Instant::now())) {
@@ -192,34 +251,29 @@ fn run(stage: &mut Stage, words: &Receiver<ComposeOrder>, packets: &AtomicUsize,
         if stage.next_tick().is_some_and(|at| at <= now) {
             stage.tick(now);
         }
-        answer(stage, back);
+        answer(stage, exit);
     }
-    answer(stage, back);
+    answer(stage, exit);
 }
 
 /// Sends what came of it to the worker, and wakes it: once a picture.
-fn answer(stage: &mut Stage, back: &Back) {
-    let mut has_mail = false;
+fn answer(stage: &mut Stage, exit: &mut impl Exit) {
     while let Some(word) = stage.poll() {
-        if let ComposeAnswer::Drawn(drawn) = &word.answer {
-            if back.packets.load(Ordering::Relaxed) >= BACK {
-                // Nobody has what the next pictures need.
-                stage.handle(Instant::now(), ComposeOrder::KeyFrame(drawn.canvas, drawn.tier));
-                continue;
-            }
-            back.packets.fetch_add(1, Ordering::Relaxed);
+        let of = match &word.answer {
+            ComposeAnswer::Drawn(drawn) => Some((drawn.canvas, drawn.tier)),
+            _ => None,
+        };
+        if let (Err(Full), Some((canvas, tier))) = (exit.put(word), of) {
+            // Nobody has what the next pictures need.
+            stage.handle(Instant::now(), ComposeOrder::KeyFrame(canvas, tier));
         }
-        has_mail |= back.words.send(word).is_ok();
     }
-    if has_mail {
-        let _ = back.waker.wake();
-    }
+    exit.flush();
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::composer::CanvasFormat;
     use mio::{Events, Poll, Token};
 
     const FORMAT: CanvasFormat = CanvasFormat { width: 320, height: 180, fps: 15, bps: 300_000 };
@@ -235,7 +289,7 @@ mod tests {
             let poll = Poll::new().unwrap();
             let waker = Arc::new(Waker::new(poll.registry(), Token(0)).unwrap());
             let threads: Arc<Threads> = Arc::default();
-            Self { port: ComposePort::new(&waker, &threads), threads, poll }
+            Self { port: ComposePort::new(&waker, &threads, None), threads, poll }
         }
 
         fn say(&mut self, room: u64, life: u64, order: ComposeOrder) {

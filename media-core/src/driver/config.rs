@@ -1,5 +1,6 @@
 //! How the media engine is started, and why it may not.
 
+use super::isolation::Isolation;
 use crate::api::{DtlsVersions, IceMode, Limits};
 use crate::mix::audio::MixSettings;
 use std::io;
@@ -40,6 +41,9 @@ pub struct DriverConfig {
     /// Still pictures are made of videos, of each no more than one in this time; its publisher is asked for a key frame where the last is
     /// older. `None`: none are made. Needs the feature `compose`.
     pub snapshots: Option<Duration>,
+    /// Whatever decodes and encodes runs in processes of its own, which are started so; where none can be, and with `None`, on threads of this
+    /// one, which a fault in a codec's library ends.
+    pub isolation: Option<Isolation>,
     /// Keep each worker on a core of its own, when there are enough.
     pub pin: bool,
     /// Makes a run repeatable; see [`EngineConfig::seed`](crate::api::EngineConfig::seed).
@@ -63,6 +67,7 @@ impl Default for DriverConfig {
             mixers: 1,
             mix: MixSettings::default(),
             snapshots: None,
+            isolation: None,
             pin: true,
             seed: None,
         }

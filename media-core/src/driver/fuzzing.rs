@@ -1,5 +1,6 @@
 //! The driver's parsers of what comes from outside, for `tests/fuzz` only.
 
+use super::isolation;
 use super::stun;
 use super::tcp::framing::Frames;
 
@@ -37,4 +38,9 @@ pub fn frames(mut stream: &[u8], cut: usize) -> Vec<Vec<u8>> {
 #[must_use]
 pub fn worker_of(datagram: &[u8]) -> Option<u8> {
     stun::worker_of(datagram)
+}
+
+/// Reads what is said between the server and a process that mixes, as each of the words that there are.
+pub fn mixer_words(bytes: &[u8]) {
+    isolation::read_all(bytes);
 }

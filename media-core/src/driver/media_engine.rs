@@ -12,6 +12,7 @@ use super::config::{DriverConfig, StartError};
 use super::crossing::{self, Crossing};
 use super::directory::{Directory, NoPlace, Placement, Spread};
 use super::ebb::Ebb;
+use super::isolation::{Isolation, try_out};
 use super::links::{self, Links};
 use super::message::Message;
 use super::mixers::Mixers;
@@ -92,6 +93,7 @@ impl MediaEngine {
         }
         let cores = sys::allowed_cores();
         let seed = config.seed.unwrap_or_else(rand::random);
+        let isolation = isolation(config);
         let mut engine = Self {
             workers: Vec::new(),
             directory,
@@ -100,13 +102,13 @@ impl MediaEngine {
             ebb: Mutex::default(),
             mixers: Mixers::default(),
             #[cfg(feature = "compose")]
-            snapshots: config.snapshots.map(Snapshots::start).transpose()?,
+            snapshots: config.snapshots.map(|every| Snapshots::start(every, isolation.as_ref())).transpose()?,
             composers: Arc::default(),
         };
         let crossings = crossings(config, &prepared);
         let links = link(&prepared);
         let wakers: Vec<_> = prepared.iter().map(|one| Arc::clone(&one.waker)).collect();
-        let (mixers, ports) = Mixers::start(config.mixers, config.mix, &wakers)?;
+        let (mixers, ports) = Mixers::start(config.mixers, config.mix, &wakers, isolation.as_ref())?;
         engine.mixers = mixers;
         let mut limits = config.limits.clone();
         limits.mix.enabled = config.mixers > 0;
@@ -125,7 +127,7 @@ impl MediaEngine {
             };
             let shared = Arc::new(Shared::default());
             let (messages, waker) = (prepared.sender, prepared.waker);
-            let composers = ComposePort::new(&waker, &engine.composers);
+            let composers = ComposePort::new(&waker, &engine.composers, isolation.clone());
             let setup = Setup {
                 config: worker_config,
                 certificate: certificate.clone(),
@@ -179,6 +181,24 @@ impl MediaEngine {
                 for worker in directory.workers_of_room(*room) {
                     if let Some(worker) = self.workers.get(worker) {
                         worker.send(Command::Stand { room: *room, epoch: *epoch, stances: stances.clone() });
+                    }
+                }
+                return;
+            }
+            Command::Announce { room, announcement } => {
+                // Sent under the lock, as below.
+                for worker in directory.workers_of_room(*room) {
+                    if let Some(worker) = self.workers.get(worker) {
+                        worker.send(Command::Announce { room: *room, announcement: announcement.clone() });
+                    }
+                }
+                return;
+            }
+            Command::Hush { room, id } => {
+                // Sent under the lock, as below.
+                for worker in directory.workers_of_room(*room) {
+                    if let Some(worker) = self.workers.get(worker) {
+                        worker.send(Command::Hush { room: *room, id: *id });
                     }
                 }
                 return;
@@ -436,6 +456,19 @@ fn prepare(config: &DriverConfig) -> Result<Vec<Prepared>, StartError> {
         prepared.push(Prepared { sockets, poll, waker, sender, messages });
     }
     Ok(prepared)
+}
+
+/// How mixers are isolated, if they are to be and can be.
+fn isolation(config: &DriverConfig) -> Option<Arc<Isolation>> {
+    let isolation = config.isolation.clone()?;
+    match try_out(&isolation) {
+        Ok(()) => Some(Arc::new(isolation)),
+        Err(error) => {
+            let program = isolation.program.display();
+            tracing::error!(%program, %error, "mixers cannot have processes of their own: a fault in a codec ends this one");
+            None
+        }
+    }
 }
 
 /// For each worker its view of the others, when they share a port.

@@ -1,7 +1,9 @@
-//! Threads that mix, beside the media threads. Words go over in order and none is lost but packets, of which so many may be under way
-//! and no more: a mixer that is late loses sound of its own, and a media thread never waits for it.
+//! Threads that mix, beside the media threads. Where they are isolated each has a process mix, and talks with it. Words go over in order and none
+//! is lost but packets, of which so many may be under way and no more: a mixer that is late loses sound of its own, and a media thread never
+//! waits for it.
 
 use super::config::StartError;
+use super::isolation::{Isolation, Slot, keep_mixers};
 use crate::api::RoomId;
 use crate::mix::audio::{AudioMixer, MixSettings};
 use crate::mixer::{FromMixer, MixDesk, MixOrder, RoomMixer, ToMixer};
@@ -14,9 +16,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Packets on their way to one thread that mixes at most: what 80 people say in a second.
-const QUEUE: usize = 4_096;
-/// Packets on their way back to one media thread at most.
+pub(super) const QUEUE: usize = 4_096;
+/// Words on their way back to one media thread at most, if the next is a packet.
 const BACK: usize = 4_096;
+/// The same if it is another: all listeners of a room may get other mixes at once.
+const BACK_WORDS: usize = 8 * BACK;
 /// What came longer ago is of no use any more: jitter buffers hold 120 ms. So the oldest goes first where a mixer fell behind.
 const STALE: Duration = Duration::from_millis(200);
 /// Words taken before mixers have their turn: what many rooms say in one.
@@ -39,9 +43,42 @@ struct Door {
 #[derive(Debug)]
 struct Back {
     words: Sender<FromMixer>,
-    packets: Arc<AtomicUsize>,
+    waiting: Arc<AtomicUsize>,
     waker: Arc<Waker>,
     has_mail: bool,
+}
+
+/// Where what mixers say goes.
+pub(super) trait Exits {
+    /// Takes a word for a worker. `Err` when it found no room.
+    fn put(&mut self, worker: u8, word: FromMixer) -> Result<(), Full>;
+    /// That was all of a turn.
+    fn flush(&mut self);
+}
+
+/// The ways back to all workers.
+#[derive(Debug)]
+pub(super) struct Backs(Vec<Back>);
+
+impl Exits for Backs {
+    fn put(&mut self, worker: u8, word: FromMixer) -> Result<(), Full> {
+        let Some(back) = self.0.get_mut(usize::from(worker)) else { return Ok(()) };
+        let most = if word.is_packet() { BACK } else { BACK_WORDS };
+        if back.waiting.load(Ordering::Relaxed) >= most {
+            return Err(Full);
+        }
+        back.waiting.fetch_add(1, Ordering::Relaxed);
+        back.has_mail |= back.words.send(word).is_ok();
+        Ok(())
+    }
+
+    /// Wakes those who got something.
+    fn flush(&mut self) {
+        for back in self.0.iter_mut().filter(|back| back.has_mail) {
+            back.has_mail = false;
+            let _ = back.waker.wake();
+        }
+    }
 }
 
 /// One worker's end of the way to the mixers.
@@ -50,7 +87,7 @@ pub(super) struct MixPort {
     me: u8,
     doors: Vec<Door>,
     answers: Receiver<FromMixer>,
-    packets: Arc<AtomicUsize>,
+    waiting: Arc<AtomicUsize>,
 }
 
 /// What threads that mix have counted.
@@ -73,13 +110,21 @@ pub(super) struct Mixers {
 }
 
 impl Mixers {
-    /// Starts so many threads, and gives each worker, known by its waker, its port. None of them: no port is of use.
+    /// Starts so many threads, and gives each worker, known by its waker, its port. None of them: no port is of use. With isolation each
+    /// has a process mix, and talks with it.
     pub(super) fn start(
         threads: usize,
         settings: MixSettings,
         workers: &[Arc<Waker>],
+        isolation: Option<&Arc<Isolation>>,
     ) -> Result<(Self, Vec<MixPort>), StartError> {
-        Self::start_with(threads, move |now| AudioMixer::new(settings, now), workers)
+        let Some(isolation) = isolation else {
+            return Self::start_with(threads, move |now| AudioMixer::new(settings, now), workers);
+        };
+        Self::spawn(threads, workers, |_| {
+            let isolation = Arc::clone(isolation);
+            move |slot| keep_mixers(&isolation, settings, slot)
+        })
     }
 
     /// The same, with mixers that are made so.
@@ -88,34 +133,45 @@ impl Mixers {
         make: impl Fn(Instant) -> M + Clone + Send + 'static,
         workers: &[Arc<Waker>],
     ) -> Result<(Self, Vec<MixPort>), StartError> {
+        Self::spawn(threads, workers, |mixers| {
+            let (counts, stopping, make) = (Arc::clone(&mixers.counts), Arc::clone(&mixers.stopping), make.clone());
+            move |Slot { words, packets, backs }| {
+                let mut inside = Inside { counts, stopping, ..Inside::new(words, packets, backs) };
+                // The desk is made there: codecs need not be able to move.
+                inside.run(&mut MixDesk::new(make));
+            }
+        })
+    }
+
+    /// Starts threads that work on what comes for them.
+    fn spawn<F>(
+        threads: usize,
+        workers: &[Arc<Waker>],
+        work: impl Fn(&Self) -> F,
+    ) -> Result<(Self, Vec<MixPort>), StartError>
+    where
+        F: FnOnce(Slot) + Send + 'static,
+    {
         let mut mixers = Self::default();
         let (doors, insides): (Vec<_>, Vec<_>) = (0..threads).map(|_| channel()).unzip();
         let doors: Vec<_> = doors.into_iter().map(|words| Door { words, packets: Arc::default() }).collect();
         let (backs, answers): (Vec<_>, Vec<_>) = workers.iter().map(|_| channel()).unzip();
         let counted: Vec<Arc<AtomicUsize>> = workers.iter().map(|_| Arc::default()).collect();
         for (i, words) in insides.into_iter().enumerate() {
-            let back = |((words, packets), waker): ((&Sender<FromMixer>, &Arc<AtomicUsize>), &Arc<Waker>)| Back {
+            let back = |((words, waiting), waker): ((&Sender<FromMixer>, &Arc<AtomicUsize>), &Arc<Waker>)| Back {
                 words: words.clone(),
-                packets: Arc::clone(packets),
+                waiting: Arc::clone(waiting),
                 waker: Arc::clone(waker),
                 has_mail: false,
             };
-            let mut inside = Inside {
-                words,
-                packets: doors.get(i).map(|door| Arc::clone(&door.packets)).unwrap_or_default(),
-                backs: backs.iter().zip(&counted).zip(workers).map(back).collect(),
-                counts: Arc::clone(&mixers.counts),
-                stopping: Arc::clone(&mixers.stopping),
-                told_rooms: 0,
-                told_panics: 0,
-            };
-            let make = make.clone();
+            let packets = doors.get(i).map(|door| Arc::clone(&door.packets)).unwrap_or_default();
+            let backs = Backs(backs.iter().zip(&counted).zip(workers).map(back).collect());
+            let work = work(&mixers);
             let thread = std::thread::Builder::new().name(format!("mixer-{i}"));
-            // The desk is made there: codecs need not be able to move.
-            let thread = thread.spawn(move || inside.run(&mut MixDesk::new(make))).map_err(StartError::Thread)?;
+            let thread = thread.spawn(move || work(Slot { words, packets, backs })).map_err(StartError::Thread)?;
             mixers.threads.push(thread);
         }
-        let port = |((me, answers), packets)| MixPort { me, doors: doors.clone(), answers, packets };
+        let port = |((me, answers), waiting)| MixPort { me, doors: doors.clone(), answers, waiting };
         let ports = (0..).zip(answers).zip(counted).map(port).collect();
         Ok((mixers, ports))
     }
@@ -149,9 +205,7 @@ impl MixPort {
     /// The next word of a mixer.
     pub(super) fn take(&self) -> Option<FromMixer> {
         let word = self.answers.try_recv().ok()?;
-        if word.is_packet() {
-            self.packets.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
         Some(word)
     }
 }
@@ -166,10 +220,10 @@ fn thread_of(room: RoomId, threads: usize) -> usize {
 }
 
 /// The inner side of one thread.
-struct Inside {
+pub(super) struct Inside<E> {
     words: Receiver<(u8, ToMixer)>,
     packets: Arc<AtomicUsize>,
-    backs: Vec<Back>,
+    exits: E,
     counts: Arc<MixCounts>,
     stopping: Arc<AtomicBool>,
     told_rooms: usize,
@@ -183,8 +237,15 @@ enum Others {
     Gone,
 }
 
-impl Inside {
-    fn run<M: RoomMixer>(&mut self, desk: &mut MixDesk<M>) {
+impl<E: Exits> Inside<E> {
+    /// What takes words from there and counts packets off; answers go to `exits`.
+    pub(super) fn new(words: Receiver<(u8, ToMixer)>, packets: Arc<AtomicUsize>, exits: E) -> Self {
+        let (counts, stopping) = (Arc::default(), Arc::default());
+        Self { words, packets, exits, counts, stopping, told_rooms: 0, told_panics: 0 }
+    }
+
+    /// Mixes until nobody is left who could say anything.
+    pub(super) fn run<M: RoomMixer>(&mut self, desk: &mut MixDesk<M>) {
         loop {
             let turn = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.turn(desk)));
             match turn {
@@ -252,23 +313,14 @@ impl Inside {
         desk.handle(now, worker, word);
     }
 
-    /// Sends what came of it to the workers, and wakes those who got something: once a turn.
+    /// Sends what came of it to the workers: once a turn.
     fn answer<M: RoomMixer>(&mut self, desk: &mut MixDesk<M>) {
         while let Some((worker, word)) = desk.poll() {
-            let Some(back) = self.backs.get_mut(usize::from(worker)) else { continue };
-            if word.is_packet() {
-                if back.packets.load(Ordering::Relaxed) >= BACK {
-                    self.counts.dropped.fetch_add(1, Ordering::Relaxed);
-                    continue;
-                }
-                back.packets.fetch_add(1, Ordering::Relaxed);
+            if self.exits.put(worker, word).is_err() {
+                self.counts.dropped.fetch_add(1, Ordering::Relaxed);
             }
-            back.has_mail |= back.words.send(word).is_ok();
         }
-        for back in self.backs.iter_mut().filter(|back| back.has_mail) {
-            back.has_mail = false;
-            let _ = back.waker.wake();
-        }
+        self.exits.flush();
     }
 
     fn count<M: RoomMixer>(&mut self, desk: &MixDesk<M>) {

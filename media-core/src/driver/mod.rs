@@ -15,6 +15,7 @@ mod ebb;
 mod finding;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod isolation;
 mod links;
 mod media_engine;
 mod message;
@@ -35,6 +36,7 @@ mod worker;
 
 pub use config::{DriverConfig, MAX_WORKERS, StartError};
 pub use finding::{Finding, Severity};
+pub use isolation::{Isolation, run_mixer};
 pub use media_engine::MediaEngine;
 pub use self_test::self_test;
 pub use socket::{Arrivals, SendOutcome, SocketOptions, UdpReceiver, UdpSender, UdpSocket};

@@ -4,6 +4,7 @@ use super::addresses::{self, Offered};
 use super::bind::{Sockets, bind, short_buffers};
 use super::config::DriverConfig;
 use super::finding::{Finding, Severity};
+use super::isolation::try_out;
 use std::fmt;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -26,6 +27,7 @@ pub fn self_test(config: &DriverConfig) -> Vec<Finding> {
     };
     let choice = addresses::choose(config, &locals, addresses::route_to);
     let mut findings = Vec::from_iter(offers(config, &choice.offered, &ports));
+    findings.extend(isolation(config));
     findings.extend(choice.findings);
     // All are held until the end, as they will be in earnest.
     let mut bound = Vec::new();
@@ -61,6 +63,13 @@ fn offers(config: &DriverConfig, offered: &[Offered], ports: &[u16]) -> Option<F
     let by = if config.tcp { "UDP, and TCP where UDP is blocked" } else { "UDP" };
     let text = format!("clients are offered {} by {by}", shown.join(", "));
     (!shown.is_empty()).then(|| Finding::new(Severity::Note, text))
+}
+
+/// Whether a fault in a codec will end the server.
+fn isolation(config: &DriverConfig) -> Option<Finding> {
+    let error = config.isolation.as_ref().and_then(|isolation| try_out(isolation).err())?;
+    let text = format!("mixers cannot have processes of their own, so a fault in a codec ends the server: {error}");
+    Some(Finding::new(Severity::Warning, text))
 }
 
 /// Sends a datagram to one of our own addresses and sees that it arrives.
@@ -105,6 +114,15 @@ mod tests {
             findings.iter().any(|f| f.severity == Severity::Warning && f.text.contains("only clients on this machine"))
         );
         assert!(findings.iter().all(|f| f.severity < Severity::Error && !f.text.contains("arrive")), "{findings:?}");
+    }
+
+    #[test]
+    fn mixers_that_can_have_no_processes_are_told_of() {
+        let program = "/nowhere/colloquy".into();
+        let isolation = Some(super::super::Isolation { program, args: Vec::new(), memory_bytes: 1 << 30 });
+        let findings = self_test(&DriverConfig { isolation, ..loopback() });
+        let told = |f: &Finding| f.severity == Severity::Warning && f.text.contains("a fault in a codec");
+        assert!(findings.iter().any(told), "{findings:?}");
     }
 
     #[test]

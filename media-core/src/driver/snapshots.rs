@@ -5,8 +5,10 @@
 //! requests delays anything but other pictures.
 
 use super::config::StartError;
+use super::isolation::{Darkroom, Isolation};
 use crate::api::{Reply, Snapshot, SnapshotError, SnapshotSize, Still};
 use crate::snapshot::Shelf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -33,9 +35,14 @@ pub(super) struct Snapshots {
 }
 
 impl Snapshots {
-    pub(super) fn start(interval: Duration) -> Result<Self, StartError> {
+    /// With isolation a process decodes, and the thread waits for it.
+    pub(super) fn start(interval: Duration, isolation: Option<&Arc<Isolation>>) -> Result<Self, StartError> {
         let (jobs, waiting) = sync_channel(WAITING);
-        let work = move || work(&waiting, Shelf::new(interval));
+        let shelf = match isolation {
+            Some(isolation) => Shelf::with(interval, Darkroom::new(Isolation::clone(isolation))),
+            None => Shelf::new(interval),
+        };
+        let work = move || work(&waiting, shelf);
         let thread =
             std::thread::Builder::new().name("snapshots".to_owned()).spawn(work).map_err(StartError::Thread)?;
         Ok(Self { interval, jobs, thread })

@@ -1,13 +1,17 @@
-//! The system calls that have no safe name: batches of datagrams with control messages, thread affinity, and the allocator's spare
-//! memory.
+//! The system calls that have no safe name: batches of datagrams with control messages, thread affinity, the allocator's spare
+//! memory, and what a process may do.
 //! The only module of the driver with `unsafe`; what it offers is safe to call.
 #![allow(unsafe_code)]
 
 mod inbound;
 mod outbound;
+mod process;
 
 pub(super) use inbound::Inbound;
 pub(super) use outbound::{Outbound, Stage, Target};
+pub(super) use process::{
+    Limit, both_clocks, call_process, close_what_was_inherited, depend, end_by_faults, limit, outlast_requests_to_end,
+};
 
 use std::io;
 use std::mem;

@@ -239,7 +239,9 @@ impl Engine {
     fn audio_bps(&mut self, now: Instant, key: PeerKey) -> u64 {
         let Some(peer) = self.peers.get(key) else { return 0 };
         let places: Vec<_> = peer.consumers().collect();
-        let mut sum = if peer.audio.is_mixed() { u64::from(self.config.limits.mix.bitrate_bps) } else { 0 };
+        let is_fed = |place: &ConsumerKey| self.consumers.get(*place).is_some_and(|c| c.mix_clock().is_some());
+        let is_mixed = peer.audio.is_mixed() || places.iter().any(is_fed);
+        let mut sum = if is_mixed { u64::from(self.config.limits.mix.bitrate_bps) } else { 0 };
         for place in places {
             let Some(consumer) = self.consumers.get(place).filter(|c| c.kind == MediaKind::Audio) else { continue };
             let (repeated, copied) = (consumer.redundancy() as u64, consumer.copies() as u64);

@@ -243,6 +243,8 @@ impl Engine {
             Command::SetAudio { peer, mode, reply } => reply.send(self.set_audio(now, peer, mode)),
             Command::SetMute { peer, track, mute, reply } => reply.send(self.set_mute(now, peer, track, mute)),
             Command::Stand { room, epoch, stances } => self.stand(now, room, epoch, &stances),
+            Command::Announce { room, announcement } => self.play(now, room, announcement),
+            Command::Hush { room, id } => self.hush(room, id),
             Command::Still { ask, max_age, reply } => reply.send(self.still(now, ask, max_age)),
             Command::Stats { room, reply } => reply.send(self.room_stats(now, room)),
         }

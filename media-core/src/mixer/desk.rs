@@ -3,6 +3,7 @@
 use super::{Cast, FromMixer, MixAnswer, MixOrder, ToMixer};
 use crate::api::RoomId;
 use crate::mix::audio::{Ear, GroupId, ListenerId, Output, Packet, SourceId};
+use crate::sound::Player;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -69,6 +70,8 @@ struct Room<M> {
     mixer: M,
     /// Its sources: one that is cast again is regrouped.
     sources: FxHashMap<SourceId, GroupId>,
+    /// Those of them that say what is played.
+    players: Vec<(SourceId, Player)>,
 }
 
 /// The mixers of rooms.
@@ -93,7 +96,7 @@ impl<M: RoomMixer> MixDesk<M> {
             MixOrder::Open => {
                 let made = catch_unwind(AssertUnwindSafe(|| (self.make)(now)));
                 match made {
-                    Ok(mixer) => drop(self.rooms.insert(seat, Room { life, mixer, sources: FxHashMap::default() })),
+                    Ok(mixer) => drop(self.rooms.insert(seat, Room::new(life, mixer))),
                     Err(_) => self.lost(seat, life),
                 }
             }
@@ -106,6 +109,7 @@ impl<M: RoomMixer> MixDesk<M> {
                 }
             }
             MixOrder::Cast(cast) => self.guarded(seat, life, |room| room.cast(now, &cast)),
+            MixOrder::Play(source, player) => self.guarded(seat, life, |room| room.play(now, source, player)),
             MixOrder::Packet(source, packet) => self.guarded(seat, life, |room| {
                 // Of one that is gone, or never was.
                 if room.sources.contains_key(&source) {
@@ -118,18 +122,18 @@ impl<M: RoomMixer> MixDesk<M> {
     /// When [`tick`](Self::tick) wants to be called next.
     #[must_use]
     pub fn next_tick(&self) -> Option<Instant> {
-        self.rooms.values().filter_map(|room| room.mixer.next_tick()).min()
+        self.rooms.values().filter_map(Room::next_tick).min()
     }
 
     /// Gives every mixer its turn whose time has come.
     pub fn tick(&mut self, now: Instant) {
-        let due = |room: &Room<M>| room.mixer.next_tick().is_some_and(|at| at <= now);
+        let due = |room: &Room<M>| room.next_tick().is_some_and(|at| at <= now);
         let seats: Vec<_> =
             self.rooms.iter().filter(|(_, room)| due(room)).map(|(seat, room)| (*seat, room.life)).collect();
         for (seat, life) in seats {
             let mut mixed = Vec::new();
             self.guarded(seat, life, |room| {
-                room.mixer.tick(now);
+                room.tick(now);
                 mixed.extend(std::iter::from_fn(|| room.mixer.poll()));
             });
             if self.rooms.contains_key(&seat) {
@@ -184,8 +188,42 @@ impl<M: RoomMixer> MixDesk<M> {
 }
 
 impl<M: RoomMixer> Room<M> {
+    fn new(life: u64, mixer: M) -> Self {
+        Self { life, mixer, sources: FxHashMap::default(), players: Vec::new() }
+    }
+
+    fn next_tick(&self) -> Option<Instant> {
+        let played = self.players.iter().filter_map(|(_, player)| player.next_due());
+        self.mixer.next_tick().into_iter().chain(played).min()
+    }
+
+    /// What is played says what is due; then the mixer has its turn, if its time has come.
+    fn tick(&mut self, now: Instant) {
+        self.feed(now);
+        if self.mixer.next_tick().is_some_and(|at| at <= now) {
+            self.mixer.tick(now);
+        }
+    }
+
+    fn feed(&mut self, now: Instant) {
+        for (source, player) in &mut self.players {
+            while let Some(packet) = player.take(now) {
+                self.mixer.push(*source, packet, now);
+            }
+        }
+    }
+
+    fn play(&mut self, now: Instant, source: SourceId, player: Player) {
+        if self.sources.contains_key(&source) {
+            self.players.retain(|(of, _)| *of != source);
+            self.players.push((source, player));
+            self.feed(now);
+        }
+    }
+
     fn cast(&mut self, now: Instant, cast: &Cast) {
         for source in &cast.ended {
+            self.players.retain(|(of, _)| of != source);
             if self.sources.remove(source).is_some() {
                 self.mixer.remove_source(*source);
             }

@@ -68,10 +68,15 @@ impl Groups {
         if let Some((_, id)) = self.groups.iter().find(|(known, _)| *known == stance) {
             return *id;
         }
-        self.made = self.made.wrapping_add(1);
-        let id = GroupId(self.made);
+        let id = self.fresh();
         self.groups.push((stance, id));
         id
+    }
+
+    /// A group of nobody's, that was never used: of what is played.
+    pub(crate) fn fresh(&mut self) -> GroupId {
+        self.made = self.made.wrapping_add(1);
+        GroupId(self.made)
     }
 
     /// Forgets those of whom nobody is left.

@@ -2,9 +2,11 @@
 
 use crate::api::RoomId;
 use crate::mix::audio::{Ear, GroupId, ListenerId, Output, Packet, SourceId};
+use crate::sound::Player;
 
 /// Who is there and who hears whom, changed as a whole between two turns of the mixer.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub struct Cast {
     /// Sources that are no more, or begin anew: nothing that is kept of them is heard any more.
     pub ended: Vec<SourceId>,
@@ -44,6 +46,8 @@ pub enum MixOrder {
     Cast(Box<Cast>),
     /// Somebody said something.
     Packet(SourceId, Packet),
+    /// A source of the cast says what is played, from here on until it ends.
+    Play(SourceId, Player),
     /// Whether it is still there. Answered at once.
     Ping,
     /// Nobody listens any more.
@@ -71,6 +75,7 @@ pub struct FromMixer {
 
 /// What a mixer tells.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub enum MixAnswer {
     /// What comes of the mix.
     Mixed(Output),

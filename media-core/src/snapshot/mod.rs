@@ -6,4 +6,5 @@
 mod develop;
 mod shelf;
 
+pub use develop::{Develop, Jpeg, KeyFrame, Plain};
 pub use shelf::{Shelf, ShelfStats};

@@ -1,10 +1,11 @@
 //! The pictures that were made.
 
-use super::develop::{Print, develop};
+use super::develop::{Develop, Jpeg, Plain};
 use crate::api::{Snapshot, SnapshotError, SnapshotSize, Still, TrackId};
-use colloquy_codecs::video::Scaler;
 use rustc_hash::FxHashMap;
+use std::hash::{DefaultHasher, Hasher as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Pictures that are kept: each video of a server's 5,000 participants in one size. Beyond it the one goes that was not asked for longest.
@@ -31,6 +32,24 @@ pub struct ShelfStats {
     pub reused: u64,
 }
 
+/// A picture, and what it is called.
+#[derive(Debug, Clone)]
+struct Print {
+    jpeg: Arc<[u8]>,
+    tag: u64,
+    width: u32,
+    height: u32,
+}
+
+impl From<Jpeg> for Print {
+    fn from(made: Jpeg) -> Self {
+        let Jpeg { bytes, width, height } = made;
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&bytes);
+        Self { tag: hasher.finish(), jpeg: bytes.into(), width, height }
+    }
+}
+
 #[derive(Debug)]
 struct Kept {
     audience: u32,
@@ -48,16 +67,22 @@ pub struct Shelf {
     kept: FxHashMap<(TrackId, SnapshotSize), Kept>,
     bytes: usize,
     swept: Option<Instant>,
-    scaler: Scaler,
+    makes: Box<dyn Develop + Send>,
     stats: ShelfStats,
 }
 
 impl Shelf {
-    /// An empty one.
+    /// An empty one, whose pictures are made here and now.
     #[must_use]
     pub fn new(interval: Duration) -> Self {
+        Self::with(interval, Plain::default())
+    }
+
+    /// The same, whose pictures are made so.
+    #[must_use]
+    pub fn with(interval: Duration, makes: impl Develop + Send + 'static) -> Self {
         let (kept, stats) = (FxHashMap::default(), ShelfStats::default());
-        Self { interval, kept, bytes: 0, swept: None, scaler: Scaler::new(), stats }
+        Self { interval, kept, bytes: 0, swept: None, makes: Box::new(makes), stats }
     }
 
     /// The picture of a key frame, or the last one that was made of its video if that is not an interval ago.
@@ -101,19 +126,16 @@ impl Shelf {
 
     /// A panic over a stranger's picture is a picture that cannot be decoded.
     fn make(&mut self, still: &Still, size: SnapshotSize) -> Result<Print, SnapshotError> {
-        let scaler = &mut self.scaler;
-        let made = catch_unwind(AssertUnwindSafe(|| develop(still, size, scaler))).unwrap_or_else(|_| {
+        let makes = &mut self.makes;
+        let made = catch_unwind(AssertUnwindSafe(|| makes.develop(still, size))).unwrap_or_else(|_| {
             tracing::error!("making a snapshot panicked");
             Err(SnapshotError::Unreadable)
         });
         match made {
             Ok(_) => self.stats.made += 1,
-            Err(_) => {
-                self.stats.refused += 1;
-                self.scaler = Scaler::new();
-            }
+            Err(_) => self.stats.refused += 1,
         }
-        made
+        made.map(Print::from)
     }
 
     fn put(&mut self, key: (TrackId, SnapshotSize), kept: Kept) {

@@ -3,8 +3,10 @@
 use crate::config::Config;
 use crate::engine::{self, Severity};
 use crate::exit::Exit;
+use crate::sounds;
 use crate::tls;
 use anyhow::Result;
+use colloquy_media_core::sound::SoundAsk;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -58,6 +60,7 @@ pub(crate) fn run(config: &Config) -> Result<Exit> {
     findings.extend(certificate(config));
     findings.push(access(config));
     findings.extend(config.audit.file.as_deref().map(audit));
+    findings.extend(announcements(config));
     findings.extend(engine::self_test(config).into_iter().map(Finding::from));
     let mut text = String::new();
     for finding in &findings {
@@ -111,6 +114,31 @@ fn audit(file: &Path) -> Finding {
         Ok(()) => Finding::Good(format!("The audit file is {name}.")),
         Err(error) => Finding::Bad(format!("The audit file {name} cannot be written: {error}.")),
     }
+}
+
+/// Hold music is made ready, and a word is said.
+fn announcements(config: &Config) -> Vec<Finding> {
+    let Some(settings) = config.announcements.sounds() else { return Vec::new() };
+    let mut findings = Vec::new();
+    if let Some(directory) = &settings.directory {
+        findings.push(match directory.metadata() {
+            Ok(known) if known.is_dir() => Finding::Good(format!("Sound files are in {}.", directory.display())),
+            Ok(_) => Finding::Bad(format!("Sound files are to be in {}, which is no directory.", directory.display())),
+            Err(error) => Finding::Bad(format!("Sound files cannot be in {}: {error}.", directory.display())),
+        });
+    }
+    let speaks = !settings.speech.is_empty();
+    let tried = [
+        config.announcements.hold_music().map(|file| ("The hold music", SoundAsk::File(file))),
+        speaks.then(|| ("The program that speaks", SoundAsk::Text("One, two, three.".to_owned()))),
+    ];
+    for (what, ask) in tried.into_iter().flatten() {
+        findings.push(match sounds::try_out(settings.clone(), &ask) {
+            Ok(length) => Finding::Good(format!("{what} works: it gave {:.1} s of sound.", length.as_secs_f32())),
+            Err(why) => Finding::Bad(format!("{what} does not work: {why}.")),
+        });
+    }
+    findings
 }
 
 fn expiry(days_left: i64, what: &str) -> Finding {

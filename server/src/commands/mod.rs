@@ -3,5 +3,6 @@
 pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod mixer;
 pub(crate) mod room;
 pub(crate) mod token;

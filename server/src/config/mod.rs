@@ -4,6 +4,8 @@
 //! reference cannot be, and a test holds the values against those of the parts.
 
 mod access;
+mod announcements;
+mod isolation;
 mod load;
 mod mistake;
 mod mix;
@@ -39,6 +41,8 @@ pub struct Config {
     pub auth: Auth,
     pub mix: Mix,
     pub snapshots: Snapshots,
+    pub announcements: Announcements,
+    pub isolation: Isolation,
     pub signalling: Signalling,
     pub turn: Turn,
     pub audit: Audit,
@@ -79,6 +83,33 @@ pub struct MixVideo {
 pub struct Snapshots {
     pub enabled: bool,
     pub interval_s: u32,
+}
+
+/// `[announcements]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/colloquy.toml says what each key means, and nothing else may")]
+pub struct Announcements {
+    #[serde(deserialize_with = "none_if_empty")]
+    pub directory: Option<PathBuf>,
+    pub speech_command: Vec<String>,
+    pub speech_timeout_ms: u32,
+    pub hold_music: String,
+    pub file_bytes: u64,
+    pub length_s: u32,
+    pub cache_bytes: usize,
+    pub per_room: usize,
+    pub per_minute_per_room: u32,
+    pub text_chars: usize,
+}
+
+/// `[isolation]`
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/colloquy.toml says what each key means, and nothing else may")]
+pub struct Isolation {
+    pub enabled: bool,
+    pub memory_mb: u32,
 }
 
 /// `[http]`
@@ -269,6 +300,8 @@ impl Config {
         self.signalling().check()?;
         self.mix.check()?;
         self.snapshots.check()?;
+        self.announcements.check(&self.mix)?;
+        self.isolation.check()?;
         self.turn.check()?;
         Ok(())
     }

@@ -108,6 +108,14 @@ fn what_does_not_fit_together_is_refused() {
         ("[mix.video]\nwidth = 641\n", "mix.video.width"),
         ("[mix.video]\nfps = 0\n", "mix.video.fps"),
         ("[mix.video]\ncomposites = 0\n", "mix.video.composites"),
+        ("[announcements]\ndirectory = \"/sounds\"\n[mix]\nenabled = false\n", "mix.enabled"),
+        ("[announcements]\nhold_music = \"a.wav\"\n", "announcements.directory"),
+        ("[announcements]\nspeech_command = [\"\"]\n", "speech_command"),
+        ("[announcements]\nlength_s = 0\n", "announcements.length_s"),
+        ("[announcements]\nfile_bytes = 1\n", "announcements.file_bytes"),
+        ("[announcements]\nspeech_timeout_ms = 60000\n", "announcements.speech_timeout_ms"),
+        ("[announcements]\nper_room = 16\n", "announcements.per_room"),
+        ("[isolation]\nmemory_mb = 64\n", "isolation.memory_mb"),
         ("[signalling.limits]\nrooms = 0\n", "rooms"),
         (
             "[auth]\nopen_access = true\nkeys = [{ kid = \"a\", algorithm = \"HS256\", secret = \"0123456789abcdef0123456789abcdef\" }]\n",
@@ -142,4 +150,11 @@ fn the_relay_starts_where_clients_may_be_elsewhere() {
     assert!(wants("[media]\nadvertise = [\"192.0.2.1\"]\n"), "behind a proxy");
     assert!(wants("[turn]\nenabled = \"always\"\n"));
     assert!(!wants("[http]\nlisten = \"0.0.0.0:8443\"\n[turn]\nenabled = \"never\"\n"));
+}
+
+#[test]
+fn mixers_have_processes_of_their_own_unless_they_are_not_to() {
+    let isolation = Config::reference().isolation().unwrap();
+    assert_eq!(isolation.memory_bytes, 1 << 30);
+    assert!(with("COLLOQUY__ISOLATION__ENABLED", "false").unwrap().isolation().is_none());
 }

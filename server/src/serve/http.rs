@@ -8,6 +8,7 @@ use anyhow::{Context as _, Error, Result, anyhow};
 use axum::Router;
 use axum::extract::Request;
 use axum_server::Handle;
+use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::RustlsConfig;
 use colloquy_signalling::Signalling;
 use hyper_util::rt::TokioTimer;
@@ -66,13 +67,17 @@ impl HttpServer {
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let handle = Handle::new();
         tracing::info!(listen = %config.http.listen, tls = identity.is_some(), "serving HTTP");
+        // A frame of the WebSocket does not wait (TCP_NODELAY) until the client acknowledges the one before it, which it may take 40 ms for.
         let Some(identity) = identity else {
-            let mut server = axum_server::from_tcp(listener)?.map(in_time).handle(handle.clone());
+            let server = axum_server::from_tcp(listener)?.acceptor(NoDelayAcceptor::new());
+            let mut server = server.map(in_time).handle(handle.clone());
             server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
             return Ok(Self { handle, tls: None, task: tokio::spawn(server.serve(app)) });
         };
         let tls = RustlsConfig::from_config(identity.server_config()?);
-        let mut server = axum_server::from_tcp_rustls(listener, tls.clone())?.map(in_time).handle(handle.clone());
+        let server = axum_server::from_tcp_rustls(listener, tls.clone())?;
+        let server = server.map(|tls| tls.acceptor(NoDelayAcceptor::new()));
+        let mut server = server.map(in_time).handle(handle.clone());
         server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
         Ok(Self { handle, tls: Some(tls), task: tokio::spawn(server.serve(app)) })
     }

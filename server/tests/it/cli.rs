@@ -140,3 +140,11 @@ fn a_new_key_can_be_used_at_once() {
     let path = file("fresh-key.toml", &reference.replace("keys = []\n", &run.out));
     assert_eq!(colloquy(&["token", "-c", &path, "--room", "daily", "--identity", "anne"]).code, 0);
 }
+
+#[test]
+fn a_mixer_is_run_by_the_server_and_by_nobody_else() {
+    assert!(!colloquy(&["--help"]).out.contains("mixer"), "it is nothing to be used by hand");
+    let run = colloquy(&["mixer", "--log-level", "warn", "--log-format", "text"]);
+    assert_eq!(run.code, 1);
+    assert!(run.err.contains("run by the server, not by hand"), "{}", run.err);
+}

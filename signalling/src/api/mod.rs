@@ -1,6 +1,7 @@
 //! Use cases: what can be asked for, once, whichever door it comes through. Each one looks at who asks, lets the [`House`] decide,
 //! and carries out what follows.
 
+mod announcements;
 pub(crate) mod house;
 mod housekeeping;
 mod join;
@@ -89,7 +90,10 @@ impl Signalling {
         let engine = Engine::new(engine);
         let signalling = Arc::new(Self {
             metrics: Metrics::new(engine.clone(), intake.clone()),
-            core: Mutex::new(Core { house: House::new(config.limits.clone(), window), sockets: HashMap::new() }),
+            core: Mutex::new(Core {
+                house: House::new(config.limits.clone(), &config.announcements, window),
+                sockets: HashMap::new(),
+            }),
             gate: rates::Gate::new(&config.limits),
             config,
             engine,
@@ -99,6 +103,7 @@ impl Signalling {
             housekeeping: OnceLock::new(),
             audit: OnceLock::new(),
         });
+        tokio::spawn(announcements::prepare_hold_music(Arc::downgrade(&signalling)));
         let task = tokio::spawn(housekeeping::run(Arc::downgrade(&signalling), intake));
         // It was created here, so nothing is set yet.
         let _ = signalling.housekeeping.set(task.abort_handle());

@@ -3,6 +3,7 @@
 // Handlers of axum are async, also those that wait for nothing.
 #![allow(clippy::unused_async)]
 
+mod announcements;
 mod edge;
 mod health;
 mod origin;
@@ -44,6 +45,7 @@ pub type AppState = Arc<Signalling>;
     info(title = "Colloquy", description = "Rooms, participants and figures of a Colloquy server; WHIP and WHEP."),
     tags(
         (name = "rooms", description = "Rooms and who is in them"),
+        (name = "announcements", description = "What is played into rooms"),
         (name = "whip", description = "Publish by WHIP (RFC 9725)"),
         (name = "whep", description = "Watch by WHEP"),
         (name = "server", description = "The server itself"),
@@ -69,6 +71,9 @@ pub fn router(state: AppState) -> Router {
         .routes(routes!(rooms::participant, rooms::kick))
         .routes(routes!(rooms::mute))
         .routes(routes!(rooms::stats))
+        .routes(routes!(announcements::list, announcements::announce))
+        .routes(routes!(announcements::hush))
+        .routes(routes!(announcements::music, announcements::set_music, announcements::reset_music))
         .routes(routes!(snapshots::snapshot))
         .routes(routes!(snapshots::thumbnails))
         .routes(routes!(rooms::server_stats))

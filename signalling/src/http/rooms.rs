@@ -186,7 +186,7 @@ pub(super) async fn server_stats(
 
 // `map_err` hands it over.
 #[allow(clippy::needless_pass_by_value)]
-fn json_problem(rejection: JsonRejection) -> Problem {
+pub(super) fn json_problem(rejection: JsonRejection) -> Problem {
     match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {

@@ -166,8 +166,23 @@ impl Connection {
             Request::Audience(wish) => {
                 let me = self.member()?;
                 let verb = wish.change.verb(me.peer)?;
-                self.signalling.with(|house, fx| house.act(me.room, me.peer, verb, fx))?;
+                self.signalling.with(|house, fx| house.act(me.room, me.peer, verb, now(), fx))?;
                 Ok(Some(ServerResult::Ok))
+            }
+            Request::Announce(wish) => {
+                let me = self.member()?;
+                let announcement = self.signalling.announce(me.room, me.peer, wish.wish()).await?;
+                Ok(Some(ServerResult::Announced { announcement }))
+            }
+            Request::Hush(wish) => {
+                let me = self.member()?;
+                self.signalling.hush(me.room, me.peer, &wish.announcement.0)?;
+                Ok(Some(ServerResult::Ok))
+            }
+            Request::Announcements => {
+                let me = self.member()?;
+                let announcements = self.signalling.announcements(me.room, me.peer)?;
+                Ok(Some(ServerResult::Announcements { announcements }))
             }
             Request::Leave => {
                 let me = self.member()?;
@@ -224,7 +239,7 @@ impl Connection {
             // Whoever may not come in gets no credentials either.
             Err(_) => config.ice_servers.clone(),
         };
-        let welcome = ServerResult::welcome(config.resume_window_s.0, ice_servers);
+        let welcome = ServerResult::welcome(config.resume_window_s.0, ice_servers, config.announcements.enabled);
         self.stage = Stage::Greeted(caller);
         Ok(welcome)
     }

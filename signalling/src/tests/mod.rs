@@ -3,6 +3,7 @@
 
 mod abuse;
 mod access;
+mod announcements;
 mod audience;
 mod http;
 mod moderate;

@@ -1,5 +1,6 @@
 //! The words of the WebSocket protocol (`docs/src/api/websocket.md`), shared with the HTTP API where both say the same.
 
+mod announcements;
 mod audience;
 mod audio;
 mod canvas;
@@ -8,6 +9,7 @@ mod request;
 mod response;
 mod views;
 
+pub(crate) use announcements::{AnnouncementView, AnnouncementWish, HoldMusicView};
 pub(crate) use audience::{PairView, StanceView};
 pub(crate) use audio::{AudioModeName, AudioPathName, audio};
 pub(crate) use canvas::{LayoutName, PicturesName, made_here};

@@ -1,9 +1,9 @@
 //! What the server says.
 
 use super::{
-    AudioPathName, DownlinkView, EncodingUseView, FRAME_BYTES, LayerView, PairView, ParticipantState, ParticipantView,
-    PauseName, PermissionsView, ReceiveView, SDP_BYTES, SendView, SizeView, StanceView, TrackView, TransportName,
-    VERSION,
+    AnnouncementView, AudioPathName, DownlinkView, EncodingUseView, FRAME_BYTES, LayerView, PairView, ParticipantState,
+    ParticipantView, PauseName, PermissionsView, ReceiveView, SDP_BYTES, SendView, SizeView, StanceView, TrackView,
+    TransportName, VERSION,
 };
 use crate::config::IceServer;
 use crate::error::Refusal;
@@ -119,6 +119,9 @@ pub(crate) enum ServerResult {
         server: &'static str,
         resume_window_s: u32,
         ice_servers: Vec<IceServer>,
+        /// Things are played into rooms, in the place for the mix.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        announcements: bool,
         limits: WireLimits,
     },
     Joined(Joined),
@@ -127,6 +130,12 @@ pub(crate) enum ServerResult {
         tracks: BTreeMap<String, String>,
     },
     Ok,
+    Announced {
+        announcement: AnnouncementView,
+    },
+    Announcements {
+        announcements: Vec<AnnouncementView>,
+    },
     Stats {
         rtt_ms: Option<f32>,
         downlink: Option<DownlinkView>,
@@ -159,12 +168,13 @@ pub(crate) struct WireLimits {
 }
 
 impl ServerResult {
-    pub(crate) fn welcome(resume_window_s: u32, ice_servers: Vec<IceServer>) -> Self {
+    pub(crate) fn welcome(resume_window_s: u32, ice_servers: Vec<IceServer>, announcements: bool) -> Self {
         Self::Welcome {
             version: VERSION,
             server: concat!("colloquy/", env!("CARGO_PKG_VERSION")),
             resume_window_s,
             ice_servers,
+            announcements,
             limits: WireLimits { frame_bytes: FRAME_BYTES, sdp_bytes: SDP_BYTES, name_chars: DISPLAY_NAME_CHARS },
         }
     }

@@ -1,5 +1,6 @@
 //! One binary for all tests that need more than one part of the house.
 
+mod announcements;
 mod audience;
 mod canvases;
 mod corpus;
@@ -8,6 +9,7 @@ mod footprint;
 mod garbage;
 mod gstreamer;
 mod handshake;
+mod isolation;
 mod key_frames;
 mod layers;
 mod lifecycle;

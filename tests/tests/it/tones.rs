@@ -18,26 +18,31 @@ const FRAME: Duration = Duration::from_millis(20);
 const SAMPLES: usize = 960;
 /// Each person's tone, in Hz: whole periods of all of them fit into a frame.
 const TONES: [f32; 4] = [400.0, 1_000.0, 1_850.0, 3_100.0];
-const AMPLITUDE: f32 = 0.2;
+pub(super) const AMPLITUDE: f32 = 0.2;
 /// From this part of a tone as it was said on it is heard: 26 dB under it. The noise of the codec is under -40 dB.
-const HEARD: f32 = 0.05;
+pub(super) const HEARD: f32 = 0.05;
 
 /// A second of a tone, in packets of 20 ms.
-fn tone(hz: f32) -> Arc<Script> {
+pub(super) fn packets_of(hz: f32) -> Vec<Bytes> {
     let mut encoder = Encoder::new(&EncoderSettings::default()).unwrap();
     let mut packet = [0; 1_275];
-    let shots = (0..50_usize).map(|frame| {
+    let frames = (0..50_usize).map(|frame| {
         let at = |i: usize| AMPLITUDE * (TAU * hz * (frame * SAMPLES + i) as f32 / SAMPLE_RATE as f32).sin();
         let samples: Vec<f32> = (0..SAMPLES).map(at).collect();
         let bytes = encoder.encode(&samples, &mut packet).unwrap();
-        let packet = Bytes::copy_from_slice(&packet[..bytes]);
-        Shot { at: FRAME * frame as u32, bytes, key: true, packet }
+        Bytes::copy_from_slice(&packet[..bytes])
     });
-    Arc::new(Script::new(shots.collect()).unwrap())
+    frames.collect()
+}
+
+/// The same, as somebody says it.
+pub(super) fn tone(hz: f32) -> Arc<Script> {
+    let shot = |(frame, packet): (u32, Bytes)| Shot { at: FRAME * frame, bytes: packet.len(), key: true, packet };
+    Arc::new(Script::new((0..).zip(packets_of(hz)).map(shot).collect()).unwrap())
 }
 
 /// How loud a tone is in a frame of one channel, as an amplitude (Goertzel).
-fn loudness(samples: impl Iterator<Item = f32>, hz: f32) -> f32 {
+pub(super) fn loudness(samples: impl Iterator<Item = f32>, hz: f32) -> f32 {
     let turn = 2.0 * (TAU * hz / SAMPLE_RATE as f32).cos();
     let (mut before, mut last, mut count) = (0.0_f32, 0.0_f32, 0);
     for sample in samples {

@@ -31,7 +31,7 @@ export interface RoomEvents extends ChangeEvents {
   shown: { readonly track: string; readonly shown: Shown };
   /** Others are heard so from now on: each by himself, or all mixed by the server. */
   audioPath: AudioPath;
-  /** The mix of all that we hear, or `null` when it comes no more. Play it: while it carries sound the tracks of others are silent. */
+  /** The mix of all that we hear, or `null` when it comes no more. Play it: what the server plays to us comes in it as well. */
   mixed: MediaStreamTrack | null;
   /** Where we stand, or what we get of others, is not as it was. */
   audience: AudienceState;

@@ -134,6 +134,9 @@ export type Request =
   | { type: 'mute'; track: string; muted: boolean }
   | { type: 'audience'; change: AudienceChange }
   | { type: 'kick'; participant: string; reason?: string }
+  | ({ type: 'announce' } & AnnouncementWish)
+  | { type: 'hush'; announcement: string }
+  | { type: 'announcements' }
   | { type: 'leave' }
   | { type: 'stats' };
 
@@ -145,6 +148,42 @@ export interface Welcome {
   readonly server: string;
   readonly resume_window_s: number;
   readonly ice_servers: readonly RTCIceServer[];
+  /** Things may be played to us, in the place for the mix. */
+  readonly announcements: boolean;
+}
+
+/** Something to be played into our room: a file of the server's, or a text that is said. */
+export interface AnnouncementWish {
+  readonly file?: string;
+  readonly text?: string;
+  /** `floor` (left out: this), `held`, or a participant. */
+  readonly to?: string;
+  /** Louder or softer, -60 to 12. */
+  readonly gain_db?: number;
+  /** Again and again until it is stopped. */
+  readonly repeat?: boolean;
+}
+
+/** Something that is played into our room. */
+export interface AnnouncementInfo {
+  readonly id: string;
+  readonly file: string | null;
+  readonly text: string | null;
+  readonly to: string;
+  readonly gain_db: number;
+  readonly repeat: boolean;
+  readonly length_ms: number;
+  readonly age_ms: number;
+}
+
+export interface Announced {
+  readonly type: 'announced';
+  readonly announcement: AnnouncementInfo;
+}
+
+export interface Announcements {
+  readonly type: 'announcements';
+  readonly announcements: readonly AnnouncementInfo[];
 }
 
 export interface Joined {
@@ -218,6 +257,9 @@ export interface ResultOf {
   mute: Ok;
   audience: Ok;
   kick: Ok;
+  announce: Announced;
+  hush: Ok;
+  announcements: Announcements;
   leave: Ok;
   stats: ServerStats;
 }

@@ -10,7 +10,7 @@ import { LocalMedia, type LocalTrack } from './local.js';
 import { watchNetwork } from './network.js';
 import type { JoinOptions, RoomOptions } from './options.js';
 import { change, NO_PREFERENCE, same, type Downlink, type ViewPreference } from './preferences.js';
-import type { AudienceChange, AudioMode, AudioPath, Joined, LeaveReason, ParticipantInfo, Permissions, Request, ServerEvent, ServerStats, Shown, Source, SpeakerLevel, StanceInfo, TrackInfo } from './protocol.js';
+import type { AnnouncementInfo, AnnouncementWish, AudienceChange, AudioMode, AudioPath, Joined, LeaveReason, ParticipantInfo, Permissions, Request, ServerEvent, ServerStats, Shown, Source, SpeakerLevel, StanceInfo, TrackInfo } from './protocol.js';
 import { roomUrl, Snapshots, type Snapshot, type SnapshotOptions, type Thumbnail } from './snapshots.js';
 import { diff, findTrack, reduce, stateOf, withTrack, type RoomState } from './state.js';
 import { StatsReader, type CallStats } from './stats.js';
@@ -168,6 +168,24 @@ export class Room extends Emitter<RoomEvents> {
     await this.#connection.request({ type: 'audience', change });
   }
 
+  /**
+   * Has the server play a file or say a text: to everybody on the floor, to those on hold, or to one. Moderators only.
+   * @throws ColloquyError
+   */
+  async announce(wish: AnnouncementWish): Promise<AnnouncementInfo> {
+    return (await this.#connection.request({ type: 'announce', ...wish })).announcement;
+  }
+
+  /** Stops something that is played. Moderators only. @throws ColloquyError */
+  async hush(announcement: string): Promise<void> {
+    await this.#connection.request({ type: 'hush', announcement });
+  }
+
+  /** What is played in the room now; hold music not included. Moderators only. @throws ColloquyError */
+  async announcements(): Promise<readonly AnnouncementInfo[]> {
+    return (await this.#connection.request({ type: 'announcements' })).announcements;
+  }
+
   /** What we get of somebody else. */
   audience(participant: string): Gets { return getsOf(this.#audience, participant); }
 
@@ -214,7 +232,7 @@ export class Room extends Emitter<RoomEvents> {
   get audioMode(): AudioMode { return this.#audioMode; }
   /** How others are heard now. */
   get audioPath(): AudioPath { return this.#audioPath; }
-  /** The mix of all that we hear, once the server can send it. */
+  /** The mix of all that we hear, once the server can send it; else what it plays to us. */
   get mixed(): MediaStreamTrack | null { return this.#transport?.places.media(MIX) ?? null; }
 
   /** What a video that we receive shows; `null` until the server has told. */
@@ -441,9 +459,10 @@ export class Room extends Emitter<RoomEvents> {
     this.#say({ type: 'audio', mode: this.#audioMode });
   }
 
-  /** A place for the mix, where it may come. It stays: the way back needs no offer then. */
+  /** A place for the mix, where it may come, or what the server plays. It stays: the way back needs no offer then. */
   #wantMix(): void {
-    if (this.#audioMode !== 'forward' && this.permissions.subscribe) this.#transport?.places.want(MIX, 'audio');
+    const comes = this.#audioMode !== 'forward' || this.#connection.welcome?.announcements === true;
+    if (comes && this.permissions.subscribe) this.#transport?.places.want(MIX, 'audio');
   }
 
   #setAudioPath(path: AudioPath): void {

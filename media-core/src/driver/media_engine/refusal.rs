@@ -39,6 +39,8 @@ pub(super) fn refuse(command: Command, why: Refusal) {
         Command::Leave { .. }
         | Command::CloseRoom { .. }
         | Command::Stand { .. }
+        | Command::Announce { .. }
+        | Command::Hush { .. }
         | Command::Name { .. }
         | Command::AddCandidate { .. } => {}
     }

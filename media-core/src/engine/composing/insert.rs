@@ -3,7 +3,7 @@
 use super::super::Engine;
 use super::super::feedback::ntp_since;
 use super::room::Opening;
-use crate::composer::{ComposeAnswer, Drawn, FromComposer};
+use crate::composer::{ComposeAnswer, ComposeOrder, Drawn, FromComposer};
 use crate::forward::{Arrived, Carried, SenderClock};
 use crate::keys::RoomKey;
 use crate::negotiate::CodecEntry;
@@ -58,6 +58,11 @@ impl Engine {
         let Some(room) = self.rooms.get_mut(key) else { return };
         let (id, Some(mut composed)) = (room.id, room.compose.take()) else { return };
         tracing::warn!(room = %id, "the composer of a room is lost, and will be opened again");
+        self.totals.composers_lost += 1;
+        // One that is stuck may be ended by whoever runs it.
+        if composed.open == Opening::Done {
+            self.tell_composer(key, composed.life, ComposeOrder::Close);
+        }
         let again = composed.lose(now);
         self.forget_canvases(now, &mut composed);
         if let Some(room) = self.rooms.get_mut(key) {

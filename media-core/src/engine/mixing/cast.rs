@@ -20,7 +20,7 @@ impl Engine {
     /// Something of a room changed that its mixer and its composer must know, if it has them.
     pub(in crate::engine) fn mix_changed(&mut self, room: RoomKey) {
         self.compose_changed(room);
-        let is_mixed = self.rooms.get(room).is_some_and(|room| room.mix.is_some());
+        let is_mixed = self.rooms.get(room).is_some_and(|room| room.mix.is_some() || !room.announcements.is_empty());
         if is_mixed && !self.mixing.changed.contains(&room) {
             self.mixing.changed.push(room);
         }
@@ -47,9 +47,8 @@ impl Engine {
 
     /// Tells the mixer of a room how it is now.
     pub(super) fn recast(&mut self, now: Instant, key: RoomKey) {
-        let Some(room) = self.rooms.get_mut(key) else { return };
-        let Some(mut mix) = room.mix.take() else { return };
-        let id = room.id;
+        let Some(id) = self.rooms.get(key).map(|room| room.id) else { return };
+        let Some(mut mix) = self.take_mix(now, key) else { return };
         if mix.listeners.is_empty() {
             self.untap(&mix);
             if mix.open == Opening::Done {
@@ -70,24 +69,31 @@ impl Engine {
         if mix.open == Opening::Done {
             let mut cast = Cast { left: std::mem::take(&mut mix.left), ..Cast::default() };
             self.cast_sources(key, &mut mix, &mut cast);
+            let begun = self.cast_played(key, &mut mix, &mut cast);
             self.cast_ears(key, &mut mix, &mut cast);
             if !cast.is_empty() {
                 let order = MixOrder::Cast(Box::new(cast));
                 self.mixing.outgoing.push_back(ToMixer { room: id, life: mix.life, order });
             }
+            let plays = begun.into_iter().map(|(source, player)| MixOrder::Play(source, player));
+            self.mixing.outgoing.extend(plays.map(|order| ToMixer { room: id, life: mix.life, order }));
         }
         let next = if let Opening::At(at) = mix.open { at } else { mix.ping_at };
         if let Some(room) = self.rooms.get_mut(key) {
             room.mix = Some(mix);
         }
-        again.into_iter().chain([next]).for_each(|at| self.arm_mix(key, at));
+        let out = self.next_played_out(key);
+        again.into_iter().chain(out).chain([next]).for_each(|at| self.arm_mix(key, at));
     }
 
     /// Sources that are new, stand elsewhere or are gone.
     fn cast_sources(&mut self, key: RoomKey, mix: &mut MixedRoom, cast: &mut Cast) {
         let Some(room) = self.rooms.get(key) else { return };
         let mut here = FxHashMap::default();
-        for peer in room.everyone().filter_map(|peer| self.peers.get(peer)) {
+        // Where everybody listens to what is played alone, nobody who speaks is tapped.
+        let mut listeners = mix.listeners.values().filter_map(|listener| self.peers.get(listener.peer));
+        let is_mixed = listeners.any(|peer| peer.audio.wants_mix());
+        for peer in room.everyone().filter(|_| is_mixed).filter_map(|peer| self.peers.get(peer)) {
             // Whose stance is unknown is heard by nobody.
             let Some((_, stance)) = room.standings.of(peer.id) else { continue };
             for producer in peer.producers() {
@@ -137,15 +143,19 @@ impl Engine {
     /// Listeners who hear something else than the mixer was told.
     fn cast_ears(&self, key: RoomKey, mix: &mut MixedRoom, cast: &mut Cast) {
         let Some(room) = self.rooms.get(key) else { return };
-        for (id, listener) in &mut mix.listeners {
+        let mut listeners = std::mem::take(&mut mix.listeners);
+        for (id, listener) in &mut listeners {
             let Some(peer) = self.peers.get(listener.peer) else { continue };
             let stance = room.standings.of(peer.id).map(|(_, stance)| *stance);
             // Nobody knows where he stands: he hears nobody.
             let stood = stance.map(|stance| mix.lately.stances(peer.id, stance)).unwrap_or_default();
-            let own = peer.producers().filter_map(|own| self.producers.get(own));
+            let wants_mix = peer.audio.wants_mix();
+            let own = peer.producers().filter(|_| wants_mix).filter_map(|own| self.producers.get(own));
             let own = own.filter(|own| own.info.kind == MediaKind::Audio);
+            let mut groups = if wants_mix { mix.groups.heard_by(peer.id, &stood) } else { Vec::new() };
+            groups.extend(self.played_to(key, mix, peer.id, &stood));
             let mut ear = Ear {
-                groups: mix.groups.heard_by(peer.id, &stood),
+                groups,
                 except: own.map(|own| (SourceId(own.info.id.0), None)).collect(),
                 coding: Coding {
                     channels: Channels::Mono,
@@ -162,6 +172,7 @@ impl Engine {
                 listener.ear = Some(ear);
             }
         }
+        mix.listeners = listeners;
         cast.ears.sort_unstable_by_key(|(id, _)| *id);
     }
 

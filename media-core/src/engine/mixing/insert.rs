@@ -10,7 +10,7 @@ use crate::bandwidth::Urgency;
 use crate::forward::{Carried, MediaPacket, SenderClock};
 use crate::keys::RoomKey;
 use crate::mix::audio::{Mixed, Output};
-use crate::mixer::{FromMixer, MixAnswer};
+use crate::mixer::{FromMixer, MixAnswer, MixOrder, ToMixer};
 use crate::negotiate::{Extension, Format};
 use crate::wire::Outbox;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -55,6 +55,9 @@ impl Engine {
     pub(super) fn lose_mixer(&mut self, now: Instant, id: RoomId, key: RoomKey) {
         tracing::warn!(room = %id, "the mixer of a room is lost, and will be opened again");
         let Some(mix) = self.rooms.get_mut(key).and_then(|room| room.mix.as_mut()) else { return };
+        // One that is stuck may be ended by whoever runs it.
+        self.totals.mixers_lost += 1;
+        self.mixing.outgoing.push_back(ToMixer { room: id, life: mix.life, order: MixOrder::Close });
         mix.lose(now + OPEN_AGAIN);
         let peers: Vec<_> = mix.listeners.values().map(|listener| listener.peer).collect();
         for peer in peers {

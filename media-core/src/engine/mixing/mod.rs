@@ -4,6 +4,7 @@
 mod cast;
 mod insert;
 mod modes;
+mod play;
 mod room;
 mod tap;
 

@@ -53,6 +53,11 @@ impl PeerAudio {
         self.path == AudioPath::Forward || self.chosen == AudioPath::Forward
     }
 
+    /// Whether he gets the mix of all, or is about to.
+    pub(super) fn wants_mix(&self) -> bool {
+        self.path == AudioPath::Mix || self.chosen == AudioPath::Mix
+    }
+
     /// Whether he gets the mix.
     pub(in crate::engine) fn is_mixed(&self) -> bool {
         self.path == AudioPath::Mix
@@ -107,6 +112,10 @@ impl Engine {
             Some(place) => self.enter_mix(now, (key, room), (id, place)),
             None => self.leave_mix(now, (key, room), place.is_some()),
         }
+        if self.is_played_into(room) {
+            // He may have got, or lost, the place where he hears it.
+            self.mix_changed(room);
+        }
     }
 
     /// Has a place get the mix of all that its receiver hears.
@@ -136,8 +145,13 @@ impl Engine {
     }
 
     fn enter_mix(&mut self, now: Instant, (key, room): (PeerKey, RoomKey), (id, place): (ListenerId, ConsumerKey)) {
-        let Some(known) = self.rooms.get_mut(room) else { return };
-        known.mix.get_or_insert_with(|| Box::new(MixedRoom::new(now))).listen(id, key, place);
+        let (Some(known), Some(peer)) = (self.rooms.get_mut(room), self.peers.get_mut(key)) else { return };
+        let mix = known.mix.get_or_insert_with(|| Box::new(MixedRoom::new(now)));
+        if !peer.audio.wants_mix() {
+            // What he had there was of what is played alone: a packet of that must not pass for the first of the mix.
+            mix.forget(id);
+        }
+        mix.listen(id, key, place);
         self.mix_changed(room);
         let Some(peer) = self.peers.get_mut(key) else { return };
         (peer.audio.chosen, peer.audio.leaving) = (AudioPath::Mix, None);

@@ -1,5 +1,6 @@
 //! One room's mix, as this worker's share of the room keeps it.
 
+use crate::api::AnnouncementId;
 use crate::forward::Ring;
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey};
 use crate::mix::audio::{Ear, GroupId, ListenerId, OutputId, SourceId};
@@ -25,11 +26,13 @@ pub(crate) struct MixedRoom {
     pub(super) silent_since: Option<Instant>,
     pub(super) sources: FxHashMap<SourceId, Tapped>,
     pub(super) listeners: FxHashMap<ListenerId, Listener>,
-    /// Who listens no more, and whom the mixer still has.
+    /// Who listens no more, and whom the mixer still has; also who listens anew since.
     pub(super) left: Vec<ListenerId>,
     pub(super) outputs: FxHashMap<OutputId, Outlet>,
     pub(super) groups: Groups,
     pub(super) lately: Lately,
+    /// What is played, as the mixer knows it.
+    pub(super) played: Vec<(AnnouncementId, GroupId)>,
 }
 
 /// How it stands with a room's mixer.
@@ -82,12 +85,12 @@ impl MixedRoom {
             outputs: FxHashMap::default(),
             groups: Groups::default(),
             lately: Lately::default(),
+            played: Vec::new(),
         }
     }
 
     /// Somebody gets the mix at this place from now on.
     pub(super) fn listen(&mut self, id: ListenerId, peer: PeerKey, place: ConsumerKey) {
-        self.left.retain(|left| *left != id);
         match self.listeners.get_mut(&id) {
             Some(known) => (known.peer, known.place) = (peer, place),
             None => drop(self.listeners.insert(id, Listener { peer, place, ear: None, output: None })),
@@ -122,6 +125,7 @@ impl MixedRoom {
         self.open = Opening::At(again);
         self.silent_since = None;
         self.sources.clear();
+        self.played.clear();
         self.outputs.clear();
         self.left.clear();
         self.listeners.values_mut().for_each(|listener| (listener.ear, listener.output) = (None, None));

@@ -146,9 +146,11 @@ impl Engine {
     /// Gives a command back when it can be carried out now; else it waits until the room's other shares have spoken.
     pub(super) fn postpone(&mut self, command: Command) -> Option<Command> {
         let room = match &command {
-            Command::Join { room, .. } | Command::CloseRoom { room } | Command::Stand { room, .. } => {
-                self.is_waiting(*room).then_some(*room)
-            }
+            Command::Join { room, .. }
+            | Command::CloseRoom { room }
+            | Command::Stand { room, .. }
+            | Command::Announce { room, .. }
+            | Command::Hush { room, .. } => self.is_waiting(*room).then_some(*room),
             command => {
                 let peer = command.peer();
                 let joins = |(_, waiting): &&(RoomId, Command)| peer.is_some() && waiting.peer() == peer;

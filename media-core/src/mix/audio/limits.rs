@@ -9,7 +9,7 @@ pub const MAX_EAR_GROUPS: usize = 64;
 /// Exceptions that one ear may have. An ear with more of them hears nothing: to cut it short could let through what was taken out.
 pub const MAX_EAR_EXCEPTIONS: usize = 256;
 /// Bytes of one packet; a larger one is refused. What fits a datagram is smaller.
-pub(super) const MAX_PAYLOAD_BYTES: usize = 1500;
+pub(crate) const MAX_PAYLOAD_BYTES: usize = 1500;
 /// Packets that wait in one jitter buffer; the oldest is dropped for one more. 64 of the usual 20 ms are ten times the longest wait
 /// that is wanted.
 pub(super) const MAX_WAITING: usize = 64;

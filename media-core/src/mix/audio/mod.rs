@@ -44,6 +44,8 @@ mod stats;
 mod tests;
 mod types;
 
+#[cfg(feature = "driver")]
+pub(crate) use limits::MAX_PAYLOAD_BYTES;
 #[cfg(feature = "mix")]
 pub use limits::{MAX_EAR_EXCEPTIONS, MAX_EAR_GROUPS, MAX_LISTENERS, MAX_SOURCES};
 #[cfg(feature = "mix")]
@@ -55,8 +57,7 @@ pub use stats::MixStats;
 pub use types::{Channels, Coding, Ear, Full, Gain, GroupId, ListenerId, Mixed, Output, OutputId, Packet, SourceId};
 
 /// Samples of a channel in a turn: 20 ms at 48 kHz.
-#[cfg(feature = "mix")]
-const FRAME_SAMPLES: usize = 960;
+pub(crate) const FRAME_SAMPLES: usize = 960;
 /// The same in seconds.
 #[cfg(feature = "mix")]
 const FRAME_SECONDS: f32 = 0.02;

@@ -2,6 +2,7 @@
 
 /// How a mixer works. The defaults are for speech.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub struct MixSettings {
     /// Voices of a group that are heard at once, the loudest; 1 to 64.
     pub speakers: usize,

@@ -6,23 +6,28 @@ use std::time::Instant;
 
 /// One voice that comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub struct SourceId(pub u64);
 
 /// Somebody who is given a mix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub struct ListenerId(pub u64);
 
 /// Sources that are heard by the same people: a floor, a side talk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub struct GroupId(pub u32);
 
 /// One encoded mix. A number is never used twice by a mixer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub struct OutputId(pub u64);
 
 /// How loud a source is in each ear, as a factor from 0 to [`Gain::MAX`]; what is outside counts as the nearer end, what is no number
 /// as 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub struct Gain {
     /// In the left ear.
     pub left: f32,
@@ -71,6 +76,7 @@ pub struct Packet {
 
 /// Channels of a mix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub enum Channels {
     /// One. What comes from the left and from the right is heard alike.
     #[default]
@@ -81,6 +87,7 @@ pub enum Channels {
 
 /// How a listener's mix is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub struct Coding {
     /// One channel or two.
     pub channels: Channels,
@@ -99,6 +106,7 @@ impl Default for Coding {
 
 /// Whom a listener hears: sources by group, with exceptions. What no rule names is silent.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ear {
     /// Groups that he hears, and how loud. A group named twice counts as named last.
     pub groups: Vec<(GroupId, Gain)>,
@@ -118,6 +126,7 @@ impl Ear {
 
 /// A packet of a mix: Opus, 20 ms.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub struct Mixed {
     /// Which mix.
     pub output: OutputId,
@@ -134,6 +143,7 @@ pub struct Mixed {
 
 /// What the mixer has to say.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub enum Output {
     /// A packet.
     Packet(Mixed),

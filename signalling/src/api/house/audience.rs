@@ -10,6 +10,7 @@ use crate::session::Weight;
 use crate::wire::{LeaveReason, PairView, ServerEvent, StanceView};
 use colloquy_media_core::api::{Command, PeerId, RoomId};
 use colloquy_media_core::audience::{Audience, Hears, Post, Sees, Stance, Tone, Verb, VerbError};
+use std::time::Instant;
 
 /// Every refusal of a participant is written down until there were so many: more are no mistakes of a person.
 const REFUSALS_WRITTEN: u32 = 16;
@@ -45,7 +46,14 @@ impl Gets {
 
 impl House {
     /// Somebody in a room changes who gets what of whom. Done or refused, it is written down.
-    pub(crate) fn act(&mut self, room: RoomId, by: PeerId, verb: Verb, fx: &mut Effects) -> Result<(), Refusal> {
+    pub(crate) fn act(
+        &mut self,
+        room: RoomId,
+        by: PeerId,
+        verb: Verb,
+        now: Instant,
+        fx: &mut Effects,
+    ) -> Result<(), Refusal> {
         let asked = self.participant(room, by)?;
         let actor = Actor::new(Some(by), asked.subject.clone(), asked.role);
         let before = self.rooms.get(&room).map(|state| state.audience.clone()).unwrap_or_default();
@@ -56,6 +64,7 @@ impl House {
                 let record = AuditRecord::done(&state.name, actor, told(verb), (&before, &state.audience));
                 fx.push(Effect::Audit(record));
                 self.audience_changed(room, &before, fx);
+                self.tend_music(room, now, fx);
             }
             Err(refusal) => {
                 let (of, Some(asked)) = ((&state.name, before.epoch()), self.participants.get_mut(&by)) else {
@@ -128,6 +137,7 @@ impl House {
     pub(super) fn leave_audience(&mut self, room: RoomId, gone: Gone, fx: &mut Effects) {
         let Some(state) = self.rooms.get_mut(&room) else { return };
         let stands_plainly = state.audience.stance(gone.peer).is_none_or(Stance::speaks_on_floor);
+        let was_held = state.audience.stance(gone.peer).is_some_and(|stance| stance.held);
         if stands_plainly && !state.audience.is_coached(gone.peer) {
             return state.audience.leave(gone.peer);
         }
@@ -138,6 +148,9 @@ impl House {
             fx.push(Effect::Audit(AuditRecord::done(&state.name, actor, change, (&before, &state.audience))));
         }
         self.audience_changed(room, &before, fx);
+        if was_held {
+            self.end_music_of_nobody(room, fx);
+        }
     }
 
     /// Has the engine obey, and tells everybody what is new for him.

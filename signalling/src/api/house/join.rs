@@ -1,5 +1,6 @@
 //! Coming in: to be admitted, to be there, to come back.
 
+use super::announcements::Playbill;
 use super::{Effect, Effects, House, Link, Participant, Room};
 use crate::authz::Role;
 use crate::error::{ErrorCode, Refusal};
@@ -97,6 +98,7 @@ impl House {
         self.announce_of(peer, Some(peer), &ServerEvent::ParticipantJoined { participant: view }, Weight::Kept, fx);
         self.tell_of_newcomer(peer, fx);
         self.note_entry(peer, fx);
+        self.replay(peer, fx);
         self.joined(peer)
     }
 
@@ -163,6 +165,7 @@ impl House {
                 max_participants,
                 permanent,
                 audience: Audience::default(),
+                playbill: Playbill::default(),
             },
         );
         self.by_name.insert(name.clone(), id);

@@ -69,6 +69,7 @@ impl House {
             .filter(|p| matches!(p.link, Link::Lost { until, .. } if until <= now))
             .map(|p| p.id)
             .collect();
+        self.forget_played(now);
         for peer in lost {
             self.remove(peer, LeaveReason::Lost, fx);
             fx.push(Effect::Count(Counted::Lost));

@@ -1,6 +1,7 @@
 //! The house: every room and everyone in it, as one pure state machine. It reads no clock, draws no random number and does no
 //! I/O: each method takes what it needs, changes the state once, and appends what follows from it to [`Effects`], in order.
 
+mod announcements;
 mod audience;
 mod events;
 mod join;
@@ -11,6 +12,7 @@ mod rooms;
 mod snapshots;
 mod views;
 
+pub(crate) use announcements::{Music, MusicWish, What};
 pub(crate) use join::Admission;
 pub(crate) use media::{Actor, MuteOrder};
 pub use rooms::RoomView;
@@ -18,11 +20,12 @@ pub(crate) use snapshots::Onlooker;
 
 use crate::audit::AuditRecord;
 use crate::authz::Role;
-use crate::config::SignallingLimits;
+use crate::config::{AnnouncementConfig, SignallingLimits};
 use crate::error::{ErrorCode, Refusal};
 use crate::names::{DisplayName, RoomName};
 use crate::session::{CloseCode, Secret, SocketId, Weight};
 use crate::wire::{ParticipantState, ServerEvent, encode};
+use announcements::{Announcing, Playbill};
 use colloquy_media_core::api::{
     AudioPath, Command, EncodingUse, PeerId, Permissions, RoomId, Shown, TrackId, TrackInfo, TransportState,
 };
@@ -73,6 +76,8 @@ pub(crate) struct House {
     last_room: u64,
     last_peer: u64,
     draining: Option<Draining>,
+    /// What is played, and how much of it may be.
+    announcing: Announcing,
 }
 
 /// The server is about to stop.
@@ -91,6 +96,8 @@ pub(crate) struct Room {
     pub(crate) permanent: bool,
     /// Who hears, sees and knows whom.
     pub(crate) audience: Audience,
+    /// What is played into it.
+    pub(crate) playbill: Playbill,
 }
 
 /// Somebody's place in a room.
@@ -144,7 +151,7 @@ impl Track {
 }
 
 impl House {
-    pub(crate) fn new(limits: SignallingLimits, resume_window: Duration) -> Self {
+    pub(crate) fn new(limits: SignallingLimits, announcements: &AnnouncementConfig, resume_window: Duration) -> Self {
         Self {
             limits,
             resume_window,
@@ -155,6 +162,7 @@ impl House {
             last_room: 0,
             last_peer: 0,
             draining: None,
+            announcing: Announcing::new(announcements),
         }
     }
 
