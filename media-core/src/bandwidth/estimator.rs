@@ -1,6 +1,7 @@
 //! The estimate of one viewer's path: sends and feedback in, a target out.
 
 use super::bursts::Bursts;
+use super::crowding::Crowding;
 use super::delay_control::{DelayControl, Signals};
 use super::feedback::{Arrivals, Continuity, ReceiverClock};
 use super::limits::{BandwidthLimits, BandwidthStats, PathState};
@@ -72,6 +73,7 @@ pub(crate) struct Bandwidth {
     bursts: Bursts,
     delay: DelayControl,
     loss: LossLimit,
+    crowding: Crowding,
     reports: ReportLoss,
     probes: ProbeControl,
     newest_sent_us: u64,
@@ -103,6 +105,7 @@ impl Bandwidth {
             bursts: Bursts::new(),
             delay: DelayControl::new(limits.start_bps),
             loss: LossLimit::default(),
+            crowding: Crowding::default(),
             reports: ReportLoss::new(limits.start_bps),
             probes: ProbeControl::new(limits.start_bps),
             newest_sent_us: 0,
@@ -160,7 +163,7 @@ impl Bandwidth {
             if let Some(arrival) = self.history.on_arrived(now_us, low) {
                 newest_us = newest_us.max(Some(arrival.packet.sent_us));
                 oldest_us = oldest_us.min(arrival.packet.sent_us);
-                self.on_arrived(arrival, arrived_us);
+                self.on_arrived(now_us, arrival, arrived_us);
             }
         }
         let Some(newest_us) = newest_us else { return };
@@ -170,7 +173,7 @@ impl Bandwidth {
         let missing = feedback.packets().filter(|(_, delta)| delta.is_none()).map(|(low, _)| low);
         for low in self.clock.untold(feedback).chain(missing) {
             if let Some(packet) = self.history.on_missed(now_us, low, left_us.clone()) {
-                self.on_missed(packet);
+                self.on_missed(now_us, packet);
             }
         }
         self.has_feedback = true;
@@ -181,12 +184,17 @@ impl Bandwidth {
         self.control(now_us);
     }
 
-    fn on_arrived(&mut self, arrival: Arrival, arrived_us: Option<u64>) {
+    fn on_arrived(&mut self, now_us: u64, arrival: Arrival, arrived_us: Option<u64>) {
         let packet = arrival.packet;
-        if arrival.was_missed {
-            self.loss.on_late(packet.sent_us);
-        } else {
-            self.loss.on_arrived(packet.sent_us);
+        match arrival.was_missed {
+            true => self.loss.on_late(packet.sent_us),
+            false => self.loss.on_arrived(packet.sent_us),
+        }
+        // Of several copies all must be lost for one to be missing.
+        match (packet.sendings, arrival.was_missed) {
+            (2.., _) => {}
+            (_, true) => self.crowding.on_late(now_us),
+            (_, false) => self.crowding.on_arrived(now_us),
         }
         let Some(arrived_us) = arrived_us else { return };
         let way_us = i64::try_from(arrived_us).unwrap_or(i64::MAX).saturating_sub_unsigned(packet.sent_us);
@@ -212,8 +220,11 @@ impl Bandwidth {
         }
     }
 
-    fn on_missed(&mut self, packet: SentPacket) {
+    fn on_missed(&mut self, now_us: u64, packet: SentPacket) {
         self.loss.on_missed(packet.sent_us);
+        if packet.sendings <= 1 {
+            self.crowding.on_missed(now_us, self.trace.standing_us(packet.sent_us));
+        }
         self.queue.on_missed();
         self.bursts.on_missed(packet.sent_us);
         self.delay.on_missed(packet.sent_us);
@@ -313,6 +324,12 @@ impl Bandwidth {
         self.reports.on_report(now_us, loss, self.rtt_or_assumed_us(), self.target_bps, is_app_limited);
         self.reports.clamp(&self.limits);
         self.retarget();
+    }
+
+    /// The loss that repeating packets is worth, 0.0..=1.0: what the path loses by itself, and little of what is lost in a full queue.
+    /// `None` where no feedback tells, or little was sent of late.
+    pub(crate) fn loss_to_repair(&self, now: Instant) -> Option<f32> {
+        self.crowding.to_repair(self.us(now))
     }
 
     /// There and back, smoothed; `None` before it is known.

@@ -11,6 +11,7 @@
 mod bursts;
 mod capacity;
 mod coupled;
+mod crowding;
 mod delay_control;
 mod estimator;
 mod feedback;

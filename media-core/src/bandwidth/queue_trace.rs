@@ -47,7 +47,17 @@ impl QueueTrace {
         Some(Swell { longest_us, rise_us: longest_us.saturating_sub(before_us) })
     }
 
+    /// The queue that stood while a packet left: what those just before, with and after it met at least.
+    pub(super) fn standing_us(&self, sent_us: u64) -> Option<u64> {
+        let number = sent_us / SLICE_US;
+        self.of(number.saturating_sub(1)..number + 2).min()
+    }
+
     fn longest_us(&self, numbers: Range<u64>) -> Option<u64> {
-        self.slices.iter().filter(|(number, _)| numbers.contains(number)).map(|(_, queue_us)| *queue_us).max()
+        self.of(numbers).max()
+    }
+
+    fn of(&self, numbers: Range<u64>) -> impl Iterator<Item = u64> {
+        self.slices.iter().filter(move |(number, _)| numbers.contains(number)).map(|(_, queue_us)| *queue_us)
     }
 }

@@ -110,9 +110,13 @@ impl Engine {
     fn report_block(&mut self, now: Instant, key: PeerKey, block: &ReportBlock) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let Some(consumer) = peer.places.get(&block.ssrc).and_then(|c| self.consumers.get_mut(*c)) else { return };
-        let path = peer.outflow.path_told().unwrap_or(PathTold { fraction_lost: 0.0, rtt: peer.rtt });
+        let path = peer.outflow.path_told(now).unwrap_or(PathTold { lost: None, rtt: peer.rtt });
         let (rtt, told) = consumer.on_report(now, block, path);
-        peer.redundancy.on_report(now, &told);
+        match path.lost {
+            // What is missing of one stream may never have left: it was dropped here for want of room.
+            Some(lost) => peer.redundancy.on_loss(now, lost, 1.0),
+            None => peer.redundancy.on_report(now, &told),
+        }
         if let Some(rtt) = rtt {
             peer.rtt = Some(peer.rtt.map_or(rtt, |smoothed| (smoothed * 7 + rtt) / 8));
         }

@@ -129,9 +129,9 @@ impl Outflow {
     }
 
     /// What his feedback tells of loss and round trip; `None` where he gives none.
-    pub(super) fn path_told(&self) -> Option<PathTold> {
-        let stats = self.bandwidth.stats();
-        self.gives_feedback().then_some(PathTold { fraction_lost: stats.loss, rtt: stats.rtt })
+    pub(super) fn path_told(&self, now: Instant) -> Option<PathTold> {
+        let told = || PathTold { lost: self.bandwidth.loss_to_repair(now), rtt: self.bandwidth.round_trip() };
+        self.gives_feedback().then(told)
     }
 
     /// What may be sent once a queue has drained, in bits a second.
@@ -346,7 +346,7 @@ impl Outflow {
 
     /// Whether all that was sent since then is known to arrive: his path loses nothing, and nothing was dropped here.
     pub(super) fn has_lost_nothing_since(&self, at: Instant) -> bool {
-        let is_clean = self.path_told().is_some_and(|path| path.fraction_lost <= 0.0);
+        let is_clean = self.gives_feedback() && self.bandwidth.stats().loss <= 0.0;
         is_clean && self.dropped_at.is_none_or(|dropped| dropped < at)
     }
 

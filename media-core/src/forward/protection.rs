@@ -30,8 +30,8 @@ const MAX_PACKET_LEN: usize = 1_300;
 /// What a receiver's reports tell of his path.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PathTold {
-    /// Of what was sent of late, 0 to 1.
-    pub(crate) fraction_lost: f32,
+    /// The loss that is worth making good, 0 to 1: `None` where only what is reported of a stream tells.
+    pub(crate) lost: Option<f32>,
     /// The round trip, where it is known.
     pub(crate) rtt: Option<Duration>,
 }
@@ -84,9 +84,9 @@ impl Protection {
         }
     }
 
-    /// Takes what the receiver reported.
-    pub(crate) fn on_report(&mut self, now: Instant, told: PathTold) {
-        self.need.on_loss(now, told.fraction_lost, 1.0);
+    /// Takes what the receiver reported: what of this stream was lost, 0 to 1, and what is known of the path.
+    pub(crate) fn on_report(&mut self, now: Instant, fraction_lost: f32, told: PathTold) {
+        self.need.on_loss(now, told.lost.unwrap_or(fraction_lost), 1.0);
         let edge = if self.is_far { NEAR } else { FAR };
         self.is_far = told.rtt.is_some_and(|rtt| rtt >= edge);
     }
@@ -217,7 +217,7 @@ mod tests {
         let mut told = |fraction_lost: f32, rtt_ms: Option<u64>| {
             second += 1;
             let rtt = rtt_ms.map(Duration::from_millis);
-            protection.on_report(start + Duration::from_secs(second), PathTold { fraction_lost, rtt });
+            protection.on_report(start + Duration::from_secs(second), fraction_lost, PathTold { lost: None, rtt });
             protection.wanted_pct()
         };
         assert_eq!((0..9).map(|_| told(0.1, Some(50))).max(), Some(0), "what is sent again comes in time");

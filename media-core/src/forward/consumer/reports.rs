@@ -42,9 +42,7 @@ impl Consumer {
         let packets = block.highest_sequence.wrapping_sub(before);
         let told = Told { fraction_lost: self.fraction_lost, packets, copies: self.copies() };
         if let Some(protection) = &mut self.protection {
-            // Where little is sent, a report of a second's packets says less than one about all that went this way.
-            let fraction_lost = self.fraction_lost.max(path.fraction_lost);
-            protection.on_report(now, PathTold { fraction_lost, ..path });
+            protection.on_report(now, self.fraction_lost, path);
         }
         let mut sent = self.reports_sent.iter().flatten();
         let rtt = sent.find(|(ntp, _)| *ntp == block.last_sr && block.last_sr != 0).map(|(_, at)| {
