@@ -36,6 +36,8 @@ pub enum Scenario {
     Held,
     /// A page of text on a free path that falls to 700 kb/s: how long it stands still.
     ScreenDrop,
+    /// A page of text over 250 kb/s, which carries less than its encoder spends on the fewest pictures.
+    ScreenOver,
 }
 
 /// Where it is played.
@@ -81,7 +83,7 @@ const PLAIN: Link = Link { delay: DELAY, queue: Queue::Time(QUEUE), ..Link::GOOD
 
 impl Scenario {
     /// All of them, in the order in which they are played.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Ramp,
         Self::DropRecover,
         Self::Steady,
@@ -94,6 +96,7 @@ impl Scenario {
         Self::Screen400,
         Self::ScreenOnce,
         Self::ScreenDrop,
+        Self::ScreenOver,
         Self::Held,
     ];
 
@@ -126,6 +129,7 @@ impl Scenario {
             Self::Screen400 => "screen400",
             Self::ScreenOnce => "screen_once",
             Self::ScreenDrop => "screen_drop",
+            Self::ScreenOver => "screen_over",
             Self::Held => "held",
         }
     }
@@ -176,6 +180,7 @@ impl Scenario {
             Self::Screen | Self::ScreenOnce => vec![limited(700_000)],
             Self::Screen400 => vec![limited(400_000)],
             Self::ScreenDrop => vec![plain],
+            Self::ScreenOver => vec![limited(250_000)],
             Self::Held => {
                 let hold = Hold { up_to: Duration::from_millis(100), every: Duration::from_millis(100) };
                 vec![Access { up: PLAIN, down: Link { rate_bps: Some(350_000), hold: Some(hold), ..PLAIN } }]
@@ -216,7 +221,10 @@ impl Scenario {
 
     /// Whether a screen is shared.
     pub(super) fn is_screen(self) -> bool {
-        matches!(self, Self::Screen | Self::Screen400 | Self::ScreenOnce | Self::ScreenDrop)
+        matches!(
+            self,
+            Self::Screen | Self::Screen400 | Self::ScreenOnce | Self::ScreenDrop | Self::ScreenOver
+        )
     }
 
     /// What is published, and as what.
@@ -224,7 +232,7 @@ impl Scenario {
         match self {
             Self::Screen | Self::Screen400 => (Video::screen(), Source::Screen),
             Self::ScreenOnce => (once(), Source::Screen),
-            Self::ScreenDrop => (Video::page(), Source::Screen),
+            Self::ScreenDrop | Self::ScreenOver => (Video::page(), Source::Screen),
             _ => (Video::simulcast(), Source::Camera),
         }
     }

@@ -51,3 +51,10 @@ fn a_screen_stays_sharp_on_a_narrow_path_and_moves() {
         assert_eq!(figures.broken, Some(0.0), "{}", figures.line());
     }
 }
+
+#[test]
+fn a_screen_of_more_than_a_path_carries_does_not_stand_still() {
+    let figures = measure(Scenario::ScreenOver, 1, Duration::from_secs(40)).unwrap();
+    assert!(figures.still_ms_max.is_some_and(|still_ms| still_ms <= 8_000.0), "{}", figures.line());
+    assert_eq!(figures.broken, Some(0.0), "{}", figures.line());
+}

@@ -332,8 +332,9 @@ impl Engine {
         {
             self.tell_encodings(look.producer);
         }
-        let wanted = self.consumers.get(look.place).and_then(|c| c.selector.awaits_keyframe());
-        if let Some(encoding) = wanted {
+        let waits = self.peers.get(key).map_or(Duration::ZERO, |peer| peer.outflow.pacer.wait_of_all());
+        let needed = self.consumers.get_mut(look.place).and_then(|c| c.needs_keyframe(waits));
+        if let Some(encoding) = needed {
             self.want_keyframe(now, look.producer, encoding);
         }
         let cause = match () {

@@ -5,7 +5,7 @@ use super::outflow::{Departure, Sent};
 use super::peer::Stream;
 use super::recovery::repaired_by;
 use super::ticks::{FEEDBACK_INTERVAL, NACK_INTERVAL};
-use crate::api::{DropCause, MediaKind};
+use crate::api::{DropCause, MediaKind, Source};
 use crate::bandwidth::Urgency;
 use crate::forward::{Arrived, Carried, MediaPacket, Protection};
 use crate::keys::{PeerKey, ProducerKey};
@@ -345,7 +345,13 @@ impl Engine {
                     self.roused.push(owner);
                     self.holding.push(owner);
                 }
-                Sent::Dropped => self.totals.dropped(DropCause::PacerFull),
+                Sent::Dropped => {
+                    self.totals.dropped(DropCause::PacerFull);
+                    // A key frame is the last to give up: what is missing of it is asked for again.
+                    if producer.info.source == Source::Screen && !packet.frame.is_keyframe {
+                        consumer.choke();
+                    }
+                }
             }
             if consumer.repair_due().is_some() {
                 self.repairing.push(*consumer_key);

@@ -18,7 +18,7 @@ use crate::negotiate::{CodecEntry, ExtensionIds, Format, matching};
 pub(crate) use eye::Eye;
 use mix::MixFeed;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A receiving place.
 #[derive(Debug)]
@@ -49,6 +49,8 @@ pub(crate) struct Consumer {
     /// How the receiver looks at it.
     pub(crate) preference: Preference,
     pub(crate) selector: Selector,
+    /// Its receiver gets nothing new before what waits for him has left.
+    is_choked: bool,
     /// It is among the last N.
     pub(crate) in_view: bool,
     /// What its receiver was told last.
@@ -129,6 +131,9 @@ const THUMBNAIL: PixelSize = PixelSize { width: 160, height: 90 };
 /// a queue.
 const MUCH_LESS_PCT: u64 = 85;
 
+/// What waits for a receiver has left, but for so much: a key frame that is asked for then comes when it has.
+const DRAINED: Duration = Duration::from_millis(200);
+
 /// What a consumer makes of a packet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rewritten {
@@ -160,6 +165,7 @@ impl Consumer {
             is_small: false,
             preference: Preference::default(),
             selector,
+            is_choked: false,
             in_view: true,
             told: None,
             allocated_bps: 0,
@@ -243,6 +249,18 @@ impl Consumer {
         self.selector.aim(aim.layer, leaving);
     }
 
+    /// There was no room for a part of a picture: those that need it are left out, or they would take the room of the next that needs none.
+    pub(crate) fn choke(&mut self) {
+        self.is_choked = true;
+        self.selector.restart();
+    }
+
+    /// The encoding of which it needs a key frame now: none while what waits for its receiver, for so long, would come before it.
+    pub(crate) fn needs_keyframe(&mut self, waits: Duration) -> Option<u8> {
+        self.is_choked &= waits > DRAINED;
+        self.selector.awaits_keyframe().filter(|_| !self.is_choked)
+    }
+
     /// The encodings that it gets or is about to get.
     pub(crate) fn encodings_in_use(&self) -> impl Iterator<Item = u8> + use<> {
         [self.selector.target(), self.selector.current()].into_iter().flatten().map(|layer| layer.encoding)
@@ -292,6 +310,9 @@ impl Consumer {
     /// Decides on a packet; `None` when this receiver gets nothing of it.
     #[inline]
     pub(crate) fn prepare(&mut self, packet: &MediaPacket<'_>) -> Option<Prepared> {
+        if self.is_choked {
+            return None;
+        }
         let before = self.selector.current().filter(|_| self.sending.is_some());
         if self.sending.is_none_or(|s| s.format != packet.format) {
             matching(&self.codecs, packet.format)?;
