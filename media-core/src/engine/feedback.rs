@@ -8,7 +8,7 @@ use super::resent::LONGEST_ROUND_TRIP;
 use super::ticks::NACK_INTERVAL;
 use crate::api::{DropCause, Event, Source, TransportState};
 use crate::bandwidth::{Bandwidth, Urgency};
-use crate::forward::{MAX_REDUNDANCY, PathTold, Reception, SenderClock, Way};
+use crate::forward::{PathTold, Reception, SenderClock, Way};
 use crate::keys::{ConsumerKey, PeerKey};
 use crate::transport::srtp::OpenError;
 use crate::wire::Outbox;
@@ -23,10 +23,10 @@ const MAX_COMPOUND: usize = 1_100;
 const DEFAULT_RTT: Duration = Duration::from_millis(100);
 /// Sequence numbers asked for in one NACK at most.
 const MAX_NACKED: usize = 256;
-/// From this level of [`Redundancy`](crate::forward::Redundancy) on, 16 % of loss, what is asked for again leaves twice, 20 ms apart. Where 30 %
-/// are lost each way one copy answers every second request, so that some picture a minute is given up after ten; of two copies one in
-/// ten is lost instead of three.
-const TWICE_FROM: usize = MAX_REDUNDANCY;
+/// From this level of [`Redundancy`](crate::forward::Redundancy) on, 6 % of loss, what is asked for again leaves twice, 20 ms apart: of one
+/// copy as much is lost as of the packet. Where 10 % are lost each way every fifth request of one copy goes unanswered, and every ninth of
+/// two; where 30 % are, every second.
+const TWICE_FROM: usize = 2;
 
 impl Engine {
     pub(super) fn rtcp_datagram(&mut self, now: Instant, key: PeerKey, bytes: &mut [u8], out: &mut Outbox) {

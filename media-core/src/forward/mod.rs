@@ -33,6 +33,6 @@ pub(crate) use portrait::{Kept, KeptPicture};
 pub(crate) use producer::{Arrived, MediaPacket, Producer, SenderClock};
 pub(crate) use protection::{PathTold, Protection};
 pub(crate) use reception::Reception;
-pub(crate) use redundancy::{MAX_REDUNDANCY, Redundancy};
+pub(crate) use redundancy::Redundancy;
 pub(crate) use ring::Ring;
 pub(crate) use stamp::{Stamp, set_transport_sequence};
