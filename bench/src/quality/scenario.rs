@@ -221,10 +221,7 @@ impl Scenario {
 
     /// Whether a screen is shared.
     pub(super) fn is_screen(self) -> bool {
-        matches!(
-            self,
-            Self::Screen | Self::Screen400 | Self::ScreenOnce | Self::ScreenDrop | Self::ScreenOver
-        )
+        matches!(self, Self::Screen | Self::Screen400 | Self::ScreenOnce | Self::ScreenDrop | Self::ScreenOver)
     }
 
     /// What is published, and as what.
