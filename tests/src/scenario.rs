@@ -8,8 +8,8 @@ use crate::talk::Wanted;
 use crate::world::{Options, World};
 use colloquy_bench::client::{Effort, Numbering, Video};
 use colloquy_media_core::api::{
-    AudioMode, CanvasLayout, CanvasLimits, Codec, DataLimits, Downlink, DtlsVersions, IceMode, Limits, MediaKind,
-    MixLimits, PeerId, PixelSize, Preference, RoomId, TrackId,
+    AudioMode, CanvasLayout, CanvasLimits, Codec, DataLimits, Device, Downlink, DtlsVersions, IceMode, Limits,
+    MediaKind, MixLimits, PeerId, PixelSize, Preference, RoomId, TrackId,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -337,7 +337,8 @@ impl Scenario {
         }
         let last_n = self.one(&[None, None, Some(0), Some(1), Some(2)]).flatten();
         let max_bps = self.one(&[None, None, Some(0), Some(60_000), Some(200_000)]).flatten();
-        self.world.set_downlink(peer, Downlink { last_n, max_bps });
+        let device = self.one(&[Device::Screen, Device::Screen, Device::Phone, Device::Earpiece]).unwrap_or_default();
+        self.world.set_downlink(peer, Downlink { last_n, max_bps, device });
     }
 
     fn watch(&mut self, peer: PeerId) {

@@ -28,7 +28,7 @@ pub use data::{DataDrop, DataLimits};
 pub use event::{CloseCause, Event, Speaker, TransportState};
 pub use ids::{AnnouncementId, BadId, PeerId, RoomId, TrackId};
 pub use mix::{AudioMode, AudioPath, MixLimits};
-pub use quality::{Downlink, EncodingUse, Layer, PauseCause, PixelSize, Preference, Shown};
+pub use quality::{Device, Downlink, EARPIECE_BPS, EncodingUse, Layer, PauseCause, PixelSize, Preference, Shown};
 pub use snapshot::{Snapshot, SnapshotAsk, SnapshotError, SnapshotSize, Still, StillPacket};
 pub use stats::{
     DownlinkStats, DropCause, EncodingStats, PeerStats, ReceiveStats, RoomStats, SendStats, TRANSIT_BUCKETS_US,

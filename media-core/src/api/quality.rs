@@ -44,6 +44,40 @@ pub struct Downlink {
     pub last_n: Option<u16>,
     /// What may be sent to him in all, in bits a second, however much his path carries.
     pub max_bps: Option<u64>,
+    /// What he has it on.
+    pub device: Device,
+}
+
+/// What sort of device a receiver has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Device {
+    /// Something with a screen and power to decode many streams.
+    #[default]
+    Screen,
+    /// Something that would rather decode one voice than many: [`AudioMode::Auto`](super::AudioMode::Auto) has it hear the mix.
+    Phone,
+    /// An earpiece or a watch: it hears, and sees nothing. It is sent [`EARPIECE_BPS`] at most.
+    Earpiece,
+}
+
+/// What an earpiece is sent at most, in bits a second, IP and UDP headers included: sound only, over a mobile network at its edge.
+pub const EARPIECE_BPS: u64 = 40_000;
+
+impl Device {
+    /// Whether pictures are of no use on it.
+    #[must_use]
+    pub fn only_hears(self) -> bool {
+        self == Self::Earpiece
+    }
+}
+
+impl Downlink {
+    /// What may be sent to him in all, in bits a second: what he says and what his device takes; `None` without limit.
+    #[must_use]
+    pub fn most_bps(&self) -> Option<u64> {
+        let by_device = self.device.only_hears().then_some(EARPIECE_BPS);
+        [self.max_bps, by_device].into_iter().flatten().min()
+    }
 }
 
 /// One quality of a track: which simulcast encoding (RFC 8853), and which layers of it.

@@ -117,7 +117,7 @@ impl Engine {
             return;
         }
         peer.timers.allocate_at = Some(next_turn(self.started, now, INTERVAL, key));
-        let most = peer.downlink.max_bps.unwrap_or(u64::MAX);
+        let most = peer.downlink.most_bps().unwrap_or(u64::MAX);
         let (target, reach) = (peer.outflow.target_bps().min(most), peer.outflow.drained_bps().min(most));
         let audio = self.audio_bps(now, key);
         let least = self.least(&looked, audio);
@@ -217,6 +217,9 @@ impl Engine {
             last_n(now, &candidates, usize::from(n), &mut in_view);
             looked.iter_mut().for_each(|look| look.in_view = in_view.contains(&look.place));
         }
+        if peer.downlink.device.only_hears() {
+            looked.iter_mut().for_each(|look| look.in_view = false);
+        }
         for look in &looked {
             self.consumers.get_mut(look.place).into_iter().for_each(|c| c.in_view = look.in_view);
         }
@@ -310,7 +313,7 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(key) else { return Plan::default() };
         let plan = peer.outflow.allocator.plan(now, share.without_repairs(target), share.audio_bps, &wishes).clone();
         peer.outflow.allocated_bps = share.with_repairs(plan.allocated_bps);
-        let most_bps = peer.downlink.max_bps.unwrap_or(u64::MAX);
+        let most_bps = peer.downlink.most_bps().unwrap_or(u64::MAX);
         peer.outflow.needed_bps = share.with_repairs(plan.needed_bps).min(most_bps);
         peer.outflow.wanted_bps = share.with_repairs(plan.wanted_bps).min(most_bps);
         let with_owed = |bps: u64| if bps > 0 { bps.saturating_add(owed_bps) } else { 0 };

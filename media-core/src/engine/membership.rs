@@ -256,6 +256,7 @@ impl Engine {
         let key = *self.peer_ids.get(&peer).ok_or(SubscribeError::NoSuchPeer)?;
         self.peers.get_mut(key).ok_or(SubscribeError::NoSuchPeer)?.downlink = downlink;
         self.look_again(now, key);
+        self.takes_otherwise(now, key);
         Ok(())
     }
 

@@ -26,6 +26,7 @@ async fn wishes_reach_the_engine_whole() {
         json!({"type":"prefer","mid":"3"}),
         json!({"type":"downlink","last_n":4,"max_bps":500_000}),
         json!({"type":"downlink"}),
+        json!({"type":"downlink","device":"watch"}),
     ] {
         assert_eq!(anne.ask(request).await["type"], "ok");
     }
@@ -34,14 +35,16 @@ async fn wishes_reach_the_engine_whole() {
         [
             "prefer p1 3 Preference { size: Some(PixelSize { width: 640, height: 360 }), pinned: true, weight: 4 }",
             "prefer p1 3 Preference { size: None, pinned: false, weight: 1 }",
-            "downlink p1 Downlink { last_n: Some(4), max_bps: Some(500000) }",
-            "downlink p1 Downlink { last_n: None, max_bps: None }",
+            "downlink p1 Downlink { last_n: Some(4), max_bps: Some(500000), device: Screen }",
+            "downlink p1 Downlink { last_n: None, max_bps: None, device: Screen }",
+            "downlink p1 Downlink { last_n: None, max_bps: None, device: Earpiece }",
         ]
     );
     let malformed = "protocol.malformed";
     assert_eq!(anne.refused(json!({"type":"prefer","mid":"3","width":20_000,"height":1})).await, malformed);
     assert_eq!(anne.refused(json!({"type":"prefer","mid":"3","weight":9})).await, malformed);
     assert_eq!(anne.refused(json!({"type":"downlink","max_bps":10})).await, malformed);
+    assert_eq!(anne.refused(json!({"type":"downlink","device":"fridge"})).await, malformed);
     assert_eq!(world.greeted().await.refused(json!({"type":"downlink"})).await, "protocol.unexpected");
 }
 

@@ -1,7 +1,7 @@
 //! How somebody hears others, as clients say and see it.
 
 use super::ServerEvent;
-use colloquy_media_core::api::{AudioMode, AudioPath};
+use colloquy_media_core::api::{AudioMode, AudioPath, Device};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,6 +15,31 @@ pub(crate) enum AudioModeName {
     Mix,
     /// As the server finds best.
     Auto,
+}
+
+/// What a participant has it on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DeviceName {
+    /// Something with a screen.
+    #[default]
+    Screen,
+    /// It would rather decode one voice than many.
+    Phone,
+    /// It sees nothing, and takes little.
+    Earpiece,
+    /// The same.
+    Watch,
+}
+
+impl From<DeviceName> for Device {
+    fn from(name: DeviceName) -> Self {
+        match name {
+            DeviceName::Screen => Self::Screen,
+            DeviceName::Phone => Self::Phone,
+            DeviceName::Earpiece | DeviceName::Watch => Self::Earpiece,
+        }
+    }
 }
 
 /// How a participant hears others.

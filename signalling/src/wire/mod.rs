@@ -11,7 +11,7 @@ mod views;
 
 pub(crate) use announcements::{AnnouncementView, AnnouncementWish, HoldMusicView};
 pub(crate) use audience::{PairView, StanceView};
-pub(crate) use audio::{AudioModeName, AudioPathName, audio};
+pub(crate) use audio::{AudioModeName, AudioPathName, DeviceName, audio};
 pub(crate) use canvas::{LayoutName, PicturesName, made_here};
 pub use quality::{DownlinkView, EncodingUseView, EncodingView, LayerView, PauseName, SizeView};
 pub(crate) use quality::{encodings, shown};

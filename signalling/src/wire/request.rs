@@ -5,7 +5,7 @@
 mod tests;
 
 use super::audience::{EnterAs, VerbWish};
-use super::{AnnouncementWish, AudioModeName, SDP_BYTES};
+use super::{AnnouncementWish, AudioModeName, DeviceName, SDP_BYTES};
 use crate::error::{ErrorCode, Refusal};
 use colloquy_media_core::api::{Downlink, PixelSize, Preference, Source};
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
@@ -139,6 +139,7 @@ request!(PreferPlace {
 request!(SetDownlink {
     #[serde(default)] last_n: Option<u16>,
     #[serde(default)] max_bps: Option<Within<DOWNLINK_BPS_MIN, DOWNLINK_BPS>>,
+    #[serde(default)] device: DeviceName,
 });
 request!(SetAudio { mode: AudioModeName });
 request!(MuteTrack { track: Bytes<{ TOKEN_BYTES }>, muted: bool, });
@@ -365,7 +366,7 @@ impl PreferPlace {
 impl SetDownlink {
     /// As the engine takes it.
     pub(crate) fn downlink(&self) -> Downlink {
-        Downlink { last_n: self.last_n, max_bps: self.max_bps.map(|bps| bps.0) }
+        Downlink { last_n: self.last_n, max_bps: self.max_bps.map(|bps| bps.0), device: self.device.into() }
     }
 }
 

@@ -5,6 +5,7 @@ mod audience;
 mod canvases;
 mod corpus;
 mod data_channels;
+mod earpiece;
 mod footprint;
 mod garbage;
 mod gstreamer;

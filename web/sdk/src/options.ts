@@ -1,6 +1,6 @@
 import type { CodecPreferences } from './codecs.js';
 import type { VideoCodec } from './profiles.js';
-import type { EnterAs, Kind } from './protocol.js';
+import type { Device, EnterAs, Kind } from './protocol.js';
 
 export interface RoomOptions {
   /** The WebSocket's address, for example `wss://example.org/api/v1/ws`. */
@@ -9,6 +9,12 @@ export interface RoomOptions {
   readonly token?: string;
   /** What to receive without being asked: everything, one kind, or nothing. Default: everything. */
   readonly autoSubscribe?: boolean | Kind;
+  /**
+   * What it is received on. A phone would rather decode one voice than many: others are heard as the server finds best, unless
+   * `setAudioMode` says otherwise. An earpiece and a watch are sent all voices in one, no pictures, and 40 kb/s at most.
+   * Default: something with a screen.
+   */
+  readonly device?: Device;
   /** The order in which codecs are offered. */
   readonly codecs?: CodecPreferences;
   /**

@@ -117,6 +117,8 @@ export interface PairInfo {
 
 /** How one wants to hear others: each by himself, all mixed by the server, or as it finds best. */
 export type AudioMode = 'forward' | 'mix' | 'auto';
+/** What one has it on: an earpiece and a watch only hear, and take 40 kb/s. */
+export type Device = 'screen' | 'phone' | 'earpiece' | 'watch';
 /** How one hears them. */
 export type AudioPath = 'forward' | 'mix';
 
@@ -129,7 +131,7 @@ export type Request =
   | { type: 'candidate'; candidate: string; mid?: string; mline_index?: number; ufrag?: string }
   | { type: 'subscribe'; mid: string; track: string | null }
   | { type: 'prefer'; mid: string; width?: number; height?: number; pinned?: boolean; weight?: number }
-  | { type: 'downlink'; last_n?: number; max_bps?: number }
+  | { type: 'downlink'; last_n?: number; max_bps?: number; device?: Device }
   | { type: 'audio'; mode: AudioMode }
   | { type: 'mute'; track: string; muted: boolean }
   | { type: 'audience'; change: AudienceChange }

@@ -10,6 +10,7 @@ import { LocalMedia, type LocalTrack } from './local.js';
 import { watchNetwork } from './network.js';
 import type { JoinOptions, RoomOptions } from './options.js';
 import { change, NO_PREFERENCE, same, type Downlink, type ViewPreference } from './preferences.js';
+import { Reception } from './reception.js';
 import type { AnnouncementInfo, AnnouncementWish, AudienceChange, AudioMode, AudioPath, Joined, LeaveReason, ParticipantInfo, Permissions, Request, ServerEvent, ServerStats, Shown, Source, SpeakerLevel, StanceInfo, TrackInfo } from './protocol.js';
 import { roomUrl, Snapshots, type Snapshot, type SnapshotOptions, type Thumbnail } from './snapshots.js';
 import { diff, findTrack, reduce, stateOf, withTrack, type RoomState } from './state.js';
@@ -43,10 +44,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly #scores = new Map<string, number>();
   readonly #preferences = new Map<string, ViewPreference>();
   readonly #shown = new Map<string, Shown>();
-  #downlink: Downlink | null = null;
-  #audioMode: AudioMode = 'forward';
-  #audioPath: AudioPath = 'forward';
-  #toldAudio = false;
+  readonly #reception: Reception;
   #transport: Transport | null = null;
   #people: RoomState = new Map();
   #audience: AudienceState = PLAIN_AUDIENCE;
@@ -59,6 +57,11 @@ export class Room extends Emitter<RoomEvents> {
   constructor(private readonly options: RoomOptions) {
     super();
     this.#wishes = new Wishes(options.autoSubscribe ?? true);
+    this.#reception = new Reception(options.device ?? 'screen', {
+      isJoined: () => this.state === 'joined',
+      say: (request) => this.#say(request),
+      audioPath: (path) => this.emit('audioPath', path),
+    });
     this.#connection = new Connection({
       url: options.url, client: options.client ?? 'colloquy-sdk/0.1', giveUpAfterMs: options.giveUpAfterMs ?? 120_000,
       ...(options.token === undefined ? {} : { token: options.token }),
@@ -215,8 +218,7 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Says what we want to receive in all; what is left out is without limit. Holds for as long as this room is. */
   setDownlink(downlink: Downlink): void {
-    this.#downlink = downlink;
-    this.#tellDownlink();
+    this.#reception.setDownlink(downlink);
   }
 
   /**
@@ -224,14 +226,13 @@ export class Room extends Emitter<RoomEvents> {
    * without a gap; `audioPath` tells when. Holds for as long as this room is.
    */
   setAudioMode(mode: AudioMode): void {
-    this.#audioMode = mode;
+    this.#reception.setMode(mode);
     this.#wantMix();
-    this.#tellAudio();
   }
 
-  get audioMode(): AudioMode { return this.#audioMode; }
+  get audioMode(): AudioMode { return this.#reception.mode; }
   /** How others are heard now. */
-  get audioPath(): AudioPath { return this.#audioPath; }
+  get audioPath(): AudioPath { return this.#reception.path; }
   /** The mix of all that we hear, once the server can send it; else what it plays to us. */
   get mixed(): MediaStreamTrack | null { return this.#transport?.places.media(MIX) ?? null; }
 
@@ -286,8 +287,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#setAudience(PLAIN_AUDIENCE);
     this.#setPeople(stateOf(snapshot.participants));
     this.#subscribeAll();
-    this.#tellDownlink();
-    this.#tellAudio();
+    this.#reception.tell();
     this.emit('joined', snapshot);
   }
 
@@ -300,8 +300,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#setPeople(stateOf(snapshot.participants));
     if (resumed) this.#local.resync(this.#people.get(snapshot.participant)?.tracks ?? []);
     this.#subscribeAll();
-    this.#tellDownlink();
-    this.#tellAudio();
+    this.#reception.tell();
     this.emit('restored', { resumed });
   }
 
@@ -352,7 +351,7 @@ export class Room extends Emitter<RoomEvents> {
       if (old.places.media(track.id) !== null) this.emit('trackUnsubscribed', { track: track.id });
     }
     if (old.places.media(MIX) !== null) this.emit('mixed', null);
-    this.#setAudioPath('forward');
+    this.#reception.setPath('forward');
     old.close();
     this.#setTransportState('new');
   }
@@ -381,7 +380,7 @@ export class Room extends Emitter<RoomEvents> {
         this.#shown.set(event.track, event.shown);
         return this.emit('shown', { track: event.track, shown: event.shown });
       case 'audio':
-        return this.#setAudioPath(event.path);
+        return this.#reception.setPath(event.path);
       case 'encodings':
         return this.#transport?.setEncodings(event.track, event.encodings);
       case 'removed':
@@ -438,13 +437,6 @@ export class Room extends Emitter<RoomEvents> {
     this.emit('quality', { participant, score });
   }
 
-  #tellDownlink(): void {
-    if (this.#downlink === null || this.state !== 'joined') return;
-    const { lastN, maxBps } = this.#downlink;
-    const request = { type: 'downlink', ...(lastN === undefined ? {} : { last_n: lastN }), ...(maxBps === undefined ? {} : { max_bps: maxBps }) } as const;
-    this.#say(request);
-  }
-
   /** Says what is said again when we are back from a lost socket. */
   #say(request: Extract<Request, { type: 'downlink' | 'audio' }>): void {
     this.#connection.request(request).catch((error: unknown) => {
@@ -452,23 +444,10 @@ export class Room extends Emitter<RoomEvents> {
     });
   }
 
-  #tellAudio(): void {
-    // A server that nobody told forwards.
-    if (this.state !== 'joined' || (this.#audioMode === 'forward' && !this.#toldAudio)) return;
-    this.#toldAudio = true;
-    this.#say({ type: 'audio', mode: this.#audioMode });
-  }
-
   /** A place for the mix, where it may come, or what the server plays. It stays: the way back needs no offer then. */
   #wantMix(): void {
-    const comes = this.#audioMode !== 'forward' || this.#connection.welcome?.announcements === true;
+    const comes = this.#reception.mode !== 'forward' || this.#connection.welcome?.announcements === true;
     if (comes && this.permissions.subscribe) this.#transport?.places.want(MIX, 'audio');
-  }
-
-  #setAudioPath(path: AudioPath): void {
-    if (path === this.#audioPath) return;
-    this.#audioPath = path;
-    this.emit('audioPath', path);
   }
 
   #remoteTracks(): TrackInfo[] {
@@ -479,7 +458,7 @@ export class Room extends Emitter<RoomEvents> {
     if (!this.permissions.subscribe) return;
     this.#wantMix();
     for (const track of this.#remoteTracks()) {
-      if (this.#wishes.wants(track)) this.#transport?.places.want(track.id, track.kind);
+      if (this.#wishes.wants(track) && !(this.#reception.onlyHears && track.kind === 'video')) this.#transport?.places.want(track.id, track.kind);
     }
   }
 

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 const PING: Duration = Duration::from_millis(500);
 /// One that has not answered for so long is given up.
 const DEAD: Duration = Duration::from_millis(1_000);
+/// Headers of the mix: 50 packets a second with 64 bytes each beside the payload, in bits a second.
+const MIX_HEADERS_BPS: u64 = 50 * 64 * 8;
 
 impl Engine {
     /// Something of a room changed that its mixer and its composer must know, if it has them.
@@ -154,16 +156,15 @@ impl Engine {
             let own = own.filter(|own| own.info.kind == MediaKind::Audio);
             let mut groups = if wants_mix { mix.groups.heard_by(peer.id, &stood) } else { Vec::new() };
             groups.extend(self.played_to(key, mix, peer.id, &stood));
+            let best_bps = self.config.limits.mix.bitrate_bps;
+            let most_bps = peer.downlink.most_bps().map_or(best_bps, mix_within).min(best_bps);
             let mut ear = Ear {
                 groups,
                 except: own.map(|own| (SourceId(own.info.id.0), None)).collect(),
-                coding: Coding {
-                    channels: Channels::Mono,
-                    max_bps: self.config.limits.mix.bitrate_bps,
-                    lossy: peer.audio.is_lossy,
-                },
+                coding: Coding { channels: Channels::Mono, max_bps: most_bps, lossy: peer.audio.is_lossy },
             };
-            if has_sides(&ear) {
+            // Where there is little room, a voice that can be understood is worth more than the side it comes from.
+            if most_bps == best_bps && has_sides(&ear) {
                 ear.coding.channels = Channels::Stereo;
                 ear.coding.max_bps = ear.coding.max_bps.saturating_mul(2);
             }
@@ -223,4 +224,9 @@ impl Engine {
     pub(super) fn listener_of(&self, key: PeerKey) -> Option<ListenerId> {
         self.peers.get(key).map(|peer| ListenerId(peer.id.0))
     }
+}
+
+/// What the mix may take where so much may be sent in all, in bits a second.
+fn mix_within(all_bps: u64) -> u32 {
+    u32::try_from(all_bps.saturating_sub(MIX_HEADERS_BPS)).unwrap_or(u32::MAX)
 }

@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 
 /// After a mixer failed, another is opened this much later: a defect that comes back at once must not fill the log and the core.
 const OPEN_AGAIN: Duration = Duration::from_millis(500);
+/// Of who may be sent less than this in all, in bits a second, sound is not told again: three copies would take most of it.
+const ROOM_FOR_COPIES_BPS: u64 = 200_000;
 
 impl Engine {
     /// Takes a word of the mixer of a room. Of a mixer that it does not have any more, a room takes none.
@@ -99,7 +101,9 @@ impl Engine {
             };
             let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress()) else { continue };
             consumer.take_mix((life, mixed.output), outlet.index, clock);
-            consumer.repeat_mix(peer.redundancy.level());
+            // Who may be sent little loses less by what Opus repeats by itself.
+            let has_room = peer.downlink.most_bps().is_none_or(|most| most >= ROOM_FOR_COPIES_BPS);
+            consumer.repeat_mix(if has_room { peer.redundancy.level() } else { 0 });
             let Some(prepared) = consumer.prepare(&packet) else { continue };
             let payload_len = packet.payload.len() * (1 + consumer.redundancy());
             let (flow, copies, urgency) = (owner.flow(), consumer.copies(), Urgency::Immediate);

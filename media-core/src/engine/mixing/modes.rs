@@ -3,7 +3,7 @@
 
 use super::super::Engine;
 use super::room::MixedRoom;
-use crate::api::{AudioMode, AudioPath, Event, MediaKind, PeerId, SubscribeError};
+use crate::api::{AudioMode, AudioPath, Device, Event, MediaKind, PeerId, SubscribeError};
 use crate::keys::{ConsumerKey, PeerKey, RoomKey};
 use crate::mix::audio::ListenerId;
 use crate::mixer::{Choice, Facts};
@@ -92,6 +92,14 @@ impl Engine {
         let is_lossy = peer.redundancy.level() > 0;
         if std::mem::replace(&mut peer.audio.is_lossy, is_lossy) != is_lossy {
             let room = peer.room;
+            self.mix_changed(room);
+        }
+    }
+
+    /// A participant's device or what it takes is another.
+    pub(in crate::engine) fn takes_otherwise(&mut self, now: Instant, key: PeerKey) {
+        self.choose_audio(now, key);
+        if let Some(room) = self.peers.get(key).map(|peer| peer.room) {
             self.mix_changed(room);
         }
     }
@@ -263,7 +271,7 @@ impl Engine {
             })
         };
         Facts {
-            audio_only: !peer.consumers().any(is_video),
+            audio_only: peer.downlink.device != Device::Screen || !peer.consumers().any(is_video),
             path_bps: peer.outflow.target_bps(),
             talkers: others.filter(talks).count(),
         }

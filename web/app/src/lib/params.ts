@@ -1,5 +1,5 @@
 /** What the page's address asks for. */
-import { sameOriginUrl, type EnterAs, type RoomOptions, type VideoCodec } from '@colloquy/sdk';
+import { sameOriginUrl, type Device, type EnterAs, type RoomOptions, type VideoCodec } from '@colloquy/sdk';
 import { isRoom, roomFrom } from './rooms.js';
 
 /** What a call is made with. */
@@ -14,6 +14,8 @@ export interface Wanted {
   readonly relayOnly: boolean;
   /** `?red=1`: sound is sent with redundancy. */
   readonly red: boolean;
+  /** `?device=phone`, `earpiece` or `watch`: what it is received on. */
+  readonly device: Device;
   /** `?data=1`: takes part in data channels, for whoever opens some by `window.colloquy.room`. */
   readonly data: boolean;
 }
@@ -25,6 +27,7 @@ export interface Params extends Wanted {
 }
 
 const POSTS: readonly EnterAs[] = ['helper', 'monitor', 'announced_monitor'];
+const DEVICES: readonly Device[] = ['phone', 'earpiece', 'watch'];
 const CODECS: readonly VideoCodec[] = ['vp8', 'h264', 'vp9', 'av1'];
 
 export function readParams(location: Location): Params {
@@ -40,14 +43,15 @@ export function readParams(location: Location): Params {
     codec: CODECS.find((codec) => codec === query.get('codec')) ?? null,
     relayOnly: query.get('relay') === '1',
     red: query.get('red') === '1',
+    device: DEVICES.find((device) => device === query.get('device')) ?? 'screen',
     data: query.get('data') === '1',
   };
 }
 
 /** The same for the SDK. */
-export function roomOptions({ server, token, codec, relayOnly, red, data }: Wanted): RoomOptions {
+export function roomOptions({ server, token, codec, relayOnly, red, device, data }: Wanted): RoomOptions {
   return {
-    url: server, red, data,
+    url: server, red, device, data,
     ...(token === null ? {} : { token }), ...(codec === null ? {} : { codec }), ...(relayOnly ? { rtc: { iceTransportPolicy: 'relay' } } : {}),
   };
 }

@@ -1,0 +1,64 @@
+/** Somebody on the move hears on an earpiece: all voices in one stream of at most 40 kb/s, no pictures, and no word is missing on a mobile network. */
+import { Impairment } from '../lib/impair.js';
+import { expectHearing } from '../lib/matrix.js';
+import { sleep } from '../lib/until.js';
+import { listen } from '../lib/video.js';
+import { shots } from './38-audience.js';
+
+export const name = 'Earpiece';
+
+const LOSS = 0.05;
+const DELAY_MS = 40;
+/** Of a business scenario: with all headers. */
+const MOST_BPS = 40_000;
+const CONCEALED = 0.02;
+const LEARNT_MS = 6_000;
+const WATCHED_S = 12;
+/** Of fewer seconds than this, chance says as much as the path. */
+const LEAST_S = 4;
+/** IPv4 and UDP. */
+const HEADERS = 28;
+
+export async function scene(stage) {
+  const pierre = await stage.person({ voice: true });
+  const anne = await stage.person({ kind: 'firefox', voice: true });
+  const path = await Impairment.start(stage);
+  const manuel = await stage.person({ script: path.script, query: '?device=earpiece', devices: 'no-camera' });
+  const all = [pierre, anne, manuel];
+
+  await stage.step('he hears the mix of both, is heard by both, and sees nobody', async () => {
+    await manuel.until('he hears the mix', () => window.colloquy.room.audioPath === 'mix');
+    stage.say(await expectHearing(all));
+    await shots(stage, [manuel], 'earpiece');
+    const videos = await manuel.page.evaluate(() => window.colloquy.room.peerConnection.getTransceivers()
+      .filter(({ receiver, direction }) => receiver.track.kind === 'video' && direction.includes('recv')).length);
+    if (videos > 0) throw new Error(`his page has ${videos} places for pictures`);
+  });
+
+  await stage.step(`on a network that loses ${LOSS * 100} % he is sent at most ${MOST_BPS / 1_000} kb/s, and every word`, async () => {
+    await path.set({ up: { loss: LOSS, delay_ms: DELAY_MS }, down: { loss: LOSS, delay_ms: DELAY_MS } });
+    await sleep(LEARNT_MS);
+    const before = await sent(path);
+    const began = Date.now();
+    const { share, counted, isHeard, text } = await listen(manuel, pierre, WATCHED_S);
+    const after = await sent(path);
+    const bps = 8_000 * (after.bytes - before.bytes + HEADERS * (after.datagrams - before.datagrams)) / (Date.now() - began);
+    stage.say(`${text}; ${(bps / 1_000).toFixed(1)} kb/s with all headers, RTCP and ICE`);
+    const pictures = await manuel.page.evaluate(async () => (await window.lab.stats())
+      .filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'video').reduce((sum, { packetsReceived = 0 }) => sum + packetsReceived, 0));
+    if (pictures > 0) throw new Error(`${pictures} packets of pictures came`);
+    if (bps > MOST_BPS) throw new Error(`${bps.toFixed(0)} b/s`);
+    if (!isHeard) throw new Error('nothing is heard');
+    if (counted >= LEAST_S && share >= CONCEALED) throw new Error(`more than ${CONCEALED * 100} % was made up`);
+  });
+}
+
+/** What went down the path so far. */
+async function sent(path) {
+  const sum = { bytes: 0, datagrams: 0 };
+  for (const { down } of await path.stats()) {
+    sum.bytes += down.bytes;
+    sum.datagrams += down.datagrams;
+  }
+  return sum;
+}
