@@ -1,6 +1,6 @@
 //! The media engine as the rest of the server sees it: threads behind a door.
 
-mod refusal;
+pub(super) mod refusal;
 #[cfg(test)]
 mod tests;
 
@@ -16,13 +16,15 @@ use super::isolation::{Isolation, try_out};
 use super::links::{self, Links};
 use super::message::Message;
 use super::mixers::Mixers;
+use super::plain::Ports;
 #[cfg(feature = "compose")]
 use super::snapshots::Snapshots;
 use super::station::EventSink;
 use super::sys;
 use super::worker::{self, Setup, Shared};
 use crate::api::{
-    AdvertisedAddress, Command, EngineConfig, Event, JoinError, PeerId, Reply, RoomId, RoomStats, Snapshot,
+    AdvertisedAddress, Command, EngineConfig, Event, JoinError, PeerId, PlainAnswer, PlainAsk, PlainError, Reply, RoomId,
+    RoomStats, Snapshot,
     SnapshotAsk, SnapshotError, WorkerTotals,
 };
 use crate::transport::Certificate;
@@ -48,6 +50,7 @@ pub struct MediaEngine {
     #[cfg(feature = "compose")]
     snapshots: Option<Snapshots>,
     composers: Arc<Threads>,
+    plain: Option<Ports>,
 }
 
 struct Worker {
@@ -104,6 +107,11 @@ impl MediaEngine {
             #[cfg(feature = "compose")]
             snapshots: config.snapshots.map(|every| Snapshots::start(every, isolation.as_ref())).transpose()?,
             composers: Arc::default(),
+            plain: config.plain.clone().map(|mut plain| {
+                // What listens on this machine is no gateway.
+                plain.policy.hosts = locals.iter().map(|local| local.ip).chain([plain.advertise]).collect();
+                Ports::new(plain)
+            }),
         };
         let crossings = crossings(config, &prepared);
         let links = link(&prepared);
@@ -209,6 +217,7 @@ impl MediaEngine {
                 return self.gather_stats(command, &workers);
             }
             Command::Offer { peer, .. }
+            | Command::Plain { peer, .. }
             | Command::AddCandidate { peer, .. }
             | Command::Fragment { peer, .. }
             | Command::Subscribe { peer, .. }
@@ -271,6 +280,27 @@ impl MediaEngine {
         }
         let _ = ask;
         reply.send(Err(SnapshotError::Disabled));
+    }
+
+    /// Connects a participant by plain RTP, at ports of ours that are free. They are free again when he has gone.
+    pub fn plain(&self, peer: PeerId, ask: PlainAsk, reply: Reply<Result<PlainAnswer, PlainError>>) {
+        let Some(ports) = &self.plain else { return reply.send(Err(PlainError::Disabled)) };
+        let (sockets, place) = match ports.open(&ask) {
+            Ok(opened) => opened,
+            Err(why) => return reply.send(Err(why)),
+        };
+        let command = Command::Plain { peer, ask, place, reply };
+        let directory = self.directory();
+        let Some(worker) = directory.worker_of_peer(peer).and_then(|worker| self.workers.get(worker)) else {
+            drop(directory);
+            return refuse(command, Refusal::Unknown);
+        };
+        // Sent under the lock, as all that is for one room.
+        let refused = worker.post(Message::Plain { sockets, command });
+        drop(directory);
+        if let Some(Message::Plain { command, .. }) = refused {
+            refuse(command, Refusal::Busy);
+        }
     }
 
     /// The counts of each worker, at most 100 ms old.

@@ -4,13 +4,15 @@ use super::bind::Sockets;
 use super::composers::ComposePort;
 use super::crossing::Crossing;
 use super::links::{self, Links};
+use super::media_engine::refusal::{Refusal, refuse};
 use super::message::Message;
 use super::mixers::MixPort;
+use super::plain::{PlainPorts, PlainSocket};
 use super::socket::{Arrivals, UdpReceiver};
 use super::station::{Arrival, EventSink, Station};
 use super::sys;
 use super::tcp::{self, Admission, TcpEgress, TcpIngress};
-use crate::api::{DropCause, EngineConfig, WorkerStats};
+use crate::api::{Command, DropCause, EngineConfig, WorkerStats};
 use crate::engine::{Engine, PathChange};
 use crate::transport::Certificate;
 use mio::unix::SourceFd;
@@ -112,6 +114,7 @@ struct Worker {
     station: Station,
     ports: Vec<Port>,
     tcp: TcpIngress,
+    plain: Rc<RefCell<PlainPorts>>,
     crossing: Option<Crossing>,
     messages: Receiver<Message>,
     shared: Arc<Shared>,
@@ -145,11 +148,14 @@ impl Worker {
         let unproven = setup.config.limits.tcp_unproven_per_address;
         let registry = registry.try_clone()?;
         let tcp = TcpIngress::new(setup.sockets.listeners, LISTENER, registry, Rc::clone(&egress), unproven)?;
+        let plain = Rc::new(RefCell::new(PlainPorts::default()));
+        let outlets = (egress, Rc::clone(&plain));
         let engine = Engine::new(setup.config, setup.certificate, setup.epoch);
         Ok(Self {
-            station: Station::new(engine, senders, egress, setup.events, setup.links, (setup.mixers, setup.composers)),
+            station: Station::new(engine, senders, outlets, setup.events, setup.links, (setup.mixers, setup.composers)),
             ports,
             tcp,
+            plain,
             crossing: setup.crossing,
             messages: setup.messages,
             shared: setup.shared,
@@ -183,6 +189,7 @@ impl Worker {
             self.read_mail(now);
             self.receive_udp();
             self.receive_tcp(now);
+            self.receive_plain();
             self.receive_crossed();
             self.receive_links(now, WORDS_PER_TURN);
             self.receive_mixed(now);
@@ -201,7 +208,12 @@ impl Worker {
     }
 
     fn is_busy(&self) -> bool {
-        self.mail || self.linked || self.mixed || self.tcp.is_ready() || self.ports.iter().any(|port| port.readable)
+        self.mail
+            || self.linked
+            || self.mixed
+            || self.tcp.is_ready()
+            || self.plain.borrow().is_ready()
+            || self.ports.iter().any(|port| port.readable)
     }
 
     /// Sleeps until something arrives or is due.
@@ -233,6 +245,7 @@ impl Worker {
             match event.token() {
                 WAKER => (self.mail, self.linked, self.mixed) = (true, true, true),
                 LISTENER => self.tcp.listener_ready(),
+                token if PlainPorts::is_one(token) => self.plain.borrow_mut().readable(token),
                 token if tcp::is_connection(token) => self.tcp.connection_ready(event),
                 token => {
                     if let Some(port) = self.ports.get_mut(token.0 - FIRST_SOCKET) {
@@ -278,8 +291,37 @@ impl Worker {
                     crossing.learn(owner, path, added);
                 }
             }
+            Message::Plain { sockets, command } => self.open_plain(now, sockets, command),
             // One that cannot be adopted is closed, and its client tries again.
             Message::Stray(stray) => drop(self.tcp.adopt(stray, now)),
+        }
+    }
+
+    /// Somebody is connected by plain RTP.
+    fn open_plain(&mut self, now: Instant, sockets: Vec<PlainSocket>, command: Command) {
+        let opened: Vec<_> = sockets.iter().map(PlainSocket::local).collect();
+        for socket in sockets {
+            let registered = self.plain.borrow_mut().open(socket, self.poll.registry());
+            if let Err(error) = registered {
+                tracing::error!(%error, "cannot wait for a port of plain RTP");
+                opened.iter().for_each(|local| self.plain.borrow_mut().close(local));
+                return refuse(command, Refusal::Busy);
+            }
+        }
+        self.station.command(now, command);
+    }
+
+    fn receive_plain(&mut self) {
+        let ready = self.plain.borrow().ready();
+        for _ in 0..ready {
+            let Some((token, port)) = self.plain.borrow_mut().next_ready() else { continue };
+            let arrived = Instant::now();
+            self.station.expect(Arrival::Alone);
+            let station = &mut self.station;
+            if port.receive(|path, bytes| station.datagram(arrived, path, bytes)) {
+                self.plain.borrow_mut().readable(token);
+            }
+            self.settle(arrived);
         }
     }
 
@@ -440,6 +482,12 @@ impl Worker {
             let (path, proven) = match &change {
                 PathChange::Added(path) => (path, true),
                 PathChange::Removed(path) => (path, false),
+                PathChange::Closed(local) => {
+                    // After what is held for it: a goodbye.
+                    self.station.flush();
+                    self.plain.borrow_mut().close(local);
+                    continue;
+                }
             };
             if path.tcp {
                 self.tcp.prove(path, proven, arrived);

@@ -6,12 +6,11 @@ use super::outflow::{Departure, Sent};
 use super::peer::{Peer, Stream};
 use super::resent::LONGEST_ROUND_TRIP;
 use super::ticks::NACK_INTERVAL;
-use crate::api::{DropCause, Event, Source, TransportState};
+use crate::api::{DropCause, Event, MediaKind, Source, TransportState};
 use crate::bandwidth::{Bandwidth, Urgency};
 use crate::forward::{MAX_REDUNDANCY, PathTold, Reception, SenderClock, Way};
 use crate::keys::{ConsumerKey, PeerKey};
-use crate::transport::srtp::OpenError;
-use crate::wire::Outbox;
+use crate::wire::{Outbox, Path};
 use colloquy_codecs::rtcp::{self, Nack, ReportBlock, RtcpPacket};
 use std::time::{Duration, Instant};
 
@@ -29,19 +28,19 @@ const MAX_NACKED: usize = 256;
 const TWICE_FROM: usize = MAX_REDUNDANCY;
 
 impl Engine {
-    pub(super) fn rtcp_datagram(&mut self, now: Instant, key: PeerKey, bytes: &mut [u8], out: &mut Outbox) {
-        let receiver = self.peers.get_mut(key).and_then(|p| p.transport.as_mut()).and_then(|t| t.receiver.as_mut());
-        let Some(receiver) = receiver else { return self.totals.dropped(DropCause::BeforeKeys) };
-        let end = match receiver.open_rtcp(bytes) {
+    pub(super) fn rtcp_datagram(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        path: &Path,
+        bytes: &mut [u8],
+        out: &mut Outbox,
+    ) {
+        let transport = self.peers.get_mut(key).and_then(|p| p.transport.as_mut());
+        let Some(transport) = transport else { return self.totals.dropped(DropCause::BeforeKeys) };
+        let end = match transport.open_rtcp(now, path, bytes) {
             Ok(end) => end,
-            Err(error) => {
-                return self.totals.dropped(match error {
-                    OpenError::TooShort => DropCause::Malformed,
-                    OpenError::Replayed => DropCause::Replayed,
-                    OpenError::Unauthentic => DropCause::Unauthentic,
-                    OpenError::TooManySsrcs => DropCause::UnknownSsrc,
-                });
-            }
+            Err(cause) => return self.totals.dropped(cause),
         };
         for packet in rtcp::packets(&bytes[..end]) {
             let Ok(packet) = packet else { return self.totals.dropped(DropCause::Malformed) };
@@ -159,7 +158,7 @@ impl Engine {
         let Some(place) = self.place(key, nack.media_ssrc) else { return };
         let (Some(peer), Some(consumer)) = (self.peers.get_mut(key), self.consumers.get_mut(place)) else { return };
         let Some(producer) = consumer.source.and_then(|(p, _)| self.producers.get(p)) else { return };
-        let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress()) else { return };
+        let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress(consumer.kind)) else { return };
         if producer.info.mute.is_muted() {
             return;
         }
@@ -218,6 +217,7 @@ impl Engine {
             let Some(producer) = self.producers.get_mut(producer) else { continue };
             media_ssrc = producer.any_ssrc().unwrap_or(media_ssrc);
             let kind = producer.kind();
+            batch.about(kind);
             for number in 0..producer.encodings.len() {
                 let encoding = &mut producer.encodings[number];
                 let mut missing = Vec::new();
@@ -265,14 +265,12 @@ impl Engine {
             let muted = producer.info.mute.is_muted();
             for encoding in &mut producer.encodings {
                 if let (Some(ssrc), Some(reception)) = (encoding.ssrc, encoding.reception.as_mut()) {
-                    blocks.push(reception.report(now, ssrc));
+                    blocks.push((producer.info.kind, reception.report(now, ssrc)));
                     loss = loss.max(Some(reception).filter(|_| !muted).map_or(0.0, |r| Reception::fraction_lost(r)));
                 }
             }
         }
-        for blocks in blocks.chunks(31) {
-            batch.add(|buffer| rtcp::write_receiver_report(buffer, 1, blocks));
-        }
+        batch.add_blocks(&blocks);
         for (consumer, shift) in consumers.iter().zip(shifts) {
             let Some(consumer) = self.consumers.get_mut(*consumer) else { continue };
             loss = loss.max(consumer.fraction_lost());
@@ -282,6 +280,7 @@ impl Engine {
             let clock = producer.and_then(|p| p.encodings.get(encoding)?.last_sr);
             // The mix is told by our own clock.
             let clock = clock.zip(shift).or(consumer.mix_clock().map(|clock| (clock, 0)));
+            batch.about(consumer.kind);
             if let Some((clock, shift)) = clock {
                 batch.add(|buffer| consumer.write_report(now, &clock, shift, CNAME, buffer));
             }
@@ -328,12 +327,50 @@ struct Compound<'a> {
     peer: &'a mut Peer,
     key: PeerKey,
     out: &'a mut Outbox,
+    /// What it is about. By plain RTP each kind of media is a session of its own, with reports of its own.
+    kind: MediaKind,
 }
 
 impl<'a> Compound<'a> {
     fn new(buffer: &'a mut Vec<u8>, peer: &'a mut Peer, key: PeerKey, out: &'a mut Outbox) -> Self {
         buffer.clear();
-        Self { buffer, peer, key, out }
+        Self { buffer, peer, key, out, kind: MediaKind::Audio }
+    }
+
+    fn is_plain(&self) -> bool {
+        self.peer.transport.as_ref().is_some_and(|t| t.plain().is_some())
+    }
+
+    /// What comes next is about this kind of media.
+    fn about(&mut self, kind: MediaKind) {
+        if self.kind != kind {
+            if self.is_plain() {
+                self.send();
+            }
+            self.kind = kind;
+        }
+    }
+
+    /// Adds receiver reports.
+    fn add_blocks(&mut self, blocks: &[(MediaKind, ReportBlock)]) {
+        let is_plain = self.is_plain();
+        let mut write = |kind: Option<MediaKind>| {
+            let of_kind: Vec<_> =
+                blocks.iter().filter(|(of, _)| kind.is_none_or(|kind| kind == *of)).map(|(_, block)| *block).collect();
+            kind.into_iter().for_each(|kind| self.about(kind));
+            for blocks in of_kind.chunks(31) {
+                self.add(|buffer| rtcp::write_receiver_report(buffer, 1, blocks));
+                if is_plain {
+                    // RFC 3550 section 6.1: each compound names its sender. WebRTC's receivers know us by the session.
+                    self.add(|buffer| rtcp::write_sdes_cname(buffer, 1, CNAME));
+                }
+            }
+        };
+        if is_plain {
+            [MediaKind::Audio, MediaKind::Video].into_iter().for_each(|kind| write(Some(kind)));
+        } else {
+            write(None);
+        }
     }
 
     /// Adds one packet that `write` appends.
@@ -359,7 +396,8 @@ impl<'a> Compound<'a> {
         if self.buffer.is_empty() {
             return;
         }
-        if let Some((path, sender)) = self.peer.transport.as_mut().and_then(|t| t.egress()) {
+        let kind = self.kind;
+        if let Some((path, sender)) = self.peer.transport.as_mut().and_then(|t| t.rtcp_egress(kind)) {
             self.out.push(self.key.flow(), path, |out| {
                 let start = out.len();
                 out.extend_from_slice(self.buffer);

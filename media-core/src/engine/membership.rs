@@ -13,6 +13,7 @@ use crate::bandwidth::BandwidthLimits;
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
 use crate::mix::audio::ListenerId;
 use crate::room::Room;
+use crate::transport::Plain;
 use crate::transport::srtp::Profile;
 use crate::wire::Outbox;
 use rand::Rng;
@@ -106,11 +107,18 @@ impl Engine {
         self.forget_data(key);
         let Some(peer) = self.peers.get_mut(key) else { return };
         let paths = std::mem::take(&mut peer.paths);
+        let sent: Vec<_> =
+            peer.consumers().filter_map(|c| self.consumers.get(c)).map(|c| (c.kind, c.ssrc)).collect();
         if let Some(mut transport) = peer.transport.take() {
-            transport.close(key.flow(), out);
-            self.ufrags.remove(transport.ice.ufrag());
-            if transport.ice.is_full() {
-                self.asked.retain(|_, owner| *owner != key);
+            transport.close(key.flow(), &sent, out);
+            if let Some(ice) = transport.ice_mut() {
+                self.ufrags.remove(ice.ufrag());
+                if ice.is_full() {
+                    self.asked.retain(|_, owner| *owner != key);
+                }
+            }
+            if let Some(plain) = transport.plain() {
+                self.forget_plain(plain);
             }
         }
         for path in paths {
@@ -321,6 +329,7 @@ impl Engine {
             downlink,
             receive: peer.producers().filter_map(|key| Some(self.producers.get(key)?.stats(now))).collect(),
             send: peer.consumers().filter_map(|key| Some(self.consumers.get(key)?.stats())).collect(),
+            plain: transport.and_then(|t| t.plain()).map(Plain::stats).unwrap_or_default(),
         })
     }
 }

@@ -69,7 +69,7 @@ impl PeerPolicy {
     }
 
     /// Whether an address that is not ours may be relayed to. One that carries an IPv4 address must be allowed as both.
-    fn allows(&self, ip: IpAddr) -> bool {
+    pub(crate) fn allows(&self, ip: IpAddr) -> bool {
         self.allows_as_written(ip) && embedded(ip).is_none_or(|v4| self.allows_as_written(v4.into()))
     }
 

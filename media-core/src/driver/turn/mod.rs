@@ -21,6 +21,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+pub(super) use sockets::udp;
 use thread::{FIRST_TOKEN, Moved, Relay, Shared, WAKER};
 
 /// What TLS is spoken with.

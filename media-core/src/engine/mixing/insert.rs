@@ -97,7 +97,7 @@ impl Engine {
             let (Some(peer), Some(consumer)) = (self.peers.get_mut(owner), self.consumers.get_mut(place)) else {
                 continue;
             };
-            let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress()) else { continue };
+            let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress(MediaKind::Audio)) else { continue };
             consumer.take_mix((life, mixed.output), outlet.index, clock);
             consumer.repeat_mix(peer.redundancy.level());
             let Some(prepared) = consumer.prepare(&packet) else { continue };
