@@ -75,42 +75,43 @@ pub fn allowed(role: Role, action: Action) -> bool {
     match role {
         Role::Admin => match action {
             EnterBySocket | EnterByWhip | EnterByWhep | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick
-            | Announce | ConnectRtp | HoldOwn | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor | ActForOthers
-            | OwnStats | ReadRoom | CloseRoom | ManageRooms | ReadServer => true,
+            | Announce | ConnectRtp | HoldOwn | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor
+            | ActForOthers | OwnStats | ReadRoom | CloseRoom | ManageRooms | ReadServer => true,
         },
         Role::Supervisor => match action {
-            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn | HoldOthers
-            | SideTalk | EnterAsHelper | SubConference | Monitor | OwnStats | ReadRoom | CloseRoom => true,
+            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn
+            | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor | OwnStats | ReadRoom | CloseRoom => true,
             EnterByWhip | EnterByWhep | ActForOthers | ManageRooms | ReadServer => false,
         },
         Role::Agent => match action {
-            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn | HoldOthers
-            | SideTalk | EnterAsHelper | SubConference | OwnStats => true,
+            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn
+            | HoldOthers | SideTalk | EnterAsHelper | SubConference | OwnStats => true,
             EnterByWhip | EnterByWhep | Monitor | ActForOthers | ReadRoom | CloseRoom | ManageRooms | ReadServer => {
                 false
             }
         },
         Role::Moderator => match action {
-            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn | HoldOthers
-            | SideTalk | SubConference | OwnStats | ReadRoom | CloseRoom => true,
+            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn
+            | HoldOthers | SideTalk | SubConference | OwnStats | ReadRoom | CloseRoom => true,
             EnterByWhip | EnterByWhep | EnterAsHelper | Monitor | ActForOthers | ManageRooms | ReadServer => false,
         },
         Role::Participant => match action {
             EnterBySocket | Negotiate | Subscribe | MuteOwn | HoldOwn | OwnStats => true,
-            EnterByWhip | EnterByWhep | MuteOthers | Kick | Announce | ConnectRtp | HoldOthers | SideTalk | EnterAsHelper
-            | SubConference | Monitor | ActForOthers | ReadRoom | CloseRoom | ManageRooms | ReadServer => false,
+            EnterByWhip | EnterByWhep | MuteOthers | Kick | Announce | ConnectRtp | HoldOthers | SideTalk
+            | EnterAsHelper | SubConference | Monitor | ActForOthers | ReadRoom | CloseRoom | ManageRooms
+            | ReadServer => false,
         },
         Role::Publisher => match action {
             EnterByWhip | Negotiate => true,
-            EnterBySocket | EnterByWhep | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn | HoldOthers
-            | SideTalk | EnterAsHelper | SubConference | Monitor | ActForOthers | OwnStats | ReadRoom | CloseRoom
-            | ManageRooms | ReadServer => false,
+            EnterBySocket | EnterByWhep | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn
+            | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor | ActForOthers | OwnStats | ReadRoom
+            | CloseRoom | ManageRooms | ReadServer => false,
         },
         Role::Viewer => match action {
             EnterByWhep | Negotiate => true,
-            EnterBySocket | EnterByWhip | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn | HoldOthers
-            | SideTalk | EnterAsHelper | SubConference | Monitor | ActForOthers | OwnStats | ReadRoom | CloseRoom
-            | ManageRooms | ReadServer => false,
+            EnterBySocket | EnterByWhip | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn
+            | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor | ActForOthers | OwnStats | ReadRoom
+            | CloseRoom | ManageRooms | ReadServer => false,
         },
     }
 }

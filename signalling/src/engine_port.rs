@@ -3,8 +3,8 @@
 use crate::config::IceServer;
 use crate::error::{ErrorCode, Refusal};
 use colloquy_media_core::api::{
-    Command, JoinError, NegotiateError, PeerId, PlainAnswer, PlainAsk, PlainError, Reply, Snapshot, SnapshotAsk, SnapshotError, SubscribeError, TrackError,
-    WorkerTotals,
+    Command, JoinError, NegotiateError, PeerId, PlainAnswer, PlainAsk, PlainError, Reply, Snapshot, SnapshotAsk,
+    SnapshotError, SubscribeError, TrackError, WorkerTotals,
 };
 use colloquy_media_core::sound::{Sound, SoundAsk, SoundError, SoundReply};
 use colloquy_media_core::turn::TurnCounters;

@@ -7,8 +7,8 @@ use crate::events::EventSink;
 use crate::{EnginePort, IceServer};
 use colloquy_media_core::api::{
     Answer, AudioPath, CloseCause, Command, DownlinkStats, EncodingStats, Event, Fragment, JoinError, MediaKind,
-    NegotiateError, Offer, PeerId, PeerStats, Permissions, ReceiveStats, Reply, RoomId, RoomStats, Snapshot,
-    SnapshotAsk, PlainError, SnapshotError, SnapshotSize, SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo,
+    NegotiateError, Offer, PeerId, PeerStats, Permissions, PlainError, ReceiveStats, Reply, RoomId, RoomStats,
+    Snapshot, SnapshotAsk, SnapshotError, SnapshotSize, SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo,
     TransportState, WorkerTotals,
 };
 use colloquy_media_core::sound::{Sound, SoundAsk, SoundError, SoundReply};

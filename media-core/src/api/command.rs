@@ -2,8 +2,8 @@
 
 use super::{
     Announcement, AnnouncementId, AudioMode, AudioPath, Downlink, Mute, PeerId, Permissions, PlainAnswer, PlainAsk,
-    PlainError, PlainPlace, Preference, RoomId,
-    RoomStats, SnapshotAsk, SnapshotError, Source, Still, TrackId, TrackInfo,
+    PlainError, PlainPlace, Preference, RoomId, RoomStats, SnapshotAsk, SnapshotError, Source, Still, TrackId,
+    TrackInfo,
 };
 use crate::audience::Stance;
 use std::fmt;

@@ -30,8 +30,8 @@ pub use event::{CloseCause, Event, Speaker, TransportState};
 pub use ids::{AnnouncementId, BadId, PeerId, RoomId, TrackId};
 pub use mix::{AudioMode, AudioPath, MixLimits};
 pub use plain::{
-    PlainAddress, PlainAnswer, PlainAsk, PlainEnd, PlainEnds, PlainError, PlainKeys, PlainLeg, PlainLegAnswer, PlainLegStats,
-    PlainPlace,
+    PlainAddress, PlainAnswer, PlainAsk, PlainEnd, PlainEnds, PlainError, PlainKeys, PlainLeg, PlainLegAnswer,
+    PlainLegStats, PlainPlace,
 };
 pub use quality::{Downlink, EncodingUse, Layer, PauseCause, PixelSize, Preference, Shown};
 pub use snapshot::{Snapshot, SnapshotAsk, SnapshotError, SnapshotSize, Still, StillPacket};

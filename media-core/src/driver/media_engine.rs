@@ -23,9 +23,8 @@ use super::station::EventSink;
 use super::sys;
 use super::worker::{self, Setup, Shared};
 use crate::api::{
-    AdvertisedAddress, Command, EngineConfig, Event, JoinError, PeerId, PlainAnswer, PlainAsk, PlainError, Reply, RoomId,
-    RoomStats, Snapshot,
-    SnapshotAsk, SnapshotError, WorkerTotals,
+    AdvertisedAddress, Command, EngineConfig, Event, JoinError, PeerId, PlainAnswer, PlainAsk, PlainError, Reply,
+    RoomId, RoomStats, Snapshot, SnapshotAsk, SnapshotError, WorkerTotals,
 };
 use crate::transport::Certificate;
 use mio::{Poll, Waker};
@@ -107,10 +106,9 @@ impl MediaEngine {
             #[cfg(feature = "compose")]
             snapshots: config.snapshots.map(|every| Snapshots::start(every, isolation.as_ref())).transpose()?,
             composers: Arc::default(),
-            plain: config.plain.clone().map(|mut plain| {
-                // What listens on this machine is no gateway.
-                plain.policy.hosts = locals.iter().map(|local| local.ip).chain([plain.advertise]).collect();
-                Ports::new(plain)
+            plain: config.plain.clone().map(|plain| {
+                let hosts = locals.iter().map(|local| local.ip).chain([plain.advertise]).collect();
+                Ports::new(plain, hosts)
             }),
         };
         let crossings = crossings(config, &prepared);

@@ -4,7 +4,7 @@
 use super::socket::SendOutcome;
 use super::turn::udp;
 use crate::api::{PlainAsk, PlainEnd, PlainEnds, PlainError, PlainPlace};
-use crate::turn::PeerPolicy;
+use crate::turn::{Network, PeerPolicy};
 use crate::wire::{Batch, Path};
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
@@ -28,8 +28,12 @@ pub struct PlainConfig {
     pub ports: RangeInclusive<u16>,
     /// Participants at the same time. One more is refused.
     pub participants: usize,
-    /// Where may be sent, and from where may be learnt where to send.
-    pub policy: PeerPolicy,
+    /// Every address that is neither this machine's nor of a reserved range may be sent to, and listened to.
+    pub public_peers: bool,
+    /// Networks that may be all the same.
+    pub allow: Vec<Network>,
+    /// Networks that may not, whatever else is said.
+    pub deny: Vec<Network>,
 }
 
 /// Kernel buffers of a port: a key frame.
@@ -83,11 +87,13 @@ pub(super) struct PlainSocket {
 }
 
 impl Ports {
-    pub(super) fn new(config: PlainConfig) -> Self {
+    /// All of them. `hosts` are this machine's own addresses: what listens there is no gateway.
+    pub(super) fn new(config: PlainConfig, hosts: Vec<IpAddr>) -> Self {
         let (first, last) = config.ports.clone().into_inner();
         let pairs = (first..last).filter(|port| port % 2 == 0).collect();
         let free = Arc::new(Mutex::new(Free { pairs, participants: config.participants }));
-        Self { policy: Arc::new(config.policy.clone()), config, free }
+        let policy = PeerPolicy::new(config.deny.clone(), config.allow.clone()).of_hosts(hosts, config.public_peers);
+        Self { policy: Arc::new(policy), config, free }
     }
 
     /// Binds what a participant needs.

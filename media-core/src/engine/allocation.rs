@@ -456,7 +456,9 @@ impl Engine {
     fn send_filler(&mut self, now: Instant, key: PeerKey, bytes: usize, out: &mut Outbox) -> bool {
         let Some(peer) = self.peers.get_mut(key) else { return false };
         let places: Vec<_> = peer.consumers().collect();
-        let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress(MediaKind::Video)) else { return false };
+        let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress(MediaKind::Video)) else {
+            return false;
+        };
         let repairs = |c: &ConsumerKey| self.consumers.get(*c).is_some_and(Consumer::repairs);
         let Some(place) = places.into_iter().find(repairs) else { return false };
         let Some(consumer) = self.consumers.get_mut(place) else { return false };

@@ -412,8 +412,7 @@ impl Engine {
         let trickled = read_fragment(body, self.config.limits.sdp_bytes)?;
         let key = *self.peer_ids.get(&peer).ok_or(NegotiateError::NoSuchPeer)?;
         let peer = self.peers.get_mut(key).ok_or(NegotiateError::NoSuchPeer)?;
-        let transport =
-            peer.transport.as_mut().and_then(Connection::session_mut).ok_or(NegotiateError::NoSession)?;
+        let transport = peer.transport.as_mut().and_then(Connection::session_mut).ok_or(NegotiateError::NoSession)?;
         let before = transport.ice.ufrag().to_owned();
         let restarted =
             trickled.credentials.is_some_and(|remote| transport.restart_ice(&self.config, &remote, &mut self.rng));

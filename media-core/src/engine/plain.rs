@@ -65,7 +65,8 @@ impl Engine {
         };
         if !self.peers.get(key).is_some_and(|peer| peer.consumers().all(|place| is_served(&place))) {
             return Err(PlainError::Unusable(
-                "what he is to receive is not to be had: the track is gone, or this server mixes or draws nothing".into(),
+                "what he is to receive is not to be had: the track is gone, or this server mixes or draws nothing"
+                    .into(),
             ));
         }
         let answer = self.plain_answer(key, ask, place, &sections).ok_or(PlainError::NoSuchPeer)?;

@@ -124,11 +124,6 @@ impl Plain {
         self.legs.iter().flat_map(|leg| [Some(&leg.rtp), leg.rtcp.as_ref()]).flatten().map(|end| end.ours.local)
     }
 
-    /// The kinds of media that have a session each.
-    pub(crate) fn kinds(&self) -> impl Iterator<Item = MediaKind> + '_ {
-        self.legs.iter().map(|leg| leg.kind)
-    }
-
     /// Where media of a kind goes, and what to seal it with.
     #[inline]
     pub(crate) fn egress(&mut self, kind: MediaKind) -> Option<(Path, &mut SrtpSender)> {
@@ -170,7 +165,8 @@ impl Plain {
         if !rtcp::packets(reports).all(|packet| packet.is_ok()) {
             return Err(DropCause::Malformed);
         }
-        let ours = if leg.rtp.ours.local == path.local { &mut leg.rtp } else { leg.rtcp.as_mut().unwrap_or(&mut leg.rtp) };
+        let ours =
+            if leg.rtp.ours.local == path.local { &mut leg.rtp } else { leg.rtcp.as_mut().unwrap_or(&mut leg.rtp) };
         if ours.learn(path.remote) {
             self.learnt = Some(*path);
         }

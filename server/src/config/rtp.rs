@@ -4,7 +4,7 @@ use super::turn::networks;
 use super::{Config, Turn};
 use anyhow::{Result, bail};
 use colloquy_media_core::driver::PlainConfig;
-use colloquy_media_core::turn::{Network, PeerPolicy};
+use colloquy_media_core::turn::Network;
 use serde::Deserialize;
 use std::net::IpAddr;
 
@@ -34,7 +34,9 @@ impl Rtp {
             return Ok(());
         }
         if advertised.is_unspecified() {
-            bail!("rtp.listen is every address, of which nobody can be told: set rtp.advertise to the one that gateways send to");
+            bail!(
+                "rtp.listen is every address, of which nobody can be told: set rtp.advertise to the one that gateways send to"
+            );
         }
         if advertised.is_ipv4() != self.listen.is_ipv4() {
             bail!("rtp.listen and rtp.advertise are of two versions of IP");
@@ -44,7 +46,9 @@ impl Rtp {
         }
         let relays = turn.enabled != super::Enabled::Never;
         if relays && self.port_first <= turn.relay_port_last && turn.relay_port_first <= self.port_last {
-            bail!("rtp.port_first to rtp.port_last and turn.relay_port_first to turn.relay_port_last share ports: move one");
+            bail!(
+                "rtp.port_first to rtp.port_last and turn.relay_port_first to turn.relay_port_last share ports: move one"
+            );
         }
         if self.allow.is_empty() && !self.public_peers {
             bail!("rtp.enabled, but nothing may be sent anywhere: name the gateways' networks in rtp.allow");
@@ -68,14 +72,15 @@ impl Config {
     pub(crate) fn plain(&self) -> Option<PlainConfig> {
         let rtp = &self.rtp;
         let advertise = rtp.advertised().ok().filter(|_| rtp.enabled)?;
-        let policy = PeerPolicy {
+        Some(PlainConfig {
+            listen: rtp.listen,
+            advertise,
+            ports: rtp.port_first..=rtp.port_last,
+            participants: rtp.participants,
+            public_peers: rtp.public_peers,
+            allow: rtp.allow.clone(),
             // What the relay may not reach, a gateway's address may not either.
             deny: self.turn.deny.iter().chain(&rtp.deny).copied().collect(),
-            allow: rtp.allow.clone(),
-            public_peers: rtp.public_peers,
-            ..PeerPolicy::default()
-        };
-        let ports = rtp.port_first..=rtp.port_last;
-        Some(PlainConfig { listen: rtp.listen, advertise, ports, participants: rtp.participants, policy })
+        })
     }
 }

@@ -104,7 +104,7 @@ pub fn contexts(
 ///
 /// # Errors
 /// [`BadKeys`] when there are not [`Profile::key_len`] and [`Profile::salt_len`] bytes of it.
-pub(crate) fn sender(profile: Profile, key_and_salt: &[u8]) -> Result<SrtpSender, BadKeys> {
+pub fn sender(profile: Profile, key_and_salt: &[u8]) -> Result<SrtpSender, BadKeys> {
     let (key, salt) = split(profile, key_and_salt)?;
     let derive = |usage| Cipher::derive(profile, key, salt, usage);
     Ok(SrtpSender::new(derive(Usage::Rtp)?, derive(Usage::Rtcp)?))
@@ -114,7 +114,7 @@ pub(crate) fn sender(profile: Profile, key_and_salt: &[u8]) -> Result<SrtpSender
 ///
 /// # Errors
 /// As [`sender`].
-pub(crate) fn receiver(profile: Profile, key_and_salt: &[u8]) -> Result<SrtpReceiver, BadKeys> {
+pub fn receiver(profile: Profile, key_and_salt: &[u8]) -> Result<SrtpReceiver, BadKeys> {
     let (key, salt) = split(profile, key_and_salt)?;
     let derive = |usage| Cipher::derive(profile, key, salt, usage);
     Ok(SrtpReceiver::new(derive(Usage::Rtp)?, derive(Usage::Rtcp)?))
