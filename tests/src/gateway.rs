@@ -62,7 +62,7 @@ impl World {
         let peer = PeerId(self.next_id());
         self.try_join_at(room, peer, Stance::default()).expect("it is admitted");
         self.gateways.rooms.insert(peer, room);
-        if ask.subscriptions.contains(&TrackId::MIX) {
+        if ask.legs.iter().any(|leg| leg.receives == Some(TrackId::MIX)) {
             self.set_audio(peer, AudioMode::Mix).expect("there is a mixer");
         }
         let ends = ask.legs.iter().map(|leg| self.next_ends(leg.rtcp_mux)).collect();

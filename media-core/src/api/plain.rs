@@ -13,8 +13,6 @@ use std::time::Duration;
 pub struct PlainAsk {
     /// One for each kind of media, at most one of a kind.
     pub legs: Vec<PlainLeg>,
-    /// What he is to receive, in the order of the places: the mix, a canvas, a track.
-    pub subscriptions: Vec<TrackId>,
     /// He is let go when nothing valid came from him for so long; `None` keeps him however silent he is. It is looked at for those only who
     /// send something.
     pub silence: Option<Duration>,
@@ -31,8 +29,8 @@ pub struct PlainLeg {
     pub fmtp: String,
     /// He sends it.
     pub sends: bool,
-    /// He receives it.
-    pub receives: bool,
+    /// What he receives: the mix, a canvas, a track; `None` for nothing.
+    pub receives: Option<TrackId>,
     /// Where he is; `None` learns it from the first valid packet, once (symmetric RTP, RFC 4961), which takes one who sends.
     pub address: Option<PlainAddress>,
     /// RTCP comes and goes on the ports of RTP (RFC 5761).

@@ -55,7 +55,9 @@ impl Engine {
             peer.transport = Some(Connection::Plain(Box::new(plain)));
             (peer.waiting_since, peer.was_connected) = (now, false);
         }
-        let subscriptions = Subscriptions::InOrder(ask.subscriptions.clone());
+        let wishes = ask.legs.iter().zip(&sections);
+        let wishes = wishes.filter_map(|(leg, section)| Some((section.mid.clone(), leg.receives?)));
+        let subscriptions = Subscriptions::ByMid(wishes.collect());
         let wanted = Wanted { peer: key, room, sources: &[], subscriptions: &subscriptions };
         self.take_sections(now, &wanted, &sections);
         self.take_subscriptions(now, key, &subscriptions);
@@ -170,12 +172,12 @@ fn check(peer: &Peer, ask: &PlainAsk, place: &PlainPlace) -> Result<(), PlainErr
         }
     }
     if ask.legs.iter().any(|leg| leg.sends && !peer.permissions.publish)
-        || ask.legs.iter().any(|leg| leg.receives && !peer.permissions.subscribe)
+        || ask.legs.iter().any(|leg| leg.receives.is_some() && !peer.permissions.subscribe)
     {
         return Err(PlainError::Refused);
     }
     for (leg, ends) in ask.legs.iter().zip(&place.ends) {
-        if !leg.sends && !leg.receives {
+        if !leg.sends && leg.receives.is_none() {
             return unusable("a session sends, receives, or does both");
         }
         if !(96..=127).contains(&leg.payload_type) {

@@ -53,7 +53,7 @@ pub(crate) fn plain_section(leg: &PlainLeg, entry: CodecEntry) -> OfferedSection
         formats: leg.payload_type.to_string(),
         kind: Some(leg.kind()),
         data: None,
-        direction: match (leg.sends, leg.receives) {
+        direction: match (leg.sends, leg.receives.is_some()) {
             (true, true) => Direction::SendRecv,
             (true, false) => Direction::SendOnly,
             (false, true) => Direction::RecvOnly,
@@ -73,7 +73,7 @@ pub(crate) fn plain_section(leg: &PlainLeg, entry: CodecEntry) -> OfferedSection
 /// Our side's description, and that for a player, if there is one: what he receives, at the addresses where it goes.
 pub(crate) fn write(plan: &PlainPlan<'_>) -> (String, Option<String>) {
     let ours = document(plan, |session| {
-        let direction = match (session.leg.sends, session.leg.receives) {
+        let direction = match (session.leg.sends, session.leg.receives.is_some()) {
             (true, true) => "sendrecv",
             (true, false) => "recvonly",
             (false, true) => "sendonly",
@@ -83,7 +83,7 @@ pub(crate) fn write(plan: &PlainPlan<'_>) -> (String, Option<String>) {
         Some((session.ends.rtp.public, rtcp, direction))
     });
     let player = document(plan, |session| {
-        let to = session.leg.address.filter(|_| session.leg.receives)?;
+        let to = session.leg.address.filter(|_| session.leg.receives.is_some())?;
         Some((to.rtp, (!session.leg.rtcp_mux).then_some(to.rtcp), "recvonly"))
     });
     (ours.unwrap_or_default(), player)

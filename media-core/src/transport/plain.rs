@@ -94,7 +94,7 @@ impl Plain {
                 rtp: End::new(ends.rtp, leg.address.map(|to| to.rtp)),
                 rtcp: ends.rtcp.map(|ours| End::new(ours, leg.address.map(|to| to.rtcp))),
                 expected: leg.sends.then_some(Expected { payload_type: leg.payload_type, ssrc: leg.ssrc }),
-                receives: leg.receives,
+                receives: leg.receives.is_some(),
                 sender,
                 receiver,
                 profile: leg.srtp.as_ref().map(|keys| keys.profile),

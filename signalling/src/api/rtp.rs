@@ -54,7 +54,7 @@ impl Signalling {
         timeout_s: u32,
     ) -> Result<RtpCreated, Refusal> {
         let publish = ask.legs.iter().any(|leg| leg.sends);
-        let subscribe = ask.legs.iter().any(|leg| leg.receives);
+        let subscribe = ask.legs.iter().any(|leg| leg.receives.is_some());
         let place = self
             .admit(Admission {
                 room: room.clone(),
@@ -71,7 +71,7 @@ impl Signalling {
             })
             .await?;
         let peer = place.peer;
-        if ask.subscriptions.contains(&TrackId::MIX) {
+        if ask.legs.iter().any(|leg| leg.receives == Some(TrackId::MIX)) {
             let mode = AudioMode::Mix;
             self.engine.ask(|reply| Command::SetAudio { peer, mode, reply }).await?.map_err(|_| {
                 Refusal::new(ErrorCode::RtpRejected, "This server mixes no sound, and plain RTP gets the mix.")
@@ -132,23 +132,21 @@ impl Signalling {
 
     /// Reads what is wished for.
     fn ask_of(&self, room: &RoomName, wish: &RtpWish) -> Result<(PlainAsk, u32), Refusal> {
-        let (mut legs, mut subscriptions) = (Vec::new(), Vec::new());
+        let mut legs = Vec::new();
         if let Some(audio) = &wish.audio {
             if audio.layout.is_some() || audio.participant.is_some() || audio.track.is_some() {
                 return Err(rejected("layout, participant and track are of video: sound is the mix of all."));
             }
-            if audio.direction.receives() {
-                subscriptions.push(TrackId::MIX);
-            }
-            legs.push(leg(MediaKind::Audio, audio)?);
+            let receives = audio.direction.receives().then_some(TrackId::MIX);
+            legs.push(leg(MediaKind::Audio, audio, receives)?);
         }
         if let Some(video) = &wish.video {
-            if video.direction.receives() {
-                subscriptions.push(self.shown(room, video)?);
-            } else if video.layout.is_some() || video.participant.is_some() || video.track.is_some() {
+            let receives = video.direction.receives();
+            if !receives && (video.layout.is_some() || video.participant.is_some() || video.track.is_some()) {
                 return Err(rejected("layout, participant and track are of video that is received."));
             }
-            legs.push(leg(MediaKind::Video, video)?);
+            let receives = receives.then(|| self.shown(room, video)).transpose()?;
+            legs.push(leg(MediaKind::Video, video, receives)?);
         }
         if legs.is_empty() {
             return Err(rejected("Name audio, video or both."));
@@ -164,7 +162,7 @@ impl Signalling {
                 .remedy("Name the address, use SRTP, or let the timeout be 1 or more."));
         }
         let silence = (timeout_s > 0).then(|| Duration::from_secs(timeout_s.into()));
-        Ok((PlainAsk { legs, subscriptions, silence }, timeout_s))
+        Ok((PlainAsk { legs, silence }, timeout_s))
     }
 
     /// What a receiver of video is shown.
@@ -187,7 +185,7 @@ impl Signalling {
 }
 
 /// Reads one session.
-fn leg(kind: MediaKind, wish: &RtpLegWish) -> Result<PlainLeg, Refusal> {
+fn leg(kind: MediaKind, wish: &RtpLegWish, receives: Option<TrackId>) -> Result<PlainLeg, Refusal> {
     let codec = codec(kind, wish.codec.as_deref())?;
     let payload_type = wish.payload_type.unwrap_or(if kind == MediaKind::Audio { 111 } else { 96 });
     if !(96..=127).contains(&payload_type) {
@@ -219,7 +217,7 @@ fn leg(kind: MediaKind, wish: &RtpLegWish) -> Result<PlainLeg, Refusal> {
         payload_type,
         fmtp,
         sends: direction.sends(),
-        receives: direction.receives(),
+        receives,
         address,
         rtcp_mux: wish.rtcp_mux,
         ssrc: wish.ssrc,
@@ -263,7 +261,7 @@ fn view_of(peer: PeerId, name: &DisplayName, timeout_s: u32, legs: &[PlainLeg], 
     let of = |kind| {
         let (leg, at) = legs.iter().zip(&answer.legs).find(|(leg, _)| leg.kind() == kind)?;
         Some(RtpLegView {
-            direction: match (leg.sends, leg.receives) {
+            direction: match (leg.sends, leg.receives.is_some()) {
                 (true, false) => crate::wire::RtpDirection::SendOnly,
                 (false, true) => crate::wire::RtpDirection::RecvOnly,
                 (true, true) | (false, false) => crate::wire::RtpDirection::SendRecv,

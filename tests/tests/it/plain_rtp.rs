@@ -35,7 +35,7 @@ fn sound() -> PlainLeg {
         payload_type: 111,
         fmtp: "useinbandfec=1".into(),
         sends: true,
-        receives: true,
+        receives: Some(TrackId::MIX),
         address: None,
         rtcp_mux: true,
         ssrc: None,
@@ -45,7 +45,7 @@ fn sound() -> PlainLeg {
 }
 
 fn pictures() -> PlainLeg {
-    PlainLeg { codec: Codec::Vp8, payload_type: 96, fmtp: String::new(), ..sound() }
+    PlainLeg { codec: Codec::Vp8, payload_type: 96, fmtp: String::new(), receives: None, ..sound() }
 }
 
 fn at_address(leg: PlainLeg, rtp: u16) -> PlainLeg {
@@ -53,9 +53,7 @@ fn at_address(leg: PlainLeg, rtp: u16) -> PlainLeg {
 }
 
 fn ask(legs: Vec<PlainLeg>) -> PlainAsk {
-    let hears = legs.iter().any(|leg| leg.receives && leg.kind() == MediaKind::Audio);
-    let subscriptions = if hears { vec![TrackId::MIX] } else { Vec::new() };
-    PlainAsk { legs, subscriptions, silence: Some(30 * SECOND) }
+    PlainAsk { legs, silence: Some(30 * SECOND) }
 }
 
 /// A gateway that says a tone.
@@ -240,7 +238,7 @@ fn where_it_is_is_learnt_once_from_what_is_valid() {
     assert!(parcels.len() > 40 && parcels.iter().all(|p| p.path.remote == gateway.from), "it has not moved");
     let stats = world.stats(room).unwrap();
     let his = stats.peers.iter().find(|stats| stats.peer == gateway.peer).unwrap();
-    assert_eq!((his.plain[0].source, his.plain[0].strangers), (Some(gateway.from), 7));
+    assert_eq!((his.plain[0].source, his.plain[0].strangers), (Some(gateway.from), 6));
 }
 
 #[test]
@@ -369,9 +367,8 @@ fn pictures_come_and_go_and_key_frames_are_asked_for_both_ways() {
     world.connect(&[anne]);
     world.run(SECOND);
     // It receives hers at one address, and sends its own.
-    let leg = PlainLeg { rtcp_mux: false, ..at_address(pictures(), 5_004) };
-    let ask = PlainAsk { subscriptions: vec![shown], ..ask(vec![leg]) };
-    let mut gateway = Gateway::connect(&mut world, room, ask);
+    let leg = PlainLeg { rtcp_mux: false, receives: Some(shown), ..at_address(pictures(), 5_004) };
+    let mut gateway = Gateway::connect(&mut world, room, ask(vec![leg]));
     let ours = gateway.answer.legs[0];
     world.run(2 * SECOND);
     let came = world.take_parcels().into_iter().filter(|p| !rtcp::is_rtcp(&p.bytes)).count();
@@ -421,7 +418,7 @@ fn what_cannot_be_is_refused_and_leaves_nothing_behind() {
     let bad = [
         ask(vec![]),
         ask(vec![sound(), sound()]),
-        ask(vec![PlainLeg { sends: false, receives: false, ..sound() }]),
+        ask(vec![PlainLeg { sends: false, receives: None, ..sound() }]),
         ask(vec![PlainLeg { sends: false, ..sound() }]),
         ask(vec![PlainLeg { payload_type: 0, ..sound() }]),
         ask(vec![PlainLeg { address: Some(elsewhere), ..sound() }]),
@@ -431,7 +428,8 @@ fn what_cannot_be_is_refused_and_leaves_nothing_behind() {
             srtp: Some(PlainKeys { profile: Profile::Aes128CmSha1_80, theirs: vec![1; 29], ours: vec![1; 30] }),
             ..sound()
         }]),
-        PlainAsk { subscriptions: vec![TrackId(12_345)], ..ask(vec![at_address(pictures(), 5_004)]) },
+        ask(vec![PlainLeg { receives: Some(TrackId(12_345)), ..at_address(pictures(), 5_004) }]),
+        ask(vec![PlainLeg { receives: Some(TrackId::MIX), ..at_address(pictures(), 5_004) }]),
     ];
     for ask in bad {
         let error = world.connect_plain(room, ask.clone(), ALLOWED).unwrap_err();
