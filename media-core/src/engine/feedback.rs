@@ -111,7 +111,10 @@ impl Engine {
         let Some(consumer) = peer.places.get(&block.ssrc).and_then(|c| self.consumers.get_mut(*c)) else { return };
         let path = peer.outflow.path_told().unwrap_or(PathTold { fraction_lost: 0.0, rtt: peer.rtt });
         let (rtt, told) = consumer.on_report(now, block, path);
-        peer.redundancy.on_report(now, &told);
+        // What is told more than once leaves a little later, by the one path of a session.
+        if peer.transport.as_ref().is_some_and(|t| t.session().is_some()) {
+            peer.redundancy.on_report(now, &told);
+        }
         if let Some(rtt) = rtt {
             peer.rtt = Some(peer.rtt.map_or(rtt, |smoothed| (smoothed * 7 + rtt) / 8));
         }
