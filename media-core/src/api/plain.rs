@@ -41,6 +41,8 @@ pub struct PlainLeg {
     pub srtp: Option<PlainKeys>,
     /// Lost packets are asked for again (RFC 4585).
     pub nack: bool,
+    /// Of video that he receives: a key frame at least this often, as a player that comes late, or lost one, may not be able to ask.
+    pub key_frames: Option<Duration>,
 }
 
 impl PlainLeg {

@@ -125,7 +125,7 @@ impl Engine {
         self.peers.get(key)?.places.get(&ssrc).copied()
     }
 
-    fn keyframe_wanted(&mut self, now: Instant, key: PeerKey, ssrc: u32) {
+    pub(super) fn keyframe_wanted(&mut self, now: Instant, key: PeerKey, ssrc: u32) {
         let Some(place) = self.place(key, ssrc) else { return };
         self.still_wanted(now, key, place);
         let Some(consumer) = self.consumers.get(place) else { return };
@@ -230,11 +230,13 @@ impl Engine {
                 missing.truncate(MAX_NACKED);
                 if let Some(ssrc) = encoding.ssrc.filter(|_| !missing.is_empty()) {
                     encoding.nacked += missing.len() as u64;
-                    batch.add(|buffer| rtcp::write_nack(buffer, 1, ssrc, &missing));
+                    let us = batch.ssrc();
+                    batch.add(|buffer| rtcp::write_nack(buffer, us, ssrc, &missing));
                 }
                 if encoding.keyframes.take_due(now, rtt, lost) {
                     self.totals.keyframe_requests += 1;
-                    batch.add(|buffer| producer.write_keyframe_request(number, buffer, 1));
+                    let us = batch.ssrc();
+                    batch.add(|buffer| producer.write_keyframe_request(number, buffer, us));
                 }
             }
             producer.keyframe_deadline(now).into_iter().for_each(&mut soon);
@@ -285,7 +287,7 @@ impl Engine {
             let clock = clock.zip(shift).or(consumer.mix_clock().map(|clock| (clock, 0)));
             batch.about(consumer.kind);
             if let Some((clock, shift)) = clock {
-                batch.add(|buffer| consumer.write_report(now, &clock, shift, CNAME, buffer));
+                batch.add_report(|buffer| consumer.write_report(now, &clock, shift, CNAME, buffer));
             }
         }
         batch.send();
@@ -361,11 +363,12 @@ impl<'a> Compound<'a> {
             let of_kind: Vec<_> =
                 blocks.iter().filter(|(of, _)| kind.is_none_or(|kind| kind == *of)).map(|(_, block)| *block).collect();
             kind.into_iter().for_each(|kind| self.about(kind));
+            let us = self.ssrc();
             for blocks in of_kind.chunks(31) {
-                self.add(|buffer| rtcp::write_receiver_report(buffer, 1, blocks));
+                self.add_report(|buffer| rtcp::write_receiver_report(buffer, us, blocks));
                 if is_plain {
                     // RFC 3550 section 6.1: each compound names its sender. WebRTC's receivers know us by the session.
-                    self.add(|buffer| rtcp::write_sdes_cname(buffer, 1, CNAME));
+                    self.add_report(|buffer| rtcp::write_sdes_cname(buffer, us, CNAME));
                 }
             }
         };
@@ -376,12 +379,26 @@ impl<'a> Compound<'a> {
         }
     }
 
-    /// Adds one packet that `write` appends.
+    /// What we send reports under: by plain RTP as the media of the session, which has no other name for us.
+    fn ssrc(&self) -> u32 {
+        self.peer.transport.as_ref().and_then(|t| t.plain()?.ssrc(self.kind)).unwrap_or(1)
+    }
+
+    /// Adds one packet that `write` appends, which is no report.
     fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if self.buffer.is_empty() && !self.peer.reduced_size_rtcp {
-            // RFC 3550 section 6.1: a compound packet begins with a report.
-            rtcp::write_receiver_report(self.buffer, 1, &[]);
+            // RFC 3550 section 6.1: a compound packet begins with a report, and names its sender.
+            let us = self.ssrc();
+            rtcp::write_receiver_report(self.buffer, us, &[]);
+            if self.is_plain() {
+                rtcp::write_sdes_cname(self.buffer, us, CNAME);
+            }
         }
+        self.add_report(write);
+    }
+
+    /// Adds one packet that `write` appends, with which a compound packet may begin.
+    fn add_report(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(self.buffer);
         if self.buffer.len() > MAX_COMPOUND / 2 {
             self.send();

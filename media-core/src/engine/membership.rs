@@ -107,9 +107,8 @@ impl Engine {
         self.forget_data(key);
         let Some(peer) = self.peers.get_mut(key) else { return };
         let paths = std::mem::take(&mut peer.paths);
-        let sent: Vec<_> = peer.consumers().filter_map(|c| self.consumers.get(c)).map(|c| (c.kind, c.ssrc)).collect();
         if let Some(mut transport) = peer.transport.take() {
-            transport.close(key.flow(), &sent, out);
+            transport.close(key.flow(), out);
             if let Some(ice) = transport.ice_mut() {
                 self.ufrags.remove(ice.ufrag());
                 if ice.is_full() {

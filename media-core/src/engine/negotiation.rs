@@ -282,7 +282,7 @@ impl Engine {
     }
 
     /// An SSRC that nothing toward a participant has, nor `other`.
-    fn fresh_ssrc(&mut self, owner: PeerKey, other: u32) -> u32 {
+    pub(super) fn fresh_ssrc(&mut self, owner: PeerKey, other: u32) -> u32 {
         let places = self.peers.get(owner).into_iter().flat_map(|p| p.consumers());
         let taken: Vec<u32> = places
             .filter_map(|c| self.consumers.get(c))

@@ -9,7 +9,7 @@ use crate::api::{
     Subscriptions,
 };
 use crate::keys::{ConsumerKey, PeerKey};
-use crate::negotiate::{CodecEntry, OfferedSection, PlainPlan, PlainSession, plain_section, write_plain};
+use crate::negotiate::{CodecEntry, OfferedSection, PlainPlan, PlainSession, media_name, plain_section, write_plain};
 use crate::transport::demux::Protocol;
 use crate::transport::{Connection, Plain};
 use crate::wire::{Outbox, Path};
@@ -71,6 +71,13 @@ impl Engine {
                     .into(),
             ));
         }
+        for leg in &ask.legs {
+            let place = self.peers.get(key).and_then(|peer| peer.section(media_name(leg.kind()))?.consumer);
+            let ssrc = place.and_then(|place| self.consumers.get(place)).map(|place| place.ssrc);
+            // One who receives nothing gets reports all the same.
+            let ssrc = ssrc.unwrap_or_else(|| self.fresh_ssrc(key, leg.ssrc.unwrap_or_default()));
+            self.plain_of(key).into_iter().for_each(|plain| plain.set_ssrc(leg.kind(), ssrc));
+        }
         let answer = self.plain_answer(key, ask, place, &sections).ok_or(PlainError::NoSuchPeer)?;
         self.settle(now, key, out);
         Ok(answer)
@@ -119,6 +126,13 @@ impl Engine {
 
     fn plain_of(&mut self, key: PeerKey) -> Option<&mut Plain> {
         self.peers.get_mut(key)?.transport.as_mut()?.plain_mut()
+    }
+
+    /// Asks for a key frame in the name of a participant who may not be able to ask.
+    pub(super) fn renew_picture(&mut self, now: Instant, key: PeerKey) {
+        if let Some(ssrc) = self.plain_of(key).and_then(|plain| plain.key_frame_due(now)) {
+            self.keyframe_wanted(now, key, ssrc);
+        }
     }
 
     /// Gives a transport's ports back.

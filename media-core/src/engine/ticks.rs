@@ -140,6 +140,7 @@ impl Engine {
         if timers.report_at <= now {
             self.tick_data(now, key);
             self.write_reports(now, key, out);
+            self.renew_picture(now, key);
             self.pause_unwatched(now, key);
             self.forget_old(now, key);
             self.review_audio(now, key);

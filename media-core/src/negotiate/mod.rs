@@ -20,4 +20,4 @@ use data::DataSection;
 pub(crate) use extension::{Extension, ExtensionIds, ExtensionTable};
 pub(crate) use fragment::{read as read_fragment, write as write_fragment};
 pub(crate) use offer::{BadOffer, Direction, DtlsRole, Fingerprint, OfferedSection, ParsedOffer, SetupRole};
-pub(crate) use plain::{PlainPlan, PlainSession, plain_section, write as write_plain};
+pub(crate) use plain::{PlainPlan, PlainSession, media_name, plain_section, write as write_plain};

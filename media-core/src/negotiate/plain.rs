@@ -153,7 +153,8 @@ impl Profile {
     }
 }
 
-fn media_name(kind: MediaKind) -> &'static str {
+/// As `m=` has it; of plain RTP the name of the section too.
+pub(crate) fn media_name(kind: MediaKind) -> &'static str {
     match kind {
         MediaKind::Audio => "audio",
         MediaKind::Video => "video",

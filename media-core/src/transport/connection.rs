@@ -175,11 +175,11 @@ impl Connection {
         self.session_mut().map(|session| session.drain_sctp(now, flow, out)).unwrap_or_default()
     }
 
-    /// Tells the other end that it is over: DTLS does, or RTCP for the SSRCs that were `sent`.
-    pub(crate) fn close(&mut self, flow: u32, sent: &[(MediaKind, u32)], out: &mut Outbox) {
+    /// Tells the other end that it is over: DTLS does, or RTCP.
+    pub(crate) fn close(&mut self, flow: u32, out: &mut Outbox) {
         match self {
             Self::Session(session) => session.close(flow, out),
-            Self::Plain(plain) => plain.close(flow, sent, out),
+            Self::Plain(plain) => plain.close(flow, out),
         }
     }
 }

@@ -37,6 +37,10 @@ struct Leg {
     /// What the first packet must be of; `None` where he sends none.
     expected: Option<Expected>,
     receives: bool,
+    /// What we send under, media and reports.
+    ssrc: u32,
+    /// A key frame is due this often, and was last at this time.
+    key_frames: Option<(Duration, Instant)>,
     sender: SrtpSender,
     receiver: SrtpReceiver,
     profile: Option<Profile>,
@@ -95,6 +99,8 @@ impl Plain {
                 rtcp: ends.rtcp.map(|ours| End::new(ours, leg.address.map(|to| to.rtcp))),
                 expected: leg.sends.then_some(Expected { payload_type: leg.payload_type, ssrc: leg.ssrc }),
                 receives: leg.receives.is_some(),
+                ssrc: 1,
+                key_frames: leg.key_frames.filter(|_| leg.receives.is_some()).map(|every| (every, now)),
                 sender,
                 receiver,
                 profile: leg.srtp.as_ref().map(|keys| keys.profile),
@@ -212,14 +218,37 @@ impl Plain {
         self.next_deadline().is_some_and(|at| at <= now).then_some(Change::Silent)
     }
 
-    /// Says goodbye for what we sent (RFC 3550 section 6.6).
-    pub(crate) fn close(&mut self, flow: u32, sent: &[(MediaKind, u32)], out: &mut Outbox) {
-        for (kind, ssrc) in sent {
-            let Some((path, sender)) = self.rtcp_egress(*kind) else { continue };
+    /// Sends media and reports of a kind under this SSRC from now on.
+    pub(crate) fn set_ssrc(&mut self, kind: MediaKind, ssrc: u32) {
+        self.legs.iter_mut().filter(|leg| leg.kind == kind).for_each(|leg| leg.ssrc = ssrc);
+    }
+
+    /// What reports of a kind are sent under.
+    pub(crate) fn ssrc(&self, kind: MediaKind) -> Option<u32> {
+        self.legs.iter().find(|leg| leg.kind == kind).map(|leg| leg.ssrc)
+    }
+
+    /// The SSRC that a key frame is to be sent under now, unasked.
+    pub(crate) fn key_frame_due(&mut self, now: Instant) -> Option<u32> {
+        self.legs.iter_mut().find_map(|leg| {
+            let (every, last) = leg.key_frames.as_mut()?;
+            let is_due = now.saturating_duration_since(*last) >= *every;
+            is_due.then(|| {
+                *last = now;
+                leg.ssrc
+            })
+        })
+    }
+
+    /// Says goodbye (RFC 3550 section 6.6).
+    pub(crate) fn close(&mut self, flow: u32, out: &mut Outbox) {
+        let ours: Vec<_> = self.legs.iter().map(|leg| (leg.kind, leg.ssrc)).collect();
+        for (kind, ssrc) in ours {
+            let Some((path, sender)) = self.rtcp_egress(kind) else { continue };
             out.push(flow, path, |buffer| {
                 let start = buffer.len();
-                rtcp::write_receiver_report(buffer, *ssrc, &[]);
-                rtcp::write_bye(buffer, *ssrc);
+                rtcp::write_receiver_report(buffer, ssrc, &[]);
+                rtcp::write_bye(buffer, ssrc);
                 sender.seal_rtcp(buffer, start).ok()
             });
         }

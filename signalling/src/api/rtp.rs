@@ -26,6 +26,10 @@ use std::time::Duration;
 const TIMEOUT_S: u32 = 30;
 /// Longest that may be asked for, in seconds.
 const MAX_TIMEOUT_S: u32 = 3_600;
+/// Seconds between key frames for somebody who does not say: as long as a viewer waits who comes late.
+const KEY_FRAMES_S: u32 = 5;
+/// Most that may be asked for.
+const MAX_KEY_FRAMES_S: u32 = 60;
 /// Longest `fmtp`, in bytes.
 const FMTP_BYTES: usize = 255;
 
@@ -207,6 +211,11 @@ fn leg(kind: MediaKind, wish: &RtpLegWish, receives: Option<TrackId>) -> Result<
     if wish.rtcp_address.is_some() && (wish.rtcp_mux || wish.address.is_none()) {
         return Err(rejected("rtcp_address goes with address, and not with rtcp_mux."));
     }
+    let is_shown = kind == MediaKind::Video && direction.receives();
+    if wish.key_frames_s.is_some_and(|every| every > MAX_KEY_FRAMES_S || !is_shown) {
+        return Err(rejected(format!("key_frames_s is 0 to {MAX_KEY_FRAMES_S}, of video that is received.")));
+    }
+    let every = wish.key_frames_s.unwrap_or(KEY_FRAMES_S);
     let address = wish.address.map(|rtp| {
         let mut next = rtp;
         next.set_port(rtp.port().wrapping_add(1));
@@ -223,6 +232,7 @@ fn leg(kind: MediaKind, wish: &RtpLegWish, receives: Option<TrackId>) -> Result<
         ssrc: wish.ssrc,
         srtp: wish.srtp.as_ref().map(keys).transpose()?,
         nack: wish.nack,
+        key_frames: (is_shown && every > 0).then(|| Duration::from_secs(every.into())),
     })
 }
 

@@ -60,6 +60,10 @@ pub(crate) struct RtpLegWish {
     /// Lost packets are asked for again by NACK (RFC 4585).
     #[serde(default)]
     pub(crate) nack: bool,
+    /// Of video that he receives: a key frame at least every so many seconds, 1 to 60, for players that cannot ask for one; 0 for those that can.
+    /// Left out, it is 5.
+    #[serde(default)]
+    pub(crate) key_frames_s: Option<u32>,
     /// Of video that he receives: everybody on one canvas, laid out so. Left out, it is `grid`, where no participant is named.
     #[serde(default)]
     #[schema(inline)]

@@ -41,6 +41,7 @@ fn sound() -> PlainLeg {
         ssrc: None,
         srtp: None,
         nack: false,
+        key_frames: None,
     }
 }
 
@@ -385,6 +386,17 @@ fn pictures_come_and_go_and_key_frames_are_asked_for_both_ways() {
     world.send_plain(at(5_005), ours.rtcp, &pli);
     world.run(SECOND);
     assert!(asked(&mut world, anne) > before, "its request reached her");
+
+    // A player cannot ask.
+    let leg = PlainLeg { sends: false, receives: Some(shown), ..at_address(pictures(), 5_020) };
+    let leg = PlainLeg { key_frames: Some(2 * SECOND), ..leg };
+    let (player, _) = world.connect_plain(room, ask(vec![leg]), ALLOWED).unwrap();
+    world.run(SECOND);
+    let before = asked(&mut world, anne);
+    world.run(10 * SECOND);
+    assert!((4..=6).contains(&(asked(&mut world, anne) - before)), "one every two seconds");
+    world.disconnect_plain(player);
+    world.take_parcels();
 
     // VP8, a picture a packet, and none of them a key frame.
     gateway.timestamp = 0;
