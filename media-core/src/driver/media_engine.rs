@@ -1,5 +1,6 @@
 //! The media engine as the rest of the server sees it: threads behind a door.
 
+mod plain;
 pub(super) mod refusal;
 #[cfg(test)]
 mod tests;
@@ -23,8 +24,8 @@ use super::station::EventSink;
 use super::sys;
 use super::worker::{self, Setup, Shared};
 use crate::api::{
-    AdvertisedAddress, Command, EngineConfig, Event, JoinError, PeerId, PlainAnswer, PlainAsk, PlainError, Reply,
-    RoomId, RoomStats, Snapshot, SnapshotAsk, SnapshotError, WorkerTotals,
+    AdvertisedAddress, Command, EngineConfig, Event, JoinError, PeerId, Reply, RoomId, RoomStats, Snapshot,
+    SnapshotAsk, SnapshotError, WorkerTotals,
 };
 use crate::transport::Certificate;
 use mio::{Poll, Waker};
@@ -278,27 +279,6 @@ impl MediaEngine {
         }
         let _ = ask;
         reply.send(Err(SnapshotError::Disabled));
-    }
-
-    /// Connects a participant by plain RTP, at ports of ours that are free. They are free again when he has gone.
-    pub fn plain(&self, peer: PeerId, ask: PlainAsk, reply: Reply<Result<PlainAnswer, PlainError>>) {
-        let Some(ports) = &self.plain else { return reply.send(Err(PlainError::Disabled)) };
-        let (sockets, place) = match ports.open(&ask) {
-            Ok(opened) => opened,
-            Err(why) => return reply.send(Err(why)),
-        };
-        let command = Command::Plain { peer, ask, place, reply };
-        let directory = self.directory();
-        let Some(worker) = directory.worker_of_peer(peer).and_then(|worker| self.workers.get(worker)) else {
-            drop(directory);
-            return refuse(command, Refusal::Unknown);
-        };
-        // Sent under the lock, as all that is for one room.
-        let refused = worker.post(Message::Plain { sockets, command });
-        drop(directory);
-        if let Some(Message::Plain { command, .. }) = refused {
-            refuse(command, Refusal::Busy);
-        }
     }
 
     /// The counts of each worker, at most 100 ms old.

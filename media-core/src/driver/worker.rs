@@ -1,18 +1,19 @@
 //! The loop of one media thread.
 
+mod plain;
+
 use super::bind::Sockets;
 use super::composers::ComposePort;
 use super::crossing::Crossing;
 use super::links::{self, Links};
-use super::media_engine::refusal::{Refusal, refuse};
 use super::message::Message;
 use super::mixers::MixPort;
-use super::plain::{PlainPorts, PlainSocket};
+use super::plain::PlainPorts;
 use super::socket::{Arrivals, UdpReceiver};
 use super::station::{Arrival, EventSink, Station};
 use super::sys;
 use super::tcp::{self, Admission, TcpEgress, TcpIngress};
-use crate::api::{Command, DropCause, EngineConfig, WorkerStats};
+use crate::api::{DropCause, EngineConfig, WorkerStats};
 use crate::engine::{Engine, PathChange};
 use crate::transport::Certificate;
 use mio::unix::SourceFd;
@@ -294,34 +295,6 @@ impl Worker {
             Message::Plain { sockets, command } => self.open_plain(now, sockets, command),
             // One that cannot be adopted is closed, and its client tries again.
             Message::Stray(stray) => drop(self.tcp.adopt(stray, now)),
-        }
-    }
-
-    /// Somebody is connected by plain RTP.
-    fn open_plain(&mut self, now: Instant, sockets: Vec<PlainSocket>, command: Command) {
-        let opened: Vec<_> = sockets.iter().map(PlainSocket::local).collect();
-        for socket in sockets {
-            let registered = self.plain.borrow_mut().open(socket, self.poll.registry());
-            if let Err(error) = registered {
-                tracing::error!(%error, "cannot wait for a port of plain RTP");
-                opened.iter().for_each(|local| self.plain.borrow_mut().close(local));
-                return refuse(command, Refusal::Busy);
-            }
-        }
-        self.station.command(now, command);
-    }
-
-    fn receive_plain(&mut self) {
-        let ready = self.plain.borrow().ready();
-        for _ in 0..ready {
-            let Some((token, port)) = self.plain.borrow_mut().next_ready() else { continue };
-            let arrived = Instant::now();
-            self.station.expect(Arrival::Alone);
-            let station = &mut self.station;
-            if port.receive(|path, bytes| station.datagram(arrived, path, bytes)) {
-                self.plain.borrow_mut().readable(token);
-            }
-            self.settle(arrived);
         }
     }
 
