@@ -4,7 +4,9 @@ use crate::config::{Config, Enabled, Loopback};
 use crate::sounds::Sounds;
 use crate::tls::{self, Identity};
 use anyhow::{Context as _, Result};
-use colloquy_media_core::api::{Command, Reply, Snapshot, SnapshotAsk, SnapshotError, WorkerTotals};
+use colloquy_media_core::api::{
+    Command, PeerId, PlainAnswer, PlainAsk, PlainError, Reply, Snapshot, SnapshotAsk, SnapshotError, WorkerTotals,
+};
 use colloquy_media_core::driver::{DriverConfig, MAX_WORKERS, MediaEngine, TurnService, turn_self_test};
 use colloquy_media_core::sound::{SoundAsk, SoundError, SoundReply};
 use colloquy_media_core::turn::TurnCounters;
@@ -88,6 +90,10 @@ impl EnginePort for Engine {
         }
     }
 
+    fn plain(&self, peer: PeerId, ask: PlainAsk, reply: Reply<Result<PlainAnswer, PlainError>>) {
+        self.media.plain(peer, ask, reply);
+    }
+
     fn worker_stats(&self) -> Vec<WorkerTotals> {
         self.media.worker_stats()
     }
@@ -165,6 +171,7 @@ fn driver(config: &Config) -> DriverConfig {
         mix: config.mix.settings(),
         snapshots: config.snapshots.interval(),
         isolation: config.isolation(),
+        plain: config.plain(),
         pin: media.pin,
         seed: None,
     }

@@ -40,6 +40,8 @@ pub enum Action {
     Kick,
     /// Have something played into the room, and choose what those on hold hear.
     Announce,
+    /// Connect a media gateway, an encoder or a player by plain RTP.
+    ConnectRtp,
     /// Put oneself on hold, or come back to the floor.
     HoldOwn,
     /// Put others on hold.
@@ -73,42 +75,43 @@ pub fn allowed(role: Role, action: Action) -> bool {
     match role {
         Role::Admin => match action {
             EnterBySocket | EnterByWhip | EnterByWhep | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick
-            | Announce | HoldOwn | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor | ActForOthers
-            | OwnStats | ReadRoom | CloseRoom | ManageRooms | ReadServer => true,
+            | Announce | ConnectRtp | HoldOwn | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor
+            | ActForOthers | OwnStats | ReadRoom | CloseRoom | ManageRooms | ReadServer => true,
         },
         Role::Supervisor => match action {
-            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | HoldOwn | HoldOthers
-            | SideTalk | EnterAsHelper | SubConference | Monitor | OwnStats | ReadRoom | CloseRoom => true,
+            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn
+            | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor | OwnStats | ReadRoom | CloseRoom => true,
             EnterByWhip | EnterByWhep | ActForOthers | ManageRooms | ReadServer => false,
         },
         Role::Agent => match action {
-            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | HoldOwn | HoldOthers
-            | SideTalk | EnterAsHelper | SubConference | OwnStats => true,
+            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn
+            | HoldOthers | SideTalk | EnterAsHelper | SubConference | OwnStats => true,
             EnterByWhip | EnterByWhep | Monitor | ActForOthers | ReadRoom | CloseRoom | ManageRooms | ReadServer => {
                 false
             }
         },
         Role::Moderator => match action {
-            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | HoldOwn | HoldOthers
-            | SideTalk | SubConference | OwnStats | ReadRoom | CloseRoom => true,
+            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn
+            | HoldOthers | SideTalk | SubConference | OwnStats | ReadRoom | CloseRoom => true,
             EnterByWhip | EnterByWhep | EnterAsHelper | Monitor | ActForOthers | ManageRooms | ReadServer => false,
         },
         Role::Participant => match action {
             EnterBySocket | Negotiate | Subscribe | MuteOwn | HoldOwn | OwnStats => true,
-            EnterByWhip | EnterByWhep | MuteOthers | Kick | Announce | HoldOthers | SideTalk | EnterAsHelper
-            | SubConference | Monitor | ActForOthers | ReadRoom | CloseRoom | ManageRooms | ReadServer => false,
+            EnterByWhip | EnterByWhep | MuteOthers | Kick | Announce | ConnectRtp | HoldOthers | SideTalk
+            | EnterAsHelper | SubConference | Monitor | ActForOthers | ReadRoom | CloseRoom | ManageRooms
+            | ReadServer => false,
         },
         Role::Publisher => match action {
             EnterByWhip | Negotiate => true,
-            EnterBySocket | EnterByWhep | Subscribe | MuteOwn | MuteOthers | Kick | Announce | HoldOwn | HoldOthers
-            | SideTalk | EnterAsHelper | SubConference | Monitor | ActForOthers | OwnStats | ReadRoom | CloseRoom
-            | ManageRooms | ReadServer => false,
+            EnterBySocket | EnterByWhep | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn
+            | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor | ActForOthers | OwnStats | ReadRoom
+            | CloseRoom | ManageRooms | ReadServer => false,
         },
         Role::Viewer => match action {
             EnterByWhep | Negotiate => true,
-            EnterBySocket | EnterByWhip | Subscribe | MuteOwn | MuteOthers | Kick | Announce | HoldOwn | HoldOthers
-            | SideTalk | EnterAsHelper | SubConference | Monitor | ActForOthers | OwnStats | ReadRoom | CloseRoom
-            | ManageRooms | ReadServer => false,
+            EnterBySocket | EnterByWhip | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn
+            | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor | ActForOthers | OwnStats | ReadRoom
+            | CloseRoom | ManageRooms | ReadServer => false,
         },
     }
 }
@@ -139,6 +142,7 @@ mod tests {
             (MuteOthers, ".yyyy.."),
             (Kick, ".yyyy.."),
             (Announce, ".yyyy.."),
+            (ConnectRtp, ".yyyy.."),
             (HoldOwn, "yyyyy.."),
             (HoldOthers, ".yyyy.."),
             (SideTalk, ".yyyy.."),

@@ -3,8 +3,8 @@
 use crate::config::IceServer;
 use crate::error::{ErrorCode, Refusal};
 use colloquy_media_core::api::{
-    Command, JoinError, NegotiateError, Reply, Snapshot, SnapshotAsk, SnapshotError, SubscribeError, TrackError,
-    WorkerTotals,
+    Command, JoinError, NegotiateError, PeerId, PlainAnswer, PlainAsk, PlainError, Reply, Snapshot, SnapshotAsk,
+    SnapshotError, SubscribeError, TrackError, WorkerTotals,
 };
 use colloquy_media_core::sound::{Sound, SoundAsk, SoundError, SoundReply};
 use colloquy_media_core::turn::TurnCounters;
@@ -37,6 +37,11 @@ pub trait EnginePort: Send + Sync {
             SoundAsk::File(_) => SoundError::NoFiles,
             SoundAsk::Text(_) => SoundError::NoSpeech,
         }));
+    }
+
+    /// Connects a participant by plain RTP, at ports of the engine's choice. Must not block.
+    fn plain(&self, _peer: PeerId, _ask: PlainAsk, reply: Reply<Result<PlainAnswer, PlainError>>) {
+        reply.send(Err(PlainError::Disabled));
     }
 
     /// TURN servers that belong to the engine, with credentials made for `user` now. What he uses is counted by that name.
@@ -89,6 +94,13 @@ impl Engine {
     pub(crate) fn sound(&self, ask: SoundAsk) -> Pending<Result<Arc<Sound>, SoundError>> {
         let (reply, pending) = reply();
         self.0.sound(ask, reply);
+        pending
+    }
+
+    /// Asks for ports for plain RTP.
+    pub(crate) fn plain(&self, peer: PeerId, ask: PlainAsk) -> Pending<Result<PlainAnswer, PlainError>> {
+        let (reply, pending) = reply();
+        self.0.plain(peer, ask, reply);
         pending
     }
 
@@ -199,6 +211,24 @@ impl From<SnapshotError> for Refusal {
             SnapshotError::Busy => return busy("As many snapshots are being made as may wait."),
         };
         Self::new(code, message)
+    }
+}
+
+impl From<PlainError> for Refusal {
+    fn from(error: PlainError) -> Self {
+        match error {
+            PlainError::Disabled => Self::new(ErrorCode::RtpDisabled, "This server takes no plain RTP."),
+            PlainError::NoPort => {
+                Self::new(ErrorCode::RtpNoPort, "Every port for plain RTP is taken, or as many participants as may be.")
+            }
+            PlainError::Denied(ip) => {
+                Self::new(ErrorCode::RtpDenied, format!("This server may not send to {ip}, or not to this port."))
+            }
+            PlainError::Unusable(why) => Self::new(ErrorCode::RtpRejected, format!("It cannot be: {why}.")),
+            PlainError::Refused => Self::new(ErrorCode::AuthForbidden, "The participant may not do that."),
+            PlainError::NoSuchPeer => gone(),
+            PlainError::Busy => busy("The media engine takes no more work now."),
+        }
     }
 }
 

@@ -93,6 +93,14 @@ codes! {
     SoundSpeechFailed = "sound.speech_failed", 502, "The text could not be said", "Try again; its operator finds the cause in the log.";
     /// Nothing of this id is played in the room.
     AnnouncementUnknown = "announcement.unknown", 404, "No such announcement", "It may be over; look at the list of announcements.";
+    /// This server takes no plain RTP.
+    RtpDisabled = "rtp.disabled", 404, "No plain RTP is taken", "Its operator can set rtp.enabled = true.";
+    /// Plain RTP is not sent there.
+    RtpDenied = "rtp.denied", 403, "Nothing may be sent there", "Its operator can name the network in rtp.allow.";
+    /// What was asked of plain RTP cannot be.
+    RtpRejected = "rtp.rejected", 422, "This cannot be connected by plain RTP", "Correct the request.";
+    /// Every port for plain RTP is taken.
+    RtpNoPort = "rtp.no_port", 503, "No port for plain RTP is free", "Let others go first; its operator can widen rtp.port_first to rtp.port_last.";
     /// The session description cannot be used.
     SdpRejected = "sdp.rejected", 422, "The session description cannot be used", "Correct the session description.";
     /// More than a limit allows.

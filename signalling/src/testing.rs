@@ -7,8 +7,8 @@ use crate::events::EventSink;
 use crate::{EnginePort, IceServer};
 use colloquy_media_core::api::{
     Answer, AudioPath, CloseCause, Command, DownlinkStats, EncodingStats, Event, Fragment, JoinError, MediaKind,
-    NegotiateError, Offer, PeerId, PeerStats, Permissions, ReceiveStats, Reply, RoomId, RoomStats, Snapshot,
-    SnapshotAsk, SnapshotError, SnapshotSize, SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo,
+    NegotiateError, Offer, PeerId, PeerStats, Permissions, PlainError, ReceiveStats, Reply, RoomId, RoomStats,
+    Snapshot, SnapshotAsk, SnapshotError, SnapshotSize, SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo,
     TransportState, WorkerTotals,
 };
 use colloquy_media_core::sound::{Sound, SoundAsk, SoundError, SoundReply};
@@ -195,6 +195,7 @@ impl EnginePort for FakeEngine {
                 }));
             }
             // Taken from the side of pictures, below.
+            Command::Plain { reply, .. } => reply.send(Err(PlainError::Disabled)),
             Command::Still { reply, .. } => reply.send(Err(SnapshotError::Disabled)),
             Command::Stats { room, reply } => reply.send(state.stats(room)),
         }
@@ -342,6 +343,7 @@ impl State {
             downlink: Some(DownlinkStats { target_bps: 2_000_000, ..DownlinkStats::default() }),
             receive: p.tracks.iter().map(receive_stats).collect(),
             send: Vec::new(),
+            plain: Vec::new(),
         };
         let peers: Vec<_> = self.peers.iter().filter(|(_, p)| p.room == room).map(stats).collect();
         (!peers.is_empty()).then_some(RoomStats { peers })

@@ -109,6 +109,9 @@ impl World {
         let sent = self.tap.take();
         self.checks.note_burst(sent.len(), self.people.len());
         for datagram in sent {
+            if self.gateways.takes(self.now, &datagram.path, &datagram.bytes) {
+                continue;
+            }
             self.checks.note_sent(self.now, &datagram.path, &datagram.bytes);
             // From an address that is not there any more, nothing goes out.
             if datagram.path.local.ip() != self.server.ip() {
@@ -130,6 +133,11 @@ impl World {
                 person.present = false;
                 self.checks.note_gone(*peer, self.now);
                 gone.push((person.room, *peer));
+            }
+            if let Event::Closed { peer, .. } = &event
+                && let Some(room) = self.gateways.rooms.remove(peer)
+            {
+                gone.push((room, *peer));
             }
             self.events.push((self.now - self.start, event));
         }

@@ -8,6 +8,7 @@ mod audience;
 mod carry;
 pub mod chaos;
 pub mod checks;
+mod gateway;
 pub mod inside;
 mod mixer;
 mod net;
@@ -17,5 +18,6 @@ mod workers;
 pub mod world;
 
 pub use actions::{Muter, pace};
+pub use gateway::Parcel;
 pub use net::Link;
 pub use world::{Mixer, Options, World, workers};

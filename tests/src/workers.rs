@@ -34,6 +34,8 @@ pub(crate) struct Workers {
     stages: BTreeMap<(u8, RoomId), Stage>,
     /// The mixers are stuck: they take nothing and say nothing.
     pub(crate) stuck: bool,
+    /// Whose ports for plain RTP these are.
+    plains: BTreeMap<SocketAddr, usize>,
     /// The engine that hears nothing of the others for now, and what they told it.
     late: Option<(usize, VecDeque<(u8, LinkMessage)>)>,
 }
@@ -64,6 +66,7 @@ impl Workers {
             stuck: false,
             desk: MixDesk::new(mixers(options.mixer)),
             late: None,
+            plains: BTreeMap::new(),
         }
     }
 
@@ -109,6 +112,7 @@ impl Workers {
     pub(crate) fn handle_datagram(&mut self, now: Instant, datagram: Datagram<'_>, out: &mut Outbox) {
         let at = (0..self.engines.len())
             .find(|worker| address(self.base, *worker) == datagram.path.local)
+            .or_else(|| self.plains.get(&datagram.path.local).copied())
             .unwrap_or_default();
         self.engines[at].handle_datagram(now, datagram, out);
         self.carry_words(now, out);
@@ -143,6 +147,10 @@ impl Workers {
             }
             command => {
                 let worker = self.worker_for(&command);
+                if let Command::Plain { place, .. } = &command {
+                    let ends = place.ends.iter().flat_map(|ends| [Some(ends.rtp), ends.rtcp]).flatten();
+                    self.plains.extend(ends.map(|end| (end.local, worker)));
+                }
                 self.engines[worker].handle_command(now, command, out);
             }
         }

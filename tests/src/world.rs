@@ -1,6 +1,7 @@
 //! The world: the server's engines, their clients, and the air between them.
 
 use crate::checks::Checks;
+use crate::gateway::Gateways;
 use crate::inside::inside;
 use crate::net::{Air, Lane, Link};
 use crate::talk::Book;
@@ -120,6 +121,7 @@ pub struct World {
     /// What must hold.
     pub checks: Checks,
     pub(crate) book: Book,
+    pub(crate) gateways: Gateways,
     pub(crate) options: Options,
     next_id: u64,
     next_address: u16,
@@ -181,6 +183,7 @@ impl World {
             addresses: HashMap::new(),
             checks: Checks::new(start, options.ice),
             book: Book::default(),
+            gateways: Gateways::default(),
             options,
             next_id: 1,
             next_address: 1,

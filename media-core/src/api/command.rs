@@ -1,8 +1,9 @@
 //! What the engine can be asked.
 
 use super::{
-    Announcement, AnnouncementId, AudioMode, AudioPath, Downlink, Mute, PeerId, Permissions, Preference, RoomId,
-    RoomStats, SnapshotAsk, SnapshotError, Source, Still, TrackId, TrackInfo,
+    Announcement, AnnouncementId, AudioMode, AudioPath, Downlink, Mute, PeerId, Permissions, PlainAnswer, PlainAsk,
+    PlainError, PlainPlace, Preference, RoomId, RoomStats, SnapshotAsk, SnapshotError, Source, Still, TrackId,
+    TrackInfo,
 };
 use crate::audience::Stance;
 use std::fmt;
@@ -70,6 +71,18 @@ pub enum Command {
         offer: Offer,
         /// The answer to give him.
         reply: Reply<Result<Answer, NegotiateError>>,
+    },
+    /// Connects a participant by plain RTP (RFC 3550), without a session of WebRTC: first and last, as nothing of it can be changed.
+    Plain {
+        /// The participant.
+        peer: PeerId,
+        /// What he sends and receives.
+        ask: PlainAsk,
+        /// Our ends. They are his until [`Event::Closed`](super::Event::Closed) or [`Command::Leave`], also where the answer is an error: then
+        /// they are given back at once.
+        place: PlainPlace,
+        /// What he is to be told.
+        reply: Reply<Result<PlainAnswer, PlainError>>,
     },
     /// A trickled candidate (RFC 8838), the value of `a=candidate` with or without its name; empty for end of candidates.
     /// Those that cannot be used (`.local` names, other transports) are passed over: the client's own checks find us.
@@ -205,6 +218,7 @@ impl Command {
             Self::Join { peer, .. }
             | Self::Leave { peer }
             | Self::Offer { peer, .. }
+            | Self::Plain { peer, .. }
             | Self::AddCandidate { peer, .. }
             | Self::Fragment { peer, .. }
             | Self::Subscribe { peer, .. }

@@ -13,6 +13,7 @@ mod data;
 mod event;
 mod ids;
 mod mix;
+mod plain;
 mod quality;
 mod snapshot;
 mod stats;
@@ -28,6 +29,10 @@ pub use data::{DataDrop, DataLimits};
 pub use event::{CloseCause, Event, Speaker, TransportState};
 pub use ids::{AnnouncementId, BadId, PeerId, RoomId, TrackId};
 pub use mix::{AudioMode, AudioPath, MixLimits};
+pub use plain::{
+    PlainAddress, PlainAnswer, PlainAsk, PlainEnd, PlainEnds, PlainError, PlainKeys, PlainLeg, PlainLegAnswer,
+    PlainLegStats, PlainPlace,
+};
 pub use quality::{Device, Downlink, EARPIECE_BPS, EncodingUse, Layer, PauseCause, PixelSize, Preference, Shown};
 pub use snapshot::{Snapshot, SnapshotAsk, SnapshotError, SnapshotSize, Still, StillPacket};
 pub use stats::{

@@ -1,6 +1,6 @@
 //! Figures: of a room on request, of a worker at any time.
 
-use super::{Codec, DataDrop, Layer, PeerId, TrackId, TransportState};
+use super::{Codec, DataDrop, Layer, PeerId, PlainLegStats, TrackId, TransportState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Figures of one room.
@@ -27,6 +27,8 @@ pub struct PeerStats {
     pub receive: Vec<ReceiveStats>,
     /// What he is sent.
     pub send: Vec<SendStats>,
+    /// The RTP sessions of one who is connected by plain RTP; none of others.
+    pub plain: Vec<PlainLegStats>,
 }
 
 /// How much is sent to a participant, and how much his path carries. All in bits a second, IP and UDP headers included.
@@ -117,7 +119,7 @@ pub enum DropCause {
     NotOurs,
     /// STUN that does not parse, or for nobody, or with a wrong integrity.
     BadStun,
-    /// DTLS, RTP or RTCP from an address that ICE has not validated.
+    /// DTLS, RTP or RTCP from an address that ICE has not validated; of plain RTP, from another than his who sends it.
     UnknownAddress,
     /// RTP or RTCP before the DTLS handshake is done.
     BeforeKeys,

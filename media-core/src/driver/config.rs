@@ -1,6 +1,7 @@
 //! How the media engine is started, and why it may not.
 
 use super::isolation::Isolation;
+use super::plain::PlainConfig;
 use crate::api::{DtlsVersions, IceMode, Limits};
 use crate::mix::audio::MixSettings;
 use std::io;
@@ -44,6 +45,8 @@ pub struct DriverConfig {
     /// Whatever decodes and encodes runs in processes of its own, which are started so; where none can be, and with `None`, on threads of this
     /// one, which a fault in a codec's library ends.
     pub isolation: Option<Isolation>,
+    /// Ports for participants by plain RTP; `None`: there are none.
+    pub plain: Option<PlainConfig>,
     /// Keep each worker on a core of its own, when there are enough.
     pub pin: bool,
     /// Makes a run repeatable; see [`EngineConfig::seed`](crate::api::EngineConfig::seed).
@@ -68,6 +71,7 @@ impl Default for DriverConfig {
             mix: MixSettings::default(),
             snapshots: None,
             isolation: None,
+            plain: None,
             pin: true,
             seed: None,
         }

@@ -161,6 +161,8 @@ impl Crossing {
         let (path, added) = match change {
             PathChange::Added(path) => (path, true),
             PathChange::Removed(path) => (path, false),
+            // Ports of their own come to nobody else.
+            PathChange::Closed(_) => return,
         };
         self.learn(self.me, path, added);
         for other in (0..self.doors.len() as u8).filter(|other| *other != self.me) {

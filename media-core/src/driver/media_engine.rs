@@ -1,6 +1,7 @@
 //! The media engine as the rest of the server sees it: threads behind a door.
 
-mod refusal;
+mod plain;
+pub(super) mod refusal;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use super::isolation::{Isolation, try_out};
 use super::links::{self, Links};
 use super::message::Message;
 use super::mixers::Mixers;
+use super::plain::Ports;
 #[cfg(feature = "compose")]
 use super::snapshots::Snapshots;
 use super::station::EventSink;
@@ -48,6 +50,7 @@ pub struct MediaEngine {
     #[cfg(feature = "compose")]
     snapshots: Option<Snapshots>,
     composers: Arc<Threads>,
+    plain: Option<Ports>,
 }
 
 struct Worker {
@@ -104,6 +107,10 @@ impl MediaEngine {
             #[cfg(feature = "compose")]
             snapshots: config.snapshots.map(|every| Snapshots::start(every, isolation.as_ref())).transpose()?,
             composers: Arc::default(),
+            plain: config.plain.clone().map(|plain| {
+                let hosts = locals.iter().map(|local| local.ip).chain([plain.advertise]).collect();
+                Ports::new(plain, hosts)
+            }),
         };
         let crossings = crossings(config, &prepared);
         let links = link(&prepared);
@@ -209,6 +216,7 @@ impl MediaEngine {
                 return self.gather_stats(command, &workers);
             }
             Command::Offer { peer, .. }
+            | Command::Plain { peer, .. }
             | Command::AddCandidate { peer, .. }
             | Command::Fragment { peer, .. }
             | Command::Subscribe { peer, .. }

@@ -1,5 +1,6 @@
 //! What workers are sent.
 
+use super::plain::PlainSocket;
 use super::tcp::Stray;
 use crate::api::{AdvertisedAddress, Command, RoomId};
 use crate::wire::Path;
@@ -15,6 +16,8 @@ pub(super) enum Message {
     Route { path: Path, owner: u8, added: bool },
     /// Somebody joins a room that is on other workers as well.
     JoinShared { room: RoomId, with: Vec<u8>, epoch: u64, join: Command },
+    /// Somebody is connected by plain RTP at these ports.
+    Plain { sockets: Vec<PlainSocket>, command: Command },
     /// From another worker: a connection that is ours.
     Stray(Stray),
 }

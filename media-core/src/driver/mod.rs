@@ -20,6 +20,7 @@ mod links;
 mod media_engine;
 mod message;
 mod mixers;
+mod plain;
 mod runs;
 mod self_test;
 #[cfg(feature = "compose")]
@@ -38,6 +39,7 @@ pub use config::{DriverConfig, MAX_WORKERS, StartError};
 pub use finding::{Finding, Severity};
 pub use isolation::{Isolation, run_mixer};
 pub use media_engine::MediaEngine;
+pub use plain::PlainConfig;
 pub use self_test::self_test;
 pub use socket::{Arrivals, SendOutcome, SocketOptions, UdpReceiver, UdpSender, UdpSocket};
 pub use turn::{TurnConfig, TurnService, TurnTls, turn_self_test};

@@ -3,6 +3,7 @@
 use super::composers::ComposePort;
 use super::links::Links;
 use super::mixers::MixPort;
+use super::plain::PlainPorts;
 use super::socket::{SendOutcome, UdpSender};
 use super::tcp::TcpEgress;
 use crate::api::{AdvertisedAddress, Command, DropCause, Event, RoomId, WorkerTotals};
@@ -40,6 +41,7 @@ pub(super) enum Arrival {
 struct Exits {
     udp: Vec<UdpSender>,
     tcp: Rc<RefCell<TcpEgress>>,
+    plain: Rc<RefCell<PlainPorts>>,
     sent: Rc<Cell<SendOutcome>>,
 }
 
@@ -52,6 +54,10 @@ impl Wire for Exits {
         let mut tcp = self.tcp.borrow_mut();
         if !tcp.is_empty() {
             outcome += tcp.send_batch(batch);
+        }
+        let plain = self.plain.borrow();
+        if !plain.is_empty() {
+            outcome += plain.send_batch(batch);
         }
         // What no socket owns: a TCP connection that is gone, an address that is ours no more.
         let homeless = (batch.entries().len() as u64).saturating_sub(outcome.packets + outcome.dropped);
@@ -78,13 +84,13 @@ impl Station {
     pub(super) fn new(
         engine: Engine,
         udp: Vec<UdpSender>,
-        tcp: Rc<RefCell<TcpEgress>>,
+        (tcp, plain): (Rc<RefCell<TcpEgress>>, Rc<RefCell<PlainPorts>>),
         events: EventSink,
         links: Links,
         (mixers, composers): (MixPort, ComposePort),
     ) -> Self {
         let sent = Rc::new(Cell::default());
-        let outbox = Outbox::new(Box::new(Exits { udp, tcp, sent: Rc::clone(&sent) }));
+        let outbox = Outbox::new(Box::new(Exits { udp, tcp, plain, sent: Rc::clone(&sent) }));
         Self { engine, outbox, events, links, mixers, composers, sent, forwarded: 0 }
     }
 
@@ -166,6 +172,11 @@ impl Station {
 
     pub(super) fn totals(&mut self) -> &WorkerTotals {
         self.engine.totals_mut()
+    }
+
+    /// Sends what is held.
+    pub(super) fn flush(&mut self) {
+        self.outbox.flush();
     }
 
     /// Sends what is held and balances the books of what arrived at `arrived`.

@@ -1,11 +1,14 @@
 //! The loop of one media thread.
 
+mod plain;
+
 use super::bind::Sockets;
 use super::composers::ComposePort;
 use super::crossing::Crossing;
 use super::links::{self, Links};
 use super::message::Message;
 use super::mixers::MixPort;
+use super::plain::PlainPorts;
 use super::socket::{Arrivals, UdpReceiver};
 use super::station::{Arrival, EventSink, Station};
 use super::sys;
@@ -112,6 +115,7 @@ struct Worker {
     station: Station,
     ports: Vec<Port>,
     tcp: TcpIngress,
+    plain: Rc<RefCell<PlainPorts>>,
     crossing: Option<Crossing>,
     messages: Receiver<Message>,
     shared: Arc<Shared>,
@@ -145,11 +149,14 @@ impl Worker {
         let unproven = setup.config.limits.tcp_unproven_per_address;
         let registry = registry.try_clone()?;
         let tcp = TcpIngress::new(setup.sockets.listeners, LISTENER, registry, Rc::clone(&egress), unproven)?;
+        let plain = Rc::new(RefCell::new(PlainPorts::default()));
+        let outlets = (egress, Rc::clone(&plain));
         let engine = Engine::new(setup.config, setup.certificate, setup.epoch);
         Ok(Self {
-            station: Station::new(engine, senders, egress, setup.events, setup.links, (setup.mixers, setup.composers)),
+            station: Station::new(engine, senders, outlets, setup.events, setup.links, (setup.mixers, setup.composers)),
             ports,
             tcp,
+            plain,
             crossing: setup.crossing,
             messages: setup.messages,
             shared: setup.shared,
@@ -183,6 +190,7 @@ impl Worker {
             self.read_mail(now);
             self.receive_udp();
             self.receive_tcp(now);
+            self.receive_plain();
             self.receive_crossed();
             self.receive_links(now, WORDS_PER_TURN);
             self.receive_mixed(now);
@@ -201,7 +209,12 @@ impl Worker {
     }
 
     fn is_busy(&self) -> bool {
-        self.mail || self.linked || self.mixed || self.tcp.is_ready() || self.ports.iter().any(|port| port.readable)
+        self.mail
+            || self.linked
+            || self.mixed
+            || self.tcp.is_ready()
+            || self.plain.borrow().is_ready()
+            || self.ports.iter().any(|port| port.readable)
     }
 
     /// Sleeps until something arrives or is due.
@@ -233,6 +246,7 @@ impl Worker {
             match event.token() {
                 WAKER => (self.mail, self.linked, self.mixed) = (true, true, true),
                 LISTENER => self.tcp.listener_ready(),
+                token if PlainPorts::is_one(token) => self.plain.borrow_mut().readable(token),
                 token if tcp::is_connection(token) => self.tcp.connection_ready(event),
                 token => {
                     if let Some(port) = self.ports.get_mut(token.0 - FIRST_SOCKET) {
@@ -278,6 +292,7 @@ impl Worker {
                     crossing.learn(owner, path, added);
                 }
             }
+            Message::Plain { sockets, command } => self.open_plain(now, sockets, command),
             // One that cannot be adopted is closed, and its client tries again.
             Message::Stray(stray) => drop(self.tcp.adopt(stray, now)),
         }
@@ -440,6 +455,12 @@ impl Worker {
             let (path, proven) = match &change {
                 PathChange::Added(path) => (path, true),
                 PathChange::Removed(path) => (path, false),
+                PathChange::Closed(local) => {
+                    // After what is held for it: a goodbye.
+                    self.station.flush();
+                    self.plain.borrow_mut().close(local);
+                    continue;
+                }
             };
             if path.tcp {
                 self.tcp.prove(path, proven, arrived);

@@ -432,7 +432,8 @@ impl Engine {
         if peer.outflow.pacer.take_overflow() && peer.timers.allocate_at.is_some() {
             peer.timers.allocate_at = Some(now + OVERFLOW_PAUSE);
         }
-        if let Some(egress) = peer.transport.as_mut().and_then(|t| t.egress()) {
+        // What waits is paced, and nothing is towards those who give no feedback: by plain RTP.
+        if let Some(egress) = peer.transport.as_mut().and_then(|t| t.egress(MediaKind::Video)) {
             let path = egress.0;
             peer.outflow.release(now, key.flow(), egress, out);
             peer.outflow.echo(now, key.flow(), path, out);
@@ -459,7 +460,9 @@ impl Engine {
     fn send_filler(&mut self, now: Instant, key: PeerKey, bytes: usize, out: &mut Outbox) -> bool {
         let Some(peer) = self.peers.get_mut(key) else { return false };
         let places: Vec<_> = peer.consumers().collect();
-        let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress()) else { return false };
+        let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress(MediaKind::Video)) else {
+            return false;
+        };
         let repairs = |c: &ConsumerKey| self.consumers.get(*c).is_some_and(Consumer::repairs);
         let Some(place) = places.into_iter().find(repairs) else { return false };
         let Some(consumer) = self.consumers.get_mut(place) else { return false };

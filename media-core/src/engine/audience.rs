@@ -218,7 +218,7 @@ impl Engine {
             return None;
         }
         let peer = self.peers.get_mut(consumer.owner)?;
-        let (path, sender) = peer.transport.as_mut().and_then(|t| t.egress())?;
+        let (path, sender) = peer.transport.as_mut().and_then(|t| t.egress(consumer.kind))?;
         let (owner, wish) = (consumer.owner, consumer.wish);
         // For as long as this takes, the place shows it as it shows any other picture.
         consumer.show(wish);

@@ -6,12 +6,11 @@ use super::outflow::{Departure, Sent};
 use super::peer::{Peer, Stream};
 use super::resent::LONGEST_ROUND_TRIP;
 use super::ticks::NACK_INTERVAL;
-use crate::api::{DropCause, Event, Source, TransportState};
+use crate::api::{DropCause, Event, MediaKind, Source, TransportState};
 use crate::bandwidth::{Bandwidth, Urgency};
 use crate::forward::{PathTold, Reception, SenderClock, Way};
 use crate::keys::{ConsumerKey, PeerKey};
-use crate::transport::srtp::OpenError;
-use crate::wire::Outbox;
+use crate::wire::{Outbox, Path};
 use colloquy_codecs::rtcp::{self, Nack, ReportBlock, RtcpPacket};
 use std::time::{Duration, Instant};
 
@@ -29,19 +28,19 @@ const MAX_NACKED: usize = 256;
 const TWICE_FROM: usize = 2;
 
 impl Engine {
-    pub(super) fn rtcp_datagram(&mut self, now: Instant, key: PeerKey, bytes: &mut [u8], out: &mut Outbox) {
-        let receiver = self.peers.get_mut(key).and_then(|p| p.transport.as_mut()).and_then(|t| t.receiver.as_mut());
-        let Some(receiver) = receiver else { return self.totals.dropped(DropCause::BeforeKeys) };
-        let end = match receiver.open_rtcp(bytes) {
+    pub(super) fn rtcp_datagram(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        path: &Path,
+        bytes: &mut [u8],
+        out: &mut Outbox,
+    ) {
+        let transport = self.peers.get_mut(key).and_then(|p| p.transport.as_mut());
+        let Some(transport) = transport else { return self.totals.dropped(DropCause::BeforeKeys) };
+        let end = match transport.open_rtcp(now, path, bytes) {
             Ok(end) => end,
-            Err(error) => {
-                return self.totals.dropped(match error {
-                    OpenError::TooShort => DropCause::Malformed,
-                    OpenError::Replayed => DropCause::Replayed,
-                    OpenError::Unauthentic => DropCause::Unauthentic,
-                    OpenError::TooManySsrcs => DropCause::UnknownSsrc,
-                });
-            }
+            Err(cause) => return self.totals.dropped(cause),
         };
         for packet in rtcp::packets(&bytes[..end]) {
             let Ok(packet) = packet else { return self.totals.dropped(DropCause::Malformed) };
@@ -115,7 +114,11 @@ impl Engine {
         match path.lost {
             // What is missing of one stream may never have left: it was dropped here for want of room.
             Some(lost) => peer.redundancy.on_loss(now, lost, 1.0),
-            None => peer.redundancy.on_report(now, &told),
+            // What is told more than once leaves a little later, by the one path of a session.
+            None if peer.transport.as_ref().is_some_and(|t| t.session().is_some()) => {
+                peer.redundancy.on_report(now, &told);
+            }
+            None => {}
         }
         if let Some(rtt) = rtt {
             peer.rtt = Some(peer.rtt.map_or(rtt, |smoothed| (smoothed * 7 + rtt) / 8));
@@ -127,7 +130,7 @@ impl Engine {
         self.peers.get(key)?.places.get(&ssrc).copied()
     }
 
-    fn keyframe_wanted(&mut self, now: Instant, key: PeerKey, ssrc: u32) {
+    pub(super) fn keyframe_wanted(&mut self, now: Instant, key: PeerKey, ssrc: u32) {
         let Some(place) = self.place(key, ssrc) else { return };
         self.still_wanted(now, key, place);
         let Some(consumer) = self.consumers.get(place) else { return };
@@ -163,7 +166,7 @@ impl Engine {
         let Some(place) = self.place(key, nack.media_ssrc) else { return };
         let (Some(peer), Some(consumer)) = (self.peers.get_mut(key), self.consumers.get_mut(place)) else { return };
         let Some(producer) = consumer.source.and_then(|(p, _)| self.producers.get(p)) else { return };
-        let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress()) else { return };
+        let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress(consumer.kind)) else { return };
         if producer.info.mute.is_muted() {
             return;
         }
@@ -222,6 +225,7 @@ impl Engine {
             let Some(producer) = self.producers.get_mut(producer) else { continue };
             media_ssrc = producer.any_ssrc().unwrap_or(media_ssrc);
             let kind = producer.kind();
+            batch.about(kind);
             for number in 0..producer.encodings.len() {
                 let encoding = &mut producer.encodings[number];
                 let mut missing = Vec::new();
@@ -231,11 +235,13 @@ impl Engine {
                 missing.truncate(MAX_NACKED);
                 if let Some(ssrc) = encoding.ssrc.filter(|_| !missing.is_empty()) {
                     encoding.nacked += missing.len() as u64;
-                    batch.add(|buffer| rtcp::write_nack(buffer, 1, ssrc, &missing));
+                    let us = batch.ssrc();
+                    batch.add(|buffer| rtcp::write_nack(buffer, us, ssrc, &missing));
                 }
                 if encoding.keyframes.take_due(now, rtt, lost) {
                     self.totals.keyframe_requests += 1;
-                    batch.add(|buffer| producer.write_keyframe_request(number, buffer, 1));
+                    let us = batch.ssrc();
+                    batch.add(|buffer| producer.write_keyframe_request(number, buffer, us));
                 }
             }
             producer.keyframe_deadline(now).into_iter().for_each(&mut soon);
@@ -269,14 +275,12 @@ impl Engine {
             let muted = producer.info.mute.is_muted();
             for encoding in &mut producer.encodings {
                 if let (Some(ssrc), Some(reception)) = (encoding.ssrc, encoding.reception.as_mut()) {
-                    blocks.push(reception.report(now, ssrc));
+                    blocks.push((producer.info.kind, reception.report(now, ssrc)));
                     loss = loss.max(Some(reception).filter(|_| !muted).map_or(0.0, |r| Reception::fraction_lost(r)));
                 }
             }
         }
-        for blocks in blocks.chunks(31) {
-            batch.add(|buffer| rtcp::write_receiver_report(buffer, 1, blocks));
-        }
+        batch.add_blocks(&blocks);
         for (consumer, shift) in consumers.iter().zip(shifts) {
             let Some(consumer) = self.consumers.get_mut(*consumer) else { continue };
             loss = loss.max(consumer.fraction_lost());
@@ -286,8 +290,9 @@ impl Engine {
             let clock = producer.and_then(|p| p.encodings.get(encoding)?.last_sr);
             // The mix is told by our own clock.
             let clock = clock.zip(shift).or(consumer.mix_clock().map(|clock| (clock, 0)));
+            batch.about(consumer.kind);
             if let Some((clock, shift)) = clock {
-                batch.add(|buffer| consumer.write_report(now, &clock, shift, CNAME, buffer));
+                batch.add_report(|buffer| consumer.write_report(now, &clock, shift, CNAME, buffer));
             }
         }
         batch.send();
@@ -332,20 +337,73 @@ struct Compound<'a> {
     peer: &'a mut Peer,
     key: PeerKey,
     out: &'a mut Outbox,
+    /// What it is about. By plain RTP each kind of media is a session of its own, with reports of its own.
+    kind: MediaKind,
 }
 
 impl<'a> Compound<'a> {
     fn new(buffer: &'a mut Vec<u8>, peer: &'a mut Peer, key: PeerKey, out: &'a mut Outbox) -> Self {
         buffer.clear();
-        Self { buffer, peer, key, out }
+        Self { buffer, peer, key, out, kind: MediaKind::Audio }
     }
 
-    /// Adds one packet that `write` appends.
+    fn is_plain(&self) -> bool {
+        self.peer.transport.as_ref().is_some_and(|t| t.plain().is_some())
+    }
+
+    /// What comes next is about this kind of media.
+    fn about(&mut self, kind: MediaKind) {
+        if self.kind != kind {
+            if self.is_plain() {
+                self.send();
+            }
+            self.kind = kind;
+        }
+    }
+
+    /// Adds receiver reports.
+    fn add_blocks(&mut self, blocks: &[(MediaKind, ReportBlock)]) {
+        let is_plain = self.is_plain();
+        let mut write = |kind: Option<MediaKind>| {
+            let of_kind: Vec<_> =
+                blocks.iter().filter(|(of, _)| kind.is_none_or(|kind| kind == *of)).map(|(_, block)| *block).collect();
+            kind.into_iter().for_each(|kind| self.about(kind));
+            let us = self.ssrc();
+            for blocks in of_kind.chunks(31) {
+                self.add_report(|buffer| rtcp::write_receiver_report(buffer, us, blocks));
+                if is_plain {
+                    // RFC 3550 section 6.1: each compound names its sender. WebRTC's receivers know us by the session.
+                    self.add_report(|buffer| rtcp::write_sdes_cname(buffer, us, CNAME));
+                }
+            }
+        };
+        if is_plain {
+            [MediaKind::Audio, MediaKind::Video].into_iter().for_each(|kind| write(Some(kind)));
+        } else {
+            write(None);
+        }
+    }
+
+    /// What we send reports under: by plain RTP as the media of the session, which has no other name for us.
+    fn ssrc(&self) -> u32 {
+        self.peer.transport.as_ref().and_then(|t| t.plain()?.ssrc(self.kind)).unwrap_or(1)
+    }
+
+    /// Adds one packet that `write` appends, which is no report.
     fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if self.buffer.is_empty() && !self.peer.reduced_size_rtcp {
-            // RFC 3550 section 6.1: a compound packet begins with a report.
-            rtcp::write_receiver_report(self.buffer, 1, &[]);
+            // RFC 3550 section 6.1: a compound packet begins with a report, and names its sender.
+            let us = self.ssrc();
+            rtcp::write_receiver_report(self.buffer, us, &[]);
+            if self.is_plain() {
+                rtcp::write_sdes_cname(self.buffer, us, CNAME);
+            }
         }
+        self.add_report(write);
+    }
+
+    /// Adds one packet that `write` appends, with which a compound packet may begin.
+    fn add_report(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(self.buffer);
         if self.buffer.len() > MAX_COMPOUND / 2 {
             self.send();
@@ -363,7 +421,8 @@ impl<'a> Compound<'a> {
         if self.buffer.is_empty() {
             return;
         }
-        if let Some((path, sender)) = self.peer.transport.as_mut().and_then(|t| t.egress()) {
+        let kind = self.kind;
+        if let Some((path, sender)) = self.peer.transport.as_mut().and_then(|t| t.rtcp_egress(kind)) {
             self.out.push(self.key.flow(), path, |out| {
                 let start = out.len();
                 out.extend_from_slice(self.buffer);

@@ -11,7 +11,6 @@ use crate::forward::{Arrived, Carried, MediaPacket, Protection};
 use crate::keys::{PeerKey, ProducerKey};
 use crate::negotiate::Extension;
 use crate::transport::demux::{self, Protocol};
-use crate::transport::srtp::OpenError;
 use crate::wire::{Datagram, Outbox, Path};
 use colloquy_codecs::payload::Red;
 use colloquy_codecs::rtp::{RtpHeader, audio_level, strip_padding, transport_sequence};
@@ -46,6 +45,9 @@ impl Engine {
         // Anybody can write STUN in another's name: it is his when it is authentic.
         *whose = owner.filter(|_| protocol != Some(Protocol::Stun));
         match (protocol, owner) {
+            (Some(protocol), _) if owner.is_none() && self.plains.contains_key(&path.local) => {
+                self.plain_arrival(now, path, (protocol, bytes), whose, out);
+            }
             (None, _) => self.totals.dropped(DropCause::NotOurs),
             (Some(Protocol::Stun), None) if !self.gate.admits(now, path.remote.ip()) => {
                 self.totals.dropped(DropCause::TooMany);
@@ -53,9 +55,9 @@ impl Engine {
             (Some(Protocol::Stun), _) => self.stun(now, path, bytes, whose, out),
             (Some(_), None) => self.totals.dropped(DropCause::UnknownAddress),
             (Some(Protocol::Dtls), Some(key)) => self.dtls_datagram(now, key, bytes, out),
-            (Some(Protocol::Rtcp), Some(key)) => self.rtcp_datagram(now, key, bytes, out),
+            (Some(Protocol::Rtcp), Some(key)) => self.rtcp_datagram(now, key, &path, bytes, out),
             (Some(Protocol::Rtp), Some(key)) => {
-                if let Err(cause) = self.rtp_datagram(now, key, bytes, out) {
+                if let Err(cause) = self.rtp_datagram(now, key, &path, bytes, out) {
                     self.totals.dropped(cause);
                 }
             }
@@ -69,7 +71,7 @@ impl Engine {
         let candidates = if message.is_binding_request() { named } else { self.answered_by(&path) };
         let Some(key) = candidates else { return self.totals.dropped(DropCause::BadStun) };
         let known = self.paths.get(&path) == Some(&key);
-        let transport = self.peers.get_mut(key).and_then(|p| p.transport.as_mut());
+        let transport = self.peers.get_mut(key).and_then(|p| p.transport.as_mut()?.session_mut());
         if !transport.is_some_and(|t| t.handle_stun(now, path, known, message)) {
             return self.totals.dropped(DropCause::BadStun);
         }
@@ -84,31 +86,31 @@ impl Engine {
     }
 
     fn dtls_datagram(&mut self, now: Instant, key: PeerKey, bytes: &[u8], out: &mut Outbox) {
-        let transport = self.peers.get_mut(key).and_then(|p| p.transport.as_mut());
-        let Some(transport) = transport else { return self.totals.dropped(DropCause::UnknownAddress) };
+        let transport = self.peers.get_mut(key).and_then(|p| p.transport.as_mut()?.session_mut());
+        let Some(transport) = transport else { return self.totals.dropped(DropCause::NotOurs) };
         if let Some(change) = transport.handle_dtls(now, bytes) {
             self.transport_changed(now, key, change, out);
         }
         self.settle(now, key, out);
     }
 
-    fn rtp_datagram(
+    pub(super) fn rtp_datagram(
         &mut self,
         now: Instant,
         key: PeerKey,
+        path: &Path,
         bytes: &mut [u8],
         out: &mut Outbox,
     ) -> Result<(), DropCause> {
         let len_bytes = bytes.len();
         let header = RtpHeader::parse(bytes).map_err(|_| DropCause::Malformed)?;
         let peer = self.peers.get_mut(key).ok_or(DropCause::UnknownAddress)?;
-        let receiver = peer.transport.as_mut().and_then(|t| t.receiver.as_mut()).ok_or(DropCause::BeforeKeys)?;
-        let (sequence, end) = receiver.open_rtp(bytes, &header).map_err(|error| match error {
-            OpenError::TooShort => DropCause::Malformed,
-            OpenError::Replayed => DropCause::Replayed,
-            OpenError::Unauthentic => DropCause::Unauthentic,
-            OpenError::TooManySsrcs => DropCause::UnknownSsrc,
-        })?;
+        let transport = peer.transport.as_mut().ok_or(DropCause::BeforeKeys)?;
+        let (sequence, end) = transport.open_rtp(now, path, bytes, &header)?;
+        if transport.plain_mut().is_some_and(|plain| plain.take_restarted(path.local)) {
+            // As if he had taken another SSRC.
+            peer.streams.remove(&header.ssrc);
+        }
         let opened = &mut bytes[..end];
         let bytes = &*opened;
         let payload = bytes.get(header.header_len..).ok_or(DropCause::Malformed)?;
@@ -320,7 +322,7 @@ impl Engine {
             let Some(consumer) = self.consumers.get_mut(*consumer_key) else { continue };
             let owner = consumer.owner;
             let Some(peer) = self.peers.get_mut(owner) else { continue };
-            let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress()) else { continue };
+            let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress(consumer.kind)) else { continue };
             consumer.repeat(peer.redundancy.level());
             let Some(prepared) = consumer.prepare(packet) else { continue };
             let payload_len = packet.payload.len() * (1 + consumer.redundancy());
@@ -369,7 +371,7 @@ impl Engine {
             let Some(payload_len) = consumer.repair_due() else { continue };
             let owner = consumer.owner;
             let Some(peer) = self.peers.get_mut(owner) else { continue };
-            let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress()) else { continue };
+            let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress(consumer.kind)) else { continue };
             let departure =
                 Departure { now, flow: owner.flow(), path, sender, urgency: Urgency::InTurn, payload_len, copies: 0 };
             match peer.outflow.send(departure, out, |stamp, buffer| consumer.write_repair(stamp, buffer)) {

@@ -13,6 +13,7 @@ use crate::bandwidth::BandwidthLimits;
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
 use crate::mix::audio::ListenerId;
 use crate::room::Room;
+use crate::transport::Plain;
 use crate::transport::srtp::Profile;
 use crate::wire::Outbox;
 use rand::Rng;
@@ -108,9 +109,14 @@ impl Engine {
         let paths = std::mem::take(&mut peer.paths);
         if let Some(mut transport) = peer.transport.take() {
             transport.close(key.flow(), out);
-            self.ufrags.remove(transport.ice.ufrag());
-            if transport.ice.is_full() {
-                self.asked.retain(|_, owner| *owner != key);
+            if let Some(ice) = transport.ice_mut() {
+                self.ufrags.remove(ice.ufrag());
+                if ice.is_full() {
+                    self.asked.retain(|_, owner| *owner != key);
+                }
+            }
+            if let Some(plain) = transport.plain() {
+                self.forget_plain(plain);
             }
         }
         for path in paths {
@@ -322,6 +328,7 @@ impl Engine {
             downlink,
             receive: peer.producers().filter_map(|key| Some(self.producers.get(key)?.stats(now))).collect(),
             send: peer.consumers().filter_map(|key| Some(self.consumers.get(key)?.stats())).collect(),
+            plain: transport.and_then(|t| t.plain()).map(Plain::stats).unwrap_or_default(),
         })
     }
 }

@@ -18,6 +18,7 @@ mod mixing;
 mod negotiation;
 mod outflow;
 mod peer;
+mod plain;
 mod recovery;
 mod resent;
 mod rest;
@@ -34,7 +35,7 @@ use crate::bandwidth::Coupled;
 use crate::forward::{Consumer, Producer};
 use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
 use crate::room::Room;
-use crate::transport::{Certificate, DtlsSettings};
+use crate::transport::{Certificate, Connection, DtlsSettings};
 use crate::wire::{Datagram, Outbox, Path};
 use peer::Peer;
 use rand::SeedableRng;
@@ -43,7 +44,7 @@ use rustc_hash::FxHashMap;
 use slotmap::SlotMap;
 use slots::Slots;
 use std::collections::{BinaryHeap, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -75,6 +76,8 @@ pub struct Engine {
     asked: FxHashMap<Path, PeerKey>,
     /// STUN on paths that are nobody's yet.
     gate: gate::Gate,
+    /// Whose ports for plain RTP these are.
+    plains: FxHashMap<SocketAddr, PeerKey>,
     /// Whose ICE username fragment of ours it is.
     ufrags: FxHashMap<String, PeerKey>,
     timers: BinaryHeap<ticks::Due>,
@@ -102,6 +105,8 @@ pub enum PathChange {
     Added(Path),
     /// They do no longer.
     Removed(Path),
+    /// A port that was bound for plain RTP is of no more use.
+    Closed(SocketAddr),
 }
 
 impl Engine {
@@ -126,6 +131,7 @@ impl Engine {
             tracks: FxHashMap::default(),
             paths: FxHashMap::default(),
             asked: FxHashMap::default(),
+            plains: FxHashMap::default(),
             ufrags: FxHashMap::default(),
             timers: BinaryHeap::new(),
             events: VecDeque::new(),
@@ -146,8 +152,8 @@ impl Engine {
     /// them. A full agent goes there by itself.
     pub fn set_addresses(&mut self, now: Instant, addresses: Vec<AdvertisedAddress>, out: &mut Outbox) {
         for peer in self.peers.values_mut() {
-            if let Some(transport) = &mut peer.transport {
-                transport.ice.add_local_candidates(&addresses);
+            if let Some(ice) = peer.transport.as_mut().and_then(Connection::ice_mut) {
+                ice.add_local_candidates(&addresses);
             }
         }
         self.config.addresses = addresses;
@@ -234,6 +240,7 @@ impl Engine {
             Command::Leave { peer } => self.leave(peer, out),
             Command::CloseRoom { room } => self.close_room(room, out),
             Command::Offer { peer, offer, reply } => reply.send(self.offer(now, peer, &offer, out)),
+            Command::Plain { peer, ask, place, reply } => reply.send(self.plain(now, peer, &ask, &place, out)),
             Command::AddCandidate { peer, candidate } => self.add_candidate(now, peer, &candidate, out),
             Command::Fragment { peer, sdpfrag, reply } => reply.send(self.fragment(now, peer, &sdpfrag, out)),
             Command::Subscribe { peer, mid, track, reply } => reply.send(self.subscribe(now, peer, &mid, track)),
@@ -266,6 +273,8 @@ impl Engine {
         }));
         if closed.is_err() {
             self.paths.retain(|_, owner| *owner != key);
+            let closed = self.plains.extract_if(|_, owner| *owner == key).map(|(local, _)| PathChange::Closed(local));
+            self.path_changes.extend(closed);
             self.ufrags.retain(|_, owner| *owner != key);
             self.peer_ids.retain(|_, owner| *owner != key);
         }

@@ -13,18 +13,18 @@ use crate::negotiate::{
     AnswerPlan, BadOffer, Direction, Extension, OfferedSection, ParsedOffer, PlaceLine, SectionPlan, read_fragment,
     write_answer, write_fragment,
 };
-use crate::transport::Transport;
+use crate::transport::{Connection, Transport};
 use crate::wire::Outbox;
 use rand::Rng;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// What a section of an offer may become.
-struct Wanted<'a> {
-    peer: PeerKey,
-    room: RoomKey,
-    sources: &'a [(String, Source)],
-    subscriptions: &'a Subscriptions,
+pub(super) struct Wanted<'a> {
+    pub(super) peer: PeerKey,
+    pub(super) room: RoomKey,
+    pub(super) sources: &'a [(String, Source)],
+    pub(super) subscriptions: &'a Subscriptions,
 }
 
 impl From<BadOffer> for NegotiateError {
@@ -48,7 +48,7 @@ impl Engine {
         self.take_data(key, &parsed);
         let room = self.peers.get(key).ok_or(NegotiateError::NoSuchPeer)?.room;
         let wanted = Wanted { peer: key, room, sources: &offer.sources, subscriptions: &offer.subscriptions };
-        self.take_sections(now, &wanted, &parsed);
+        self.take_sections(now, &wanted, &parsed.sections);
         self.take_subscriptions(now, key, &offer.subscriptions);
         let answer = self.answer(key, &parsed).ok_or(NegotiateError::NoSuchPeer)?;
         self.settle(now, key, out);
@@ -72,7 +72,7 @@ impl Engine {
                 "the offer sends {sending} tracks; at most {limit} are taken"
             )));
         }
-        let same_session = peer.transport.as_ref().is_some_and(|t| t.belongs_to(offer));
+        let same_session = self.session(key).is_some_and(|t| t.belongs_to(offer));
         if same_session && offer.sections.len() < peer.sections.len() {
             let (now, before) = (offer.sections.len(), peer.sections.len());
             return Err(NegotiateError::BadOffer(format!(
@@ -82,14 +82,19 @@ impl Engine {
         Ok(())
     }
 
+    /// The WebRTC session of a participant, if he has one.
+    fn session(&self, key: PeerKey) -> Option<&Transport> {
+        self.peers.get(key)?.transport.as_ref()?.session()
+    }
+
     /// A new transport, an ICE restart, or the same as before.
     fn take_transport(&mut self, now: Instant, key: PeerKey, offer: &ParsedOffer, out: &mut Outbox) {
-        let is_new = self.peers.get(key).is_none_or(|p| !p.transport.as_ref().is_some_and(|t| t.belongs_to(offer)));
+        let is_new = !self.session(key).is_some_and(|t| t.belongs_to(offer));
         if is_new {
             self.start_over(now, key, out);
         }
         let Some(peer) = self.peers.get_mut(key) else { return };
-        match &mut peer.transport {
+        match peer.transport.as_mut().and_then(Connection::session_mut) {
             Some(transport) => {
                 let before = transport.ice.ufrag().to_owned();
                 if transport.restart_ice(&self.config, &offer.ice, &mut self.rng) {
@@ -98,16 +103,16 @@ impl Engine {
                     self.asked.retain(|_, owner| *owner != key);
                 }
             }
-            none => {
+            None => {
                 let transport = Transport::new(&self.config, &self.dtls, offer, &mut self.rng, now);
                 self.ufrags.insert(transport.ice.ufrag().to_owned(), key);
-                *none = Some(transport);
+                peer.transport = Some(Connection::Session(transport));
                 peer.waiting_since = now;
                 peer.was_connected = false;
             }
         }
-        if let Some(transport) = &mut peer.transport {
-            offer.candidates.iter().for_each(|candidate| transport.ice.add_remote_candidate(candidate));
+        if let Some(ice) = peer.transport.as_mut().and_then(Connection::ice_mut) {
+            offer.candidates.iter().for_each(|candidate| ice.add_remote_candidate(candidate));
         }
     }
 
@@ -128,9 +133,9 @@ impl Engine {
         }
     }
 
-    fn take_sections(&mut self, now: Instant, wanted: &Wanted<'_>, offer: &ParsedOffer) {
+    pub(super) fn take_sections(&mut self, now: Instant, wanted: &Wanted<'_>, offered: &[OfferedSection]) {
         let mut extensions = crate::negotiate::ExtensionIds::default();
-        for (i, offered) in offer.sections.iter().enumerate() {
+        for (i, offered) in offered.iter().enumerate() {
             let before = self.peers.get(wanted.peer).and_then(|p| p.sections.get(i).cloned()).unwrap_or_default();
             let section = self.take_section(wanted, &before, offered);
             extensions.merge(offered.extensions);
@@ -145,7 +150,7 @@ impl Engine {
             let receiving = peer.consumers().filter_map(|c| self.consumers.get(c));
             let feedback = receiving.map(feedback_of).max().unwrap_or_default();
             peer.outflow.expect(now, feedback);
-            peer.reduced_size_rtcp = offer.sections.iter().all(|s| s.kind.is_none() || s.reduced_size_rtcp);
+            peer.reduced_size_rtcp = offered.iter().all(|s| s.kind.is_none() || s.reduced_size_rtcp);
         }
     }
 
@@ -277,7 +282,7 @@ impl Engine {
     }
 
     /// An SSRC that nothing toward a participant has, nor `other`.
-    fn fresh_ssrc(&mut self, owner: PeerKey, other: u32) -> u32 {
+    pub(super) fn fresh_ssrc(&mut self, owner: PeerKey, other: u32) -> u32 {
         let places = self.peers.get(owner).into_iter().flat_map(|p| p.consumers());
         let taken: Vec<u32> = places
             .filter_map(|c| self.consumers.get(c))
@@ -307,7 +312,7 @@ impl Engine {
     }
 
     /// Tracks that are gone, or never were, leave their places empty: whoever offered may not have heard yet.
-    fn take_subscriptions(&mut self, now: Instant, key: PeerKey, subscriptions: &Subscriptions) {
+    pub(super) fn take_subscriptions(&mut self, now: Instant, key: PeerKey, subscriptions: &Subscriptions) {
         let Some(peer) = self.peers.get(key) else { return };
         let mut wishes = Vec::new();
         match subscriptions {
@@ -346,7 +351,7 @@ impl Engine {
         let peer = self.peers.get_mut(key)?;
         peer.session_version += 1;
         let peer = self.peers.get(key)?;
-        let transport = peer.transport.as_ref()?;
+        let transport = peer.transport.as_ref()?.session()?;
         let sections = offer.sections.iter().zip(&peer.sections).map(|(offered, section)| {
             let usable = (offered.kind.is_some() && !offered.codecs.is_empty()) || offered.data.is_some();
             let direction = match (section.producer.is_some(), section.consumer.is_some()) {
@@ -391,8 +396,8 @@ impl Engine {
 
     pub(super) fn add_candidate(&mut self, now: Instant, peer: PeerId, candidate: &str, out: &mut Outbox) {
         let Some(key) = self.peer_ids.get(&peer).copied() else { return };
-        if let Some(transport) = self.peers.get_mut(key).and_then(|p| p.transport.as_mut()) {
-            transport.ice.add_remote_candidate(candidate);
+        if let Some(ice) = self.peers.get_mut(key).and_then(|p| p.transport.as_mut()?.ice_mut()) {
+            ice.add_remote_candidate(candidate);
             self.settle(now, key, out);
         }
     }
@@ -407,7 +412,7 @@ impl Engine {
         let trickled = read_fragment(body, self.config.limits.sdp_bytes)?;
         let key = *self.peer_ids.get(&peer).ok_or(NegotiateError::NoSuchPeer)?;
         let peer = self.peers.get_mut(key).ok_or(NegotiateError::NoSuchPeer)?;
-        let transport = peer.transport.as_mut().ok_or(NegotiateError::NoSession)?;
+        let transport = peer.transport.as_mut().and_then(Connection::session_mut).ok_or(NegotiateError::NoSession)?;
         let before = transport.ice.ufrag().to_owned();
         let restarted =
             trickled.credentials.is_some_and(|remote| transport.restart_ice(&self.config, &remote, &mut self.rng));

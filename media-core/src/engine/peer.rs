@@ -8,7 +8,7 @@ use crate::api::{DataLimits, Downlink, PeerId, Permissions, Source, TransportSta
 use crate::forward::{Arrivals, Redundancy};
 use crate::keys::{ConsumerKey, ProducerKey, RoomKey};
 use crate::negotiate::{ExtensionIds, ExtensionTable};
-use crate::transport::Transport;
+use crate::transport::Connection;
 use crate::wire::Path;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ pub(crate) struct Peer {
     pub(super) audio: PeerAudio,
     /// How often he is told what he hears.
     pub(super) redundancy: Redundancy,
-    pub(super) transport: Option<Transport>,
+    pub(super) transport: Option<Connection>,
     pub(super) sections: Vec<Section>,
     pub(super) streams: FxHashMap<u32, Stream>,
     pub(super) places: FxHashMap<u32, ConsumerKey>,

@@ -140,6 +140,7 @@ impl Engine {
         if timers.report_at <= now {
             self.tick_data(now, key);
             self.write_reports(now, key, out);
+            self.renew_picture(now, key);
             self.pause_unwatched(now, key);
             self.forget_old(now, key);
             self.review_audio(now, key);
@@ -178,7 +179,7 @@ impl Engine {
     /// Whether a participant's transport has been down for longer than it may.
     fn is_overdue(&self, now: Instant, key: PeerKey) -> bool {
         let Some(peer) = self.peers.get(key) else { return false };
-        let Some(transport) = &peer.transport else { return false };
+        let Some(transport) = peer.transport.as_ref().filter(|t| t.plain().is_none()) else { return false };
         let limit = if peer.was_connected {
             Duration::from_millis(self.config.limits.disconnected_ms)
         } else {
@@ -210,6 +211,7 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(key) else { return };
         match change {
             Change::Dropped(cause) => self.totals.dropped(cause),
+            Change::Silent => self.close_peer(key, Some(CloseCause::TimedOut), out),
             Change::ClosedByClient => self.close_peer(key, Some(CloseCause::ClosedByClient), out),
             Change::Failed(why) => {
                 tracing::info!(peer = %peer.id, why, "the DTLS handshake failed");
@@ -234,7 +236,7 @@ impl Engine {
     }
 
     /// A receiver can be reached, perhaps again: what was not sent meanwhile is not made up for.
-    fn begin_again(&mut self, now: Instant, key: PeerKey) {
+    pub(super) fn begin_again(&mut self, now: Instant, key: PeerKey) {
         let places: Vec<_> = self.peers.get(key).into_iter().flat_map(|p| p.consumers()).collect();
         for place in places {
             self.consumers.get_mut(place).into_iter().for_each(|consumer| consumer.resplice());

@@ -201,7 +201,7 @@ fn extmaps(sdp: &mut String, ids: ExtensionIds, wanted: &[Extension]) {
     }
 }
 
-fn codec_lines(sdp: &mut String, codec: &CodecEntry) {
+pub(super) fn codec_lines(sdp: &mut String, codec: &CodecEntry) {
     let pt = codec.payload_type;
     line(sdp, format_args!("a=rtpmap:{pt} {}", codec.rtpmap));
     if !codec.fmtp.is_empty() {

@@ -8,6 +8,7 @@ mod extension;
 mod fec;
 mod fragment;
 mod offer;
+mod plain;
 mod simulcast;
 #[cfg(test)]
 mod tests;
@@ -19,3 +20,4 @@ use data::DataSection;
 pub(crate) use extension::{Extension, ExtensionIds, ExtensionTable};
 pub(crate) use fragment::{read as read_fragment, write as write_fragment};
 pub(crate) use offer::{BadOffer, Direction, DtlsRole, Fingerprint, OfferedSection, ParsedOffer, SetupRole};
+pub(crate) use plain::{PlainPlan, PlainSession, media_name, plain_section, write as write_plain};

@@ -2,6 +2,7 @@
 //! ours; ICE, DTLS and SCTP come from sans-IO crates.
 
 mod certificate;
+mod connection;
 pub(crate) mod dcep;
 pub(crate) mod demux;
 mod dtls;
@@ -9,11 +10,14 @@ pub mod flights;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod ice;
+mod plain;
 pub(crate) mod sctp;
 pub mod srtp;
 
 pub use certificate::{Certificate, CertificateError};
+pub(crate) use connection::Connection;
 pub(crate) use dtls::Settings as DtlsSettings;
+pub(crate) use plain::Plain;
 
 use crate::api::{DropCause, EngineConfig, TransportState};
 pub(crate) use crate::negotiate::DtlsRole;
@@ -70,6 +74,8 @@ pub(crate) enum Change {
     ClosedByClient,
     /// The handshake failed; the text is for the log.
     Failed(&'static str),
+    /// Nothing came from one who sends plain RTP for as long as he may be silent.
+    Silent,
     /// A packet of the data channels' association went no further.
     Dropped(DropCause),
 }

@@ -43,6 +43,18 @@ pub struct PeerPolicy {
 }
 
 impl PeerPolicy {
+    /// Lets `allow` be sent to, but for what is in `deny`, and nothing else.
+    #[must_use]
+    pub fn new(deny: Vec<Network>, allow: Vec<Network>) -> Self {
+        Self { deny, allow, ..Self::default() }
+    }
+
+    /// The same, on a machine with these addresses; with `public_peers` for the internet too.
+    #[must_use]
+    pub fn of_hosts(self, hosts: Vec<IpAddr>, public_peers: bool) -> Self {
+        Self { hosts, public_peers, ..self }
+    }
+
     /// Opens the way to the media server's own UDP sockets: to exactly these addresses and ports.
     pub fn set_own(&mut self, own: &[OwnAddress]) {
         self.own = own.iter().flat_map(|one| [(one.local, one.local), (one.public, one.local)]).collect();
@@ -69,7 +81,7 @@ impl PeerPolicy {
     }
 
     /// Whether an address that is not ours may be relayed to. One that carries an IPv4 address must be allowed as both.
-    fn allows(&self, ip: IpAddr) -> bool {
+    pub(crate) fn allows(&self, ip: IpAddr) -> bool {
         self.allows_as_written(ip) && embedded(ip).is_none_or(|v4| self.allows_as_written(v4.into()))
     }
 

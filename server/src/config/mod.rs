@@ -10,6 +10,7 @@ mod load;
 mod mistake;
 mod mix;
 mod parts;
+mod rtp;
 mod snapshots;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ mod turn;
 pub use access::{Auth, Signalling};
 pub use load::{Environment, from_parts, load};
 pub use mistake::Mistake;
+pub use rtp::Rtp;
 pub use turn::{Enabled, Turn, TurnUser};
 
 use anyhow::{Result, bail};
@@ -42,6 +44,7 @@ pub struct Config {
     pub mix: Mix,
     pub snapshots: Snapshots,
     pub announcements: Announcements,
+    pub rtp: Rtp,
     pub isolation: Isolation,
     pub signalling: Signalling,
     pub turn: Turn,
@@ -303,6 +306,7 @@ impl Config {
         self.announcements.check(&self.mix)?;
         self.isolation.check()?;
         self.turn.check()?;
+        self.rtp.check(&self.turn)?;
         Ok(())
     }
 }

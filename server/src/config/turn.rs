@@ -154,7 +154,7 @@ fn password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Err
     String::deserialize(deserializer).map(Secret::new)
 }
 
-fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Network>, D::Error> {
+pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Network>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
     texts.iter().map(|text| text.parse().map_err(serde::de::Error::custom)).collect()
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod cli;
 mod layers;
+mod rtp;
 mod serve;
 mod support;
 mod turn;

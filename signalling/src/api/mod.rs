@@ -10,6 +10,7 @@ mod moderate;
 mod observe;
 mod rates;
 mod resource;
+mod rtp;
 mod snapshots;
 
 pub use house::RoomView;

@@ -9,6 +9,7 @@ mod health;
 mod origin;
 mod problem;
 mod rooms;
+mod rtp;
 mod snapshots;
 mod whip;
 mod ws;
@@ -46,6 +47,7 @@ pub type AppState = Arc<Signalling>;
     tags(
         (name = "rooms", description = "Rooms and who is in them"),
         (name = "announcements", description = "What is played into rooms"),
+        (name = "rtp", description = "Media gateways, encoders and players by plain RTP"),
         (name = "whip", description = "Publish by WHIP (RFC 9725)"),
         (name = "whep", description = "Watch by WHEP"),
         (name = "server", description = "The server itself"),
@@ -74,6 +76,8 @@ pub fn router(state: AppState) -> Router {
         .routes(routes!(announcements::list, announcements::announce))
         .routes(routes!(announcements::hush))
         .routes(routes!(announcements::music, announcements::set_music, announcements::reset_music))
+        .routes(routes!(rtp::list, rtp::connect))
+        .routes(routes!(rtp::read, rtp::disconnect))
         .routes(routes!(snapshots::snapshot))
         .routes(routes!(snapshots::thumbnails))
         .routes(routes!(rooms::server_stats))

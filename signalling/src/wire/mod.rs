@@ -7,6 +7,7 @@ mod canvas;
 mod quality;
 mod request;
 mod response;
+mod rtp;
 mod views;
 
 pub(crate) use announcements::{AnnouncementView, AnnouncementWish, HoldMusicView};
@@ -19,6 +20,9 @@ pub use request::SourceName;
 pub(crate) use request::{Hello, Join, OfferMedia, ReceivedFrame, Request};
 pub(crate) use response::{
     Joined, LeaveReason, RemoveReason, ServerEvent, ServerResult, SpeakerView, encode, encode_result,
+};
+pub(crate) use rtp::{
+    RtpCreated, RtpDirection, RtpKeyWish, RtpLegView, RtpLegWish, RtpPathView, RtpStatsView, RtpView, RtpWish,
 };
 pub use views::{
     KindName, MuteView, ParticipantState, ParticipantStats, ParticipantView, PermissionsView, ReceiveView, SendView,

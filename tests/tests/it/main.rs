@@ -19,6 +19,7 @@ mod matrix;
 mod mixing;
 mod mute;
 mod paths;
+mod plain_rtp;
 mod second_stack;
 mod seeds;
 mod shared_rooms;

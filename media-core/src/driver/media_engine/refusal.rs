@@ -1,10 +1,10 @@
 //! Commands that no worker gets, and what their callers are told.
 
-use crate::api::{Command, JoinError, NegotiateError, SnapshotError, SubscribeError, TrackError};
+use crate::api::{Command, JoinError, NegotiateError, PlainError, SnapshotError, SubscribeError, TrackError};
 
 /// Why a command is answered without a worker.
 #[derive(Clone, Copy)]
-pub(super) enum Refusal {
+pub(in crate::driver) enum Refusal {
     /// There is no such room or participant; of a `Join`, that there is one already.
     Unknown,
     RoomFull,
@@ -12,7 +12,7 @@ pub(super) enum Refusal {
 }
 
 /// Answers a command that no worker gets.
-pub(super) fn refuse(command: Command, why: Refusal) {
+pub(in crate::driver) fn refuse(command: Command, why: Refusal) {
     let busy = matches!(why, Refusal::Busy);
     let negotiate = if busy { NegotiateError::Busy } else { NegotiateError::NoSuchPeer };
     match command {
@@ -22,6 +22,9 @@ pub(super) fn refuse(command: Command, why: Refusal) {
             Refusal::Unknown => JoinError::AlreadyJoined,
         })),
         Command::Offer { reply, .. } => reply.send(Err(negotiate)),
+        Command::Plain { reply, .. } => {
+            reply.send(Err(if busy { PlainError::Busy } else { PlainError::NoSuchPeer }));
+        }
         Command::Fragment { reply, .. } => reply.send(Err(negotiate)),
         Command::Subscribe { reply, .. } | Command::Prefer { reply, .. } | Command::SetDownlink { reply, .. } => {
             reply.send(Err(if busy { SubscribeError::Busy } else { SubscribeError::NoSuchPeer }));

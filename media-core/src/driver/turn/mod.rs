@@ -17,6 +17,7 @@ use crate::turn::{Credential, OwnAddress, PeerPolicy, Secret, TurnCounters, Turn
 use mio::{Poll, Waker};
 use network::Network;
 use rustls::ServerConfig;
+pub(super) use sockets::udp;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};

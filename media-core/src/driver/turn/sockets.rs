@@ -111,7 +111,8 @@ pub(super) fn locals(offered: &[Offered]) -> Vec<IpAddr> {
     locals
 }
 
-fn udp(address: SocketAddr, buffer_bytes: usize) -> io::Result<UdpSocket> {
+/// A socket of its own at an address.
+pub(in crate::driver) fn udp(address: SocketAddr, buffer_bytes: usize) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
     if address.is_ipv6() {
         // An IPv4 address in disguise must not get out.

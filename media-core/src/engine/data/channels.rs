@@ -46,7 +46,7 @@ impl Engine {
     fn open_channel(&mut self, key: PeerKey, stream: u16, open: Open) -> Result<(), DataDrop> {
         let limit = self.config.limits.data.channels_per_peer;
         let peer = self.peers.get_mut(key).ok_or(DataDrop::BadOpen)?;
-        let sctp = peer.transport.as_mut().and_then(|t| t.sctp.as_mut()).ok_or(DataDrop::BadOpen)?;
+        let sctp = peer.transport.as_mut().and_then(|t| t.sctp_mut()).ok_or(DataDrop::BadOpen)?;
         if !peer.permissions.publish {
             return Err(DataDrop::MayNotPublish);
         }
@@ -135,7 +135,7 @@ impl Engine {
             ending.again = true;
             return;
         }
-        let Some(sctp) = peer.transport.as_mut().and_then(|t| t.sctp.as_mut()).filter(|sctp| sctp.is_up()) else {
+        let Some(sctp) = peer.transport.as_mut().and_then(|t| t.sctp_mut()).filter(|sctp| sctp.is_up()) else {
             return;
         };
         let mirrors = peer.data.streams.len() - peer.data.own();
@@ -230,7 +230,7 @@ impl Engine {
         let Some(stream) = stream else { return };
         self.forget_mirror(key, at);
         let Some(peer) = self.peers.get_mut(at) else { return };
-        if let Some(sctp) = peer.transport.as_mut().and_then(|t| t.sctp.as_mut()) {
+        if let Some(sctp) = peer.transport.as_mut().and_then(|t| t.sctp_mut()) {
             sctp.close(stream);
             peer.data.ending.push(Ending { channel: key, stream, again: false });
         }

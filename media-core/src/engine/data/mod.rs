@@ -12,8 +12,8 @@ use crate::api::{DataDrop, DataLimits};
 use crate::keys::{ChannelKey, PeerKey};
 use crate::negotiate::ParsedOffer;
 use crate::room::Channel;
-use crate::transport::DtlsRole;
 use crate::transport::sctp::{BacklogLimits, Sctp, SctpEvent, SctpSettings};
+use crate::transport::{Connection, DtlsRole};
 use crate::wire::Outbox;
 use relay::Budget;
 use rustc_hash::FxHashMap;
@@ -106,7 +106,7 @@ impl Engine {
         let wanted = offer.sections.iter().find_map(|section| section.data);
         let limits = &self.config.limits.data;
         let Some(peer) = self.peers.get_mut(key) else { return };
-        let Some(transport) = &mut peer.transport else { return };
+        let Some(transport) = peer.transport.as_mut().and_then(Connection::session_mut) else { return };
         match (wanted, transport.sctp.is_some()) {
             (Some(section), false) => {
                 peer.data.budget = Budget::full(limits);
@@ -135,7 +135,7 @@ impl Engine {
     /// Notes that a participant's association wants a turn.
     pub(super) fn touch_data(&mut self, key: PeerKey) {
         let Some(peer) = self.peers.get_mut(key) else { return };
-        let has_data = peer.transport.as_ref().is_some_and(|t| t.sctp.is_some());
+        let has_data = peer.transport.as_ref().is_some_and(|t| t.sctp().is_some());
         if has_data && !std::mem::replace(&mut peer.data.is_touched, true) {
             self.data.touched.push(key);
         }
@@ -167,7 +167,7 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let Some(transport) = &mut peer.transport else { return };
         let changes = transport.drain_sctp(now, key.flow(), out);
-        let has_news = transport.sctp.as_ref().is_some_and(Sctp::has_event);
+        let has_news = transport.sctp().is_some_and(Sctp::has_event);
         peer.timers.transport_at = transport.next_deadline(now);
         self.arm(key);
         if has_news {
@@ -196,6 +196,6 @@ impl Engine {
 
     /// A participant's association, while there is one.
     fn sctp(&mut self, key: PeerKey) -> Option<&mut Sctp> {
-        self.peers.get_mut(key)?.transport.as_mut()?.sctp.as_mut()
+        self.peers.get_mut(key)?.transport.as_mut()?.sctp_mut()
     }
 }

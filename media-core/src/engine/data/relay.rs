@@ -66,7 +66,7 @@ impl Engine {
         let mut is_held = !channel.held_by.is_empty();
         for mirror in &channel.mirrors {
             let Some(peer) = self.peers.get_mut(mirror.peer) else { continue };
-            let sctp = peer.transport.as_ref().and_then(|t| t.sctp.as_ref());
+            let sctp = peer.transport.as_ref().and_then(|t| t.sctp());
             if sctp.is_some_and(|sctp| sctp.is_full(mirror.stream)) {
                 is_held = true;
                 if !peer.data.holding.iter().any(|(held, _)| *held == key) {
@@ -82,7 +82,7 @@ impl Engine {
         let Some(channel) = self.data.channels.get(key).filter(|channel| channel.is_reliable()) else { return false };
         channel.mirrors.iter().any(|mirror| {
             let peer = self.peers.get(mirror.peer);
-            let sctp = peer.and_then(|peer| peer.transport.as_ref()?.sctp.as_ref());
+            let sctp = peer.and_then(|peer| peer.transport.as_ref()?.sctp());
             sctp.is_some_and(|sctp| sctp.is_full(mirror.stream))
         })
     }
@@ -108,7 +108,7 @@ impl Engine {
         let (is_reliable, is_in_line) = (channel.is_reliable(), channel.is_in_line());
         for mirror in &channel.mirrors {
             let Some(peer) = self.peers.get_mut(mirror.peer) else { continue };
-            let Some(sctp) = peer.transport.as_mut().and_then(|t| t.sctp.as_mut()) else { continue };
+            let Some(sctp) = peer.transport.as_mut().and_then(|t| t.sctp_mut()) else { continue };
             if !is_reliable && sctp.is_full(mirror.stream) {
                 self.totals.data_dropped(DataDrop::BacklogFull);
                 continue;
@@ -131,7 +131,7 @@ impl Engine {
     /// Lets those go on who waited for this participant, where he has caught up.
     pub(super) fn release_senders(&mut self, key: PeerKey) {
         let Some(peer) = self.peers.get_mut(key) else { return };
-        let Some(sctp) = peer.transport.as_ref().and_then(|t| t.sctp.as_ref()) else { return };
+        let Some(sctp) = peer.transport.as_ref().and_then(|t| t.sctp()) else { return };
         let mut released = Vec::new();
         peer.data.holding.retain(|(held, _)| {
             let Some(channel) = self.data.channels.get(*held) else { return false };

@@ -5,7 +5,7 @@ use super::super::feedback::ntp_since;
 use super::super::outflow::{Departure, Sent};
 use super::modes::Crossing;
 use super::room::Opening;
-use crate::api::{AudioPath, DropCause, RoomId};
+use crate::api::{AudioPath, DropCause, MediaKind, RoomId};
 use crate::bandwidth::Urgency;
 use crate::forward::{Carried, MediaPacket, SenderClock};
 use crate::keys::RoomKey;
@@ -99,7 +99,9 @@ impl Engine {
             let (Some(peer), Some(consumer)) = (self.peers.get_mut(owner), self.consumers.get_mut(place)) else {
                 continue;
             };
-            let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress()) else { continue };
+            let Some((path, sender)) = peer.transport.as_mut().and_then(|t| t.egress(MediaKind::Audio)) else {
+                continue;
+            };
             consumer.take_mix((life, mixed.output), outlet.index, clock);
             // Who may be sent little loses less by what Opus repeats by itself.
             let has_room = peer.downlink.most_bps().is_none_or(|most| most >= ROOM_FOR_COPIES_BPS);

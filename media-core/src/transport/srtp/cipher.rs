@@ -11,6 +11,8 @@ use aws_lc_rs::{constant_time, hmac};
 pub(super) enum Cipher {
     Gcm(Gcm),
     Cm(Box<Cm>),
+    /// None at all: plain RTP (RFC 3550), which anybody on the path can read and change.
+    Null,
 }
 
 /// AES-GCM (RFC 7714).
@@ -73,6 +75,7 @@ impl Cipher {
         match self {
             Self::Gcm(_) => GCM_TAG_LEN,
             Self::Cm(_) => CM_TAG_LEN,
+            Self::Null => 0,
         }
     }
 }

@@ -100,5 +100,30 @@ pub fn contexts(
     Ok((sender, receiver))
 }
 
+/// What we send under a key that was agreed on elsewhere, as in a description (RFC 4568): the master key, then the master salt.
+///
+/// # Errors
+/// [`BadKeys`] when there are not [`Profile::key_len`] and [`Profile::salt_len`] bytes of it.
+pub fn sender(profile: Profile, key_and_salt: &[u8]) -> Result<SrtpSender, BadKeys> {
+    let (key, salt) = split(profile, key_and_salt)?;
+    let derive = |usage| Cipher::derive(profile, key, salt, usage);
+    Ok(SrtpSender::new(derive(Usage::Rtp)?, derive(Usage::Rtcp)?))
+}
+
+/// What we are sent under such a key.
+///
+/// # Errors
+/// As [`sender`].
+pub fn receiver(profile: Profile, key_and_salt: &[u8]) -> Result<SrtpReceiver, BadKeys> {
+    let (key, salt) = split(profile, key_and_salt)?;
+    let derive = |usage| Cipher::derive(profile, key, salt, usage);
+    Ok(SrtpReceiver::new(derive(Usage::Rtp)?, derive(Usage::Rtcp)?))
+}
+
+fn split(profile: Profile, key_and_salt: &[u8]) -> Result<(&[u8], &[u8]), BadKeys> {
+    let (key, salt) = key_and_salt.split_at_checked(profile.key_len()).ok_or(BadKeys)?;
+    if salt.len() == profile.salt_len() { Ok((key, salt)) } else { Err(BadKeys) }
+}
+
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,10 @@ pub struct SrtpReceiver {
     rtcp: Cipher,
     streams: FxHashMap<u32, Window>,
     rtcp_streams: FxHashMap<u32, Window>,
+    /// Of plain RTP: the source whose last packet was out of its numbers, and the number that would follow it.
+    stray: Option<(u32, u16)>,
+    /// A source of plain RTP began anew under its old SSRC.
+    restarted: bool,
 }
 
 /// Why a packet was not opened.
@@ -35,6 +39,9 @@ pub enum OpenError {
 /// SSRCs followed for one peer, each way of SRTP and SRTCP: bounds what he can make us remember.
 const MAX_SSRCS: usize = 128;
 
+/// Packets that a replay window spans.
+const WINDOW: u64 = 128;
+
 /// The replay window of one SSRC (RFC 3711 section 3.3.2): the highest index, and which of the 128 up to it were seen.
 #[derive(Debug, Clone, Copy, Default)]
 struct Window {
@@ -47,7 +54,7 @@ impl Window {
     fn admits(&self, index: u64) -> bool {
         match self.highest.checked_sub(index) {
             None => true,
-            Some(age) => self.seen == 0 || (age < 128 && self.seen & (1 << age) == 0),
+            Some(age) => self.seen == 0 || (age < WINDOW && self.seen & (1 << age) == 0),
         }
     }
 
@@ -74,7 +81,42 @@ impl Window {
 
 impl SrtpReceiver {
     pub(super) fn new(rtp: Cipher, rtcp: Cipher) -> Self {
-        Self { rtp, rtcp, streams: FxHashMap::default(), rtcp_streams: FxHashMap::default() }
+        Self {
+            rtp,
+            rtcp,
+            streams: FxHashMap::default(),
+            rtcp_streams: FxHashMap::default(),
+            stray: None,
+            restarted: false,
+        }
+    }
+
+    /// Takes plain RTP (RFC 3550), which nothing protects.
+    pub(crate) fn plain() -> Self {
+        Self::new(Cipher::Null, Cipher::Null)
+    }
+
+    /// Whether a source of plain RTP began anew since this was asked last: its numbers mean others from then on.
+    pub(crate) fn take_restarted(&mut self) -> bool {
+        std::mem::take(&mut self.restarted)
+    }
+
+    /// RFC 3550 appendix A.1: a source that was started again under its old SSRC has other numbers. Two in a row that fit each other and
+    /// not the ones before are its new ones; one alone is a straggler.
+    fn begin_again(&mut self, header: &RtpHeader) -> Option<u64> {
+        let window = self.streams.get(&header.ssrc).filter(|_| matches!(self.rtp, Cipher::Null))?;
+        let age = window.guess(header.sequence).map_or(WINDOW, |index| window.highest.saturating_sub(index));
+        if age < WINDOW {
+            // A duplicate.
+            return None;
+        }
+        let follows = self.stray.replace((header.ssrc, header.sequence.wrapping_add(1)));
+        (follows == Some((header.ssrc, header.sequence))).then(|| {
+            self.stray = None;
+            self.restarted = true;
+            // A rollover ahead of all that came, so that nothing of it is taken for old.
+            ((window.highest >> 16) + 1) << 16 | u64::from(header.sequence)
+        })
     }
 
     /// Opens an RTP packet in place. Gives its extended sequence number and where its plaintext ends.
@@ -84,7 +126,10 @@ impl SrtpReceiver {
     #[inline]
     pub fn open_rtp(&mut self, packet: &mut [u8], header: &RtpHeader) -> Result<(ExtSeq, usize), OpenError> {
         let window = self.streams.get(&header.ssrc).copied().unwrap_or_default();
-        let index = window.guess(header.sequence).filter(|i| window.admits(*i)).ok_or(OpenError::Replayed)?;
+        let index = match window.guess(header.sequence).filter(|i| window.admits(*i)) {
+            Some(index) => index,
+            None => self.begin_again(header).ok_or(OpenError::Replayed)?,
+        };
         let text_len = packet.len().checked_sub(header.header_len + self.rtp.tag_len()).ok_or(OpenError::TooShort)?;
         let end = header.header_len + text_len;
         match &self.rtp {
@@ -99,6 +144,7 @@ impl SrtpReceiver {
                 cm.apply(header.ssrc, index, &mut authenticated[header.header_len..])
                     .map_err(|_| OpenError::Unauthentic)?;
             }
+            Cipher::Null => {}
         }
         mark(&mut self.streams, header.ssrc, index)?;
         Ok((ExtSeq(index), end))
@@ -109,6 +155,9 @@ impl SrtpReceiver {
     /// # Errors
     /// [`OpenError`]; the packet is then of no use.
     pub fn open_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, OpenError> {
+        if matches!(self.rtcp, Cipher::Null) {
+            return Ok(packet.len());
+        }
         let tag_len = self.rtcp.tag_len();
         let end = packet.len().checked_sub(RTCP_INDEX_LEN + tag_len).ok_or(OpenError::TooShort)?;
         let clear: [u8; RTCP_CLEAR_LEN] = packet
@@ -120,7 +169,7 @@ impl SrtpReceiver {
         let ssrc = u32::from_be_bytes([clear[4], clear[5], clear[6], clear[7]]);
         let trailer_at = match &self.rtcp {
             Cipher::Gcm(_) => end + tag_len,
-            Cipher::Cm(_) => end,
+            Cipher::Cm(_) | Cipher::Null => end,
         };
         let trailer: [u8; RTCP_INDEX_LEN] = packet
             .get(trailer_at..trailer_at + RTCP_INDEX_LEN)
@@ -147,6 +196,7 @@ impl SrtpReceiver {
                 cm.verify([authenticated, &[]], tag).map_err(|_| OpenError::Unauthentic)?;
                 cm.apply(ssrc, index, &mut authenticated[RTCP_CLEAR_LEN..end]).map_err(|_| OpenError::Unauthentic)?;
             }
+            Cipher::Null => {}
         }
         mark(&mut self.rtcp_streams, ssrc, index)?;
         Ok(end)

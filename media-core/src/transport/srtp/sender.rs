@@ -24,6 +24,11 @@ impl SrtpSender {
         Self { rtp, rtcp, rtcp_index: 0 }
     }
 
+    /// Seals nothing: what is sent is plain RTP (RFC 3550).
+    pub(crate) fn plain() -> Self {
+        Self::new(Cipher::Null, Cipher::Null)
+    }
+
     /// Seals the RTP packet `buf[start..]`, whose header is `header_len` bytes long: encrypts the rest in place and appends
     /// the tag. `index` is the extended sequence number, ROC and all, whose low 16 bits stand in the header.
     ///
@@ -51,6 +56,7 @@ impl SrtpSender {
                 let tag = cm.tag([packet, &roc]);
                 buf.extend_from_slice(&tag);
             }
+            Cipher::Null => {}
         }
         Ok(())
     }
@@ -84,6 +90,7 @@ impl SrtpSender {
                 buf.extend_from_slice(&trailer);
                 buf.extend_from_slice(&tag);
             }
+            Cipher::Null => return Ok(()),
         }
         self.rtcp_index = index + 1;
         Ok(())

@@ -62,9 +62,24 @@ impl Server {
     }
 
     pub(crate) fn get(&self, path: &str, headers: &str) -> Answer {
+        self.request(&format!("GET {path}"), headers, "")
+    }
+
+    /// Asks with a body of JSON.
+    pub(crate) fn ask(&self, method: &str, path: &str, json: &str) -> Answer {
+        let headers = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", json.len());
+        self.request(&format!("{method} {path}"), &headers, json)
+    }
+
+    /// How many files and sockets it has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("it runs").count()
+    }
+
+    fn request(&self, line: &str, headers: &str, body: &str) -> Answer {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time is set");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n")
+        write!(stream, "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n{body}")
             .expect("it reads");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("it answers");

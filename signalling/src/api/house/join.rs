@@ -61,7 +61,8 @@ impl House {
             return Err(Refusal::new(ErrorCode::RoomFull, message));
         }
         // A broadcast that was there before him moderates nothing.
-        let by_http = |peer: &PeerId| self.participants.get(peer).is_some_and(|p| matches!(p.link, Link::Http { .. }));
+        let is_none = |link: &Link| matches!(link, Link::Http { .. } | Link::Rtp { .. });
+        let by_http = |peer: &PeerId| self.participants.get(peer).is_some_and(|p| is_none(&p.link));
         let first = admission.first_moderates && room.members.iter().all(by_http);
         room.members.push(id);
         room.audience.enter(id, admission.stance);
@@ -132,7 +133,7 @@ impl House {
         let holder = match &participant.link {
             Link::Socket { socket, resume } if resume.matches(secret) => Some(*socket),
             Link::Lost { resume, .. } if resume.matches(secret) => None,
-            Link::Socket { .. } | Link::Lost { .. } | Link::Http { .. } => return Err(unknown()),
+            Link::Socket { .. } | Link::Lost { .. } | Link::Http { .. } | Link::Rtp { .. } => return Err(unknown()),
         };
         if let Some(old) = holder {
             fx.push(Effect::Close { socket: old, code: CloseCode::ResumedElsewhere });

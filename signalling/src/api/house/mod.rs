@@ -9,6 +9,7 @@ mod leave;
 mod media;
 mod quality;
 mod rooms;
+mod rtp;
 mod snapshots;
 mod views;
 
@@ -24,7 +25,7 @@ use crate::config::{AnnouncementConfig, SignallingLimits};
 use crate::error::{ErrorCode, Refusal};
 use crate::names::{DisplayName, RoomName};
 use crate::session::{CloseCode, Secret, SocketId, Weight};
-use crate::wire::{ParticipantState, ServerEvent, encode};
+use crate::wire::{ParticipantState, RtpView, ServerEvent, encode};
 use announcements::{Announcing, Playbill};
 use colloquy_media_core::api::{
     AudioPath, Command, EncodingUse, PeerId, Permissions, RoomId, Shown, TrackId, TrackInfo, TransportState,
@@ -134,6 +135,8 @@ pub(crate) enum Link {
     Lost { until: Instant, resume: Secret },
     /// By WHIP or WHEP: nothing but the address of his session, and his ICE session's name.
     Http { resource: Secret, ice_ufrag: String },
+    /// By plain RTP, and not at all; how, once the engine has said it.
+    Rtp { view: Option<Box<RtpView>> },
 }
 
 struct Track {
@@ -196,7 +199,7 @@ impl House {
         let participant = self.participants.get(&peer)?;
         match participant.link {
             Link::Socket { socket: his, .. } if his == socket && participant.present => Some(participant),
-            Link::Socket { .. } | Link::Lost { .. } | Link::Http { .. } => None,
+            Link::Socket { .. } | Link::Lost { .. } | Link::Http { .. } | Link::Rtp { .. } => None,
         }
     }
 
@@ -269,7 +272,7 @@ impl Participant {
     fn socket(&self) -> Option<SocketId> {
         match self.link {
             Link::Socket { socket, .. } => Some(socket),
-            Link::Lost { .. } | Link::Http { .. } => None,
+            Link::Lost { .. } | Link::Http { .. } | Link::Rtp { .. } => None,
         }
     }
 

@@ -27,7 +27,7 @@ impl House {
             Link::Socket { resume, .. } | Link::Lost { resume, .. } if resume.matches(secret) => {
                 Some((participant.room, participant.id))
             }
-            Link::Socket { .. } | Link::Lost { .. } | Link::Http { .. } => None,
+            Link::Socket { .. } | Link::Lost { .. } | Link::Http { .. } | Link::Rtp { .. } => None,
         }
     }
 

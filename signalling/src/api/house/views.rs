@@ -33,7 +33,7 @@ impl House {
         let room = self.rooms.get(&participant.room)?;
         let resume_token = match &participant.link {
             Link::Socket { resume, .. } | Link::Lost { resume, .. } => format!("{peer}.{}", resume.as_str()),
-            Link::Http { .. } => String::new(),
+            Link::Http { .. } | Link::Rtp { .. } => String::new(),
         };
         Some(Joined {
             room: room.name.to_string(),
