@@ -4,7 +4,7 @@ use super::Engine;
 use super::outflow::{Departure, Sent};
 use super::peer::Stream;
 use super::recovery::repaired_by;
-use super::ticks::{FEEDBACK_INTERVAL, NACK_INTERVAL};
+use super::ticks::{NACK_INTERVAL, feedback_interval};
 use crate::api::{DropCause, MediaKind, Source};
 use crate::bandwidth::Urgency;
 use crate::forward::{Arrived, Carried, MediaPacket, Protection};
@@ -130,9 +130,10 @@ impl Engine {
         }
         if let Some(transport_sequence) = told.transport_sequence {
             let first = peer.arrivals.is_empty();
+            let interval = feedback_interval(peer.downlink.device);
             peer.arrivals.record(now, transport_sequence);
             if first {
-                self.hasten(now + FEEDBACK_INTERVAL, key);
+                self.hasten(now + interval, key);
             }
         }
         if is_roused {

@@ -4,7 +4,7 @@ use super::peer::{Peer, RETRANSMISSIONS_PER_S};
 use super::rest::Traffic;
 use super::turns::next_turn;
 use super::{Engine, PathChange};
-use crate::api::{CloseCause, Event, MediaKind, TransportState};
+use crate::api::{CloseCause, Device, Event, MediaKind, TransportState};
 use crate::keys::{PeerKey, ProducerKey, RoomKey};
 use crate::room::{SPEAKERS_TICK, SpeakersOf};
 use crate::transport::Change;
@@ -14,12 +14,21 @@ use std::time::{Duration, Instant};
 
 /// Sender and receiver reports, and checks of time-outs, this far apart.
 const REPORT_INTERVAL: Duration = Duration::from_millis(1_000);
+/// The same toward an earpiece, which takes little.
+const SPARSE_REPORT_INTERVAL: Duration = Duration::from_millis(2_000);
 /// The same of those who rest: what RFC 3550 section 6.2 asks for at least.
 const REST_INTERVAL: Duration = Duration::from_millis(5_000);
 /// NACKs: late enough for reordering to settle, early enough for a receiver's jitter buffer.
 pub(super) const NACK_INTERVAL: Duration = Duration::from_millis(20);
 /// Transport feedback: a bandwidth estimator wants it every 50 to 100 ms.
-pub(super) const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
+const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
+/// The same toward an earpiece, for which it would be a quarter of all: the longest that libwebrtc chooses.
+const SPARSE_FEEDBACK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long feedback on what a device sends may wait.
+pub(super) fn feedback_interval(device: Device) -> Duration {
+    if device.only_hears() { SPARSE_FEEDBACK_INTERVAL } else { FEEDBACK_INTERVAL }
+}
 
 /// Whose time comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +126,11 @@ impl Engine {
         if timers.report_at <= now {
             // Before anything else, as others rest until then.
             let rests = peer.may_rest(&self.config.limits.data);
-            let interval = if rests { REST_INTERVAL } else { REPORT_INTERVAL };
+            let interval = match () {
+                () if rests => REST_INTERVAL,
+                () if peer.downlink.device.only_hears() => SPARSE_REPORT_INTERVAL,
+                () => REPORT_INTERVAL,
+            };
             peer.timers.report_at = next_turn(self.started, now, interval, key);
             peer.timers.rests = rests;
             (peer.came, peer.outflow.went) = (Traffic::new(), Traffic::new());

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 const PING: Duration = Duration::from_millis(500);
 /// One that has not answered for so long is given up.
 const DEAD: Duration = Duration::from_millis(1_000);
-/// Headers of the mix: 50 packets a second with 64 bytes each beside the payload, in bits a second.
-const MIX_HEADERS_BPS: u64 = 50 * 64 * 8;
+/// Beside the mix's payload, in bits a second: headers of 50 packets a second, 64 bytes each, and RTCP.
+const BESIDE_MIX_BPS: u64 = 50 * 64 * 8 + 6_000;
 
 impl Engine {
     /// Something of a room changed that its mixer and its composer must know, if it has them.
@@ -228,5 +228,5 @@ impl Engine {
 
 /// What the mix may take where so much may be sent in all, in bits a second.
 fn mix_within(all_bps: u64) -> u32 {
-    u32::try_from(all_bps.saturating_sub(MIX_HEADERS_BPS)).unwrap_or(u32::MAX)
+    u32::try_from(all_bps.saturating_sub(BESIDE_MIX_BPS)).unwrap_or(u32::MAX)
 }

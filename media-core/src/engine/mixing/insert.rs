@@ -106,6 +106,9 @@ impl Engine {
             // Who may be sent little loses less by what Opus repeats by itself.
             let has_room = peer.downlink.most_bps().is_none_or(|most| most >= ROOM_FOR_COPIES_BPS);
             consumer.repeat_mix(if has_room { peer.redundancy.level() } else { 0 });
+            // How loud one voice is that is all there is, an earpiece hears; each element costs it a twentieth of what it takes.
+            let carried = if peer.downlink.device.only_hears() { Carried::NONE } else { packet.carried };
+            let packet = MediaPacket { carried, ..packet };
             let Some(prepared) = consumer.prepare(&packet) else { continue };
             let payload_len = packet.payload.len() * (1 + consumer.redundancy());
             let (flow, copies, urgency) = (owner.flow(), consumer.copies(), Urgency::Immediate);

@@ -47,7 +47,15 @@ pub(super) struct Rate {
     pub(super) lossy: bool,
 }
 
+/// Below this bitrate no packet is larger than the average by more than a quarter: whoever takes so little has counted it.
+const STRICT_BPS: u32 = 16_000;
+
 impl Rate {
+    /// The largest packet of 20 ms, in bytes.
+    pub(super) fn most_bytes(self) -> usize {
+        if self.bps < STRICT_BPS { self.bps as usize * 5 / 4 / (8 * 50) } else { usize::MAX }
+    }
+
     pub(super) fn of(coding: &Coding, settings: &MixSettings) -> Self {
         let best = match (coding.lossy, coding.channels) {
             (true, Channels::Mono) => settings.lossy_bps,

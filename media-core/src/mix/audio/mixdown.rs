@@ -168,7 +168,8 @@ impl Mixdown {
             self.sum(sources, 0, &mut bench.sum);
         }
         self.limiter.apply(&mut bench.sum);
-        let len = coder.encode(&bench.sum, &mut bench.packet)?;
+        let most = self.key.rate.most_bytes().min(bench.packet.len());
+        let len = coder.encode(&bench.sum, &mut bench.packet[..most])?;
         self.coder = Some(coder);
         Ok(len)
     }
