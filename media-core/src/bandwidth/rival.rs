@@ -59,7 +59,7 @@ const STEP_BPS: f64 = 250_000.0;
 const HELD: f64 = 1.8;
 /// The next step is nearer to the mean than what is used when it has come so far of the way. Half would be the middle; but who sends less
 /// than his window loses fewer packets, and finds it larger than it will be (measured: at half, pictures stand longer).
-const NEARER: f64 = 0.7;
+const NEARER: f64 = 0.65;
 /// What is used wobbles by so much.
 const WOBBLE: f64 = 1.1;
 /// A queue is full at this part of the longest one, which is forgotten by so much a second.

@@ -296,6 +296,16 @@ mod tests {
             self.port.send(ToComposer { room: RoomId(room), life, order }).unwrap();
         }
 
+        /// Waits until no more than so many threads run: one that is told to end does so when it has its turn.
+        fn until_running(&self, most: usize) {
+            let deadline = Instant::now() + Duration::from_secs(10);
+            let running = || self.threads.0.lock().unwrap().iter().filter(|thread| !thread.is_finished()).count();
+            while running() > most {
+                assert!(Instant::now() < deadline, "{} threads run, {most} should", running());
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+
         /// The next word; the worker is woken for it.
         fn next(&mut self) -> FromComposer {
             let deadline = Instant::now() + Duration::from_secs(10);
@@ -326,6 +336,7 @@ mod tests {
             bench.say(1, round, ComposeOrder::Close);
             // The other is given up: what is said to it comes to the one after it.
             bench.say(2, round - 1, ComposeOrder::Ping);
+            bench.until_running(1);
         }
         let Bench { port, threads, .. } = bench;
         assert!(port.take().is_none());
@@ -344,7 +355,7 @@ mod tests {
         let lost = bench.next();
         assert!(matches!(lost, FromComposer { room: RoomId(999), life: 7, answer: ComposeAnswer::Lost }));
         bench.say(1, 1, ComposeOrder::Close);
-        std::thread::sleep(Duration::from_millis(50));
+        bench.until_running(MAX_THREADS - 1);
         bench.say(999, 8, ComposeOrder::Open(FORMAT));
         bench.say(999, 8, ComposeOrder::Ping);
         let here = bench.next();
