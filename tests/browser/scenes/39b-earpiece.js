@@ -1,4 +1,4 @@
-/** Somebody on the move hears on an earpiece: all voices in one stream of at most 40 kb/s, no pictures, and no word is missing on a mobile network. */
+/** Somebody on the move hears on an earpiece: all voices in one stream of at most 40 kb/s, no pictures, and a tone without gaps on a lossy network. */
 import { Impairment } from '../lib/impair.js';
 import { expectHearing } from '../lib/matrix.js';
 import { sleep } from '../lib/until.js';
@@ -35,7 +35,7 @@ export async function scene(stage) {
     if (videos > 0) throw new Error(`his page has ${videos} places for pictures`);
   });
 
-  await stage.step(`on a network that loses ${LOSS * 100} % he is sent at most ${MOST_BPS / 1_000} kb/s, and every word`, async () => {
+  await stage.step(`on a network that loses ${LOSS * 100} % he is sent at most ${MOST_BPS / 1_000} kb/s, and a tone has no gaps`, async () => {
     await path.set({ up: { loss: LOSS, delay_ms: DELAY_MS }, down: { loss: LOSS, delay_ms: DELAY_MS } });
     await sleep(LEARNT_MS);
     const before = await sent(path);
@@ -48,7 +48,7 @@ export async function scene(stage) {
       .filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'video').reduce((sum, { packetsReceived = 0 }) => sum + packetsReceived, 0));
     if (pictures > 0) throw new Error(`${pictures} packets of pictures came`);
     if (bps > MOST_BPS) throw new Error(`${bps.toFixed(0)} b/s`);
-    if (heard < CONTINUITY * looks) throw new Error('words are missing');
+    if (heard < CONTINUITY * looks) throw new Error('the tone has gaps');
   });
 }
 

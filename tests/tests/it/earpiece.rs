@@ -1,4 +1,4 @@
-//! Somebody who hears on an earpiece: all voices in one, 40 kb/s at most, no pictures, and no word is missing on a mobile network.
+//! Somebody who hears on an earpiece: all voices in one, 40 kb/s at most, no pictures, and a tone without gaps on a lossy network.
 
 use super::tones::{AMPLITUDE, HEARD, loudness, tone};
 use colloquy_bench::client::{Pace, Received, Video};

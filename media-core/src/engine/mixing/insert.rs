@@ -103,7 +103,7 @@ impl Engine {
                 continue;
             };
             consumer.take_mix((life, mixed.output), outlet.index, clock);
-            // Who may be sent little loses less by what Opus repeats by itself.
+            // Who may be sent little has no room for copies: his decoder makes up what is lost.
             let has_room = peer.downlink.most_bps().is_none_or(|most| most >= ROOM_FOR_COPIES_BPS);
             consumer.repeat_mix(if has_room { peer.redundancy.level() } else { 0 });
             // How loud one voice is that is all there is, an earpiece hears; each element costs it a twentieth of what it takes.
