@@ -10,7 +10,8 @@ mod process;
 pub(super) use inbound::Inbound;
 pub(super) use outbound::{Outbound, Stage, Target};
 pub(super) use process::{
-    Limit, both_clocks, call_process, close_what_was_inherited, depend, end_by_faults, limit, outlast_requests_to_end,
+    Limit, Pulse, both_clocks, call_process, close_what_was_inherited, depend, end_by_faults, limit,
+    outlast_requests_to_end, pulse,
 };
 
 use std::io;

@@ -57,6 +57,11 @@ impl Side for Canvases<'_> {
 
     fn say(&self, word: ComposeOrder, out: &mut Vec<u8>) -> io::Result<Said> {
         let said = if matches!(word, ComposeOrder::Ping) { Said::Question } else { Said::Word };
+        if said == Said::Question {
+            // There is somebody who looks after the process, and who says when it is lost.
+            self.kept.say(ComposeAnswer::Here);
+            self.wake();
+        }
         if matches!(word, ComposeOrder::Packet(..)) {
             self.kept.packets.fetch_sub(1, Ordering::Relaxed);
         }
@@ -67,16 +72,16 @@ impl Side for Canvases<'_> {
     }
 
     fn hear(&self, answer: ComposeAnswer) -> io::Result<Said> {
-        let said = if matches!(answer, ComposeAnswer::Here) { Said::Answer } else { Said::Word };
         let is_packet = match &answer {
             ComposeAnswer::Drawn(drawn) if drawn.payload.len() > MAX_PAYLOAD => return Err(stranger("a long packet")),
             // By a panic: it ends, and all that follows from that is done then.
             ComposeAnswer::Lost => return Ok(Said::Word),
+            ComposeAnswer::Here => return Ok(Said::Answer),
             ComposeAnswer::Drawn(_) => true,
             _ => false,
         };
         // A packet that finds no room is lost; whoever misses it asks for a key frame.
-        if self.kept.say(answer) || is_packet { Ok(said) } else { Err(stranger("too much")) }
+        if self.kept.say(answer) || is_packet { Ok(Said::Word) } else { Err(stranger("too much")) }
     }
 
     fn wake(&self) {

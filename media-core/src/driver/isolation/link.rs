@@ -2,17 +2,15 @@
 //! process does not answer.
 
 use super::frames::Frames;
+use super::patience::{LOOK, Patience};
 use super::process::Process;
+use crate::driver::sys;
 use serde::de::DeserializeOwned;
 use std::io::{self, ErrorKind, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// A process that has not answered for so long, or has not taken a word, is stuck. Engines wait a little longer.
-const STUCK: Duration = Duration::from_millis(750);
-/// How often it is looked at.
-const LOOK: Duration = Duration::from_millis(50);
 /// Written at once: then it is looked at.
 const BATCH_BYTES: usize = 256 << 10;
 
@@ -119,8 +117,8 @@ struct Speaker<'a, S> {
     side: &'a S,
     process: &'a Process,
     state: &'a State,
-    /// When it was asked what it has not answered.
-    asked: Option<Instant>,
+    /// It was asked what it has not answered.
+    asked: Option<Patience>,
     out: Vec<u8>,
 }
 
@@ -138,7 +136,7 @@ impl<S: Side> Speaker<'_, S> {
                 Err(RecvTimeoutError::Timeout) => None,
                 // Given up by an engine that had no answer, or by one that needs it no more.
                 Err(RecvTimeoutError::Disconnected) => {
-                    return if self.waited() >= STUCK { End::Stuck } else { End::Closed };
+                    return if self.is_stuck() { End::Stuck } else { End::Closed };
                 }
             };
             let is_due = due.is_some_and(|at| at <= Instant::now());
@@ -158,7 +156,7 @@ impl<S: Side> Speaker<'_, S> {
         self.out.clear();
         while let Some(word) = next.take() {
             if self.side.say(word, &mut self.out).map_err(|_| End::Gone)? == Said::Question {
-                self.asked.get_or_insert_with(Instant::now);
+                self.asked.get_or_insert_with(|| Patience::new(Instant::now()));
             }
             if self.out.len() < BATCH_BYTES {
                 next = words.try_recv().ok();
@@ -171,7 +169,7 @@ impl<S: Side> Speaker<'_, S> {
     }
 
     fn write(&mut self) -> Result<(), End> {
-        let (began, mut rest) = (Instant::now(), self.out.as_slice());
+        let (mut patience, mut rest) = (Patience::new(Instant::now()), self.out.as_slice());
         while !rest.is_empty() {
             match (&self.process.stream).write(rest) {
                 Ok(written) => rest = rest.get(written..).unwrap_or_default(),
@@ -179,7 +177,7 @@ impl<S: Side> Speaker<'_, S> {
                     if self.state.is_over.load(Ordering::Acquire) {
                         return Err(End::Gone);
                     }
-                    if began.elapsed() >= STUCK {
+                    if patience.is_over(Instant::now(), || sys::pulse(self.process.id)) {
                         return Err(End::Stuck);
                     }
                 }
@@ -196,11 +194,11 @@ impl<S: Side> Speaker<'_, S> {
         if self.state.is_over.load(Ordering::Acquire) {
             return Some(End::Gone);
         }
-        (self.waited() >= STUCK).then_some(End::Stuck)
+        self.is_stuck().then_some(End::Stuck)
     }
 
-    /// How long there has been no answer.
-    fn waited(&self) -> Duration {
-        self.asked.map(|asked| asked.elapsed()).unwrap_or_default()
+    fn is_stuck(&mut self) -> bool {
+        let process = self.process.id;
+        self.asked.as_mut().is_some_and(|asked| asked.is_over(Instant::now(), || sys::pulse(process)))
     }
 }

@@ -13,6 +13,7 @@ mod canvases;
 mod frames;
 mod inside;
 mod link;
+mod patience;
 mod played;
 mod process;
 mod sounds;

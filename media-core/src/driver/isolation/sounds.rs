@@ -122,7 +122,14 @@ impl Side for Sounds<'_> {
                 Said::Word
             }
             // One of a mixer that is gone is not answered.
-            MixOrder::Ping if lock(self.table).seats.get(&seat) == Some(&word.life) => Said::Question,
+            MixOrder::Ping if lock(self.table).seats.get(&seat) == Some(&word.life) => {
+                // There is somebody who looks after the process, and who says when it is lost.
+                let here = FromMixer { room: word.room, life: word.life, answer: MixAnswer::Here };
+                let mut table = lock(self.table);
+                let _ = table.backs.put(worker, here);
+                table.backs.flush();
+                Said::Question
+            }
             MixOrder::Ping | MixOrder::Cast(_) => Said::Word,
         };
         if let Some(order) = MixerOrder::of(worker, word, &self.clock) {
@@ -133,12 +140,14 @@ impl Side for Sounds<'_> {
 
     fn hear(&self, answer: MixerAnswer) -> io::Result<Said> {
         let (worker, word) = (answer.worker, answer.read());
+        if matches!(word.answer, MixAnswer::Here) {
+            return Ok(Said::Answer);
+        }
         let mut table = lock(self.table);
         let seat = (worker, word.room);
-        let said = if matches!(word.answer, MixAnswer::Here) { Said::Answer } else { Said::Word };
         // Of a room that was closed meanwhile; or of one that is not its own.
         if table.seats.get(&seat) != Some(&word.life) {
-            return Ok(said);
+            return Ok(Said::Word);
         }
         match &word.answer {
             MixAnswer::Mixed(Output::Packet(mixed)) if mixed.payload.len() > MAX_PAYLOAD_BYTES => {
@@ -149,7 +158,7 @@ impl Side for Sounds<'_> {
         }
         let is_packet = word.is_packet();
         // A packet that finds no room is lost.
-        if table.backs.put(worker, word).is_ok() || is_packet { Ok(said) } else { Err(stranger("too much")) }
+        if table.backs.put(worker, word).is_ok() || is_packet { Ok(Said::Word) } else { Err(stranger("too much")) }
     }
 
     fn wake(&self) {

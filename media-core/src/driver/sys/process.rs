@@ -1,7 +1,9 @@
 //! What a process does to itself, or has the system do to it.
 
 use std::ffi::CStr;
+use std::fs;
 use std::io;
+use std::str::SplitAsciiWhitespace;
 use std::time::{Duration, Instant};
 
 /// What a process may have of something.
@@ -80,6 +82,76 @@ pub(in crate::driver) fn both_clocks() -> (Instant, Duration) {
     (here, before + monotonic().saturating_sub(before) / 2)
 }
 
+/// What another process does at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::driver) struct Pulse {
+    /// One of its threads has a core, or waits for one.
+    pub(in crate::driver) wants_core: bool,
+    /// What it has used of the cores since it began.
+    pub(in crate::driver) used: Duration,
+}
+
+/// Looks at another process, as proc(5) has it; `None` where nothing is to be learned of it.
+pub(in crate::driver) fn pulse(process: u32) -> Option<Pulse> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?;
+    let stats = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
+    let wants_core =
+        stats.into_iter().any(|stat| fields_of(&stat).is_some_and(|mut fields| fields.next() == Some("R")));
+    // Fields 14 and 15, of which the first after the name is the third.
+    let whole = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let ticks: u64 = fields_of(&whole)?.skip(11).take(2).map(|field| field.parse::<u64>().unwrap_or(0)).sum();
+    // SAFETY: takes no pointer.
+    let ticks_per_second =
+        u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).ok().filter(|ticks| *ticks > 0)?;
+    Some(Pulse { wants_core, used: Duration::from_millis(ticks * 1_000 / ticks_per_second) })
+}
+
+/// What follows the name, which may hold anything.
+fn fields_of(stat: &str) -> Option<SplitAsciiWhitespace<'_>> {
+    Some(stat.rsplit_once(')')?.1.split_ascii_whitespace())
+}
+
 fn checked(result: libc::c_int) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Child, Command, Stdio};
+
+    struct Running(Child);
+
+    impl Running {
+        fn shell(script: &str) -> Self {
+            Self(Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).spawn().unwrap())
+        }
+    }
+
+    impl Drop for Running {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    fn wait_for(process: &Running, what: &str, is_it: impl Fn(Pulse) -> bool) {
+        let began = Instant::now();
+        while !is_it(pulse(process.0.id()).unwrap()) {
+            assert!(began.elapsed() < Duration::from_secs(20), "{what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn what_another_process_does_is_seen() {
+        let waits = Running::shell("read word");
+        wait_for(&waits, "it waits for a word", |pulse| !pulse.wants_core);
+        let spins = Running::shell("while :; do :; done");
+        wait_for(&spins, "it spins", |pulse| pulse.wants_core && pulse.used >= Duration::from_millis(50));
+        let nobody = Running::shell("exit");
+        let id = nobody.0.id();
+        drop(nobody);
+        assert_eq!(pulse(id), None);
+    }
 }
