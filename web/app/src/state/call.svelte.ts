@@ -43,6 +43,8 @@ export class Call {
   /** The mix of all that we hear, where it comes, and whether it is what we hear. */
   mixed = $state.raw<MediaStreamTrack | null>(null);
   audioPath = $state<AudioPath>('forward');
+  /** The room leaves as a stream. */
+  streamed = $state(false);
   readonly #largest = new Map<string, number>();
   /** Where we stand, and what we get of others. */
   audience = $state.raw<AudienceState>(PLAIN_AUDIENCE);
@@ -260,6 +262,7 @@ export class Call {
       this.shown = shown;
     });
     room.on('mixed', (media) => { this.mixed = media; });
+    room.on('streamed', (streamed) => { this.streamed = streamed; });
     room.on('audioPath', (path) => { this.audioPath = path; });
     room.on('shown', ({ track, shown }) => {
       this.#largest.set(track, Math.max(this.#largest.get(track) ?? 0, shown.size?.height ?? 0));
