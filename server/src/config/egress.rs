@@ -78,9 +78,8 @@ impl Config {
             }
         }
         // What the relay may not reach, a stream may not either.
-        let policy = |is_open: bool| {
-            PeerPolicy::new(self.turn.deny.clone(), networks.clone()).of_hosts(Vec::new(), is_open)
-        };
+        let policy =
+            |is_open: bool| PeerPolicy::new(self.turn.deny.clone(), networks.clone()).of_hosts(Vec::new(), is_open);
         egress.enabled.then(|| EgressSettings {
             program: egress.program.clone(),
             max: egress.max,

@@ -17,13 +17,33 @@ const KNOWN: [(&str, &str, &str); 9] = [
         "The other end cannot be reached.",
         "Look whether it runs, takes streams at this address, and lets this server through its firewall.",
     ),
-    ("Failed to connect", "The other end cannot be reached.", "Look whether it runs and takes streams at this address."),
-    ("Connection refused", "The other end refuses connections.", "Look whether it runs and takes streams at this port."),
-    ("Connection setup failure", "The other end did not take the call.", "Look at its address, stream id and passphrase."),
-    ("ailed to authenticate", "The other end does not take the passphrase.", "Look at passphrase and pbkeylen on both sides."),
+    (
+        "Failed to connect",
+        "The other end cannot be reached.",
+        "Look whether it runs and takes streams at this address.",
+    ),
+    (
+        "Connection refused",
+        "The other end refuses connections.",
+        "Look whether it runs and takes streams at this port.",
+    ),
+    (
+        "Connection setup failure",
+        "The other end did not take the call.",
+        "Look at its address, stream id and passphrase.",
+    ),
+    (
+        "ailed to authenticate",
+        "The other end does not take the passphrase.",
+        "Look at passphrase and pbkeylen on both sides.",
+    ),
     ("publish", "The platform does not take the stream.", "Look at the stream key, and whether it is in use already."),
     ("No space left", "The disk is full.", "The operator can make room in egress.hls_dir."),
-    ("Permission denied", "A file or a port is not for this server.", "The operator can look at egress.hls_dir and egress.srt_listen."),
+    (
+        "Permission denied",
+        "A file or a port is not for this server.",
+        "The operator can look at egress.hls_dir and egress.srt_listen.",
+    ),
 ];
 
 /// Why one that was not asked to has ended.

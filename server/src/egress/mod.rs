@@ -19,9 +19,7 @@ pub(crate) use window::{PLAYLIST, Window};
 use anyhow::Context as _;
 use colloquy_media_core::api::Reply;
 use colloquy_media_core::turn::PeerPolicy;
-use colloquy_signalling::egress::{
-    EgressAsk, EgressError, EgressFeed, EgressId, EgressOrder, EgressPlace, EgressSink,
-};
+use colloquy_signalling::egress::{EgressAsk, EgressError, EgressFeed, EgressId, EgressOrder, EgressPlace, EgressSink};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -90,7 +88,8 @@ impl Egress {
     /// Makes ready for streams. What an earlier server left in the folder for segments goes.
     pub(crate) fn start(settings: EgressSettings) -> anyhow::Result<Arc<Self>> {
         if let Some(folder) = &settings.hls_dir {
-            std::fs::create_dir_all(folder).with_context(|| format!("egress.hls_dir {} cannot be made", folder.display()))?;
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("egress.hls_dir {} cannot be made", folder.display()))?;
             sweep(folder);
         }
         let (asks, waiting) = sync_channel(QUEUE);
@@ -278,7 +277,8 @@ const FOLDER_BYTES: usize = 12;
 
 /// Removes what looks like folders of ours and nothing else.
 fn sweep(folder: &Path) {
-    let named = |path: &Path, fits: &dyn Fn(&str) -> bool| path.file_name().and_then(|name| name.to_str()).is_some_and(fits);
+    let named =
+        |path: &Path, fits: &dyn Fn(&str) -> bool| path.file_name().and_then(|name| name.to_str()).is_some_and(fits);
     let is_room = |name: &str| name.len() == 2 * FOLDER_BYTES && name.bytes().all(|b| b.is_ascii_hexdigit());
     let within = |folder: &Path| {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();

@@ -75,22 +75,41 @@ impl Pipeline<'_> {
             Target::Hls | Target::Srt { .. } => ("adts", "stream-format=byte-stream"),
         };
         // Silence holds the time together where nobody speaks and the mix sends nothing.
-        add("audiomixer name=voices ! audio/x-raw,format=S16LE,rate=48000,channels=2,layout=interleaved ! queue ! audioconvert !");
-        add(&format!("{} bitrate={AAC_BPS} ! aacparse ! audio/mpeg,mpegversion=4,stream-format={stream_format} !", self.aac));
+        add(
+            "audiomixer name=voices ! audio/x-raw,format=S16LE,rate=48000,channels=2,layout=interleaved ! queue ! audioconvert !",
+        );
+        add(&format!(
+            "{} bitrate={AAC_BPS} ! aacparse ! audio/mpeg,mpegversion=4,stream-format={stream_format} !",
+            self.aac
+        ));
         add(&format!("queue ! {}{muxed_audio}", self.meter(Target::Hls == *self.target)));
-        add("audiotestsrc is-live=true wave=silence ! audio/x-raw,format=S16LE,rate=48000,channels=2,layout=interleaved ! queue ! voices.");
-        add(&format!("{} ! application/x-rtp,media=audio,clock-rate=48000,encoding-name=OPUS,payload={EGRESS_OPUS} !", source(SOUND)));
-        add(&format!("rtpjitterbuffer latency={JITTER_MS} ! rtpopusdepay ! opusdec ! audioconvert ! audioresample ! queue ! voices."));
+        add(
+            "audiotestsrc is-live=true wave=silence ! audio/x-raw,format=S16LE,rate=48000,channels=2,layout=interleaved ! queue ! voices.",
+        );
+        add(&format!(
+            "{} ! application/x-rtp,media=audio,clock-rate=48000,encoding-name=OPUS,payload={EGRESS_OPUS} !",
+            source(SOUND)
+        ));
+        add(&format!(
+            "rtpjitterbuffer latency={JITTER_MS} ! rtpopusdepay ! opusdec ! audioconvert ! audioresample ! queue ! voices."
+        ));
         if self.video {
-            add(&format!("{} ! application/x-rtp,media=video,clock-rate=90000,encoding-name=H264,payload={EGRESS_H264} !", source(PICTURES)));
-            add(&format!("rtpjitterbuffer latency={JITTER_MS} ! rtph264depay wait-for-keyframe=true ! h264parse config-interval=-1 !"));
+            add(&format!(
+                "{} ! application/x-rtp,media=video,clock-rate=90000,encoding-name=H264,payload={EGRESS_H264} !",
+                source(PICTURES)
+            ));
+            add(&format!(
+                "rtpjitterbuffer latency={JITTER_MS} ! rtph264depay wait-for-keyframe=true ! h264parse config-interval=-1 !"
+            ));
             add(&format!("video/x-h264,{picture_format},alignment=au ! queue ! {muxed_video}"));
         }
         match self.target {
             Target::Hls => {
                 let folder = self.folder.unwrap_or(Path::new("/")).display();
                 let run = self.run;
-                add(&format!("hlssink2 name=out target-duration={SEGMENT_S} max-files={FILES} playlist-length={FILES}"));
+                add(&format!(
+                    "hlssink2 name=out target-duration={SEGMENT_S} max-files={FILES} playlist-length={FILES}"
+                ));
                 all.push(format!("location={folder}/r{run}-%05d.ts"));
                 all.push(format!("playlist-location={folder}/r{run}.m3u8"));
             }
@@ -108,7 +127,11 @@ impl Pipeline<'_> {
     }
 
     fn meter(&self, here: bool) -> String {
-        if here { format!("progressreport name={METER} update-freq=1 do-query=false format=time silent=false ! ") } else { String::new() }
+        if here {
+            format!("progressreport name={METER} update-freq=1 do-query=false format=time silent=false ! ")
+        } else {
+            String::new()
+        }
     }
 }
 

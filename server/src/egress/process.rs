@@ -64,7 +64,10 @@ impl Run {
         command.arg0("colloquy").args(stream::arguments(program)).args(arguments).process_group(0);
         surroundings(&mut command);
         let socket = |socket: &UdpSocket| socket.try_clone().map(|socket| Stdio::from(OwnedFd::from(socket)));
-        command.stdin(pictures.map_or_else(|| Ok(Stdio::null()), socket)?).stdout(socket(sound)?).stderr(Stdio::piped());
+        command
+            .stdin(pictures.map_or_else(|| Ok(Stdio::null()), socket)?)
+            .stdout(socket(sound)?)
+            .stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let said: Arc<Mutex<Said>> = Arc::default();
         let (kept, secrets) = (Arc::clone(&said), secrets.clone());

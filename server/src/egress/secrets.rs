@@ -16,7 +16,9 @@ impl Secrets {
         for text in texts.into_iter().filter(|text| !text.is_empty()) {
             all.push(text.to_owned());
             // As a program may print what it has decoded.
-            let decoded: String = url::form_urlencoded::parse(format!("x={text}").as_bytes()).map(|(_, value)| value.into_owned()).collect();
+            let decoded: String = url::form_urlencoded::parse(format!("x={text}").as_bytes())
+                .map(|(_, value)| value.into_owned())
+                .collect();
             all.push(decoded);
         }
         // The longest first: a part of one must not spoil the rest of it.

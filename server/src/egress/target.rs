@@ -72,7 +72,9 @@ fn strict(text: &str) -> Result<Url, EgressError> {
             "Write others as % and two hexadecimal digits.",
         ));
     }
-    Url::parse(text).map_err(|error| rejected(format!("url is no address ({error})."), "Write it as rtmp://host/app/key or srt://host:port."))
+    Url::parse(text).map_err(|error| {
+        rejected(format!("url is no address ({error})."), "Write it as rtmp://host/app/key or srt://host:port.")
+    })
 }
 
 fn rtmp(url: &Url, settings: &EgressSettings) -> Result<Way, EgressError> {
@@ -92,7 +94,8 @@ fn rtmp(url: &Url, settings: &EgressSettings) -> Result<Way, EgressError> {
     let found = look_up(url, port, settings)?;
     // A certificate is of a name; over TLS the name must be what the operator trusts.
     if url.scheme() == "rtmps" && !found.by_name {
-        let why = format!("{} is not named in egress.allow, which rtmps takes: its certificate is of a name.", found.host);
+        let why =
+            format!("{} is not named in egress.allow, which rtmps takes: its certificate is of a name.", found.host);
         return Err(EgressError::Denied(why, "Its operator can name the host itself.".to_owned()));
     }
     let host = if found.by_name { found.host.clone() } else { bracketed(found.ip) };
@@ -164,7 +167,9 @@ impl Options {
                 "mode" if value == "listener" => options.listens = true,
                 "mode" => return Err(rejected("mode is caller or listener.", "Correct url.")),
                 "streamid" if !has_control && value.len() <= STREAM_ID_BYTES => options.stream_id = Some(value),
-                "streamid" => return Err(rejected("streamid has at most 512 bytes, without control characters.", "Correct url.")),
+                "streamid" => {
+                    return Err(rejected("streamid has at most 512 bytes, without control characters.", "Correct url."));
+                }
                 "passphrase" if !has_control && PASSPHRASE.contains(&value.len()) => options.passphrase = Some(value),
                 "passphrase" => return Err(rejected("passphrase has 10 to 79 characters.", "Correct url.")),
                 "pbkeylen" => match value.as_str() {
@@ -191,7 +196,8 @@ fn listener(url: &Url, port: u16, settings: &EgressSettings) -> Result<SocketAdd
     let address = host.trim_matches(['[', ']']).parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, port));
     address.filter(|address| settings.srt_listen.contains(address)).ok_or_else(|| {
         let why = "This server does not wait for SRT there.".to_owned();
-        let remedy = "Name an address of egress.srt_listen, as srt://0.0.0.0:9000?mode=listener; its operator can add one.";
+        let remedy =
+            "Name an address of egress.srt_listen, as srt://0.0.0.0:9000?mode=listener; its operator can add one.";
         EgressError::Denied(why, remedy.to_owned())
     })
 }
@@ -224,7 +230,10 @@ fn look_up(url: &Url, port: u16, settings: &EgressSettings) -> Result<Found, Egr
     let policy = if by_name { &settings.trusted } else { &settings.networks };
     if !ips.iter().all(|ip| policy.allows(*ip)) {
         let why = format!("Streams may not go to {bare}.");
-        return Err(EgressError::Denied(why, "Its operator can name the host or its network in egress.allow.".to_owned()));
+        return Err(EgressError::Denied(
+            why,
+            "Its operator can name the host or its network in egress.allow.".to_owned(),
+        ));
     }
     let host = if bare.contains(':') { format!("[{bare}]") } else { bare };
     Ok(Found { host, port, ip, by_name })
@@ -269,7 +278,7 @@ impl NamePattern {
     }
 
     /// Whether a host, in small letters, is one of those that are meant.
-    fn fits(&self, host: &str) -> bool {
+    pub(super) fn fits(&self, host: &str) -> bool {
         match self.0.strip_prefix('*') {
             Some(tail) => host.len() > tail.len() && host.ends_with(tail),
             None => host == self.0,

@@ -54,7 +54,8 @@ impl Tools {
         }
         AAC.into_iter().find(|name| self.0.contains(*name)).ok_or_else(|| {
             let why = "GStreamer has no encoder of AAC on this server.".to_owned();
-            let remedy = "Its operator can install gstreamer1.0-plugins-bad (voaacenc) or gstreamer1.0-libav (avenc_aac).";
+            let remedy =
+                "Its operator can install gstreamer1.0-plugins-bad (voaacenc) or gstreamer1.0-libav (avenc_aac).";
             EgressError::Unavailable(why, remedy.to_owned())
         })
     }

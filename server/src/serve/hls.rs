@@ -1,12 +1,12 @@
 //! `/hls`: playlists and segments of rooms that are streamed, for any player that knows a stream's id.
 
 use crate::egress::{Egress, PLAYLIST};
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use axum::Router;
 use std::sync::Arc;
 use tower::ServiceExt as _;
 use tower_http::services::ServeFile;
@@ -28,7 +28,11 @@ pub(super) fn routes(egress: Arc<Egress>) -> Router {
     Router::new().route("/hls/{stream}/{file}", any(answer)).with_state(egress)
 }
 
-async fn answer(State(egress): State<Arc<Egress>>, Path((stream, file)): Path<(String, String)>, request: Request) -> Response {
+async fn answer(
+    State(egress): State<Arc<Egress>>,
+    Path((stream, file)): Path<(String, String)>,
+    request: Request,
+) -> Response {
     let mut answer = match *request.method() {
         Method::GET | Method::HEAD => give(&egress, &stream, &file, request).await,
         Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
@@ -41,7 +45,8 @@ async fn answer(State(egress): State<Arc<Egress>>, Path((stream, file)): Path<(S
 }
 
 async fn give(egress: &Egress, stream: &str, file: &str, request: Request) -> Response {
-    let nothing = || (StatusCode::NOT_FOUND, [(header::CACHE_CONTROL, "no-cache")], "There is no such file.\n").into_response();
+    let nothing =
+        || (StatusCode::NOT_FOUND, [(header::CACHE_CONTROL, "no-cache")], "There is no such file.\n").into_response();
     let Some(window) = egress.window(stream) else { return nothing() };
     if file == PLAYLIST {
         let Some(text) = window.playlist() else { return nothing() };
