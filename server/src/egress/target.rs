@@ -168,7 +168,10 @@ impl Options {
                 "mode" => return Err(rejected("mode is caller or listener.", "Correct url.")),
                 "streamid" if !has_control && value.len() <= STREAM_ID_BYTES => options.stream_id = Some(value),
                 "streamid" => {
-                    return Err(rejected("streamid has at most 512 bytes, without control characters.", "Correct url."));
+                    return Err(rejected(
+                        "streamid has at most 512 bytes, without control characters.",
+                        "Correct url.",
+                    ));
                 }
                 "passphrase" if !has_control && PASSPHRASE.contains(&value.len()) => options.passphrase = Some(value),
                 "passphrase" => return Err(rejected("passphrase has 10 to 79 characters.", "Correct url.")),
