@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 /// What it says, what that means, and what to do about it.
-const KNOWN: [(&str, &str, &str); 9] = [
+const KNOWN: [(&str, &str, &str); 10] = [
     (
         "no element",
         "GStreamer lacks an element that the stream takes.",
@@ -26,6 +26,11 @@ const KNOWN: [(&str, &str, &str); 9] = [
         "Connection refused",
         "The other end refuses connections.",
         "Look whether it runs and takes streams at this port.",
+    ),
+    (
+        "Connection does not exist",
+        "The other end cannot be reached, or does not take the call.",
+        "Look whether it waits for SRT at this address, and at stream id and passphrase.",
     ),
     (
         "Connection setup failure",
@@ -48,9 +53,14 @@ const KNOWN: [(&str, &str, &str); 9] = [
 
 /// Why one that was not asked to has ended.
 pub(super) fn ended(status: ExitStatus, lines: &VecDeque<String>) -> EgressFault {
-    let errors = || lines.iter().rev().filter(|line| line.contains("ERROR") || line.contains("error"));
-    let known = lines.iter().rev().find_map(|line| KNOWN.iter().find(|(sign, ..)| line.contains(sign)));
-    let said = errors().next().or(lines.back()).map(|line| format!(" It said: {line}")).unwrap_or_default();
+    // The first error is the cause; those after it are of elements that it has stopped.
+    let first = lines.iter().find(|line| line.contains("ERROR")).or(lines.back());
+    let known = first.and_then(|line| KNOWN.iter().find(|(sign, ..)| line.contains(sign)));
+    // As `ERROR: from element /GstPipeline:…: What went wrong`.
+    let words =
+        |line: &String| line.strip_prefix("ERROR: from element ")?.split_once(": ").map(|(_, words)| words.to_owned());
+    let said =
+        first.map(|line| format!(" It said: {}", words(line).unwrap_or_else(|| line.clone()))).unwrap_or_default();
     match known {
         Some((_, message, remedy)) => fault(format!("{message}{said}"), remedy),
         None => fault(

@@ -4,8 +4,8 @@ use super::target::Target;
 use colloquy_signalling::egress::{EGRESS_H264, EGRESS_OPUS};
 use std::path::Path;
 
-/// Seconds of a segment of HLS. A key frame comes every two.
-pub(super) const SEGMENT_S: u32 = 4;
+/// Seconds of a segment of HLS: as many whole groups of pictures as fit, of which one begins every two seconds or a little later.
+pub(super) const SEGMENT_S: u32 = 5;
 /// Segments of one run that its program leaves on the disk: twice what a playlist holds, for players that lag.
 pub(super) const FILES: usize = 12;
 /// What stands in for the files that packets come from, until their numbers are known.
@@ -64,7 +64,8 @@ pub(super) struct Pipeline<'a> {
 impl Pipeline<'_> {
     /// The arguments. None of them is read by a shell, and none has white space in it.
     pub(super) fn arguments(&self) -> Vec<String> {
-        let mut all: Vec<String> = ["-e", "-q"].map(str::to_owned).into();
+        // Finishes what it writes when it is interrupted, and tells when it runs.
+        let mut all: Vec<String> = vec!["-e".to_owned()];
         let mut add = |text: &str| all.extend(text.split_whitespace().map(str::to_owned));
         let (muxed_audio, muxed_video) = match self.target {
             Target::Hls => ("out.audio", "out.video"),

@@ -22,6 +22,18 @@ const ENVIRONMENT: [&str; 7] =
 /// Lines that are kept of what it says, and their length in bytes.
 const LINES: usize = 24;
 const LINE_BYTES: usize = 400;
+/// What it says in the course of things, and explains nothing.
+const COURSE: [&str; 9] = [
+    "Setting pipeline",
+    "Pipeline is",
+    "New clock",
+    "Redistribute",
+    "Additional debug info",
+    "Execution ended",
+    "Freeing pipeline",
+    "handling interrupt",
+    "Interrupt",
+];
 /// How long it may take to finish what it has begun to write.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(3);
 /// How often it is looked at.
@@ -36,12 +48,21 @@ pub(super) fn surroundings(command: &mut Command) {
 /// What a run has said so far.
 #[derive(Debug, Default)]
 pub(super) struct Said {
+    /// It plays: from now on it knows when packets come.
+    pub(super) plays: bool,
     /// Its last lines, without keys.
     pub(super) lines: VecDeque<String>,
     /// Seconds that have left.
-    pub(super) seconds: u64,
+    seconds: u64,
     /// When the last of them did.
-    pub(super) left_at: Option<Instant>,
+    left_at: Option<Instant>,
+}
+
+impl Said {
+    /// Seconds that have left, and when the last of them did.
+    pub(super) fn left(&self) -> (u64, Option<Instant>) {
+        (self.seconds, self.left_at)
+    }
 }
 
 /// A run. It is gone when this is.
@@ -156,6 +177,11 @@ fn note(line: &[u8], said: &Mutex<Said>, secrets: &Secrets) {
         if seconds > said.seconds {
             (said.seconds, said.left_at) = (seconds, Some(Instant::now()));
         }
+        return;
+    }
+    // It is said when the pipeline has its clock and the time that all is counted from.
+    said.plays |= line.starts_with("New clock");
+    if COURSE.iter().any(|word| line.starts_with(word)) {
         return;
     }
     if said.lines.len() >= LINES {

@@ -36,23 +36,29 @@ impl Sockets {
         Ok(Self { sound: any()?, pictures: video.then(any).transpose()?, reports: any()? })
     }
 
-    /// Takes nothing from elsewhere from now on.
-    fn connect(&self, feed: &EgressFeed) -> io::Result<()> {
+    /// Takes what comes from the room from now on, and nothing from elsewhere.
+    fn open(&self, feed: &EgressFeed) -> io::Result<()> {
         self.sound.connect(feed.audio)?;
         let both = self.pictures.as_ref().zip(feed.video);
         both.map_or(Ok(()), |(socket, from): (&UdpSocket, SocketAddr)| socket.connect(from))
     }
 
-    /// Throws away what has come while nobody read.
-    fn drain(&self) {
+    /// Takes nothing, and throws away what has come. A program that is not playing yet has no clock, and would take what comes then for what is
+    /// due in hours.
+    fn close(&self) -> io::Result<()> {
+        // From there nothing is ever sent.
+        let nobody = self.reports.local_addr()?;
+        self.sound.connect(nobody)?;
+        self.pictures.as_ref().map_or(Ok(()), |socket| socket.connect(nobody))?;
         let mut buffer = [0; 2_048];
         for socket in [Some(&self.sound), self.pictures.as_ref()].into_iter().flatten() {
             // The program shares the socket, and waits for packets.
             if socket.set_nonblocking(true).is_ok() {
                 while socket.recv(&mut buffer).is_ok() {}
             }
-            let _ = socket.set_nonblocking(false);
+            socket.set_nonblocking(false)?;
         }
+        Ok(())
     }
 }
 
@@ -102,13 +108,8 @@ impl Stream {
     /// Runs until it is told to end, or given up. Whoever drops the other end of `orders` ends it too.
     pub(super) fn run(mut self, feed: &EgressFeed, orders: &Receiver<()>) {
         let mut tries = Tries::default();
-        let mut fault = self.prepared.sockets.connect(feed).err().map(|error| faults::unstartable(&error));
         for run in 1.. {
-            let end = match fault.take() {
-                Some(fault) => End::Unasked { fault, something_came: false },
-                None => self.once(run, orders),
-            };
-            let End::Unasked { fault, something_came } = end else { return };
+            let End::Unasked { fault, something_came } = self.once(run, feed, orders) else { return };
             let shown = self.prepared.way.shown.as_deref().unwrap_or("players");
             tracing::warn!(to = shown, "a stream broke off: {}", fault.message);
             self.report.fault = Some(fault);
@@ -126,22 +127,23 @@ impl Stream {
     }
 
     /// One run of its program.
-    fn once(&mut self, number: u32, orders: &Receiver<()>) -> End {
+    fn once(&mut self, number: u32, feed: &EgressFeed, orders: &Receiver<()>) -> End {
         let Prepared { way, video, aac, sockets, window } = &self.prepared;
         if let Some(window) = window {
             window.begin_run(number);
         }
         let folder = window.as_ref().map(|window| window.folder());
         let pipeline = Pipeline { target: &way.target, video: *video, aac, folder, run: number };
-        sockets.drain();
         let ends = (&sockets.sound, sockets.pictures.as_ref());
         let began = Instant::now();
-        let mut run = match Run::start(&self.settings.program, &pipeline.arguments(), ends, &way.secrets) {
+        let start = |()| Run::start(&self.settings.program, &pipeline.arguments(), ends, &way.secrets);
+        let mut run = match sockets.close().and_then(start) {
             Ok(run) => run,
             Err(error) => return End::Unasked { fault: faults::unstartable(&error), something_came: false },
         };
         let segments_before = self.report.segments.unwrap_or(0);
         let mut last_segment = (segments_before, began);
+        let mut is_open = false;
         loop {
             match orders.recv_timeout(LOOK) {
                 Err(RecvTimeoutError::Timeout) => {}
@@ -151,7 +153,10 @@ impl Stream {
                 }
             }
             let ended = run.ended();
-            let (seconds, left_at) = { (run.said().seconds, run.said().left_at) };
+            if !is_open && run.said().plays {
+                is_open = self.prepared.sockets.open(feed).is_ok();
+            }
+            let (seconds, left_at) = run.said().left();
             self.report.seconds = Some(self.before_s + seconds);
             if let Some(window) = &self.prepared.window {
                 let (segments, bytes) = window.look();
@@ -162,7 +167,9 @@ impl Stream {
             }
             let something_came = match self.prepared.way.target {
                 Target::Hls => last_segment.0 > segments_before,
-                Target::Srt { .. } | Target::Rtmp(_) => seconds >= 1,
+                // A call is taken to be made until it has not been answered in three seconds (`SRTO_CONNTIMEO`).
+                Target::Srt { listens: false, .. } => seconds >= 4,
+                Target::Srt { listens: true, .. } | Target::Rtmp(_) => seconds >= 1,
             };
             let alive_at = if self.prepared.window.is_some() { Some(last_segment.1) } else { left_at };
             let is_stalled = alive_at.unwrap_or(began).elapsed() > STALLED;

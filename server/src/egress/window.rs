@@ -103,7 +103,7 @@ impl Window {
         let from = kept.segments.len().saturating_sub(SHOWN);
         let first = kept.segments.get(from)?;
         let sequence = kept.written - (kept.segments.len() - from) as u64;
-        let longest = kept.longest_s.round().max(f64::from(SEGMENT_S) + 2.0);
+        let longest = kept.longest_s.round().max(f64::from(SEGMENT_S) + 1.0);
         let mut text = format!(
             "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:{longest}\n#EXT-X-MEDIA-SEQUENCE:{sequence}\n\
              #EXT-X-DISCONTINUITY-SEQUENCE:{}\n",
