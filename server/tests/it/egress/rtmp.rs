@@ -28,7 +28,7 @@ impl Platform {
         let kept = Arc::clone(&taken);
         std::thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
-                drop(serve(stream, &kept));
+                let _ = serve(stream, &kept);
             }
         });
         Self { port, taken }
