@@ -19,7 +19,8 @@ pub struct RoomView {
     pub max_participants: usize,
     /// Whether it stays when the last one leaves, because it was created by this API.
     pub permanent: bool,
-    /// Whether it leaves as a stream, so that others than its participants may hear and see it.
+    /// Whether it leaves as a stream, so that others than its participants may hear and see it; missing where it does not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub streamed: bool,
 }
 
