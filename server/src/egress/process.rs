@@ -17,8 +17,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// What it sees of our environment: secrets may stand in the rest.
-const ENVIRONMENT: [&str; 7] =
-    ["PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "GST_PLUGIN_PATH", "GST_PLUGIN_SYSTEM_PATH"];
+const ENVIRONMENT: [&str; 5] = ["PATH", "HOME", "LD_LIBRARY_PATH", "GST_PLUGIN_PATH", "GST_PLUGIN_SYSTEM_PATH"];
 /// Lines that are kept of what it says, and their length in bytes.
 const LINES: usize = 24;
 const LINE_BYTES: usize = 400;
@@ -39,9 +38,9 @@ pub(super) const LAST_WORDS: Duration = Duration::from_secs(3);
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Gives a program as much of our environment as it may see.
+/// Gives a program as much of our environment as it may see. What it says is read, so that it says it in English.
 pub(super) fn surroundings(command: &mut Command) {
-    command.env_clear().current_dir("/");
+    command.env_clear().env("LC_ALL", "C.UTF-8").current_dir("/");
     command.envs(ENVIRONMENT.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
 }
 

@@ -219,7 +219,7 @@ fn look_up(url: &Url, port: u16, settings: &EgressSettings) -> Result<Found, Egr
     let text = url.host().map(|host| host.to_string()).unwrap_or_default();
     let bare = text.trim_matches(['[', ']']).to_ascii_lowercase();
     let is_name = |host: &str| host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
-    if matches!(Host::parse(&text), Err(_)) || bare.is_empty() || (bare.parse::<IpAddr>().is_err() && !is_name(&bare)) {
+    if Host::parse(&text).is_err() || bare.is_empty() || (bare.parse::<IpAddr>().is_err() && !is_name(&bare)) {
         return Err(rejected("url names no host.", "Write it as rtmp://host/app/key or srt://host:port."));
     }
     let port = url.port().unwrap_or(port);
