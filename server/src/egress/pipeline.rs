@@ -19,8 +19,8 @@ pub(super) const METER: &str = "meter";
 pub(super) const AAC: [&str; 3] = ["fdkaacenc", "avenc_aac", "voaacenc"];
 /// Bits a second of AAC: the mix has 96 kb/s of Opus in stereo at most.
 const AAC_BPS: u32 = 128_000;
-/// How long packets wait for those before them, in milliseconds. They come from this machine.
-const JITTER_MS: u32 = 100;
+/// How long packets wait for those before them, in milliseconds, and how late a picture may be drawn on a machine that has much to do.
+const JITTER_MS: u32 = 400;
 
 /// Elements that every stream takes, besides an encoder of AAC.
 const COMMON: [&str; 12] = [
