@@ -5,7 +5,7 @@ mod speakers;
 mod standings;
 
 pub(crate) use channel::{Channel, Mirror};
-pub(crate) use speakers::{Meter, Speakers, TICK as SPEAKERS_TICK};
+pub(crate) use speakers::{Meter, Speakers, TICK as SPEAKERS_TICK, Voice};
 pub(crate) use standings::Standings;
 
 use crate::api::{Announcement, PeerId, RoomId, Speaker};
@@ -63,16 +63,16 @@ impl Room {
     }
 
     /// Takes the levels of all who speak; gives the conversations in which others speak than before.
-    pub(crate) fn take_levels(&mut self, now: Instant, speaking: &[(PeerId, f32)]) -> Vec<SpeakersOf> {
-        let mut by_circle: BTreeMap<Circle, Vec<(PeerId, f32)>> = BTreeMap::new();
-        for (peer, level) in speaking {
-            if let Some((_, stance)) = self.standings.of(*peer).filter(|(_, stance)| stance.speaks_on_floor()) {
-                by_circle.entry(stance.circle).or_default().push((*peer, *level));
+    pub(crate) fn take_levels(&mut self, speaking: &[Voice]) -> Vec<SpeakersOf> {
+        let mut by_circle: BTreeMap<Circle, Vec<Voice>> = BTreeMap::new();
+        for voice in speaking {
+            if let Some((_, stance)) = self.standings.of(voice.peer).filter(|(_, stance)| stance.speaks_on_floor()) {
+                by_circle.entry(stance.circle).or_default().push(*voice);
                 self.speakers.entry(stance.circle).or_default();
             }
         }
         let told = self.speakers.iter_mut().filter_map(|(circle, speakers)| {
-            let (speaking, dominant) = speakers.tick(now, by_circle.remove(circle).unwrap_or_default())?;
+            let (speaking, dominant) = speakers.tick(by_circle.remove(circle).unwrap_or_default())?;
             Some(SpeakersOf { circle: *circle, speaking, dominant })
         });
         told.collect()
