@@ -175,6 +175,11 @@ impl EnginePort for FakeEngine {
                 state.log.push(format!("prefer {peer} {mid} {preference:?}"));
                 reply.send(state.peers.contains_key(&peer).then_some(()).ok_or(SubscribeError::NoSuchPeer));
             }
+            Command::Pin { peer, first } => state.log.push(format!("pin {peer} {first:?}")),
+            Command::Arrange { room, id, arrangement } => {
+                let places = arrangement.map(|arrangement| arrangement.places().to_vec());
+                state.log.push(format!("arrange {room} {} {places:?}", id.0));
+            }
             // As often as somebody joins who may publish: nobody looks for it.
             Command::Name { .. } => {}
             Command::SetDownlink { peer, downlink, reply } => {

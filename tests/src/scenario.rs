@@ -202,7 +202,17 @@ impl Scenario {
             return;
         }
         let peer = present[self.canvas_rng.random_range(0..present.len())];
-        let layout = if self.canvas_rng.random_bool(0.5) { CanvasLayout::Grid } else { CanvasLayout::Speaker };
+        let layouts = [
+            CanvasLayout::Grid,
+            CanvasLayout::Speaker,
+            CanvasLayout::Presentation,
+            CanvasLayout::PictureInPicture,
+            // There is none, so that it is a grid.
+            CanvasLayout::Custom(LayoutId(1)),
+        ];
+        let layout = layouts[self.canvas_rng.random_range(0..layouts.len())];
+        let first = self.canvas_rng.random_bool(0.3).then(|| present[self.canvas_rng.random_range(0..present.len())]);
+        self.world.tell(Command::Pin { peer, first });
         let wanted = &self.world.person(peer).wanted;
         let place = wanted.iter().find(|(_, track)| CanvasLayout::of(**track).is_some()).map(|(mid, _)| mid.clone());
         let Some(mid) = place else {

@@ -9,6 +9,7 @@ import type { RoomEvents } from './events.js';
 import { LocalMedia, type LocalTrack } from './local.js';
 import { watchNetwork } from './network.js';
 import type { JoinOptions, RoomOptions } from './options.js';
+import { Pictures, type CanvasView, type VideoMode } from './pictures.js';
 import { change, NO_PREFERENCE, same, type Downlink, type ViewPreference } from './preferences.js';
 import { Reception } from './reception.js';
 import type { AnnouncementInfo, AnnouncementWish, AudienceChange, AudioMode, AudioPath, Joined, LeaveReason, ParticipantInfo, Permissions, Request, ServerEvent, ServerStats, Shown, Source, SpeakerLevel, StanceInfo, TrackInfo } from './protocol.js';
@@ -21,6 +22,8 @@ import { Wishes } from './wishes.js';
 
 /** What the server calls the mix of all that we hear, where it takes a track. */
 const MIX = 'mix';
+/** What we call any canvas, where we keep how it is looked at. */
+const CANVAS = 'canvas';
 const OWN_STATE = { connecting: 'connecting', connected: 'connected', disconnected: 'reconnecting' } as const;
 
 /**
@@ -45,6 +48,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly #preferences = new Map<string, ViewPreference>();
   readonly #shown = new Map<string, Shown>();
   readonly #reception: Reception;
+  readonly #pictures = new Pictures();
   #transport: Transport | null = null;
   #people: RoomState = new Map();
   #audience: AudienceState = PLAIN_AUDIENCE;
@@ -213,7 +217,7 @@ export class Room extends Emitter<RoomEvents> {
     const after = change(before, wish);
     if (same(before, after)) return;
     this.#preferences.set(track, after);
-    this.#transport?.places.prefer(track);
+    this.#transport?.places.prefer(track === CANVAS ? (this.#pictures.track ?? '') : track);
   }
 
   /** Says what we want to receive in all; what is left out is without limit. Holds for as long as this room is. */
@@ -235,6 +239,30 @@ export class Room extends Emitter<RoomEvents> {
   get audioPath(): AudioPath { return this.#reception.path; }
   /** The mix of all that we hear, once the server can send it; else what it plays to us. */
   get mixed(): MediaStreamTrack | null { return this.#transport?.places.media(MIX) ?? null; }
+
+  /**
+   * Says how others are to be seen: each by himself, or all on one canvas that the server draws, with their names. What is heard does not
+   * change. `canvas` brings it; what only hears has none. Holds for as long as this room is.
+   */
+  setVideoMode(mode: VideoMode, view: CanvasView = {}): void {
+    const [before, places] = [this.#pictures.track, this.#transport?.places];
+    // One who has left meanwhile is nobody's first, and would be refused.
+    const pin = this.#people.has(view.pin ?? '') ? view.pin : null;
+    this.#pictures.set(this.#reception.onlyHears ? 'forward' : mode, { ...view, pin: pin ?? null });
+    const after = this.#pictures.track;
+    if (before === null && after !== null) for (const { id, kind } of this.#remoteTracks()) if (kind === 'video') places?.drop(id);
+    if (before !== null && after === null) places?.drop(before);
+    if (before !== null && after !== null) places?.turn(before, after, 'video');
+    this.#subscribeAll();
+    if (after !== null) places?.prefer(after);
+    if ((before === null) !== (after === null)) this.emit('videoMode', this.videoMode);
+  }
+
+  get videoMode(): VideoMode { return this.#pictures.mode; }
+  /** The canvas with all whom we see, once the server sends it. */
+  get canvas(): MediaStreamTrack | null { return this.#transport?.places.media(this.#pictures.track ?? '') ?? null; }
+  /** Says how large the canvas is looked at, in pixels of the screen. */
+  preferCanvas(size: ViewPreference['size']): void { this.prefer(CANVAS, { size }); }
 
   /** What a video that we receive shows; `null` until the server has told. */
   shown(track: string): Shown | null { return this.#shown.get(track) ?? null; }
@@ -316,17 +344,24 @@ export class Room extends Emitter<RoomEvents> {
         published: (send, id) => this.#published(send, id),
         attached: (id, media) => {
           if (id === MIX) return this.emit('mixed', media);
+          if (id === this.#pictures.track) return this.emit('canvas', media);
           const track = findTrack(this.#people, id);
           if (track !== undefined) this.emit('trackSubscribed', { track, media });
         },
         detached: (track) => {
           if (track === MIX) return this.emit('mixed', null);
+          if (findTrack(this.#people, track) === undefined && this.#pictures.track === null) this.emit('canvas', null);
           this.#shown.delete(track);
           this.emit('trackUnsubscribed', { track });
         },
-        preference: (track) => this.#preferences.get(track) ?? NO_PREFERENCE,
+        preference: (track) => this.#preferences.get(track === this.#pictures.track ? CANVAS : track) ?? NO_PREFERENCE,
+        pin: (track) => this.#pictures.pin(track),
         data: (data) => this.emit('data', data),
-        failed: (_track, error) => this.emit('error', error),
+        failed: (track, error) => {
+          // A server that draws none, or has too much to draw: each is seen by himself again.
+          if (track === this.#pictures.track) this.setVideoMode('forward');
+          this.emit('error', error);
+        },
         state: (state) => this.#setTransportState(state),
         broken: () => this.#rebuild(transport),
       },
@@ -351,6 +386,7 @@ export class Room extends Emitter<RoomEvents> {
       if (old.places.media(track.id) !== null) this.emit('trackUnsubscribed', { track: track.id });
     }
     if (old.places.media(MIX) !== null) this.emit('mixed', null);
+    if (old.places.media(this.#pictures.track ?? '') !== null) this.emit('canvas', null);
     this.#reception.setPath('forward');
     old.close();
     this.#setTransportState('new');
@@ -457,8 +493,11 @@ export class Room extends Emitter<RoomEvents> {
   #subscribeAll(): void {
     if (!this.permissions.subscribe) return;
     this.#wantMix();
+    const canvas = this.#pictures.track;
+    if (canvas !== null) this.#transport?.places.want(canvas, 'video');
+    const noPictures = canvas !== null || this.#reception.onlyHears;
     for (const track of this.#remoteTracks()) {
-      if (this.#wishes.wants(track) && !(this.#reception.onlyHears && track.kind === 'video')) this.#transport?.places.want(track.id, track.kind);
+      if (this.#wishes.wants(track) && !(noPictures && track.kind === 'video')) this.#transport?.places.want(track.id, track.kind);
     }
   }
 

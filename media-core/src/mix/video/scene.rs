@@ -163,7 +163,8 @@ impl Scene {
             if !needs_all && !is_covered && placed.drawn.version == version && placed.drawn.place == at {
                 continue;
             }
-            let fit = if self.view.layout.keeps_whole(index) { Fit::Contain } else { Fit::Cover };
+            let is_whole = placed.tile.is_whole || self.view.layout.keeps_whole(index);
+            let fit = if is_whole { Fit::Contain } else { Fit::Cover };
             match &shown {
                 Some(shown) => canvas::put(&mut self.canvas, &mut tools.scaler, &shown.picture, at, fit),
                 None => draw_avatar(&mut self.canvas, &tools.writer, &source.name, at),
