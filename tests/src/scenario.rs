@@ -8,8 +8,8 @@ use crate::talk::Wanted;
 use crate::world::{Options, World};
 use colloquy_bench::client::{Effort, Numbering, Video};
 use colloquy_media_core::api::{
-    AudioMode, CanvasLayout, CanvasLimits, Codec, DataLimits, Device, Downlink, DtlsVersions, IceMode, Limits,
-    MediaKind, MixLimits, PeerId, PixelSize, Preference, RoomId, TrackId,
+    AudioMode, CanvasLayout, CanvasLimits, Codec, Command, DataLimits, Device, Downlink, DtlsVersions, IceMode,
+    LayoutId, Limits, MediaKind, MixLimits, PeerId, PixelSize, Preference, RoomId, TrackId,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};

@@ -147,6 +147,8 @@ impl Engine {
                 faces.push(Seen { tile, of: peer.id });
             }
         }
+        // Those who live on this worker are named first: on every worker all stand in the order in which they came, as they are numbered.
+        faces.sort_by_key(|seen: &Seen| seen.of);
         let arrangement = match layout {
             CanvasLayout::Custom(id) => room.layouts.get(&id),
             _ => None,
