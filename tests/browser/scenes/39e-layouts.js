@@ -105,6 +105,7 @@ export async function scene(stage) {
     await shot(viewer, 'muted');
     await anne.press('mic-button');
     await viewer.page.evaluate(() => window.watching.close());
+    await stage.gone(viewer);
   });
 
   await stage.step('the page shows one picture of everybody, and goes back, without a gap in sound', async () => {
@@ -149,6 +150,13 @@ export async function scene(stage) {
     await susi.on('canvas').waitFor();
     await expectAt(susi.page, [[[25, 30], 'Pierre'], [[75, 30], 'Anne'], [[25, 78], 'Manuel']], PAGE);
     await susi.room((room, pin) => room.setVideoMode('composite', { layout: 'speaker', pin }), manuel.id);
+    await expectAt(susi.page, [[[50, 50], 'Manuel']], PAGE);
+    await sleep(1_500);
+    await shot(susi, 'page-speaker');
+    await anne.room((room, who) => room.act({ verb: 'hold', participant: who, held: true }), susi.id);
+    await susi.until('no picture of others stands while she is on hold', () => document.querySelector('video[data-source=canvas]') === null);
+    await shot(susi, 'page-held');
+    await anne.room((room, who) => room.act({ verb: 'hold', participant: who, held: false }), susi.id);
     await expectAt(susi.page, [[[50, 50], 'Manuel']], PAGE);
     await susi.leave();
   });

@@ -14,6 +14,13 @@ export interface CanvasView {
   readonly pin?: string | null;
 }
 
+/** Whether a track is a canvas by its name. */
+export function isCanvas(track: string): boolean {
+  return track.startsWith('layout:') || LAYOUTS.includes(track);
+}
+
+const LAYOUTS: readonly string[] = ['grid', 'speaker', 'presentation', 'picture_in_picture'] satisfies CanvasLayout[];
+
 export class Pictures {
   #mode: VideoMode = 'forward';
   #layout: CanvasLayout = 'grid';

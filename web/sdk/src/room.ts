@@ -9,8 +9,9 @@ import type { RoomEvents } from './events.js';
 import { LocalMedia, type LocalTrack } from './local.js';
 import { watchNetwork } from './network.js';
 import type { JoinOptions, RoomOptions } from './options.js';
-import { Pictures, type CanvasView, type VideoMode } from './pictures.js';
-import { change, NO_PREFERENCE, same, type Downlink, type ViewPreference } from './preferences.js';
+import { isCanvas, type CanvasView, type VideoMode } from './pictures.js';
+import type { Downlink, ViewPreference } from './preferences.js';
+import { MIX, Receiving } from './receiving.js';
 import { Reception } from './reception.js';
 import type { AnnouncementInfo, AnnouncementWish, AudienceChange, AudioMode, AudioPath, Joined, LeaveReason, ParticipantInfo, Permissions, Request, ServerEvent, ServerStats, Shown, Source, SpeakerLevel, StanceInfo, TrackInfo } from './protocol.js';
 import { roomUrl, Snapshots, type Snapshot, type SnapshotOptions, type Thumbnail } from './snapshots.js';
@@ -18,12 +19,7 @@ import { diff, findTrack, reduce, stateOf, withTrack, type RoomState } from './s
 import { StatsReader, type CallStats } from './stats.js';
 import type { TransportState } from './ice.js';
 import { Transport, type Send } from './transport.js';
-import { Wishes } from './wishes.js';
 
-/** What the server calls the mix of all that we hear, where it takes a track. */
-const MIX = 'mix';
-/** What we call any canvas, where we keep how it is looked at. */
-const CANVAS = 'canvas';
 const OWN_STATE = { connecting: 'connecting', connected: 'connected', disconnected: 'reconnecting' } as const;
 
 /**
@@ -41,14 +37,12 @@ const OWN_STATE = { connecting: 'connecting', connected: 'connected', disconnect
 export class Room extends Emitter<RoomEvents> {
   readonly #connection: Connection;
   readonly #local: LocalMedia;
-  readonly #wishes: Wishes;
+  readonly #receiving: Receiving;
   readonly #stats = new StatsReader();
   readonly #snapshots = new Snapshots();
   readonly #scores = new Map<string, number>();
-  readonly #preferences = new Map<string, ViewPreference>();
   readonly #shown = new Map<string, Shown>();
   readonly #reception: Reception;
-  readonly #pictures = new Pictures();
   #transport: Transport | null = null;
   #people: RoomState = new Map();
   #audience: AudienceState = PLAIN_AUDIENCE;
@@ -60,7 +54,13 @@ export class Room extends Emitter<RoomEvents> {
 
   constructor(private readonly options: RoomOptions) {
     super();
-    this.#wishes = new Wishes(options.autoSubscribe ?? true);
+    this.#receiving = new Receiving(options.autoSubscribe ?? true, {
+      places: () => (this.permissions.subscribe ? (this.#transport?.places ?? null) : null),
+      tracks: () => this.#remoteTracks(),
+      wantsMix: () => this.#reception.mode !== 'forward' || this.#connection.welcome?.announcements === true,
+      onlyHears: () => this.#reception.onlyHears,
+      isHere: (participant) => this.#people.has(participant),
+    });
     this.#reception = new Reception(options.device ?? 'screen', {
       isJoined: () => this.state === 'joined',
       say: (request) => this.#say(request),
@@ -198,14 +198,12 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Receives a track; its media comes with `trackSubscribed`. */
   subscribe(track: string): void {
-    this.#wishes.choose(track);
-    this.#subscribeAll();
+    this.#receiving.subscribe(track);
   }
 
   /** Stops receiving a track. */
   unsubscribe(track: string): void {
-    this.#wishes.decline(track);
-    this.#transport?.places.drop(track);
+    this.#receiving.unsubscribe(track);
   }
 
   /** The media of a subscribed track; `null` until the server sends it. */
@@ -213,11 +211,7 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Says how a track is looked at; what is left out stays as it was. The server sends what fits best. */
   prefer(track: string, wish: Partial<ViewPreference>): void {
-    const before = this.#preferences.get(track) ?? NO_PREFERENCE;
-    const after = change(before, wish);
-    if (same(before, after)) return;
-    this.#preferences.set(track, after);
-    this.#transport?.places.prefer(track === CANVAS ? (this.#pictures.track ?? '') : track);
+    this.#receiving.prefer(track, wish);
   }
 
   /** Says what we want to receive in all; what is left out is without limit. Holds for as long as this room is. */
@@ -231,7 +225,7 @@ export class Room extends Emitter<RoomEvents> {
    */
   setAudioMode(mode: AudioMode): void {
     this.#reception.setMode(mode);
-    this.#wantMix();
+    this.#receiving.apply();
   }
 
   get audioMode(): AudioMode { return this.#reception.mode; }
@@ -245,24 +239,14 @@ export class Room extends Emitter<RoomEvents> {
    * change. `canvas` brings it; what only hears has none. Holds for as long as this room is.
    */
   setVideoMode(mode: VideoMode, view: CanvasView = {}): void {
-    const [before, places] = [this.#pictures.track, this.#transport?.places];
-    // One who has left meanwhile is nobody's first, and would be refused.
-    const pin = this.#people.has(view.pin ?? '') ? view.pin : null;
-    this.#pictures.set(this.#reception.onlyHears ? 'forward' : mode, { ...view, pin: pin ?? null });
-    const after = this.#pictures.track;
-    if (before === null && after !== null) for (const { id, kind } of this.#remoteTracks()) if (kind === 'video') places?.drop(id);
-    if (before !== null && after === null) places?.drop(before);
-    if (before !== null && after !== null) places?.turn(before, after, 'video');
-    this.#subscribeAll();
-    if (after !== null) places?.prefer(after);
-    if ((before === null) !== (after === null)) this.emit('videoMode', this.videoMode);
+    if (this.#receiving.setVideoMode(mode, view)) this.emit('videoMode', this.videoMode);
   }
 
-  get videoMode(): VideoMode { return this.#pictures.mode; }
+  get videoMode(): VideoMode { return this.#receiving.videoMode; }
   /** The canvas with all whom we see, once the server sends it. */
-  get canvas(): MediaStreamTrack | null { return this.#transport?.places.media(this.#pictures.track ?? '') ?? null; }
+  get canvas(): MediaStreamTrack | null { return this.#receiving.canvas; }
   /** Says how large the canvas is looked at, in pixels of the screen. */
-  preferCanvas(size: ViewPreference['size']): void { this.prefer(CANVAS, { size }); }
+  preferCanvas(size: ViewPreference['size']): void { this.#receiving.preferCanvas(size); }
 
   /** What a video that we receive shows; `null` until the server has told. */
   shown(track: string): Shown | null { return this.#shown.get(track) ?? null; }
@@ -314,7 +298,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#newTransport();
     this.#setAudience(PLAIN_AUDIENCE);
     this.#setPeople(stateOf(snapshot.participants));
-    this.#subscribeAll();
+    this.#receiving.apply();
     this.#reception.tell();
     this.emit('joined', snapshot);
   }
@@ -327,7 +311,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#setAudience(PLAIN_AUDIENCE);
     this.#setPeople(stateOf(snapshot.participants));
     if (resumed) this.#local.resync(this.#people.get(snapshot.participant)?.tracks ?? []);
-    this.#subscribeAll();
+    this.#receiving.apply();
     this.#reception.tell();
     this.emit('restored', { resumed });
   }
@@ -344,22 +328,22 @@ export class Room extends Emitter<RoomEvents> {
         published: (send, id) => this.#published(send, id),
         attached: (id, media) => {
           if (id === MIX) return this.emit('mixed', media);
-          if (id === this.#pictures.track) return this.emit('canvas', media);
+          if (this.#receiving.isCanvas(id)) return this.emit('canvas', media);
           const track = findTrack(this.#people, id);
           if (track !== undefined) this.emit('trackSubscribed', { track, media });
         },
         detached: (track) => {
           if (track === MIX) return this.emit('mixed', null);
-          if (findTrack(this.#people, track) === undefined && this.#pictures.track === null) this.emit('canvas', null);
+          if (isCanvas(track)) return this.emit('canvas', null);
           this.#shown.delete(track);
           this.emit('trackUnsubscribed', { track });
         },
-        preference: (track) => this.#preferences.get(track === this.#pictures.track ? CANVAS : track) ?? NO_PREFERENCE,
-        pin: (track) => this.#pictures.pin(track),
+        preference: (track) => this.#receiving.preference(track),
+        pin: (track) => this.#receiving.pin(track),
         data: (data) => this.emit('data', data),
         failed: (track, error) => {
           // A server that draws none, or has too much to draw: each is seen by himself again.
-          if (track === this.#pictures.track) this.setVideoMode('forward');
+          if (this.#receiving.isCanvas(track)) this.setVideoMode('forward');
           this.emit('error', error);
         },
         state: (state) => this.#setTransportState(state),
@@ -374,7 +358,7 @@ export class Room extends Emitter<RoomEvents> {
   #rebuild(broken: Transport): void {
     if (this.#transport !== broken) return;
     this.#newTransport();
-    this.#subscribeAll();
+    this.#receiving.apply();
   }
 
   #closeTransport(): void {
@@ -386,7 +370,7 @@ export class Room extends Emitter<RoomEvents> {
       if (old.places.media(track.id) !== null) this.emit('trackUnsubscribed', { track: track.id });
     }
     if (old.places.media(MIX) !== null) this.emit('mixed', null);
-    if (old.places.media(this.#pictures.track ?? '') !== null) this.emit('canvas', null);
+    this.emit('canvas', null);
     this.#reception.setPath('forward');
     old.close();
     this.#setTransportState('new');
@@ -434,7 +418,7 @@ export class Room extends Emitter<RoomEvents> {
         // First, for whoever looks at somebody when told that he came.
         this.#setAudience(reduceAudience(this.#audience, event));
         this.#setPeople(reduce(this.#people, event), event.type === 'participant_left' ? event.reason : undefined);
-        this.#subscribeAll();
+        this.#receiving.apply();
     }
   }
 
@@ -445,9 +429,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#people = next;
     for (const change of diff(before, next, reason)) {
       if (change.type === 'trackUnpublished') {
-        this.#transport?.places.forget(change.track.id);
-        this.#wishes.forget(change.track.id);
-        this.#preferences.delete(change.track.id);
+        this.#receiving.forget(change.track.id);
       } else if (change.type === 'trackMuted' && change.track.participant === this.participantId) {
         this.#local.sync(change.track);
       } else if (change.type === 'participantLeft') {
@@ -480,25 +462,8 @@ export class Room extends Emitter<RoomEvents> {
     });
   }
 
-  /** A place for the mix, where it may come, or what the server plays. It stays: the way back needs no offer then. */
-  #wantMix(): void {
-    const comes = this.#reception.mode !== 'forward' || this.#connection.welcome?.announcements === true;
-    if (comes && this.permissions.subscribe) this.#transport?.places.want(MIX, 'audio');
-  }
-
   #remoteTracks(): TrackInfo[] {
     return [...this.#people.values()].filter((p) => p.id !== this.participantId).flatMap((p) => p.tracks);
-  }
-
-  #subscribeAll(): void {
-    if (!this.permissions.subscribe) return;
-    this.#wantMix();
-    const canvas = this.#pictures.track;
-    if (canvas !== null) this.#transport?.places.want(canvas, 'video');
-    const noPictures = canvas !== null || this.#reception.onlyHears;
-    for (const track of this.#remoteTracks()) {
-      if (this.#wishes.wants(track) && !(noPictures && track.kind === 'video')) this.#transport?.places.want(track.id, track.kind);
-    }
   }
 
   #setTransportState(state: TransportState): void {
@@ -527,7 +492,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#speakers = [];
     this.#dominant = null;
     this.#scores.clear();
-    this.#preferences.clear();
+    this.#receiving.clear();
     this.#me = null;
     this.emit('changed', undefined);
   }
