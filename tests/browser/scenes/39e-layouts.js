@@ -1,5 +1,5 @@
 /** The layouts of a canvas: a presentation, a picture in a picture, one that is arranged by rectangles; a pin; and the page's one picture of everybody. */
-import { huesAt, look, watch } from '../lib/canvas.js';
+import { huesAt, look, received, watch } from '../lib/canvas.js';
 import { expectHearing } from '../lib/matrix.js';
 import { RESULTS } from '../lib/server.js';
 import { GUARDED, tokenFor } from '../lib/tokens.js';
@@ -57,6 +57,8 @@ export async function scene(stage) {
     await open('?layout=presentation');
     await expectAt(viewer.page, [[[40, 50], 'Manuel\'s screen'], [[90, 33], 'Pierre'], [[90, 53], 'Anne'], [[90, 73], 'Manuel']]);
     await sleep(1_500);
+    const { codec, width, height } = await viewer.page.evaluate(received);
+    stage.say(`${codec} ${width}x${height}`);
     await shot(viewer, 'presentation');
   });
 

@@ -169,7 +169,7 @@ mod tests {
             (&[Speaker, Next], &[], Some(3), Some(1), &[(0, 3), (1, 1)]),
             (&[Next, Screen, Next], &[2], None, None, &[(0, 1), (1, 102), (2, 2)]),
             (&[Screen, Next], &[], None, None, &[(1, 1)]),
-            (&[Next, Peer(PeerId(1)), Speaker], &[], None, Some(1), &[(0, 3), (1, 1), (2, 2)]),
+            (&[Next, Peer(PeerId(1)), Speaker], &[], None, Some(1), &[(0, 2), (1, 1), (2, 3)]),
             (&[Peer(PeerId(9)), Next], &[], None, None, &[(1, 1)]),
             (&[Next, Next, Next, Next], &[], None, None, &[(0, 1), (1, 2), (2, 3)]),
         ];
