@@ -113,7 +113,10 @@ mod tests {
     use crate::api::{LayoutId, LayoutPlace, TrackId};
     use crate::composer::{Face, Tile};
 
-    /// Cameras of people 1 to 3, and a screen of the second; a screen's track is its owner's with a hundred more.
+    /// Whom places show, who shares, who is pinned and who speaks; and which place has which track.
+    type Row<'a> = (&'a [PlaceFor], &'a [u64], Option<u64>, Option<u64>, &'a [(u16, u64)]);
+
+    /// Cameras of people 1 to 3, and screens of some of them; a screen's track is its owner's with a hundred more.
     fn faces(screens: &[u64]) -> Vec<Seen> {
         let face = |peer: u64, is_screen| {
             let track = TrackId(if is_screen { peer + 100 } else { peer });
@@ -162,7 +165,7 @@ mod tests {
         use PlaceFor::{Next, Peer, Screen, Speaker};
         let id = CanvasLayout::Custom(LayoutId(0));
         let area = |x| Area { x, y: 0, width: 100, height: 1_000 };
-        let table: [(&[PlaceFor], &[u64], _, _, &[(u16, u64)]); 9] = [
+        let table: [Row<'_>; 9] = [
             (&[Next, Next], &[], None, None, &[(0, 1), (1, 2)]),
             (&[Next, Speaker], &[], None, Some(1), &[(0, 2), (1, 1)]),
             (&[Speaker, Next], &[], None, None, &[(0, 1), (1, 2)]),
