@@ -202,15 +202,11 @@ impl Scenario {
             return;
         }
         let peer = present[self.canvas_rng.random_range(0..present.len())];
-        let layouts = [
-            CanvasLayout::Grid,
-            CanvasLayout::Speaker,
-            CanvasLayout::Presentation,
-            CanvasLayout::PictureInPicture,
-            // There is none, so that it is a grid.
-            CanvasLayout::Custom(LayoutId(1)),
-        ];
-        let layout = layouts[self.canvas_rng.random_range(0..layouts.len())];
+        // The last there is not, so that it is a grid.
+        let custom = CanvasLayout::Custom(LayoutId(1));
+        let named =
+            [CanvasLayout::Grid, CanvasLayout::Speaker, CanvasLayout::Presentation, CanvasLayout::PictureInPicture];
+        let layout = named.get(self.canvas_rng.random_range(0..=named.len())).copied().unwrap_or(custom);
         let first = self.canvas_rng.random_bool(0.3).then(|| present[self.canvas_rng.random_range(0..present.len())]);
         self.world.tell(Command::Pin { peer, first });
         let wanted = &self.world.person(peer).wanted;
