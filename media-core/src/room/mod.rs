@@ -8,7 +8,7 @@ pub(crate) use channel::{Channel, Mirror};
 pub(crate) use speakers::{Meter, Speakers, TICK as SPEAKERS_TICK, Voice};
 pub(crate) use standings::Standings;
 
-use crate::api::{Announcement, PeerId, RoomId, Speaker};
+use crate::api::{Announcement, Arrangement, LayoutId, PeerId, RoomId, Speaker};
 use crate::audience::Circle;
 use crate::engine::{ComposedRoom, MixedRoom, OtherShare};
 use crate::keys::PeerKey;
@@ -41,6 +41,8 @@ pub(crate) struct Room {
     pub(crate) mix: Option<Box<MixedRoom>>,
     /// What is played into it.
     pub(crate) announcements: Vec<Announcement>,
+    /// How canvases were arranged for it.
+    pub(crate) layouts: BTreeMap<LayoutId, Arrangement>,
     /// Its canvases, while somebody looks at one.
     pub(crate) compose: Option<Box<ComposedRoom>>,
     /// When that and its mix are looked at next.
@@ -52,8 +54,8 @@ impl Room {
         let (peers, guests, others) = (Vec::new(), Vec::new(), Vec::new());
         let (standings, speakers) = (Standings::default(), BTreeMap::new());
         let (tick_at, mix, compose, mix_at) = (None, None, None, None);
-        let announcements = Vec::new();
-        Self { id, peers, guests, others, standings, speakers, tick_at, mix, announcements, compose, mix_at }
+        let (announcements, layouts) = (Vec::new(), BTreeMap::new());
+        Self { id, peers, guests, others, standings, speakers, tick_at, mix, announcements, layouts, compose, mix_at }
     }
 
     /// Who holds the floor of the conversation that a participant belongs to.

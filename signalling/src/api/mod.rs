@@ -5,6 +5,7 @@ mod announcements;
 pub(crate) mod house;
 mod housekeeping;
 mod join;
+mod layouts;
 mod media;
 mod moderate;
 mod observe;

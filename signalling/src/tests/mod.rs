@@ -6,6 +6,7 @@ mod access;
 mod announcements;
 mod audience;
 mod http;
+mod layouts;
 mod moderate;
 mod quality;
 mod rates;

@@ -5,6 +5,7 @@ mod announcements;
 mod audience;
 mod events;
 mod join;
+mod layouts;
 mod leave;
 mod media;
 mod quality;
@@ -31,6 +32,7 @@ use colloquy_media_core::api::{
     AudioPath, Command, EncodingUse, PeerId, Permissions, RoomId, Shown, TrackId, TrackInfo, TransportState,
 };
 use colloquy_media_core::audience::Audience;
+use layouts::Layouts;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -99,6 +101,8 @@ pub(crate) struct Room {
     pub(crate) audience: Audience,
     /// What is played into it.
     pub(crate) playbill: Playbill,
+    /// How canvases are arranged for it.
+    layouts: Layouts,
 }
 
 /// Somebody's place in a room.
