@@ -42,6 +42,8 @@ pub enum Action {
     Announce,
     /// Connect a media gateway, an encoder or a player by plain RTP.
     ConnectRtp,
+    /// Arrange the layouts of a room's canvases.
+    ArrangeLayouts,
     /// Put oneself on hold, or come back to the floor.
     HoldOwn,
     /// Put others on hold.
@@ -75,43 +77,48 @@ pub fn allowed(role: Role, action: Action) -> bool {
     match role {
         Role::Admin => match action {
             EnterBySocket | EnterByWhip | EnterByWhep | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick
-            | Announce | ConnectRtp | HoldOwn | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor
-            | ActForOthers | OwnStats | ReadRoom | CloseRoom | ManageRooms | ReadServer => true,
+            | Announce | ConnectRtp | ArrangeLayouts | HoldOwn | HoldOthers | SideTalk | EnterAsHelper
+            | SubConference | Monitor | ActForOthers | OwnStats | ReadRoom | CloseRoom | ManageRooms | ReadServer => {
+                true
+            }
         },
         Role::Supervisor => match action {
-            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn
-            | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor | OwnStats | ReadRoom | CloseRoom => true,
+            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp
+            | ArrangeLayouts | HoldOwn | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor | OwnStats
+            | ReadRoom | CloseRoom => true,
             EnterByWhip | EnterByWhep | ActForOthers | ManageRooms | ReadServer => false,
         },
         Role::Agent => match action {
-            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn
-            | HoldOthers | SideTalk | EnterAsHelper | SubConference | OwnStats => true,
+            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp
+            | ArrangeLayouts | HoldOwn | HoldOthers | SideTalk | EnterAsHelper | SubConference | OwnStats => true,
             EnterByWhip | EnterByWhep | Monitor | ActForOthers | ReadRoom | CloseRoom | ManageRooms | ReadServer => {
                 false
             }
         },
         Role::Moderator => match action {
-            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn
-            | HoldOthers | SideTalk | SubConference | OwnStats | ReadRoom | CloseRoom => true,
+            EnterBySocket | Negotiate | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp
+            | ArrangeLayouts | HoldOwn | HoldOthers | SideTalk | SubConference | OwnStats | ReadRoom | CloseRoom => {
+                true
+            }
             EnterByWhip | EnterByWhep | EnterAsHelper | Monitor | ActForOthers | ManageRooms | ReadServer => false,
         },
         Role::Participant => match action {
             EnterBySocket | Negotiate | Subscribe | MuteOwn | HoldOwn | OwnStats => true,
-            EnterByWhip | EnterByWhep | MuteOthers | Kick | Announce | ConnectRtp | HoldOthers | SideTalk
-            | EnterAsHelper | SubConference | Monitor | ActForOthers | ReadRoom | CloseRoom | ManageRooms
-            | ReadServer => false,
+            EnterByWhip | EnterByWhep | MuteOthers | Kick | Announce | ConnectRtp | ArrangeLayouts | HoldOthers
+            | SideTalk | EnterAsHelper | SubConference | Monitor | ActForOthers | ReadRoom | CloseRoom
+            | ManageRooms | ReadServer => false,
         },
         Role::Publisher => match action {
             EnterByWhip | Negotiate => true,
-            EnterBySocket | EnterByWhep | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn
-            | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor | ActForOthers | OwnStats | ReadRoom
-            | CloseRoom | ManageRooms | ReadServer => false,
+            EnterBySocket | EnterByWhep | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp
+            | ArrangeLayouts | HoldOwn | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor
+            | ActForOthers | OwnStats | ReadRoom | CloseRoom | ManageRooms | ReadServer => false,
         },
         Role::Viewer => match action {
             EnterByWhep | Negotiate => true,
-            EnterBySocket | EnterByWhip | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp | HoldOwn
-            | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor | ActForOthers | OwnStats | ReadRoom
-            | CloseRoom | ManageRooms | ReadServer => false,
+            EnterBySocket | EnterByWhip | Subscribe | MuteOwn | MuteOthers | Kick | Announce | ConnectRtp
+            | ArrangeLayouts | HoldOwn | HoldOthers | SideTalk | EnterAsHelper | SubConference | Monitor
+            | ActForOthers | OwnStats | ReadRoom | CloseRoom | ManageRooms | ReadServer => false,
         },
     }
 }
@@ -143,6 +150,7 @@ mod tests {
             (Kick, ".yyyy.."),
             (Announce, ".yyyy.."),
             (ConnectRtp, ".yyyy.."),
+            (ArrangeLayouts, ".yyyy.."),
             (HoldOwn, "yyyyy.."),
             (HoldOthers, ".yyyy.."),
             (SideTalk, ".yyyy.."),

@@ -71,6 +71,8 @@ codes! {
     TrackUnknown = "track.unknown", 404, "No such track", "Look at the list of tracks.";
     /// Audio was asked for in a place for video, or the other way round.
     TrackKind = "track.kind", 409, "The track is of the other kind", "Choose a place of the track's kind.";
+    /// The room has no such layout.
+    LayoutUnknown = "layout.unknown", 404, "No such layout", "Use grid, speaker, presentation or picture_in_picture, or arrange the layout first.";
     /// The participant does not publish this source, or has silenced it.
     SnapshotOff = "snapshot.off", 404, "The source is off", "Show the name instead, and try again when it is on.";
     /// There is no picture yet.

@@ -41,6 +41,45 @@ impl fmt::Display for RoomName {
     }
 }
 
+/// Longest name of a layout, in characters (all of them ASCII).
+pub const LAYOUT_NAME_CHARS: usize = 32;
+
+/// A name of a room's canvas layout that somebody arranged: 1 to 32 of `A-Z a-z 0-9 _ -`, and none of those that every room has.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LayoutTitle(String);
+
+impl LayoutTitle {
+    /// Reads a layout's name.
+    ///
+    /// # Errors
+    /// When it is empty, too long, has other characters, or is the name of a layout that every room has.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+        if text.is_empty() || text.len() > LAYOUT_NAME_CHARS || !text.bytes().all(good) {
+            return Err(
+                Refusal::malformed("A layout's name is 1 to 32 of A-Z a-z 0-9 _ -").remedy("Choose another name.")
+            );
+        }
+        if crate::wire::is_reserved(text) {
+            return Err(Refusal::malformed(format!("Every room has a layout {text}, which cannot be changed."))
+                .remedy("Choose another name."));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for LayoutTitle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A person's name as others see it: 1 to 64 characters, something visible among them, none that controls a terminal, a log or
 /// the direction of text.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use crate::egress::{EgressError, EgressId, EgressKind, EgressOrder, EgressPlace,
 use crate::events::EventSink;
 use crate::{EnginePort, IceServer};
 use colloquy_media_core::api::{
-    Answer, AudioPath, CloseCause, Command, DownlinkStats, EncodingStats, Event, Fragment, JoinError, MediaKind,
-    NegotiateError, Offer, PeerId, PeerStats, Permissions, PlainAnswer, PlainAsk, PlainError, PlainLegAnswer,
-    ReceiveStats, Reply, RoomId, RoomStats, Snapshot, SnapshotAsk, SnapshotError, SnapshotSize, SubscribeError,
-    Subscriptions, TrackError, TrackId, TrackInfo, TransportState, WorkerTotals,
+    Answer, AudioPath, CanvasLayout, CloseCause, Command, DownlinkStats, EncodingStats, Event, Fragment, JoinError,
+    MediaKind, NegotiateError, Offer, PeerId, PeerStats, Permissions, PlainAnswer, PlainAsk, PlainError,
+    PlainLegAnswer, ReceiveStats, Reply, RoomId, RoomStats, Snapshot, SnapshotAsk, SnapshotError, SnapshotSize,
+    SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo, TransportState, WorkerTotals,
 };
 use colloquy_media_core::sound::{Sound, SoundAsk, SoundError, SoundReply};
 use colloquy_media_core::turn::TurnCounters;
@@ -183,6 +183,11 @@ impl EnginePort for FakeEngine {
             Command::Prefer { peer, mid, preference, reply } => {
                 state.log.push(format!("prefer {peer} {mid} {preference:?}"));
                 reply.send(state.peers.contains_key(&peer).then_some(()).ok_or(SubscribeError::NoSuchPeer));
+            }
+            Command::Pin { peer, first } => state.log.push(format!("pin {peer} {first:?}")),
+            Command::Arrange { room, id, arrangement } => {
+                let places = arrangement.map(|arrangement| arrangement.places().to_vec());
+                state.log.push(format!("arrange {room} {} {places:?}", id.0));
             }
             // As often as somebody joins who may publish: nobody looks for it.
             Command::Name { .. } => {}
@@ -360,7 +365,8 @@ impl State {
 
     fn subscribe(&self, peer: PeerId, track: Option<TrackId>) -> Result<(), SubscribeError> {
         let room = self.peers.get(&peer).ok_or(SubscribeError::NoSuchPeer)?.room;
-        let Some(track) = track else { return Ok(()) };
+        // It draws all canvases that there can be.
+        let Some(track) = track.filter(|track| CanvasLayout::of(*track).is_none()) else { return Ok(()) };
         let owner = self.peers.iter().find(|(_, p)| p.room == room && p.tracks.iter().any(|t| t.id == track));
         match owner {
             None => Err(SubscribeError::NoSuchTrack),

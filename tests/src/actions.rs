@@ -10,6 +10,7 @@ use colloquy_media_core::api::{
     TrackId, TrackInfo,
 };
 use colloquy_media_core::audience::Stance;
+use colloquy_media_core::composer::Scene;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -258,6 +259,12 @@ impl World {
     #[must_use]
     pub fn canvas_encodings(&self) -> usize {
         self.engines.canvas_encodings()
+    }
+
+    /// What canvases show, each once for each of its sizes that is drawn.
+    #[must_use]
+    pub fn scenes(&self) -> Vec<Scene> {
+        self.engines.scenes()
     }
 
     /// Silences a track in the server, or lets it be heard again.

@@ -8,8 +8,8 @@ use crate::talk::Wanted;
 use crate::world::{Options, World};
 use colloquy_bench::client::{Effort, Numbering, Video};
 use colloquy_media_core::api::{
-    AudioMode, CanvasLayout, CanvasLimits, Codec, DataLimits, Device, Downlink, DtlsVersions, IceMode, Limits,
-    MediaKind, MixLimits, PeerId, PixelSize, Preference, RoomId, TrackId,
+    AudioMode, CanvasLayout, CanvasLimits, Codec, Command, DataLimits, Device, Downlink, DtlsVersions, IceMode,
+    LayoutId, Limits, MediaKind, MixLimits, PeerId, PixelSize, Preference, RoomId, TrackId,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -202,7 +202,13 @@ impl Scenario {
             return;
         }
         let peer = present[self.canvas_rng.random_range(0..present.len())];
-        let layout = if self.canvas_rng.random_bool(0.5) { CanvasLayout::Grid } else { CanvasLayout::Speaker };
+        // The last there is not, so that it is a grid.
+        let custom = CanvasLayout::Custom(LayoutId(1));
+        let named =
+            [CanvasLayout::Grid, CanvasLayout::Speaker, CanvasLayout::Presentation, CanvasLayout::PictureInPicture];
+        let layout = named.get(self.canvas_rng.random_range(0..=named.len())).copied().unwrap_or(custom);
+        let first = self.canvas_rng.random_bool(0.3).then(|| present[self.canvas_rng.random_range(0..present.len())]);
+        self.world.tell(Command::Pin { peer, first });
         let wanted = &self.world.person(peer).wanted;
         let place = wanted.iter().find(|(_, track)| CanvasLayout::of(**track).is_some()).map(|(mid, _)| mid.clone());
         let Some(mid) = place else {

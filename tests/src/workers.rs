@@ -6,7 +6,7 @@ use colloquy_media_core::api::{
     AdvertisedAddress, Command, DropCause, EngineConfig, Event, JoinError, PeerId, Reply, RoomId, RoomStats,
     WorkerTotals,
 };
-use colloquy_media_core::composer::{ComposeOrder, Stage};
+use colloquy_media_core::composer::{CanvasId, ComposeOrder, Scene, Stage, Tier};
 use colloquy_media_core::engine::{Engine, LinkMessage};
 use colloquy_media_core::mix::audio::{AudioMixer, MixSettings};
 use colloquy_media_core::mixer::{MixDesk, RoomMixer};
@@ -32,6 +32,8 @@ pub(crate) struct Workers {
     failed_mixers: u64,
     /// Those who draw: one for each engine's share of a room.
     stages: BTreeMap<(u8, RoomId), Stage>,
+    /// What they were last told that each canvas shows.
+    scenes: BTreeMap<(u8, RoomId, CanvasId, Tier), Scene>,
     /// The mixers are stuck: they take nothing and say nothing.
     pub(crate) stuck: bool,
     /// Whose ports for plain RTP these are.
@@ -63,6 +65,7 @@ impl Workers {
             peers_per_room: options.limits.peers_per_room,
             failed_mixers: 0,
             stages: BTreeMap::new(),
+            scenes: BTreeMap::new(),
             stuck: false,
             desk: MixDesk::new(mixers(options.mixer)),
             late: None,
@@ -139,6 +142,12 @@ impl Workers {
             Command::Hush { room, id } => {
                 for engine in &mut self.engines {
                     engine.handle_command(now, Command::Hush { room, id }, out);
+                }
+            }
+            Command::Arrange { room, id, arrangement } => {
+                for engine in &mut self.engines {
+                    let arrangement = arrangement.clone();
+                    engine.handle_command(now, Command::Arrange { room, id, arrangement }, out);
                 }
             }
             Command::Stats { room, reply } => reply.send(self.stats(now, room, out)),
@@ -231,6 +240,18 @@ impl Workers {
         for (worker, engine) in (0..).zip(&mut self.engines) {
             while let Some(word) = engine.poll_compose() {
                 let seat = (worker, word.room);
+                match &word.order {
+                    ComposeOrder::Open(_) | ComposeOrder::Close => {
+                        self.scenes.retain(|(worker, room, ..), _| (*worker, *room) != seat);
+                    }
+                    ComposeOrder::Bill(bill) => {
+                        let key = |canvas: &CanvasId, tier: &Tier| (worker, word.room, *canvas, *tier);
+                        bill.dropped.iter().for_each(|(canvas, tier)| drop(self.scenes.remove(&key(canvas, tier))));
+                        let shown = bill.shown.iter();
+                        self.scenes.extend(shown.map(|(canvas, tier, scene)| (key(canvas, tier), scene.clone())));
+                    }
+                    ComposeOrder::Packet(..) | ComposeOrder::KeyFrame(..) | ComposeOrder::Ping => {}
+                }
                 match word.order {
                     ComposeOrder::Open(format) => {
                         self.stages.insert(seat, Stage::new((word.room, word.life), format, now));
@@ -254,6 +275,11 @@ impl Workers {
     /// Canvases of all engines.
     pub(crate) fn canvases(&self) -> usize {
         self.engines.iter().map(Engine::canvases).sum()
+    }
+
+    /// What the canvases of all engines show, each once for each of its sizes.
+    pub(crate) fn scenes(&self) -> Vec<Scene> {
+        self.scenes.values().cloned().collect()
     }
 
     /// Sizes in which they are drawn.

@@ -1,9 +1,9 @@
 //! What the engine can be asked.
 
 use super::{
-    Announcement, AnnouncementId, AudioMode, AudioPath, Downlink, Mute, PeerId, Permissions, PlainAnswer, PlainAsk,
-    PlainError, PlainPlace, Preference, RoomId, RoomStats, SnapshotAsk, SnapshotError, Source, Still, TrackId,
-    TrackInfo,
+    Announcement, AnnouncementId, Arrangement, AudioMode, AudioPath, Downlink, LayoutId, Mute, PeerId, Permissions,
+    PlainAnswer, PlainAsk, PlainError, PlainPlace, Preference, RoomId, RoomStats, SnapshotAsk, SnapshotError, Source,
+    Still, TrackId, TrackInfo,
 };
 use crate::audience::Stance;
 use std::fmt;
@@ -139,6 +139,16 @@ pub enum Command {
         /// At most 256 bytes of it are used.
         name: String,
     },
+    /// Has one come first on every canvas of a participant's on which there is a first ([`CanvasLayout::Grid`] has none), whoever speaks, while
+    /// he may see him. The same again changes nothing.
+    ///
+    /// [`CanvasLayout::Grid`]: super::CanvasLayout::Grid
+    Pin {
+        /// The participant who receives.
+        peer: PeerId,
+        /// Who comes first; `None` for whoever speaks.
+        first: Option<PeerId>,
+    },
     /// Says how a participant wants to hear others. Takes effect without a gap, and without a renegotiation; [`Event::Audio`] tells when.
     ///
     /// [`Event::Audio`]: super::Event::Audio
@@ -186,6 +196,17 @@ pub enum Command {
         /// Which.
         id: AnnouncementId,
     },
+    /// Arranges a layout of a room's canvases, or has there be none of this number any more: those who look at it see it change, or a grid. Told
+    /// again of one that is as it was, the engine changes nothing: so whoever shares the room among several engines tells all of them
+    /// whenever somebody comes in.
+    Arrange {
+        /// The room. One that there is not is passed over.
+        room: RoomId,
+        /// Which layout.
+        id: LayoutId,
+        /// How it is from now on; `None` where it is no more.
+        arrangement: Option<Arrangement>,
+    },
     /// The last key frame of a video that those may see who see its publisher on the floor: while he is turned away, none from that time.
     /// Where it is older than it should be the publisher is asked for another; this one is answered with all the same.
     Still {
@@ -208,7 +229,14 @@ pub enum Command {
 impl Command {
     /// Whether it takes something away: such a one must not be lost.
     pub(crate) fn must_arrive(&self) -> bool {
-        matches!(self, Self::Leave { .. } | Self::CloseRoom { .. } | Self::Stand { .. } | Self::Hush { .. })
+        matches!(
+            self,
+            Self::Leave { .. }
+                | Self::CloseRoom { .. }
+                | Self::Stand { .. }
+                | Self::Hush { .. }
+                | Self::Arrange { arrangement: None, .. }
+        )
     }
 
     /// The participant whom it is about, if it is about one.
@@ -225,6 +253,7 @@ impl Command {
             | Self::Prefer { peer, .. }
             | Self::SetDownlink { peer, .. }
             | Self::Name { peer, .. }
+            | Self::Pin { peer, .. }
             | Self::SetAudio { peer, .. }
             | Self::SetMute { peer, .. } => Some(*peer),
             Self::Still { ask, .. } => Some(ask.peer),
@@ -232,6 +261,7 @@ impl Command {
             | Self::Stand { .. }
             | Self::Announce { .. }
             | Self::Hush { .. }
+            | Self::Arrange { .. }
             | Self::Stats { .. } => None,
         }
     }

@@ -20,7 +20,7 @@ mod stats;
 mod track;
 
 pub use announcement::{Announcement, MAX_ANNOUNCEMENTS};
-pub use canvas::{CanvasLayout, CanvasLimits};
+pub use canvas::{Area, Arrangement, ArrangementError, CanvasLayout, CanvasLimits, LayoutId, LayoutPlace, PlaceFor};
 pub use command::{
     Answer, Command, Fragment, JoinError, NegotiateError, Offer, Reply, SubscribeError, Subscriptions, TrackError,
 };

@@ -1,6 +1,6 @@
 //! What a canvas shows, and which canvas may go on when those who have it are to see something else.
 
-use crate::api::{CanvasLayout, TrackId};
+use crate::api::{Area, CanvasLayout, TrackId};
 
 /// One canvas in one codec, with all who see it. No number is used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +60,20 @@ pub struct Tile {
     pub face: Face,
     /// The camera is switched off: an avatar stands in its place.
     pub is_muted: bool,
+    /// It is what he shares, of which nothing may be cut.
+    pub is_screen: bool,
+    /// His microphone is switched off. Of one who turned away it is not told.
+    pub is_silent: bool,
+    /// What he says now is not for everybody, and he who sees the tile hears it.
+    pub is_private: bool,
+}
+
+impl Tile {
+    /// A camera that is on, of one who speaks to everybody.
+    #[must_use]
+    pub fn new(track: TrackId, face: Face) -> Self {
+        Self { track, face, is_muted: false, is_screen: false, is_silent: false, is_private: false }
+    }
 }
 
 /// What a canvas shows: nothing that is not named here.
@@ -68,6 +82,8 @@ pub struct Tile {
 pub struct Scene {
     /// How tiles are laid out.
     pub layout: CanvasLayout,
+    /// Where each of the tiles is, in a layout that somebody arranged; none in others.
+    pub areas: Vec<Area>,
     /// In order: the first is the large one where there is such.
     pub tiles: Vec<Tile>,
     /// What it is encoded with.
@@ -115,8 +131,8 @@ mod tests {
     use super::*;
 
     fn scene(tiles: &[(u64, Face)]) -> Scene {
-        let tile = |(track, face): &(u64, Face)| Tile { track: TrackId(*track), face: *face, is_muted: false };
-        Scene { layout: CanvasLayout::Grid, tiles: tiles.iter().map(tile).collect(), codec: CanvasCodec::Vp8 }
+        let tiles = tiles.iter().map(|(track, face)| Tile::new(TrackId(*track), *face)).collect();
+        Scene { layout: CanvasLayout::Grid, areas: Vec::new(), tiles, codec: CanvasCodec::Vp8 }
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use super::scene::{CanvasCodec, Face, Scene, Tier};
 use super::words::{Bill, CanvasFormat, ComposeAnswer, ComposeOrder, Drawn, FromComposer, Shot};
-use crate::api::{CanvasLayout, Codec, RoomId, TrackId};
+use crate::api::{Area, CanvasLayout, Codec, RoomId, TrackId};
 use crate::composer::CanvasId;
 use crate::mix::video::{
     Compositor, Layout, Marks, Output, Settings, SourceId, Tile, TileState, VideoPacket, View, ViewCodec, ViewId,
 };
 use colloquy_codecs::seq::ExtSeq;
-use colloquy_codecs::video::VideoCodec;
+use colloquy_codecs::video::{Region, VideoCodec};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -158,13 +158,21 @@ fn view(scene: &Scene, format: CanvasFormat) -> View {
             Face::Thumbnail => TileState::Thumbnail,
             Face::Frozen => TileState::Frozen,
         };
-        let marks = Marks { is_frozen: tile.face == Face::Frozen, ..Marks::default() };
-        Tile { source: SourceId(tile.track.0), state, marks }
+        let is_frozen = tile.face == Face::Frozen;
+        let marks = Marks { is_muted: tile.is_silent, is_frozen, is_private: tile.is_private };
+        Tile { source: SourceId(tile.track.0), state, marks, is_whole: tile.is_screen }
+    };
+    let region = |area: &Area| {
+        let (x, y, width, height) = area.on(format.width, format.height);
+        Region { x, y, width, height }
     };
     View {
         layout: match scene.layout {
             CanvasLayout::Grid => Layout::Grid,
             CanvasLayout::Speaker => Layout::Speaker,
+            CanvasLayout::Presentation => Layout::Presentation,
+            CanvasLayout::PictureInPicture => Layout::PictureInPicture,
+            CanvasLayout::Custom(_) => Layout::Custom(scene.areas.iter().map(region).collect()),
         },
         tiles: scene.tiles.iter().map(tile).collect(),
         codec: match scene.codec {

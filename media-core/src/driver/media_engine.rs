@@ -213,6 +213,16 @@ impl MediaEngine {
                 }
                 return;
             }
+            Command::Arrange { room, id, arrangement } => {
+                // Sent under the lock, as below.
+                for worker in directory.workers_of_room(*room) {
+                    if let Some(worker) = self.workers.get(worker) {
+                        let arrangement = arrangement.clone();
+                        worker.send(Command::Arrange { room: *room, id: *id, arrangement });
+                    }
+                }
+                return;
+            }
             Command::Stats { room, .. } => {
                 let workers = directory.workers_of_room(*room);
                 drop(directory);
@@ -226,6 +236,7 @@ impl MediaEngine {
             | Command::Prefer { peer, .. }
             | Command::SetDownlink { peer, .. }
             | Command::Name { peer, .. }
+            | Command::Pin { peer, .. }
             | Command::SetAudio { peer, .. }
             | Command::SetMute { peer, .. } => directory.worker_of_peer(*peer),
             Command::Still { ask, .. } => directory.worker_of_peer(ask.peer),

@@ -247,11 +247,13 @@ impl Engine {
             Command::Prefer { peer, mid, preference, reply } => reply.send(self.prefer(now, peer, &mid, preference)),
             Command::SetDownlink { peer, downlink, reply } => reply.send(self.set_downlink(now, peer, downlink)),
             Command::Name { peer, name } => self.set_name(peer, name),
+            Command::Pin { peer, first } => self.pin(peer, first),
             Command::SetAudio { peer, mode, reply } => reply.send(self.set_audio(now, peer, mode)),
             Command::SetMute { peer, track, mute, reply } => reply.send(self.set_mute(now, peer, track, mute)),
             Command::Stand { room, epoch, stances } => self.stand(now, room, epoch, &stances),
             Command::Announce { room, announcement } => self.play(now, room, announcement),
             Command::Hush { room, id } => self.hush(room, id),
+            Command::Arrange { room, id, arrangement } => self.arrange(room, id, arrangement),
             Command::Still { ask, max_age, reply } => reply.send(self.still(now, ask, max_age)),
             Command::Stats { room, reply } => reply.send(self.room_stats(now, room)),
         }

@@ -54,6 +54,8 @@ pub(crate) struct Peer {
     pub(super) room: RoomKey,
     /// What he is called on canvases.
     pub(super) name: Arc<str>,
+    /// Who comes first on his canvases, whoever speaks.
+    pub(super) pin: Option<PeerId>,
     /// The worker that he is a guest from; `None` of our own participants.
     pub(super) lives_on: Option<u8>,
     pub(super) permissions: Permissions,
@@ -149,6 +151,7 @@ impl Peer {
             id,
             room,
             name: Arc::from(""),
+            pin: None,
             lives_on: None,
             permissions,
             downlink: Downlink::default(),

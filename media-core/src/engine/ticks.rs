@@ -290,16 +290,16 @@ impl Engine {
             let Some(producer) = self.producers.get_mut(producer) else { continue };
             if producer.is_microphone() {
                 alive |= producer.meter.is_alive(now);
-                let Some(level) = producer.meter.tick(now) else { continue };
-                speaking.push((producer.info.peer, level));
+                let Some(voice) = producer.meter.tick(now, producer.info.peer) else { continue };
+                speaking.push(voice);
                 if self.peers.get(producer.owner).is_some_and(|owner| owner.lives_on.is_none()) {
-                    ours.push((producer.info.peer, level));
+                    ours.push((voice.peer, voice.level_dbov));
                 }
             }
         }
         let someone = alive || !speaking.is_empty();
         let Some(room) = self.rooms.get_mut(key) else { return };
-        let (id, told) = (room.id, room.take_levels(now, &speaking));
+        let (id, told) = (room.id, room.take_levels(&speaking));
         if !told.is_empty() {
             self.compose_changed(key);
         }

@@ -5,10 +5,10 @@ mod speakers;
 mod standings;
 
 pub(crate) use channel::{Channel, Mirror};
-pub(crate) use speakers::{Meter, Speakers, TICK as SPEAKERS_TICK};
+pub(crate) use speakers::{Meter, Speakers, TICK as SPEAKERS_TICK, Voice};
 pub(crate) use standings::Standings;
 
-use crate::api::{Announcement, PeerId, RoomId, Speaker};
+use crate::api::{Announcement, Arrangement, LayoutId, PeerId, RoomId, Speaker};
 use crate::audience::Circle;
 use crate::engine::{ComposedRoom, MixedRoom, OtherShare};
 use crate::keys::PeerKey;
@@ -41,6 +41,8 @@ pub(crate) struct Room {
     pub(crate) mix: Option<Box<MixedRoom>>,
     /// What is played into it.
     pub(crate) announcements: Vec<Announcement>,
+    /// How canvases were arranged for it.
+    pub(crate) layouts: BTreeMap<LayoutId, Arrangement>,
     /// Its canvases, while somebody looks at one.
     pub(crate) compose: Option<Box<ComposedRoom>>,
     /// When that and its mix are looked at next.
@@ -52,8 +54,8 @@ impl Room {
         let (peers, guests, others) = (Vec::new(), Vec::new(), Vec::new());
         let (standings, speakers) = (Standings::default(), BTreeMap::new());
         let (tick_at, mix, compose, mix_at) = (None, None, None, None);
-        let announcements = Vec::new();
-        Self { id, peers, guests, others, standings, speakers, tick_at, mix, announcements, compose, mix_at }
+        let (announcements, layouts) = (Vec::new(), BTreeMap::new());
+        Self { id, peers, guests, others, standings, speakers, tick_at, mix, announcements, layouts, compose, mix_at }
     }
 
     /// Who holds the floor of the conversation that a participant belongs to.
@@ -63,16 +65,16 @@ impl Room {
     }
 
     /// Takes the levels of all who speak; gives the conversations in which others speak than before.
-    pub(crate) fn take_levels(&mut self, now: Instant, speaking: &[(PeerId, f32)]) -> Vec<SpeakersOf> {
-        let mut by_circle: BTreeMap<Circle, Vec<(PeerId, f32)>> = BTreeMap::new();
-        for (peer, level) in speaking {
-            if let Some((_, stance)) = self.standings.of(*peer).filter(|(_, stance)| stance.speaks_on_floor()) {
-                by_circle.entry(stance.circle).or_default().push((*peer, *level));
+    pub(crate) fn take_levels(&mut self, speaking: &[Voice]) -> Vec<SpeakersOf> {
+        let mut by_circle: BTreeMap<Circle, Vec<Voice>> = BTreeMap::new();
+        for voice in speaking {
+            if let Some((_, stance)) = self.standings.of(voice.peer).filter(|(_, stance)| stance.speaks_on_floor()) {
+                by_circle.entry(stance.circle).or_default().push(*voice);
                 self.speakers.entry(stance.circle).or_default();
             }
         }
         let told = self.speakers.iter_mut().filter_map(|(circle, speakers)| {
-            let (speaking, dominant) = speakers.tick(now, by_circle.remove(circle).unwrap_or_default())?;
+            let (speaking, dominant) = speakers.tick(by_circle.remove(circle).unwrap_or_default())?;
             Some(SpeakersOf { circle: *circle, speaking, dominant })
         });
         told.collect()

@@ -9,14 +9,24 @@ pub(crate) const TICK: Duration = Duration::from_millis(100);
 const SPEAKING_DBOV: f32 = 50.0;
 /// He goes on speaking for this long after his last loud tick: pauses between words are no silence.
 const HANGOVER: Duration = Duration::from_millis(600);
-/// A challenger takes the floor after he was the loudest for this long: bursts (a cough, a door) are under 200 ms.
-const TAKEOVER: Duration = Duration::from_millis(400);
+/// A challenger takes the floor who was the loudest, and loud, in so many ticks. A burst under 200 ms (a cough, a door) is in three at most.
+const TAKEOVER_TICKS: u8 = 4;
 /// And by this much louder than the holder, in dB, while the holder speaks too.
 const MARGIN_DB: f32 = 6.0;
 /// Changes of level smaller than this are not told.
 const TOLD_STEP_DB: i16 = 6;
 /// No packets for this long is silence (DTX sends one each 400 ms).
 const STALE: Duration = Duration::from_millis(500);
+
+/// Somebody who speaks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Voice {
+    pub(crate) peer: PeerId,
+    /// Smoothed, in -dBov.
+    pub(crate) level_dbov: f32,
+    /// In this tick; else he paused.
+    pub(crate) is_loud: bool,
+}
 
 /// One person's level.
 #[derive(Debug, Clone, Copy)]
@@ -51,8 +61,8 @@ impl Meter {
         self.loud
     }
 
-    /// Closes a tick; gives the smoothed level, in -dBov, of a person who speaks.
-    pub(crate) fn tick(&mut self, now: Instant) -> Option<f32> {
+    /// Closes a tick; gives the voice of a person who speaks.
+    pub(crate) fn tick(&mut self, now: Instant, peer: PeerId) -> Option<Voice> {
         let level = if self.is_alive(now) { f32::from(self.loudest_dbov) } else { 127.0 };
         self.loudest_dbov = 127;
         // Up fast, down slowly: a syllable counts at once, a breath does not.
@@ -62,7 +72,7 @@ impl Meter {
             self.loud = Some(now);
         }
         let speaks = self.loud.is_some_and(|at| now.saturating_duration_since(at) <= HANGOVER);
-        speaks.then_some(self.smoothed_dbov)
+        speaks.then_some(Voice { peer, level_dbov: self.smoothed_dbov, is_loud: level <= SPEAKING_DBOV })
     }
 }
 
@@ -70,22 +80,19 @@ impl Meter {
 #[derive(Debug, Default)]
 pub(crate) struct Speakers {
     dominant: Option<PeerId>,
-    challenger: Option<(PeerId, Instant)>,
+    /// Who was the loudest of late, and in how many ticks he was loud.
+    challenger: Option<(PeerId, u8)>,
     told: (Vec<Speaker>, Option<PeerId>),
 }
 
 impl Speakers {
-    /// Takes everyone who speaks, with his level; gives what to tell, if it changed.
-    pub(crate) fn tick(
-        &mut self,
-        now: Instant,
-        mut speaking: Vec<(PeerId, f32)>,
-    ) -> Option<(Vec<Speaker>, Option<PeerId>)> {
-        speaking.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-        self.elect(now, &speaking);
+    /// Takes everyone who speaks; gives what to tell, if it changed.
+    pub(crate) fn tick(&mut self, mut speaking: Vec<Voice>) -> Option<(Vec<Speaker>, Option<PeerId>)> {
+        speaking.sort_by(|a, b| a.level_dbov.total_cmp(&b.level_dbov).then(a.peer.cmp(&b.peer)));
+        self.elect(&speaking);
         let speakers: Vec<_> = speaking
             .into_iter()
-            .map(|(peer, level)| Speaker { peer, level_dbov: level.clamp(0.0, 127.0) as u8 })
+            .map(|Voice { peer, level_dbov, .. }| Speaker { peer, level_dbov: level_dbov.clamp(0.0, 127.0) as u8 })
             .collect();
         let changed = self.dominant != self.told.1 || !alike(&speakers, &self.told.0);
         changed.then(|| {
@@ -105,25 +112,23 @@ impl Speakers {
         self.challenger = self.challenger.filter(|(p, _)| *p != peer);
     }
 
-    fn elect(&mut self, now: Instant, speaking: &[(PeerId, f32)]) {
-        let Some(&(loudest, level)) = speaking.first() else {
+    fn elect(&mut self, speaking: &[Voice]) {
+        let Some(&Voice { peer: loudest, level_dbov, is_loud }) = speaking.first() else {
             self.challenger = None;
             return;
         };
-        let holder = self.dominant.and_then(|d| speaking.iter().find(|(peer, _)| *peer == d));
-        let contested = holder.is_none_or(|(_, held)| level + MARGIN_DB <= *held);
+        let holder = self.dominant.and_then(|d| speaking.iter().find(|voice| voice.peer == d));
+        let contested = holder.is_none_or(|held| level_dbov + MARGIN_DB <= held.level_dbov);
         if Some(loudest) == self.dominant || !contested {
             self.challenger = None;
             return;
         }
-        match self.challenger {
-            Some((peer, since)) if peer == loudest => {
-                if now.saturating_duration_since(since) >= TAKEOVER {
-                    self.dominant = Some(loudest);
-                    self.challenger = None;
-                }
-            }
-            _ => self.challenger = Some((loudest, now)),
+        let before = self.challenger.filter(|(peer, _)| *peer == loudest).map_or(0, |(_, ticks)| ticks);
+        let ticks = before + u8::from(is_loud);
+        if ticks >= TAKEOVER_TICKS {
+            (self.dominant, self.challenger) = (Some(loudest), None);
+        } else {
+            self.challenger = Some((loudest, ticks));
         }
     }
 }
@@ -150,8 +155,8 @@ mod tests {
             for (peer, level) in levels(tick) {
                 meters.entry(peer).or_default().note(now, level);
             }
-            let speaking = meters.iter_mut().filter_map(|(peer, meter)| Some((PeerId(*peer), meter.tick(now)?)));
-            speakers.tick(now, speaking.collect());
+            let speaking = meters.iter_mut().filter_map(|(peer, meter)| meter.tick(now, PeerId(*peer)));
+            speakers.tick(speaking.collect());
         }
         (speakers.dominant, speakers.told.0.iter().map(|s| s.peer).collect())
     }
@@ -165,6 +170,23 @@ mod tests {
     fn a_burst_does_not_take_the_floor() {
         let levels = |t| vec![(1, 35), (2, if (20..22).contains(&t) { 10 } else { 90 })];
         assert_eq!(run(30, levels).0, Some(PeerId(1)));
+    }
+
+    #[test]
+    fn nor_does_one_in_silence() {
+        for loud in [0, 15, 40] {
+            for noise in [60, 90, 127] {
+                let burst = |t: u32| if (20..23).contains(&t) { loud } else { noise };
+                assert_eq!(run(40, |t| vec![(1, if t < 10 { 35 } else { 100 }), (2, burst(t))]).0, Some(PeerId(1)));
+                assert_eq!(run(40, |t| vec![(2, burst(t))]).0, None, "{loud} over {noise}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_with_pauses_between_them_take_the_floor() {
+        let levels = |t| vec![(1, if t < 20 { 35 } else { 100 }), (2, if t >= 20 && t % 4 < 2 { 30 } else { 100 })];
+        assert_eq!(run(30, levels).0, Some(PeerId(2)));
     }
 
     #[test]

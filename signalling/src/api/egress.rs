@@ -9,7 +9,7 @@ use crate::engine_port::ENGINE_TIMEOUT;
 use crate::error::{ErrorCode, Refusal};
 use crate::names::{DisplayName, RoomName};
 use crate::session::Secret;
-use crate::wire::{EgressView, EgressWish, LayoutName};
+use crate::wire::{EgressView, EgressWish};
 use colloquy_media_core::api::{
     AudioMode, CanvasLayout, Codec, Command, MediaKind, PeerId, Permissions, PlainAddress, PlainAnswer, PlainAsk,
     PlainLeg, TrackId,
@@ -49,7 +49,7 @@ impl Signalling {
         wish: EgressWish,
     ) -> Result<EgressView, Refusal> {
         caller.authorise(Action::ConnectRtp, Some(room))?;
-        let (ask, wish) = read(room, wish)?;
+        let (ask, wish) = read(room, wish, |layout| self.layout_in(room, layout))?;
         self.read(|house| {
             if house.is_draining() {
                 return Err(Refusal::new(
@@ -126,7 +126,7 @@ impl Signalling {
     async fn connect_feed(
         &self,
         peer: PeerId,
-        layout: Option<LayoutName>,
+        layout: Option<CanvasLayout>,
         place: &EgressPlace,
     ) -> Result<EgressFeed, Refusal> {
         let mode = AudioMode::Mix;
@@ -134,7 +134,7 @@ impl Signalling {
             Refusal::new(ErrorCode::EgressUnavailable, "This server mixes no sound, or no more at this moment.")
                 .remedy("Its operator can set mix.enabled = true, or raise mix.threads.")
         })?;
-        let canvas = layout.map(|layout| CanvasLayout::from(layout).track());
+        let canvas = layout.map(CanvasLayout::track);
         let mut legs = vec![leg(Codec::Opus, TrackId::MIX, (place.audio, place))];
         legs.extend(canvas.zip(place.video).map(|(canvas, to)| leg(Codec::H264, canvas, (to, place))));
         let ask = PlainAsk { legs, silence: None };
@@ -158,8 +158,12 @@ impl Signalling {
     }
 }
 
-/// Reads what is wished for.
-fn read(room: &RoomName, wish: EgressWish) -> Result<(EgressAsk, StreamWish), Refusal> {
+/// Reads what is wished for; `arranged` knows the layouts of the room.
+fn read(
+    room: &RoomName,
+    wish: EgressWish,
+    arranged: impl FnOnce(&str) -> Result<CanvasLayout, Refusal>,
+) -> Result<(EgressAsk, StreamWish), Refusal> {
     let EgressWish { kind, url, layout, video, name } = wish;
     let video = video.unwrap_or(true);
     let called = match kind {
@@ -183,7 +187,10 @@ fn read(room: &RoomName, wish: EgressWish) -> Result<(EgressAsk, StreamWish), Re
         _ => {}
     }
     let name = DisplayName::parse(name.as_deref().unwrap_or(called))?;
-    let layout = video.then(|| layout.unwrap_or(LayoutName::Grid));
+    let layout = match layout.as_deref() {
+        Some(layout) => Some(arranged(layout)?),
+        None => video.then_some(CanvasLayout::Grid),
+    };
     let ask = EgressAsk { room: room.to_string(), kind, url, video };
     Ok((ask, StreamWish { name: name.as_str().to_owned(), kind, layout }))
 }

@@ -5,7 +5,8 @@ use crate::authz::{Action, Role, allowed};
 use crate::error::{ErrorCode, Refusal};
 use crate::wire::made_here;
 use colloquy_media_core::api::{
-    Answer, AudioMode, Command, Downlink, Offer, PeerId, Preference, Source, Subscriptions, TrackId,
+    Answer, AudioMode, CanvasLayout, Command, Downlink, Offer, PeerId, Preference, RoomId, Source, Subscriptions,
+    TrackId,
 };
 
 /// An offer, as it was written.
@@ -18,14 +19,14 @@ pub(crate) struct OfferAsk {
 
 impl Signalling {
     /// Has the engine answer an offer.
-    pub(crate) async fn offer(&self, peer: PeerId, role: Role, ask: OfferAsk) -> Result<Answer, Refusal> {
+    pub(crate) async fn offer(&self, room: RoomId, peer: PeerId, role: Role, ask: OfferAsk) -> Result<Answer, Refusal> {
         permit(role, Action::Negotiate)?;
         if !ask.subscriptions.is_empty() {
             permit(role, Action::Subscribe)?;
         }
         let mut subscriptions = Vec::with_capacity(ask.subscriptions.len());
         for (mid, track) in ask.subscriptions {
-            subscriptions.push((mid, track_id(&track)?));
+            subscriptions.push((mid, self.track_in(room, &track)?));
         }
         let offer = Offer { sdp: ask.sdp, sources: ask.sources, subscriptions: Subscriptions::ByMid(subscriptions) };
         self.negotiate(peer, offer).await
@@ -44,16 +45,25 @@ impl Signalling {
         Ok(())
     }
 
-    /// Points a receiving place at a track, or at none.
+    /// Points a receiving place at a track, or at none; at a canvas with who comes first on it.
     pub(crate) async fn subscribe(
         &self,
-        peer: PeerId,
-        role: Role,
+        (room, peer, role): (RoomId, PeerId, Role),
         mid: String,
         track: Option<&str>,
+        pin: Option<&str>,
     ) -> Result<(), Refusal> {
         permit(role, Action::Subscribe)?;
-        let track = track.map(track_id).transpose()?;
+        let track = track.map(|track| self.track_in(room, track)).transpose()?;
+        let canvas = track.and_then(CanvasLayout::of);
+        if pin.is_some() && canvas.is_none_or(|layout| layout == CanvasLayout::Grid) {
+            return Err(Refusal::malformed("pin is for a canvas on which somebody comes first.")
+                .remedy("Name the track speaker, presentation, picture_in_picture or layout:NAME, or leave pin out."));
+        }
+        let first = pin.map(|pin| self.pinned(room, peer, pin)).transpose()?;
+        if canvas.is_some() {
+            self.engine.submit(Command::Pin { peer, first });
+        }
         self.engine.ask(|reply| Command::Subscribe { peer, mid, track, reply }).await??;
         Ok(())
     }

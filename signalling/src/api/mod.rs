@@ -6,6 +6,7 @@ mod egress;
 pub(crate) mod house;
 mod housekeeping;
 mod join;
+mod layouts;
 mod media;
 mod moderate;
 mod observe;

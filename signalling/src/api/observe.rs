@@ -95,11 +95,8 @@ impl Signalling {
     pub(crate) async fn own_stats(&self, room: RoomId, peer: PeerId, role: Role) -> Result<ParticipantStats, Refusal> {
         permit(role, Action::OwnStats)?;
         let stats = self.engine_stats(room).await?;
-        stats
-            .peers
-            .iter()
-            .find(|p| p.peer == peer)
-            .map(ParticipantStats::from)
+        let his = stats.peers.iter().find(|p| p.peer == peer);
+        his.map(|stats| self.read(|house| ParticipantStats::new(stats, |track| house.layout_name(room, track))))
             .ok_or_else(|| Refusal::unexpected("There are no figures of you yet.").remedy("Send an offer first."))
     }
 
@@ -152,11 +149,11 @@ impl Signalling {
         };
         // Monitors and helpers are for those only who may be one.
         let sees_all = caller.authorise(Action::Monitor, Some(room)).is_ok();
-        let seen: Vec<PeerId> = self.read(|house| {
-            peers.iter().map(|p| p.peer).filter(|peer| sees_all || house.is_on_floor(id, *peer)).collect()
+        let participants = self.read(|house| {
+            let seen = peers.iter().filter(|stats| sees_all || house.is_on_floor(id, stats.peer));
+            seen.map(|stats| ParticipantStats::new(stats, |track| house.layout_name(id, track))).collect()
         });
-        let seen = peers.iter().filter(|stats| seen.contains(&stats.peer));
-        Ok(RoomStatsView { room: room.to_string(), participants: seen.map(ParticipantStats::from).collect() })
+        Ok(RoomStatsView { room: room.to_string(), participants })
     }
 
     /// Figures of the server.

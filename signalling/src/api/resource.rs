@@ -43,29 +43,21 @@ pub(crate) struct WatchTarget {
 }
 
 /// How a viewer wants pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Pictures {
     /// As the server finds best: nothing was said of them.
     Usual,
     /// Each in a place of its own.
     Forward,
-    /// All on one canvas.
-    Canvas(CanvasLayout),
+    /// All on one canvas, laid out as one that every room has, or that was arranged for it; and who comes first.
+    Canvas { layout: Option<String>, pin: Option<String> },
 }
 
-impl Pictures {
-    /// The canvas that a viewer gets. Who does not say, and has one place for all that there is, would miss some, and gets all in
-    /// one; whoever has more places gets pictures as they are, with no encoding between.
-    fn canvas(self, watchable: &[(TrackId, MediaKind)], sdp: &str) -> Option<CanvasLayout> {
-        match self {
-            Self::Canvas(layout) => Some(layout),
-            Self::Forward => None,
-            Self::Usual => {
-                let pictures = watchable.iter().filter(|(_, kind)| *kind == MediaKind::Video).count();
-                (pictures > 1 && places(sdp, "video") == 1).then(CanvasLayout::default)
-            }
-        }
-    }
+/// The canvas of a viewer who does not say how pictures are to come. With one place for all that there is he would miss some, and gets all
+/// in one; whoever has more places gets pictures as they are, with no encoding between.
+fn usual_canvas(watchable: &[(TrackId, MediaKind)], sdp: &str) -> Option<CanvasLayout> {
+    let pictures = watchable.iter().filter(|(_, kind)| *kind == MediaKind::Video).count();
+    (pictures > 1 && places(sdp, "video") == 1).then(CanvasLayout::default)
 }
 
 /// Where somebody publishes.
@@ -79,6 +71,8 @@ pub(crate) struct PublishTarget {
 struct Wish {
     offer: Offer,
     mode: AudioMode,
+    /// Who comes first on his canvas.
+    pin: Option<PeerId>,
     snapshots: bool,
 }
 
@@ -112,7 +106,7 @@ impl Signalling {
         sdp: String,
     ) -> Result<Started, Refusal> {
         let offer = Offer { sdp, sources: Vec::new(), subscriptions: Subscriptions::ByMid(Vec::new()) };
-        let wish = Wish { offer, mode: AudioMode::Forward, snapshots: target.snapshots };
+        let wish = Wish { offer, mode: AudioMode::Forward, pin: None, snapshots: target.snapshots };
         self.start(caller, &target.room, Door::Whip, wish).await
     }
 
@@ -124,7 +118,16 @@ impl Signalling {
         let watchable = self.read(|house| house.watchable(&target.room, of, only))?;
         let mode = target.audio.unwrap_or_else(|| usual_audio(&watchable, &sdp));
         // Of a room: who watches one participant has chosen whom he sees.
-        let canvas = target.pictures.canvas(&watchable, &sdp).filter(|_| of.is_none());
+        let (canvas, pin) = match &target.pictures {
+            _ if of.is_some() => (None, None),
+            Pictures::Usual => (usual_canvas(&watchable, &sdp), None),
+            Pictures::Forward => (None, None),
+            Pictures::Canvas { layout, pin } => {
+                let layout = layout.as_deref().map(|name| self.layout_in(&target.room, name)).transpose()?;
+                let pin = pin.as_deref().map(|pin| self.pinned_from_outside(&target.room, pin)).transpose()?;
+                (Some(layout.unwrap_or_default()), pin)
+            }
+        };
         let mut tracks: Vec<TrackId> = watchable.into_iter().map(|(track, _)| track).collect();
         if let Some(layout) = canvas {
             tracks.insert(0, layout.track());
@@ -133,7 +136,7 @@ impl Signalling {
             tracks.insert(0, TrackId::MIX);
         }
         let offer = Offer { sdp, sources: Vec::new(), subscriptions: Subscriptions::InOrder(tracks) };
-        self.start(caller, &target.room, Door::Whep, Wish { offer, mode, snapshots: true }).await
+        self.start(caller, &target.room, Door::Whep, Wish { offer, mode, pin, snapshots: true }).await
     }
 
     async fn start(&self, caller: &Caller, room: &RoomName, door: Door, wish: Wish) -> Result<Started, Refusal> {
@@ -148,7 +151,7 @@ impl Signalling {
         caller: &Caller,
         room: &RoomName,
         door: Door,
-        Wish { offer, mode, snapshots }: Wish,
+        Wish { offer, mode, pin, snapshots }: Wish,
     ) -> Result<Started, Refusal> {
         let role = caller.enter(room, door)?;
         let secret = Secret::random();
@@ -172,6 +175,9 @@ impl Signalling {
         if mode != AudioMode::Forward {
             // A server that mixes nothing sends him what is forwarded.
             let _ = self.engine.ask(|reply| Command::SetAudio { peer, mode, reply }).await?;
+        }
+        if pin.is_some() {
+            self.engine.submit(Command::Pin { peer, first: pin });
         }
         let answer = self.negotiate(peer, offer).await?;
         let there = self.with(|house, fx| {

@@ -9,8 +9,8 @@ use crate::engine_port::ENGINE_TIMEOUT;
 use crate::error::{ErrorCode, Refusal};
 use crate::names::{DisplayName, RoomName};
 use crate::wire::{
-    KindName, LayoutName, LeaveReason, ParticipantState, ParticipantStats, RtpCreated, RtpKeyWish, RtpLegView,
-    RtpLegWish, RtpPathView, RtpStatsView, RtpView, RtpWish,
+    KindName, LeaveReason, ParticipantState, ParticipantStats, RtpCreated, RtpKeyWish, RtpLegView, RtpLegWish,
+    RtpPathView, RtpStatsView, RtpView, RtpWish,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -109,15 +109,17 @@ impl Signalling {
     pub(crate) async fn rtp_one(&self, caller: &Caller, room: &RoomName, id: &str) -> Result<RtpStatsView, Refusal> {
         caller.authorise(Action::ConnectRtp, Some(room))?;
         let peer = peer_id(id)?;
-        let (room, view) = self.read(|house| {
+        let (id, view) = self.read(|house| {
             let room = house.room_id(room)?;
             house.participant(room, peer)?;
             Ok::<_, Refusal>((room, house.rtp_view(peer).ok_or_else(|| unknown(peer))?))
         })?;
-        let stats = self.engine.ask(|reply| Command::Stats { room, reply }).await?;
+        let stats = self.engine.ask(|reply| Command::Stats { room: id, reply }).await?;
         let his: Option<PeerStats> = stats.and_then(|stats| stats.peers.into_iter().find(|stats| stats.peer == peer));
         let paths = his.iter().flat_map(|stats| &stats.plain).map(RtpPathView::from).collect();
-        Ok(RtpStatsView { view, paths, stats: his.as_ref().map(ParticipantStats::from) })
+        let named =
+            |stats: &PeerStats| self.read(|house| ParticipantStats::new(stats, |track| house.layout_name(id, track)));
+        Ok(RtpStatsView { view, paths, stats: his.as_ref().map(named) })
     }
 
     /// Lets one of them go.
@@ -171,8 +173,9 @@ impl Signalling {
 
     /// What a receiver of video is shown.
     fn shown(&self, room: &RoomName, video: &RtpLegWish) -> Result<TrackId, Refusal> {
-        match (&video.participant, &video.track, video.layout) {
-            (None, None, layout) => Ok(CanvasLayout::from(layout.unwrap_or(LayoutName::Grid)).track()),
+        match (&video.participant, &video.track, &video.layout) {
+            (None, None, None) => Ok(CanvasLayout::Grid.track()),
+            (None, None, Some(layout)) => self.layout_in(room, layout).map(CanvasLayout::track),
             (Some(participant), track, None) => {
                 let of = peer_id(participant)?;
                 let only = track.as_deref().map(track_id).transpose()?;

@@ -7,6 +7,7 @@ mod announcements;
 mod edge;
 mod egress;
 mod health;
+mod layouts;
 mod origin;
 mod problem;
 mod rooms;
@@ -48,6 +49,7 @@ pub type AppState = Arc<Signalling>;
     tags(
         (name = "rooms", description = "Rooms and who is in them"),
         (name = "announcements", description = "What is played into rooms"),
+        (name = "layouts", description = "How the canvases of a room are arranged"),
         (name = "rtp", description = "Media gateways, encoders and players by plain RTP"),
         (name = "egress", description = "Rooms that leave as HLS, SRT or RTMP"),
         (name = "whip", description = "Publish by WHIP (RFC 9725)"),
@@ -78,6 +80,8 @@ pub fn router(state: AppState) -> Router {
         .routes(routes!(announcements::list, announcements::announce))
         .routes(routes!(announcements::hush))
         .routes(routes!(announcements::music, announcements::set_music, announcements::reset_music))
+        .routes(routes!(layouts::list))
+        .routes(routes!(layouts::read, layouts::arrange, layouts::remove))
         .routes(routes!(rtp::list, rtp::connect))
         .routes(routes!(rtp::read, rtp::disconnect))
         .routes(routes!(egress::list, egress::begin))

@@ -6,7 +6,7 @@ use crate::api::{IfMatch, Patched, Pictures, PublishTarget, Started, WatchTarget
 use crate::config::IceServer;
 use crate::error::{ErrorCode, Refusal};
 use crate::names::RoomName;
-use crate::wire::{AudioModeName, LayoutName, PicturesName};
+use crate::wire::{AudioModeName, PicturesName};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{ConnectInfo, Path, Query, State};
@@ -25,6 +25,9 @@ const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 const PREFLIGHT_S: &str = "600";
 /// Entity tags in one `If-Match` that are looked at.
 const ENTITY_TAGS: usize = 8;
+/// What to do about a pin that pins nobody.
+const PIN_REMEDY: &str =
+    "Name layout=speaker, presentation, picture_in_picture or one arranged for the room, or leave pin out.";
 
 type Client = ConnectInfo<SocketAddr>;
 type Body = Result<Bytes, BytesRejection>;
@@ -43,19 +46,26 @@ pub(super) struct WatchQuery {
     /// `forward` otherwise. Of a room only.
     #[param(inline)]
     video: Option<PicturesName>,
-    /// How they are drawn together: `grid`, all alike, or `speaker`, who speaks large. Whoever says it gets `composite`.
-    #[param(inline)]
-    layout: Option<LayoutName>,
+    /// How they are drawn together: `grid`, all alike; `speaker`, who speaks large, or what is shared; `presentation`, what is shared whole and
+    /// large, or who speaks; `picture_in_picture`, others upon the large one; or the name of a layout that was arranged for the room.
+    /// Whoever says it gets `composite`.
+    layout: Option<String>,
+    /// The participant who comes first in that layout, whoever speaks, while he is to be seen. Not for `grid`, where nobody does.
+    pin: Option<String>,
 }
 
 impl WatchQuery {
     /// How pictures are to come.
     fn pictures(&self) -> Result<Pictures, Refusal> {
-        match (self.video, self.layout) {
+        if self.pin.is_some() && matches!(self.layout.as_deref(), None | Some("grid")) {
+            let message = "pin is for a layout in which somebody comes first.";
+            return Err(Refusal::malformed(message).remedy(PIN_REMEDY));
+        }
+        match (self.video, &self.layout) {
             (None, None) => Ok(Pictures::Usual),
             (Some(PicturesName::Forward), None) => Ok(Pictures::Forward),
             (Some(PicturesName::Forward), Some(_)) => Err(Refusal::malformed("layout goes with video=composite.")),
-            (_, layout) => Ok(Pictures::Canvas(layout.map(Into::into).unwrap_or_default())),
+            (_, layout) => Ok(Pictures::Canvas { layout: layout.clone(), pin: self.pin.clone() }),
         }
     }
 }
@@ -158,10 +168,10 @@ async fn watch(
     let started = async {
         let caller = caller(&state, &headers, from)?;
         let sdp = offer(&headers, body)?;
-        let why = "audio is forward, mix or auto; video is forward or composite; layout is grid or speaker.";
+        let why = "audio is forward, mix or auto; video is forward or composite; layout and pin are said once at most.";
         let Query(asked) = asked.map_err(|_| Refusal::malformed(why))?;
         let (audio, pictures) = (asked.audio.map(AudioMode::from), asked.pictures()?);
-        if matches!(pictures, Pictures::Canvas(_)) && participant.is_some() {
+        if matches!(pictures, Pictures::Canvas { .. }) && participant.is_some() {
             return Err(Refusal::malformed("video=composite and layout are for a whole room.").into());
         }
         let target = WatchTarget { room: RoomName::parse(&room)?, participant, track, audio, pictures };

@@ -133,7 +133,8 @@ impl Connection {
             Request::Subscribe(wish) => {
                 let me = self.member()?;
                 let track = wish.track.as_ref().map(|track| track.0.as_str());
-                self.signalling.subscribe(me.peer, me.role, wish.mid.0, track).await?;
+                let pin = wish.pin.as_ref().map(|pin| pin.0.as_str());
+                self.signalling.subscribe((me.room, me.peer, me.role), wish.mid.0, track, pin).await?;
                 Ok(Some(ServerResult::Ok))
             }
             Request::Prefer(prefer) => {
@@ -251,7 +252,7 @@ impl Connection {
             sources: offer.sources.0.into_iter().map(|(mid, source)| (mid, source.into())).collect(),
             subscriptions: offer.subscriptions.0.into_iter().map(|(mid, track)| (mid, track.0)).collect(),
         };
-        let answer = self.signalling.offer(me.peer, me.role, ask).await?;
+        let answer = self.signalling.offer(me.room, me.peer, me.role, ask).await?;
         let tracks = answer.published.into_iter().map(|track| (track.mid, track.id.to_string())).collect();
         Ok(ServerResult::Answer { sdp: answer.sdp, tracks })
     }

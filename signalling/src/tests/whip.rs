@@ -137,15 +137,39 @@ async fn watching_takes_somebody_who_publishes() {
         ("?video=composite", 2, format!("InOrder([{grid}, {all}])")),
         ("?video=composite&layout=grid", 1, format!("InOrder([{grid}, {all}])")),
         ("?layout=speaker&audio=mix", 1, format!("InOrder([{mix}, {speaker}, {all}])")),
+        ("?layout=presentation&pin=p1", 1, format!("InOrder([{}, {all}])", TrackId::PRESENTATION)),
+        ("?layout=picture_in_picture", 1, format!("InOrder([{}, {all}])", TrackId::PICTURE_IN_PICTURE)),
         ("/p1", 1, format!("InOrder([{microphone}, {camera}])")),
     ] {
         let offer = format!("v=0\r\n{}", "m=video 9 UDP/TLS/RTP/SAVPF 96\r\n".repeat(places));
         assert_eq!(post(&world, &format!("/api/v1/whep/show{query}"), &[SDP], &offer).await.status, 201, "{query}");
         assert!(world.engine.log().last().unwrap().ends_with(&shows), "{query}: {:?}", world.engine.log());
     }
-    for query in ["?video=mix", "?layout=round", "?video=forward&layout=grid", "/p1?video=composite"] {
+    let log = world.engine.log();
+    let pinned = log.iter().position(|line| line.starts_with("pin ")).unwrap();
+    assert!(log[pinned].ends_with(" Some(p1)") && log[pinned + 1].starts_with("offer "), "before he sees anything");
+    assert_eq!(log.iter().filter(|line| line.starts_with("pin ")).count(), 1);
+    for query in [
+        "?video=mix",
+        "?video=forward&layout=grid",
+        "/p1?video=composite",
+        "?pin=p1",
+        "?pin=p1&layout=grid",
+        "?video=composite&pin=p1",
+        "?layout=grid&layout=speaker",
+    ] {
         let refused = post(&world, &format!("/api/v1/whep/show{query}"), &[SDP], "v=0").await;
         assert_eq!(refused.problem(), (400, "protocol.malformed".into()), "{query}");
+    }
+    for (query, code) in [
+        ("?layout=round", "layout.unknown"),
+        ("?layout=", "layout.unknown"),
+        ("?layout=speaker&pin=p77", "participant.unknown"),
+        ("?layout=speaker&pin=Anne", "participant.unknown"),
+    ] {
+        let refused = post(&world, &format!("/api/v1/whep/show{query}"), &[SDP], "v=0").await;
+        assert_eq!(refused.problem(), (404, code.into()), "{query}");
+        assert!(!refused.json()["remedy"].as_str().unwrap().is_empty());
     }
     assert_eq!(
         post(&world, "/api/v1/whep/show/p77", &[SDP], "v=0").await.problem(),

@@ -1,6 +1,5 @@
 //! Streams of rooms, as clients ask for them and see them.
 
-use super::LayoutName;
 use crate::egress::{EgressFault, EgressKind, EgressState};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -19,7 +18,7 @@ pub(crate) struct EgressWish {
     /// How pictures are laid out. Left out, it is `grid`.
     #[serde(default)]
     #[schema(inline)]
-    pub(crate) layout: Option<LayoutName>,
+    pub(crate) layout: Option<String>,
     /// With pictures. Left out, it is true; false is sound alone.
     #[serde(default)]
     pub(crate) video: Option<bool>,

@@ -14,7 +14,9 @@ mod views;
 pub(crate) use announcements::{AnnouncementView, AnnouncementWish, HoldMusicView};
 pub(crate) use audience::{PairView, StanceView};
 pub(crate) use audio::{AudioModeName, AudioPathName, DeviceName, audio};
-pub(crate) use canvas::{LayoutName, PicturesName, made_here, track_name};
+pub(crate) use canvas::{
+    LayoutPlaceView, LayoutView, LayoutWish, PicturesName, arranged, is_reserved, layout_named, made_here, track_name,
+};
 pub(crate) use egress::{EgressView, EgressWish};
 pub use quality::{DownlinkView, EncodingUseView, EncodingView, LayerView, PauseName, SizeView};
 pub(crate) use quality::{encodings, shown};

@@ -1,7 +1,6 @@
 //! Layers and bandwidth as clients see them.
 
 use super::ServerEvent;
-use super::canvas::track_name;
 use colloquy_media_core::api::{
     DownlinkStats, EncodingStats, EncodingUse, Layer, PauseCause, PixelSize, Shown, TrackId,
 };
@@ -86,12 +85,12 @@ pub struct DownlinkView {
 }
 
 /// The event that tells a receiver what a place of his shows.
-pub(crate) fn shown(mid: &str, track: TrackId, shown: Shown) -> ServerEvent {
+pub(crate) fn shown(mid: &str, track: String, shown: Shown) -> ServerEvent {
     let (layer, size, paused) = match shown {
         Shown::Layer(layer, size) => (Some(layer.into()), size.map(SizeView::from), None),
         Shown::Paused(cause) => (None, None, Some(cause.into())),
     };
-    ServerEvent::Shown { mid: mid.to_owned(), track: track_name(track), layer, size, paused }
+    ServerEvent::Shown { mid: mid.to_owned(), track, layer, size, paused }
 }
 
 /// The event that tells a publisher which encodings of his track are of use.

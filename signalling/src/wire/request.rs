@@ -128,7 +128,12 @@ request!(Candidate {
     #[serde(default, rename = "mline_index")] _mline_index: Option<u16>,
     #[serde(default, rename = "ufrag")] _ufrag: Option<Bytes<{ UFRAG_BYTES }>>,
 });
-request!(SubscribeTo { mid: Bytes<{ MID_BYTES }>, #[serde(deserialize_with = "present")] track: Option<Bytes<{ TOKEN_BYTES }>>, });
+request!(SubscribeTo {
+    mid: Bytes<{ MID_BYTES }>,
+    #[serde(deserialize_with = "present")] track: Option<Bytes<{ TOKEN_BYTES }>>,
+    // Who comes first on a canvas.
+    #[serde(default)] pin: Option<Bytes<{ TOKEN_BYTES }>>,
+});
 request!(PreferPlace {
     mid: Bytes<{ MID_BYTES }>,
     #[serde(default)] width: Option<Within<0, SIZE_PX>>,

@@ -1,6 +1,6 @@
 //! Plain RTP, as clients ask for it and see it.
 
-use super::{LayoutName, ParticipantState, ParticipantStats};
+use super::{ParticipantState, ParticipantStats};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
@@ -64,10 +64,10 @@ pub(crate) struct RtpLegWish {
     /// Left out, it is 5.
     #[serde(default)]
     pub(crate) key_frames_s: Option<u32>,
-    /// Of video that he receives: everybody on one canvas, laid out so. Left out, it is `grid`, where no participant is named.
+    /// Of video that he receives: everybody on one canvas, laid out so: `grid`, `speaker`, `presentation`, `picture_in_picture`, or the name of
+    /// a layout that was arranged for the room. Left out, it is `grid`, where no participant is named.
     #[serde(default)]
-    #[schema(inline)]
-    pub(crate) layout: Option<LayoutName>,
+    pub(crate) layout: Option<String>,
     /// Of video that he receives: this participant alone, as he sends it.
     #[serde(default)]
     pub(crate) participant: Option<String>,

@@ -3,7 +3,7 @@
 use super::canvas::track_name;
 use super::{DownlinkView, EncodingView, LayerView, SourceName};
 use colloquy_media_core::api::{
-    MediaKind, Mute, PeerStats, Permissions, ReceiveStats, SendStats, TrackInfo, TransportState,
+    MediaKind, Mute, PeerStats, Permissions, ReceiveStats, SendStats, TrackId, TrackInfo, TransportState,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -200,8 +200,9 @@ impl From<TransportState> for TransportName {
     }
 }
 
-impl From<&PeerStats> for ParticipantStats {
-    fn from(stats: &PeerStats) -> Self {
+impl ParticipantStats {
+    /// `layout` has the names of layouts that were arranged for the room.
+    pub(crate) fn new(stats: &PeerStats, layout: impl Fn(TrackId) -> Option<String>) -> Self {
         Self {
             participant: stats.peer.to_string(),
             transport: stats.state.into(),
@@ -209,7 +210,7 @@ impl From<&PeerStats> for ParticipantStats {
             srtp_profile: stats.srtp_profile,
             downlink: stats.downlink.map(DownlinkView::from),
             receive: stats.receive.iter().map(ReceiveView::from).collect(),
-            send: stats.send.iter().map(SendView::from).collect(),
+            send: stats.send.iter().map(|sent| SendView::new(sent, &layout)).collect(),
         }
     }
 }
@@ -231,11 +232,11 @@ impl From<&ReceiveStats> for ReceiveView {
     }
 }
 
-impl From<&SendStats> for SendView {
-    fn from(stats: &SendStats) -> Self {
+impl SendView {
+    fn new(stats: &SendStats, layout: impl Fn(TrackId) -> Option<String>) -> Self {
         Self {
             mid: stats.mid.clone(),
-            track: stats.track.map(track_name),
+            track: stats.track.map(|track| track_name(track, layout)),
             packets: stats.packets,
             bytes: stats.bytes,
             retransmitted: stats.retransmitted,

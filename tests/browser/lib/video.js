@@ -180,8 +180,10 @@ export async function stoodStill(watcher, sender, { watchedMs = 0, isClean = fal
   // Where the sender itself encodes seven pictures a second, one that is sent again is two intervals late by itself.
   const made = await framesEncoded(sender) - sender.framesBefore;
   const interval = made > 0 ? watchedMs / made : 0;
-  const ms = Math.max(0, longest - stalled - (interval > SMOOTH_MS ? 2 * interval : 0));
-  return { ms, text: `${watcher.name} saw ${frames} of ${made} pictures of ${sender.name}, the longest wait ${longest.toFixed(0)} ms (they themselves stood for up to ${stalled.toFixed(0)} ms)` };
+  const late = interval > SMOOTH_MS ? 2 * interval : 0;
+  const ms = Math.max(0, longest - stalled - late);
+  const text = `${watcher.name} saw ${frames} of ${made} pictures of ${sender.name}, the longest wait ${longest.toFixed(0)} ms; less ${stalled.toFixed(0)} ms that they themselves stood and ${late.toFixed(0)} ms that its encoder was behind, ${ms.toFixed(0)} ms`;
+  return { ms, text };
 }
 
 /** Samples of sound heard and made up for what did not come, over all that `watcher` receives, how loud it was in sum, and packets that `speaker` sent. */

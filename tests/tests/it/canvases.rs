@@ -15,10 +15,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-const SECOND: Duration = Duration::from_secs(1);
-const FRAME: Duration = Duration::from_millis(66);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const FRAME: Duration = Duration::from_millis(66);
 /// Everyone's colours, as luma and chroma: one for all, and one for those alone to whom he turns aside.
-const COLOURS: [[[u8; 3]; 2]; 4] = [
+pub(super) const COLOURS: [[[u8; 3]; 2]; 4] = [
     [[82, 90, 240], [190, 40, 170]],
     [[145, 54, 34], [60, 190, 60]],
     [[41, 240, 110], [220, 100, 90]],
@@ -28,7 +28,7 @@ const COLOURS: [[[u8; 3]; 2]; 4] = [
 const SEEN_PCT: usize = 2;
 
 /// A camera that shows one colour: pictures that need no other, one in a packet.
-fn camera(colour: [u8; 3]) -> Arc<Script> {
+pub(super) fn camera(colour: [u8; 3]) -> Arc<Script> {
     let settings = EncoderSettings { width: 160, height: 90, bps: 400_000, fps: 15 };
     let mut encoder = encoder(VideoCodec::Vp8, settings).unwrap();
     let shots = (0..4_u32).map(|frame| {
@@ -40,21 +40,31 @@ fn camera(colour: [u8; 3]) -> Arc<Script> {
 }
 
 /// What somebody sees in one place, as his browser would show it.
-struct Screen {
+pub(super) struct Screen {
     assembler: Assembler,
     decoder: Box<dyn Decoder>,
     shown: Picture,
     pictures: usize,
+    /// Of them, those that need no other.
+    pub(super) keys: usize,
 }
 
 impl Screen {
     fn new() -> Self {
         let (assembler, decoder) = (Assembler::new(VideoCodec::Vp8), decoder(VideoCodec::Vp8).unwrap());
-        Self { assembler, decoder, shown: Picture::default(), pictures: 0 }
+        Self { assembler, decoder, shown: Picture::default(), pictures: 0, keys: 0 }
+    }
+
+    /// Whether one pixel, at so many hundredths of the width and height, is of a colour.
+    pub(super) fn has(&self, (x, y): (u32, u32), colour: [u8; 3]) -> bool {
+        let (x, y) = (self.shown.width() * x / 100, self.shown.height() * y / 100);
+        let [luma, u, v] = self.shown.planes();
+        let near = |a: Option<u8>, b: u8| a.is_some_and(|a| a.abs_diff(b) <= 14);
+        near(luma.at(x, y), colour[0]) && near(u.at(x / 2, y / 2), colour[1]) && near(v.at(x / 2, y / 2), colour[2])
     }
 
     /// Whether there is enough of a colour.
-    fn shows(&self, colour: [u8; 3]) -> bool {
+    pub(super) fn shows(&self, colour: [u8; 3]) -> bool {
         let (width, height) = (self.shown.width(), self.shown.height());
         let [luma, u, v] = self.shown.planes();
         let near = |a: Option<u8>, b: u8| a.is_some_and(|a| a.abs_diff(b) <= 14);
@@ -70,13 +80,13 @@ impl Screen {
 }
 
 /// A room of people with cameras, of whom everyone has a canvas.
-struct Room {
-    world: World,
-    room: RoomId,
-    people: Vec<PeerId>,
+pub(super) struct Room {
+    pub(super) world: World,
+    pub(super) room: RoomId,
+    pub(super) people: Vec<PeerId>,
     cameras: Vec<(String, TrackId)>,
-    places: Vec<String>,
-    screens: BTreeMap<PeerId, Screen>,
+    pub(super) places: Vec<String>,
+    pub(super) screens: BTreeMap<PeerId, Screen>,
 }
 
 impl Room {
@@ -84,7 +94,7 @@ impl Room {
         Self::with_canvases(options, posts, 8)
     }
 
-    fn with_canvases(mut options: Options, posts: &[Post], canvases: usize) -> Self {
+    pub(super) fn with_canvases(mut options: Options, posts: &[Post], canvases: usize) -> Self {
         let (enabled, width, height, fps, bitrate_bps) = (true, 320, 180, 15, 600_000);
         options.limits.mix.canvas = CanvasLimits { enabled, width, height, fps, bitrate_bps, canvases };
         let mut world = World::new(options);
@@ -110,9 +120,14 @@ impl Room {
     }
 
     /// Somebody's camera shows his one or his other colour from now on.
-    fn show(&mut self, who: usize, colour: usize) {
+    pub(super) fn show(&mut self, who: usize, colour: usize) {
         let (mid, _) = &self.cameras[who];
         self.world.client(self.people[who]).replay(mid, &[camera(COLOURS[who][colour])], 0.0);
+    }
+
+    /// The track of somebody's camera.
+    pub(super) fn camera_of(&self, who: usize) -> TrackId {
+        self.cameras[who].1
     }
 
     /// Whether somebody is turned away from the floor.
@@ -121,12 +136,12 @@ impl Room {
         audience.stance(self.people[who]).is_some_and(|stance| !stance.speaks_on_floor())
     }
 
-    fn act(&mut self, verb: Verb) {
+    pub(super) fn act(&mut self, verb: Verb) {
         self.world.act(self.room, verb).unwrap();
     }
 
     /// Lets time pass, and everyone look at each picture that comes.
-    fn look(&mut self, time: Duration, mut at: impl FnMut(usize, &Screen)) {
+    pub(super) fn look(&mut self, time: Duration, mut at: impl FnMut(usize, &Screen)) {
         let until = self.world.now() + time;
         while self.world.now() < until {
             self.world.run(Duration::from_millis(20));
@@ -141,9 +156,10 @@ impl Room {
                     screen.assembler.push(VideoPacket { seq, timestamp, marker, payload: &payload }, now);
                 }
                 while let Some(assembled) = screen.assembler.poll(now) {
-                    assert!(matches!(assembled, Assembled::Picture { .. }), "{peer}: {assembled:?}");
+                    let Assembled::Picture { is_key, .. } = assembled else { panic!("{peer}: {assembled:?}") };
                     screen.decoder.decode(screen.assembler.picture(), &mut screen.shown).unwrap();
                     screen.pictures += 1;
+                    screen.keys += usize::from(is_key);
                     at(index, screen);
                 }
             }

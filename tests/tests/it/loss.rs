@@ -89,6 +89,33 @@ fn thirty_percent_of_loss_stops_no_picture_for_long() {
     }
 }
 
+/// The longest freeze in 20 s of one whose *publisher* loses 10 % each way, for any of some seeds.
+#[test]
+fn ten_percent_of_loss_from_a_publisher_stops_no_picture_for_half_a_second() {
+    for seed in 40..46 {
+        let mut world = World::with_seed(seed);
+        world.checks.orderly_uplinks = false;
+        let room = world.room();
+        let anne = world.join(room);
+        let bert = world.join_with(room, |config| config.plays = true);
+        world.client(anne).publish_video(&plain_video());
+        world.offer(anne).unwrap();
+        let video = world.person(anne).published.values().next().unwrap().id;
+        let mid = world.watch(bert, video, MediaKind::Video);
+        world.connect(&[anne, bert]);
+        world.run(Duration::from_secs(2));
+        let bad = Link { delay: Duration::from_millis(20), ..Link::GOOD.with_loss(0.1) };
+        world.set_links(anne, bad, bad);
+        world.run(Duration::from_secs(4));
+        let now = world.now();
+        world.client(bert).forget_played(now);
+        world.run(Duration::from_secs(20));
+        let seen = world.person(bert).client.watch_stats(&mid, world.now()).unwrap();
+        println!("seed {seed}: {seen:?}");
+        assert!(seen.shown > 450 && seen.freeze_max <= Duration::from_millis(500), "seed {seed}: {seen:?}");
+    }
+}
+
 #[test]
 fn a_call_survives_five_percent_of_loss_both_ways() {
     let mut world = World::new(Options { seed: 4, up: Link::BAD, down: Link::BAD, ..Options::default() });

@@ -13,6 +13,7 @@ mod handshake;
 mod isolation;
 mod key_frames;
 mod layers;
+mod layouts;
 mod lifecycle;
 mod loss;
 mod matrix;

@@ -66,4 +66,8 @@ describe('the address', () => {
   it.each([['?as=monitor', 'monitor'], ['?as=helper', 'helper'], ['?as=king', 'participant'], ['', 'participant']])('%s comes in as %s', (search, as) => {
     expect(readParams({ search, protocol: 'https:', host: 'example.org', origin: 'https://example.org' } as Location).as).toBe(as);
   });
+
+  it.each([['?video=composite', 'composite'], ['?video=forward', 'forward'], ['?video=mix', null], ['', null]])('%s shows others %s', (search, video) => {
+    expect(readParams({ search, protocol: 'https:', host: 'example.org', origin: 'https://example.org' } as Location).video).toBe(video);
+  });
 });

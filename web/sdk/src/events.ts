@@ -3,6 +3,7 @@ import type { RemoteData } from './channels.js';
 import type { ConnectionState } from './connection.js';
 import type { ColloquyError } from './errors.js';
 import type { AudioPath, Joined, RemovedReason, Shown, Source, SpeakerLevel, TrackInfo } from './protocol.js';
+import type { VideoMode } from './pictures.js';
 import type { Change } from './state.js';
 import type { TransportState } from './ice.js';
 
@@ -33,6 +34,10 @@ export interface RoomEvents extends ChangeEvents {
   audioPath: AudioPath;
   /** The mix of all that we hear, or `null` when it comes no more. Play it: what the server plays to us comes in it as well. */
   mixed: MediaStreamTrack | null;
+  /** Others are to be seen so from now on. It goes back to `forward` by itself where the server draws no canvas for us. */
+  videoMode: VideoMode;
+  /** The canvas with all whom we see, or `null` when it comes no more. */
+  canvas: MediaStreamTrack | null;
   /** Where we stand, or what we get of others, is not as it was. */
   audience: AudienceState;
   /** Somebody opened a data channel to us. */

@@ -13,6 +13,7 @@ export type { CallStats } from './stats.js';
 export { captureBoth, captureCamera, captureMicrophone, captureScreen, listDevices, type Captured } from './capture.js';
 export type { DataOptions, RemoteData } from './channels.js';
 export type { Downlink, ViewPreference } from './preferences.js';
+export type { CanvasLayout, CanvasView, VideoMode } from './pictures.js';
 export type { VideoCodec } from './profiles.js';
 export type { Snapshot, SnapshotOptions, Thumbnail } from './snapshots.js';
 export { watchView, type Size } from './view.js';

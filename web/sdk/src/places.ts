@@ -13,6 +13,8 @@ export interface Place {
   wanted: string | null;
   /** What the server was last known to send here; `undefined` when a lost socket left it open. */
   pointed: string | null | undefined;
+  /** Who the server was last told comes first in it. */
+  pin: string | null;
   /** What the server was last known to be told of how it is looked at; `undefined` when a lost socket left it open. */
   told: ViewPreference | undefined;
   negotiated: boolean;
@@ -26,6 +28,8 @@ export interface PlacesHost {
   request(request: Extract<Request, { type: 'subscribe' | 'prefer' }>): Promise<unknown>;
   /** How this track is looked at. */
   preference(track: string): ViewPreference;
+  /** Who comes first on it, where it is a canvas. */
+  pin?(track: string): string | null;
   attached(track: string, media: MediaStreamTrack): void;
   detached(track: string): void;
   failed(track: string, error: ColloquyError): void;
@@ -47,7 +51,7 @@ export class Places {
     return this.#places.some((p) => p.wanted === track && p.transceiver.mid === mid);
   }
 
-  /** The preference of a track changed. */
+  /** The preference of a track, or who comes first on it, changed. */
   prefer(track: string): void {
     const place = this.#places.find((p) => p.wanted === track);
     if (place !== undefined) void this.#reconcile(place);
@@ -66,8 +70,16 @@ export class Places {
       return;
     }
     const transceiver = this.host.addTransceiver(kind);
-    this.#places.push({ transceiver, kind, wanted: track, pointed: null, told: NO_PREFERENCE, negotiated: false, busy: false });
+    this.#places.push({ transceiver, kind, wanted: track, pointed: null, pin: null, told: NO_PREFERENCE, negotiated: false, busy: false });
     this.host.negotiate().catch((error: unknown) => this.#report(track, error));
+  }
+
+  /** What is received as one track is received as another from now on, in the same place if there is one. */
+  turn(from: string, to: string, kind: Kind): void {
+    const place = this.#places.find((p) => p.wanted === from);
+    if (from === to || place === undefined || this.has(to)) return this.want(to, kind);
+    place.wanted = to;
+    void this.#reconcile(place);
   }
 
   drop(track: string): void {
@@ -107,6 +119,7 @@ export class Places {
       if (place.negotiated || mid === null || place.transceiver.currentDirection === null) continue;
       place.negotiated = true;
       place.pointed = subscriptions[mid] ?? null;
+      place.pin = null;
       this.#settle(place);
       void this.#reconcile(place);
     }
@@ -148,7 +161,8 @@ export class Places {
     // empty place nothing is said: nobody looks at it.
     const preference = wanted === null ? told : this.host.preference(wanted);
     if (preference !== undefined && (told === undefined || !same(told, preference))) return () => this.#prefer(place, mid, preference);
-    return wanted === pointed ? null : () => this.#point(place, mid, wanted);
+    const pin = wanted === null ? null : (this.host.pin?.(wanted) ?? null);
+    return wanted === pointed && (wanted === null || pin === place.pin) ? null : () => this.#point(place, mid, wanted, pin);
   }
 
   async #prefer(place: Place, mid: string, preference: ViewPreference): Promise<boolean> {
@@ -166,11 +180,13 @@ export class Places {
     return true;
   }
 
-  async #point(place: Place, mid: string, target: string | null): Promise<boolean> {
+  async #point(place: Place, mid: string, target: string | null, pin: string | null): Promise<boolean> {
+    const isSame = place.pointed === target;
     try {
-      await this.host.request({ type: 'subscribe', mid, track: target });
+      await this.host.request({ type: 'subscribe', mid, track: target, ...(pin === null ? {} : { pin }) });
       place.pointed = target;
-      this.#settle(place);
+      place.pin = pin;
+      if (!isSame) this.#settle(place);
     } catch (error) {
       if (isConnectionLoss(error)) {
         place.pointed = undefined;
@@ -179,6 +195,7 @@ export class Places {
       // Refused, mostly because the track ended meanwhile: the place is idle again.
       if (place.wanted === target) place.wanted = null;
       place.pointed = null;
+      place.pin = null;
       if (target !== null) this.#report(target, error);
     }
     return true;

@@ -129,7 +129,7 @@ export type Request =
   | { type: 'resume'; resume_token: string }
   | { type: 'offer'; sdp: string; sources?: Record<string, Source>; subscriptions?: Record<string, string> }
   | { type: 'candidate'; candidate: string; mid?: string; mline_index?: number; ufrag?: string }
-  | { type: 'subscribe'; mid: string; track: string | null }
+  | { type: 'subscribe'; mid: string; track: string | null; pin?: string }
   | { type: 'prefer'; mid: string; width?: number; height?: number; pinned?: boolean; weight?: number }
   | { type: 'downlink'; last_n?: number; max_bps?: number; device?: Device }
   | { type: 'audio'; mode: AudioMode }

@@ -9,7 +9,9 @@ import type { RoomEvents } from './events.js';
 import { LocalMedia, type LocalTrack } from './local.js';
 import { watchNetwork } from './network.js';
 import type { JoinOptions, RoomOptions } from './options.js';
-import { change, NO_PREFERENCE, same, type Downlink, type ViewPreference } from './preferences.js';
+import { isCanvas, type CanvasView, type VideoMode } from './pictures.js';
+import type { Downlink, ViewPreference } from './preferences.js';
+import { MIX, Receiving } from './receiving.js';
 import { Reception } from './reception.js';
 import type { AnnouncementInfo, AnnouncementWish, AudienceChange, AudioMode, AudioPath, Joined, LeaveReason, ParticipantInfo, Permissions, Request, ServerEvent, ServerStats, Shown, Source, SpeakerLevel, StanceInfo, TrackInfo } from './protocol.js';
 import { roomUrl, Snapshots, type Snapshot, type SnapshotOptions, type Thumbnail } from './snapshots.js';
@@ -17,10 +19,7 @@ import { diff, findTrack, reduce, stateOf, withTrack, type RoomState } from './s
 import { StatsReader, type CallStats } from './stats.js';
 import type { TransportState } from './ice.js';
 import { Transport, type Send } from './transport.js';
-import { Wishes } from './wishes.js';
 
-/** What the server calls the mix of all that we hear, where it takes a track. */
-const MIX = 'mix';
 const OWN_STATE = { connecting: 'connecting', connected: 'connected', disconnected: 'reconnecting' } as const;
 
 /**
@@ -38,11 +37,10 @@ const OWN_STATE = { connecting: 'connecting', connected: 'connected', disconnect
 export class Room extends Emitter<RoomEvents> {
   readonly #connection: Connection;
   readonly #local: LocalMedia;
-  readonly #wishes: Wishes;
+  readonly #receiving: Receiving;
   readonly #stats = new StatsReader();
   readonly #snapshots = new Snapshots();
   readonly #scores = new Map<string, number>();
-  readonly #preferences = new Map<string, ViewPreference>();
   readonly #shown = new Map<string, Shown>();
   readonly #reception: Reception;
   #transport: Transport | null = null;
@@ -57,7 +55,13 @@ export class Room extends Emitter<RoomEvents> {
 
   constructor(private readonly options: RoomOptions) {
     super();
-    this.#wishes = new Wishes(options.autoSubscribe ?? true);
+    this.#receiving = new Receiving(options.autoSubscribe ?? true, {
+      places: () => (this.permissions.subscribe ? (this.#transport?.places ?? null) : null),
+      tracks: () => this.#remoteTracks(),
+      wantsMix: () => this.#reception.mode !== 'forward' || this.#connection.welcome?.announcements === true,
+      onlyHears: () => this.#reception.onlyHears,
+      isHere: (participant) => this.#people.has(participant),
+    });
     this.#reception = new Reception(options.device ?? 'screen', {
       isJoined: () => this.state === 'joined',
       say: (request) => this.#say(request),
@@ -197,14 +201,12 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Receives a track; its media comes with `trackSubscribed`. */
   subscribe(track: string): void {
-    this.#wishes.choose(track);
-    this.#subscribeAll();
+    this.#receiving.subscribe(track);
   }
 
   /** Stops receiving a track. */
   unsubscribe(track: string): void {
-    this.#wishes.decline(track);
-    this.#transport?.places.drop(track);
+    this.#receiving.unsubscribe(track);
   }
 
   /** The media of a subscribed track; `null` until the server sends it. */
@@ -212,11 +214,7 @@ export class Room extends Emitter<RoomEvents> {
 
   /** Says how a track is looked at; what is left out stays as it was. The server sends what fits best. */
   prefer(track: string, wish: Partial<ViewPreference>): void {
-    const before = this.#preferences.get(track) ?? NO_PREFERENCE;
-    const after = change(before, wish);
-    if (same(before, after)) return;
-    this.#preferences.set(track, after);
-    this.#transport?.places.prefer(track);
+    this.#receiving.prefer(track, wish);
   }
 
   /** Says what we want to receive in all; what is left out is without limit. Holds for as long as this room is. */
@@ -230,7 +228,7 @@ export class Room extends Emitter<RoomEvents> {
    */
   setAudioMode(mode: AudioMode): void {
     this.#reception.setMode(mode);
-    this.#wantMix();
+    this.#receiving.apply();
   }
 
   get audioMode(): AudioMode { return this.#reception.mode; }
@@ -238,6 +236,20 @@ export class Room extends Emitter<RoomEvents> {
   get audioPath(): AudioPath { return this.#reception.path; }
   /** The mix of all that we hear, once the server can send it; else what it plays to us. */
   get mixed(): MediaStreamTrack | null { return this.#transport?.places.media(MIX) ?? null; }
+
+  /**
+   * Says how others are to be seen: each by himself, or all on one canvas that the server draws, with their names. What is heard does not
+   * change. `canvas` brings it; what only hears has none. Holds for as long as this room is.
+   */
+  setVideoMode(mode: VideoMode, view: CanvasView = {}): void {
+    if (this.#receiving.setVideoMode(mode, view)) this.emit('videoMode', this.videoMode);
+  }
+
+  get videoMode(): VideoMode { return this.#receiving.videoMode; }
+  /** The canvas with all whom we see, once the server sends it. */
+  get canvas(): MediaStreamTrack | null { return this.#receiving.canvas; }
+  /** Says how large the canvas is looked at, in pixels of the screen. */
+  preferCanvas(size: ViewPreference['size']): void { this.#receiving.preferCanvas(size); }
 
   /** What a video that we receive shows; `null` until the server has told. */
   shown(track: string): Shown | null { return this.#shown.get(track) ?? null; }
@@ -289,7 +301,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#newTransport();
     this.#setAudience(PLAIN_AUDIENCE);
     this.#setPeople(stateOf(snapshot.participants));
-    this.#subscribeAll();
+    this.#receiving.apply();
     this.#reception.tell();
     this.emit('joined', snapshot);
     this.#setStreamed(snapshot.streamed === true);
@@ -309,7 +321,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#setAudience(PLAIN_AUDIENCE);
     this.#setPeople(stateOf(snapshot.participants));
     if (resumed) this.#local.resync(this.#people.get(snapshot.participant)?.tracks ?? []);
-    this.#subscribeAll();
+    this.#receiving.apply();
     this.#reception.tell();
     this.emit('restored', { resumed });
     this.#setStreamed(snapshot.streamed === true);
@@ -327,17 +339,24 @@ export class Room extends Emitter<RoomEvents> {
         published: (send, id) => this.#published(send, id),
         attached: (id, media) => {
           if (id === MIX) return this.emit('mixed', media);
+          if (this.#receiving.isCanvas(id)) return this.emit('canvas', media);
           const track = findTrack(this.#people, id);
           if (track !== undefined) this.emit('trackSubscribed', { track, media });
         },
         detached: (track) => {
           if (track === MIX) return this.emit('mixed', null);
+          if (isCanvas(track)) return this.emit('canvas', null);
           this.#shown.delete(track);
           this.emit('trackUnsubscribed', { track });
         },
-        preference: (track) => this.#preferences.get(track) ?? NO_PREFERENCE,
+        preference: (track) => this.#receiving.preference(track),
+        pin: (track) => this.#receiving.pin(track),
         data: (data) => this.emit('data', data),
-        failed: (_track, error) => this.emit('error', error),
+        failed: (track, error) => {
+          // A server that draws none, or has too much to draw: each is seen by himself again.
+          if (this.#receiving.isCanvas(track)) this.setVideoMode('forward');
+          this.emit('error', error);
+        },
         state: (state) => this.#setTransportState(state),
         broken: () => this.#rebuild(transport),
       },
@@ -350,7 +369,7 @@ export class Room extends Emitter<RoomEvents> {
   #rebuild(broken: Transport): void {
     if (this.#transport !== broken) return;
     this.#newTransport();
-    this.#subscribeAll();
+    this.#receiving.apply();
   }
 
   #closeTransport(): void {
@@ -362,6 +381,7 @@ export class Room extends Emitter<RoomEvents> {
       if (old.places.media(track.id) !== null) this.emit('trackUnsubscribed', { track: track.id });
     }
     if (old.places.media(MIX) !== null) this.emit('mixed', null);
+    this.emit('canvas', null);
     this.#reception.setPath('forward');
     old.close();
     this.#setTransportState('new');
@@ -411,7 +431,7 @@ export class Room extends Emitter<RoomEvents> {
         // First, for whoever looks at somebody when told that he came.
         this.#setAudience(reduceAudience(this.#audience, event));
         this.#setPeople(reduce(this.#people, event), event.type === 'participant_left' ? event.reason : undefined);
-        this.#subscribeAll();
+        this.#receiving.apply();
     }
   }
 
@@ -422,9 +442,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#people = next;
     for (const change of diff(before, next, reason)) {
       if (change.type === 'trackUnpublished') {
-        this.#transport?.places.forget(change.track.id);
-        this.#wishes.forget(change.track.id);
-        this.#preferences.delete(change.track.id);
+        this.#receiving.forget(change.track.id);
       } else if (change.type === 'trackMuted' && change.track.participant === this.participantId) {
         this.#local.sync(change.track);
       } else if (change.type === 'participantLeft') {
@@ -457,22 +475,8 @@ export class Room extends Emitter<RoomEvents> {
     });
   }
 
-  /** A place for the mix, where it may come, or what the server plays. It stays: the way back needs no offer then. */
-  #wantMix(): void {
-    const comes = this.#reception.mode !== 'forward' || this.#connection.welcome?.announcements === true;
-    if (comes && this.permissions.subscribe) this.#transport?.places.want(MIX, 'audio');
-  }
-
   #remoteTracks(): TrackInfo[] {
     return [...this.#people.values()].filter((p) => p.id !== this.participantId).flatMap((p) => p.tracks);
-  }
-
-  #subscribeAll(): void {
-    if (!this.permissions.subscribe) return;
-    this.#wantMix();
-    for (const track of this.#remoteTracks()) {
-      if (this.#wishes.wants(track) && !(this.#reception.onlyHears && track.kind === 'video')) this.#transport?.places.want(track.id, track.kind);
-    }
   }
 
   #setTransportState(state: TransportState): void {
@@ -501,7 +505,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#speakers = [];
     this.#dominant = null;
     this.#scores.clear();
-    this.#preferences.clear();
+    this.#receiving.clear();
     this.#me = null;
     this.emit('changed', undefined);
   }

@@ -24,6 +24,8 @@ export interface TransportHost {
   failed(track: string, error: ColloquyError): void;
   /** How this track is looked at. */
   preference(track: string): ViewPreference;
+  /** Who comes first on it, where it is a canvas. */
+  pin(track: string): string | null;
   /** Somebody opened a data channel to us. */
   data(data: RemoteData): void;
   state(state: TransportState): void;
@@ -86,6 +88,7 @@ export class Transport {
       detached: host.detached,
       failed: host.failed,
       preference: host.preference,
+      pin: host.pin,
     });
     this.#guard = new IceGuard(this.pc, { restart: () => this.restartIce(), state: host.state, broken: host.broken });
     this.pc.onicecandidate = (event) => this.#candidate(event.candidate);

@@ -10,6 +10,7 @@ function stage() {
   const said: string[] = [];
   const told: string[] = [];
   const preferences = new Map<string, ViewPreference>();
+  const pins = new Map<string, string>();
   let refuse: ColloquyError | null = null;
   const host: PlacesHost = {
     addTransceiver(kind) {
@@ -19,10 +20,11 @@ function stage() {
     },
     negotiate: () => Promise.resolve(),
     request(request: Extract<Request, { type: 'subscribe' | 'prefer' }>) {
-      said.push(request.type === 'subscribe' ? `${request.mid}=${request.track}` : `${request.mid}~${request.width ?? '*'}x${request.height ?? '*'}${request.pinned ? ' pinned' : ''}`);
+      said.push(request.type === 'subscribe' ? `${request.mid}=${request.track}${request.pin === undefined ? '' : ` first ${request.pin}`}` : `${request.mid}~${request.width ?? '*'}x${request.height ?? '*'}${request.pinned ? ' pinned' : ''}`);
       return refuse === null ? Promise.resolve() : Promise.reject(refuse);
     },
     preference: (track) => preferences.get(track) ?? NO_PREFERENCE,
+    pin: (track) => pins.get(track) ?? null,
     attached: (track) => told.push(`+${track}`),
     detached: (track) => told.push(`-${track}`),
     failed: (track, error) => told.push(`!${track} ${error.code}`),
@@ -38,7 +40,7 @@ function stage() {
     preferences.set(track, change(preferences.get(track) ?? NO_PREFERENCE, wish));
     places.prefer(track);
   };
-  return { look, places, made, said, told, answer, settle, refuse: (error: ColloquyError | null) => { refuse = error; } };
+  return { look, pins, places, made, said, told, answer, settle, refuse: (error: ColloquyError | null) => { refuse = error; } };
 }
 
 describe('places', () => {
@@ -61,6 +63,32 @@ describe('places', () => {
     places.want('t3', 'video');
     await settle();
     expect([made.length, said, told]).toEqual([2, ['0=t3'], ['+t1', '-t1', '+t3']]);
+  });
+
+  it('turn from one canvas to another in the same place, and say who comes first', async () => {
+    const { pins, places, made, said, told, answer, settle } = stage();
+    places.want('grid', 'video');
+    answer();
+    places.turn('grid', 'speaker', 'video');
+    await settle();
+    pins.set('speaker', 'p2');
+    places.prefer('speaker');
+    await settle();
+    pins.delete('speaker');
+    places.prefer('speaker');
+    await settle();
+    places.turn('speaker', 'speaker', 'video');
+    await settle();
+    expect([made.length, said, told]).toEqual([1, ['0=speaker', '0=speaker first p2', '0=speaker'], ['+grid', '+speaker']]);
+  });
+
+  it('that were offered with a pin say it once they are there', async () => {
+    const { pins, places, said, told, answer, settle } = stage();
+    pins.set('speaker', 'p2');
+    places.turn('grid', 'speaker', 'video');
+    answer();
+    await settle();
+    expect([said, told]).toEqual([['0=speaker first p2'], ['+speaker']]);
   });
 
   it('say the last wish when wishes change faster than answers come', async () => {

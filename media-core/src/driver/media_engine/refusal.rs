@@ -44,6 +44,8 @@ pub(in crate::driver) fn refuse(command: Command, why: Refusal) {
         | Command::Stand { .. }
         | Command::Announce { .. }
         | Command::Hush { .. }
+        | Command::Arrange { .. }
+        | Command::Pin { .. }
         | Command::Name { .. }
         | Command::AddCandidate { .. } => {}
     }

@@ -4,6 +4,7 @@
 //! Whoever sees the same has the same canvas. What each may see is decided anew whenever anything changes, before the next packet is
 //! taken; a place gets a canvas only as what it was decided to see.
 
+mod arrange;
 mod bill;
 mod insert;
 mod places;

@@ -2,12 +2,14 @@
 
 use super::super::Engine;
 use super::room::ComposedRoom;
-use crate::api::{CanvasLayout, MediaKind, PeerId, SubscribeError, TrackId};
+use crate::api::{Arrangement, CanvasLayout, LayoutId, MediaKind, PeerId, RoomId, SubscribeError, TrackId};
 use crate::keys::{ConsumerKey, ProducerKey, RoomKey};
 use std::time::Instant;
 
 /// Longest name that is kept, in bytes; the rest is left out. No tile has room for so much.
 const MAX_NAME: usize = 256;
+/// Layouts of a room that are kept; whoever arranges them has a lower limit. One more is not taken.
+const MAX_LAYOUTS: usize = 16;
 
 impl Engine {
     /// Something of a room changed that decides what is on its canvases, if it has any.
@@ -25,6 +27,31 @@ impl Engine {
         let room = peer.room;
         peer.name = name.into();
         self.compose_changed(room);
+    }
+
+    /// Somebody comes first on a participant's canvases from now on.
+    pub(in crate::engine) fn pin(&mut self, peer: PeerId, first: Option<PeerId>) {
+        let Some(peer) = self.peer_ids.get(&peer).and_then(|key| self.peers.get_mut(*key)) else { return };
+        if std::mem::replace(&mut peer.pin, first) != first {
+            let room = peer.room;
+            self.compose_changed(room);
+        }
+    }
+
+    /// A layout of a room is arranged so from now on, or is no more.
+    pub(in crate::engine) fn arrange(&mut self, room: RoomId, id: LayoutId, arrangement: Option<Arrangement>) {
+        let Some(key) = self.room_ids.get(&room).copied() else { return };
+        let Some(known) = self.rooms.get_mut(key) else { return };
+        let before = match arrangement {
+            Some(ref new) if known.layouts.get(&id) == Some(new) => return,
+            Some(_) if known.layouts.len() >= MAX_LAYOUTS && !known.layouts.contains_key(&id) => {
+                return tracing::warn!(%room, "a room has as many layouts as are kept: one more is not taken");
+            }
+            Some(new) => known.layouts.insert(id, new),
+            None => known.layouts.remove(&id),
+        };
+        tracing::debug!(%room, ?id, is_new = before.is_none(), "a layout was arranged");
+        self.compose_changed(key);
     }
 
     /// Whether a place may be pointed at a canvas: there is somebody who draws, and room for what would be drawn.

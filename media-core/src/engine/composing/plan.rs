@@ -1,6 +1,7 @@
 //! What each who has a canvas sees on it, who has the same, and what is made anew.
 
 use super::super::Engine;
+use super::arrange::{Arranged, Leads, Seen, arrange};
 use super::room::{Canvas, ComposedRoom, Opening};
 use crate::api::{CanvasLayout, Codec, MediaKind, Mute, PeerId, Source, TrackInfo};
 use crate::audience::Sees;
@@ -14,7 +15,7 @@ use slotmap::Key;
 use std::time::Instant;
 
 /// Tiles of a canvas. Each is decoded; with more nobody is recognised on 720p.
-const MAX_TILES: usize = 16;
+pub(super) const MAX_TILES: usize = 16;
 /// Whose a canvas is: nobody's, who stands nowhere, so that the matrix shows and tells nothing of him.
 const NOBODY: PeerId = PeerId(u64::MAX);
 /// The encodings of a canvas, by [`Tier`].
@@ -144,25 +145,26 @@ impl Engine {
         let mut faces = Vec::new();
         for peer in room.everyone().filter_map(|peer| self.peers.get(peer)) {
             let Some(face) = face(room, viewer.id, peer.id) else { continue };
-            for producer in peer.producers().filter_map(|track| self.producers.get(track)) {
-                if producer.info.kind == MediaKind::Video {
-                    let (track, is_muted) = (producer.info.id, producer.info.mute.is_muted());
-                    let tile = Tile { track, face, is_muted };
-                    faces.push((tile, producer.info.source == Source::Screen, peer.id));
-                }
+            let tracks = || peer.producers().filter_map(|track| self.producers.get(track)).map(|track| &track.info);
+            // Of one who turned away nothing is told that came later, and not where he turned.
+            let is_present = face > Face::Frozen;
+            let is_silent = is_present && is_silent(tracks());
+            let is_private = is_present && viewer.id != peer.id && is_private(room, peer.id);
+            for info in tracks().filter(|info| info.kind == MediaKind::Video) {
+                let (is_muted, is_screen) = (info.mute.is_muted(), info.source == Source::Screen);
+                let tile = Tile { is_muted, is_screen, is_silent, is_private, ..Tile::new(info.id, face) };
+                faces.push(Seen { tile, of: peer.id });
             }
         }
-        let dominant = room.dominant_for(viewer.id);
-        let first = faces.iter().position(|(_, is_screen, _)| *is_screen);
-        let first = first.or_else(|| faces.iter().position(|(.., of)| Some(*of) == dominant));
-        match first {
-            // Who speaks is seen, however many there are.
-            Some(at) if layout == CanvasLayout::Speaker => faces[..=at].rotate_right(1),
-            Some(at) if at >= MAX_TILES => faces.swap(at, MAX_TILES - 1),
-            Some(_) | None => {}
-        }
-        let tiles = faces.into_iter().take(MAX_TILES).map(|(tile, ..)| tile).collect();
-        Some(Scene { layout, tiles, codec })
+        // Those who live on this worker are named first: on every worker all stand in the order in which they came, as they are numbered.
+        faces.sort_by_key(|seen: &Seen| seen.of);
+        let arrangement = match layout {
+            CanvasLayout::Custom(id) => room.layouts.get(&id),
+            _ => None,
+        };
+        let leads = Leads { pinned: viewer.pin, dominant: room.dominant_for(viewer.id) };
+        let Arranged { layout, areas, tiles } = arrange(layout, arrangement, faces, leads);
+        Some(Scene { layout, areas, tiles, codec })
     }
 
     /// A canvas that is new, as a track of nobody's; `None` when there are as many as there may be.
@@ -251,6 +253,17 @@ fn face(room: &Room, viewer: PeerId, of: PeerId) -> Option<Face> {
         Sees::Thumbnail => Some(Face::Thumbnail),
         Sees::Live => Some(Face::Live),
     }
+}
+
+/// Whether somebody has microphones, and all of them are switched off.
+fn is_silent<'a>(tracks: impl Iterator<Item = &'a TrackInfo>) -> bool {
+    let mut microphones = tracks.filter(|track| track.source == Source::Microphone).peekable();
+    microphones.peek().is_some() && microphones.all(|microphone| microphone.mute.is_muted())
+}
+
+/// Whether what somebody says is not for everybody on the floor. Only those may be told who hear it.
+fn is_private(room: &Room, of: PeerId) -> bool {
+    room.standings.of(of).is_some_and(|(_, stance)| !stance.speaks_on_floor())
 }
 
 /// The first of a place's codecs that canvases are written in.

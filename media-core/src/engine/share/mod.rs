@@ -150,7 +150,8 @@ impl Engine {
             | Command::CloseRoom { room }
             | Command::Stand { room, .. }
             | Command::Announce { room, .. }
-            | Command::Hush { room, .. } => self.is_waiting(*room).then_some(*room),
+            | Command::Hush { room, .. }
+            | Command::Arrange { room, .. } => self.is_waiting(*room).then_some(*room),
             command => {
                 let peer = command.peer();
                 let joins = |(_, waiting): &&(RoomId, Command)| peer.is_some() && waiting.peer() == peer;

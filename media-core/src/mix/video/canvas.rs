@@ -74,15 +74,17 @@ pub(super) enum Fit {
     Contain,
 }
 
-/// Draws a picture into a tile, and bars where it leaves some of it free.
-pub(super) fn put(canvas: &mut Picture, scaler: &mut Scaler, picture: &Picture, tile: Region, fit: Fit) {
+/// Draws a picture into a tile, and bars where it leaves some of it free. Gives where the picture is.
+pub(super) fn put(canvas: &mut Picture, scaler: &mut Scaler, picture: &Picture, tile: Region, fit: Fit) -> Region {
     let (part, onto) = fitted(Region::of(picture), tile, fit);
     if onto != tile {
         fill(canvas, tile, BACKGROUND);
     }
-    if !scaler.draw(picture, part, canvas, onto) {
-        fill(canvas, tile, BACKGROUND);
+    if scaler.draw(picture, part, canvas, onto) {
+        return onto;
     }
+    fill(canvas, tile, BACKGROUND);
+    tile
 }
 
 /// The part of the picture that is drawn, and onto which part of the tile.

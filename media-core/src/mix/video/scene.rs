@@ -163,16 +163,21 @@ impl Scene {
             if !needs_all && !is_covered && placed.drawn.version == version && placed.drawn.place == at {
                 continue;
             }
-            let fit = if self.view.layout.keeps_whole(index) { Fit::Contain } else { Fit::Cover };
-            match &shown {
+            let is_whole = placed.tile.is_whole || self.view.layout.keeps_whole(index);
+            let fit = if is_whole { Fit::Contain } else { Fit::Cover };
+            // The name is written on the picture, and not on a bar below it.
+            let named = match &shown {
                 Some(shown) => canvas::put(&mut self.canvas, &mut tools.scaler, &shown.picture, at, fit),
-                None => draw_avatar(&mut self.canvas, &tools.writer, &source.name, at),
-            }
+                None => {
+                    draw_avatar(&mut self.canvas, &tools.writer, &source.name, at);
+                    at
+                }
+            };
             if placed.drawn.label_place != placed.goes_to {
                 placed.drawn.label_place = placed.goes_to;
                 placed.drawn.label = Label::new(&tools.writer, &source.name, placed.tile.marks, placed.goes_to);
             }
-            placed.drawn.label.draw(&mut self.canvas, at);
+            placed.drawn.label.draw(&mut self.canvas, named);
             (placed.drawn.place, placed.drawn.version, placed.drawn.shown) = (at, version, shown);
             redrawn.push(at);
         }

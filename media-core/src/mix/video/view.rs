@@ -67,12 +67,14 @@ pub struct Tile {
     pub state: TileState,
     /// What stands beside the name.
     pub marks: Marks,
+    /// It is shown whole, with bars, rather than cut to fill its place.
+    pub is_whole: bool,
 }
 
 impl Tile {
-    /// A tile without marks.
+    /// A tile without marks, which may be cut.
     pub fn new(source: SourceId, state: TileState) -> Tile {
-        Tile { source, state, marks: Marks::default() }
+        Tile { source, state, marks: Marks::default(), is_whole: false }
     }
 }
 

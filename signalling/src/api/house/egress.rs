@@ -4,7 +4,7 @@ use super::{Effect, Effects, House, Link, Participant};
 use crate::egress::{EgressId, EgressPlace, EgressReport, EgressState};
 use crate::error::{ErrorCode, Refusal};
 use crate::session::Weight;
-use crate::wire::{EgressView, LayoutName, LeaveReason, ServerEvent, track_name};
+use crate::wire::{EgressView, LeaveReason, ServerEvent, track_name};
 use colloquy_media_core::api::{CanvasLayout, PeerId, RoomId};
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub(crate) struct NewStream {
 pub(crate) struct StreamWish {
     pub(crate) name: String,
     pub(crate) kind: crate::egress::EgressKind,
-    pub(crate) layout: Option<LayoutName>,
+    pub(crate) layout: Option<CanvasLayout>,
 }
 
 impl House {
@@ -59,11 +59,13 @@ impl House {
         let room = participant.room;
         let was = self.is_streamed(room);
         let NewStream { id, peer, wish, place, unix_s } = new;
+        let named = |layout: CanvasLayout| track_name(layout.track(), |track| self.layout_name(room, track));
+        let layout = wish.layout.map(named);
         let view = EgressView {
             id: id.to_string(),
             name: wish.name,
             kind: wish.kind,
-            layout: wish.layout.map(layout_name),
+            layout,
             video: wish.layout.is_some(),
             target: place.target,
             playlist: place.playlist,
@@ -208,9 +210,4 @@ impl Participant {
     pub(super) fn is_stream(&self) -> bool {
         matches!(self.link, Link::Stream { .. })
     }
-}
-
-/// As clients call it.
-fn layout_name(layout: LayoutName) -> String {
-    track_name(CanvasLayout::from(layout).track())
 }

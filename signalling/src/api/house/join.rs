@@ -1,6 +1,7 @@
 //! Coming in: to be admitted, to be there, to come back.
 
 use super::announcements::Playbill;
+use super::layouts::Layouts;
 use super::{Effect, Effects, House, Link, Participant, Room};
 use crate::authz::Role;
 use crate::error::{ErrorCode, Refusal};
@@ -104,6 +105,7 @@ impl House {
         self.tell_of_newcomer(peer, fx);
         self.note_entry(peer, fx);
         self.replay(peer, fx);
+        self.arrange_again(peer, fx);
         self.joined(peer)
     }
 
@@ -173,6 +175,7 @@ impl House {
                 permanent,
                 audience: Audience::default(),
                 playbill: Playbill::default(),
+                layouts: Layouts::default(),
             },
         );
         self.by_name.insert(name.clone(), id);

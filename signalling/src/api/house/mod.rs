@@ -6,6 +6,7 @@ mod audience;
 mod egress;
 mod events;
 mod join;
+mod layouts;
 mod leave;
 mod media;
 mod quality;
@@ -34,6 +35,7 @@ use colloquy_media_core::api::{
     AudioPath, Command, EncodingUse, PeerId, Permissions, RoomId, Shown, TrackId, TrackInfo, TransportState,
 };
 use colloquy_media_core::audience::Audience;
+use layouts::Layouts;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -106,6 +108,8 @@ pub(crate) struct Room {
     pub(crate) audience: Audience,
     /// What is played into it.
     pub(crate) playbill: Playbill,
+    /// How canvases are arranged for it.
+    layouts: Layouts,
 }
 
 /// Somebody's place in a room.

@@ -2,7 +2,7 @@
 //! he is away.
 
 use super::{Counted, Effect, Effects, House};
-use crate::wire::{audio, encodings, shown};
+use crate::wire::{audio, encodings, shown, track_name};
 use colloquy_media_core::api::{AudioPath, EncodingUse, PeerId, RoomId, Shown, TrackId};
 
 /// Places that are remembered of one participant: more than the engine takes in a description, so that only a defect of the
@@ -23,7 +23,11 @@ impl House {
             receiver.places.insert(mid.to_owned(), (track, what));
         }
         fx.push(Effect::Count(Counted::Shown(what)));
-        self.tell(peer, &shown(mid, track, what), fx);
+        self.tell(peer, &shown(mid, self.name_of(room, track), what), fx);
+    }
+
+    fn name_of(&self, room: RoomId, track: TrackId) -> String {
+        track_name(track, |track| self.layout_name(room, track))
     }
 
     /// Other encodings of a track are of use now.
@@ -64,7 +68,7 @@ impl House {
             self.tell(peer, &audio(participant.audio), fx);
         }
         for (mid, (track, what)) in &participant.places {
-            self.tell(peer, &shown(mid, *track, *what), fx);
+            self.tell(peer, &shown(mid, self.name_of(participant.room, *track), *what), fx);
         }
         for (id, track) in participant.tracks.iter().filter(|(_, track)| !track.encodings.is_empty()) {
             self.tell(peer, &encodings(*id, &track.encodings), fx);

@@ -1,5 +1,5 @@
 /** What the page's address asks for. */
-import { sameOriginUrl, type Device, type EnterAs, type RoomOptions, type VideoCodec } from '@colloquy/sdk';
+import { sameOriginUrl, type Device, type EnterAs, type RoomOptions, type VideoCodec, type VideoMode } from '@colloquy/sdk';
 import { isRoom, roomFrom } from './rooms.js';
 
 /** What a call is made with. */
@@ -16,6 +16,8 @@ export interface Wanted {
   readonly red: boolean;
   /** `?device=phone`, `earpiece` or `watch`: what it is received on. */
   readonly device: Device;
+  /** `?video=composite`: all on one canvas; `null` as the person chose. */
+  readonly video: VideoMode | null;
   /** `?data=1`: takes part in data channels, for whoever opens some by `window.colloquy.room`. */
   readonly data: boolean;
 }
@@ -28,6 +30,7 @@ export interface Params extends Wanted {
 
 const POSTS: readonly EnterAs[] = ['helper', 'monitor', 'announced_monitor'];
 const DEVICES: readonly Device[] = ['phone', 'earpiece', 'watch'];
+const VIDEO_MODES: readonly VideoMode[] = ['forward', 'composite'];
 const CODECS: readonly VideoCodec[] = ['vp8', 'h264', 'vp9', 'av1'];
 
 export function readParams(location: Location): Params {
@@ -44,6 +47,7 @@ export function readParams(location: Location): Params {
     relayOnly: query.get('relay') === '1',
     red: query.get('red') === '1',
     device: DEVICES.find((device) => device === query.get('device')) ?? 'screen',
+    video: VIDEO_MODES.find((mode) => mode === query.get('video')) ?? null,
     data: query.get('data') === '1',
   };
 }

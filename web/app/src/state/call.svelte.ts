@@ -1,5 +1,5 @@
 /** The call as the page shows it: the SDK's room, made reactive. */
-import { GETS_ALL, isPlain, PLAIN_AUDIENCE, Playback, Room, type AudienceChange, type AudienceState, type AudioPath, type CallStats, type ColloquyError, type ConnectionState, type Gets, type LocalTrack, type ParticipantInfo, type ServerStats, type Shown, type Source, type StanceInfo, type TrackInfo, type TransportState } from '@colloquy/sdk';
+import { GETS_ALL, isPlain, PLAIN_AUDIENCE, Playback, Room, type AudienceChange, type AudienceState, type AudioPath, type CallStats, type CanvasLayout, type ColloquyError, type ConnectionState, type Gets, type LocalTrack, type ParticipantInfo, type ServerStats, type Shown, type Source, type StanceInfo, type TrackInfo, type TransportState, type VideoMode } from '@colloquy/sdk';
 import { t } from '../i18n/index.js';
 import { roomOptions, type Wanted } from '../lib/params.js';
 import { stillOf } from '../lib/stills.js';
@@ -45,6 +45,9 @@ export class Call {
   audioPath = $state<AudioPath>('forward');
   /** The room leaves as a stream. */
   streamed = $state(false);
+  /** Others are seen on one canvas, and that canvas where it comes. */
+  composite = $state(false);
+  canvas = $state.raw<MediaStreamTrack | null>(null);
   readonly #largest = new Map<string, number>();
   /** Where we stand, and what we get of others. */
   audience = $state.raw<AudienceState>(PLAIN_AUDIENCE);
@@ -112,6 +115,8 @@ export class Call {
     if (prefs.speakerId !== '') void this.playback.setOutput(prefs.speakerId);
     this.limitFaces();
     if (prefs.audioMode !== 'forward') this.hearAsChosen();
+    const video = this.wanted.video ?? prefs.videoMode;
+    if (video !== 'forward') this.seeAs(video);
     this.#timer = setInterval(() => void this.#measure(), STATS_MS);
     if (!this.room.permissions.publish) {
       microphone?.stop();
@@ -175,6 +180,16 @@ export class Call {
   /** Hears others as the person chose. */
   hearAsChosen(): void {
     this.room.setAudioMode(prefs.audioMode);
+  }
+
+  /** Shows others each by himself, or all on one canvas. */
+  seeAs(mode: VideoMode): void {
+    this.room.setVideoMode(mode);
+  }
+
+  /** How the canvas is laid out, and who comes first on it. */
+  arrangeCanvas(layout: CanvasLayout, pin: string | null): void {
+    if (this.composite) this.room.setVideoMode('composite', { layout, pin });
   }
 
   /** Asks for as many faces as the person chose. */
@@ -263,6 +278,8 @@ export class Call {
     });
     room.on('mixed', (media) => { this.mixed = media; });
     room.on('streamed', (streamed) => { this.streamed = streamed; });
+    room.on('videoMode', (mode) => { this.composite = mode === 'composite'; });
+    room.on('canvas', (media) => { this.canvas = media; });
     room.on('audioPath', (path) => { this.audioPath = path; });
     room.on('shown', ({ track, shown }) => {
       this.#largest.set(track, Math.max(this.#largest.get(track) ?? 0, shown.size?.height ?? 0));

@@ -1,6 +1,6 @@
 /** What the person chose once and should not have to choose again; kept in this browser only. */
 
-import type { AudioMode } from '@colloquy/sdk';
+import type { AudioMode, VideoMode } from '@colloquy/sdk';
 
 export type Theme = 'auto' | 'light' | 'dark';
 
@@ -15,10 +15,12 @@ interface Stored {
   lastN: number;
   /** Others are heard each by himself, mixed by the server, or as it finds best. */
   audioMode: AudioMode;
+  /** Others are seen each by himself, or all on one canvas that the server draws. */
+  videoMode: VideoMode;
 }
 
 const KEY = 'colloquy.prefs';
-const DEFAULTS: Stored = { name: '', theme: 'auto', mirror: true, microphoneId: '', cameraId: '', speakerId: '', lastN: 0, audioMode: 'forward' };
+const DEFAULTS: Stored = { name: '', theme: 'auto', mirror: true, microphoneId: '', cameraId: '', speakerId: '', lastN: 0, audioMode: 'forward', videoMode: 'forward' };
 
 function load(): Stored {
   try {

@@ -78,9 +78,10 @@ fn draw(film: &[Vec<(bytes::Bytes, bool)>], isolation: Option<Isolation>) {
     let mut bill = Bill::new(Instant::now());
     let seen = |camera| Seen { track: TrackId(camera), codec: Codec::Vp8, name: "Anne".into(), is_held: false };
     bill.sources.extend((0..CAMERAS).map(seen));
-    let tile = |camera| Tile { track: TrackId(camera), face: Face::Live, is_muted: false };
+    let tile = |camera| Tile::new(TrackId(camera), Face::Live);
     let tiles = (0..CAMERAS).map(tile).collect();
-    bill.shown.push((CanvasId(1), Tier::Full, Scene { layout: Default::default(), tiles, codec: CanvasCodec::Vp8 }));
+    let scene = Scene { layout: Default::default(), areas: Vec::new(), tiles, codec: CanvasCodec::Vp8 };
+    bill.shown.push((CanvasId(1), Tier::Full, scene));
     bench.say(1, 1, ComposeOrder::Bill(Box::new(bill)));
     let (began, mut indices, mut drawn) = (Instant::now(), [0_u64; CAMERAS as usize], 0);
     for picture in 0..TIME.as_secs() * PICTURES {

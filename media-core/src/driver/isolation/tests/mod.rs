@@ -98,8 +98,8 @@ impl Bench {
         self.say(room, life, ComposeOrder::Open(FORMAT));
         let mut bill = Bill::new(Instant::now());
         bill.sources.push(Seen { track: TrackId(1), codec: Codec::Vp8, name: "Anne".into(), is_held: false });
-        let tiles = vec![Tile { track: TrackId(1), face: Face::Live, is_muted: true }];
-        let scene = Scene { layout: Default::default(), tiles, codec: CanvasCodec::Vp8 };
+        let tiles = vec![Tile { is_muted: true, ..Tile::new(TrackId(1), Face::Live) }];
+        let scene = Scene { layout: Default::default(), areas: Vec::new(), tiles, codec: CanvasCodec::Vp8 };
         bill.shown.push((CanvasId(room), Tier::Full, scene));
         self.say(room, life, ComposeOrder::Bill(Box::new(bill)));
     }
