@@ -188,15 +188,20 @@ impl Portraits {
     pub(crate) fn still(&mut self, now: Instant, encoding: u8, smallest: u8) -> (Option<Arc<KeptPicture>>, u32) {
         let small = self.small.whole.clone();
         let audience = self.small.audience;
-        if encoding == smallest && !self.small.is_too_long {
+        let (is_closed, bounds) = (self.small.is_closed, LARGE);
+        // Of one who turned away it is the same picture however often one looks, also when his larger encoding rests meanwhile or comes back.
+        let is_settled = is_closed && self.large.is_some();
+        if encoding == smallest && !self.small.is_too_long && !is_settled {
             return (small, audience);
         }
-        let (is_closed, bounds) = (self.small.is_closed, LARGE);
         let large = self.large.get_or_insert_with(|| {
             let portrait = Portrait { is_closed, bounds, audience, ..Portrait::default() };
             Box::new(Large { portrait, encoding, asked: now })
         });
-        (large.encoding, large.asked) = (encoding, now);
+        large.asked = now;
+        if !is_settled {
+            large.encoding = encoding;
+        }
         let large = large.portrait.whole.clone();
         let is_behind = large.as_ref().zip(small.as_ref()).is_some_and(|(large, small)| large.came + LAG < small.came);
         (if is_behind { small } else { large.or(small) }, audience)
@@ -246,5 +251,34 @@ impl Kept {
             carried: Carried::read(&self.carried),
             payload: &self.payload,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forward::tests::packet;
+
+    /// A key frame in one packet.
+    fn key(encoding: u8, now: Instant) -> MediaPacket<'static> {
+        let plain = packet();
+        let frame = Frame { is_keyframe: true, ..plain.frame };
+        MediaPacket { now, encoding, marker: true, frame, ..plain }
+    }
+
+    #[test]
+    fn of_one_who_turned_away_the_picture_is_the_same_whatever_he_sends() {
+        let now = Instant::now();
+        let mut portraits = Portraits::default();
+        assert!(portraits.still(now, 1, 0).0.is_none());
+        for encoding in [1, 0] {
+            portraits.take(&key(encoding, now), || encoding == 0);
+        }
+        portraits.set_open(false);
+        // His larger encoding rests, and comes back.
+        let seen: Vec<_> = [0, 1, 0].map(|largest| portraits.still(now, largest, 0).0.unwrap()).into();
+        assert!(seen.iter().all(|picture| Arc::ptr_eq(picture, &seen[0]) && picture.packets[0].encoding == 1));
+        portraits.set_open(true);
+        assert_eq!(portraits.still(now, 0, 0).0.unwrap().packets[0].encoding, 0);
     }
 }
