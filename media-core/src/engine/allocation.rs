@@ -334,7 +334,8 @@ impl Engine {
         let layer = layer.map(|layer| fixed.unwrap_or(layer));
         let is_hidden = consumer.preference.size.is_some_and(PixelSize::is_hidden);
         let unmeasured = producer.ladder.rungs().is_empty() && !is_hidden && look.in_view;
-        let layer = layer.or((unmeasured && consumer.selector.target().is_none()).then_some(fixed.unwrap_or(EVERYTHING)));
+        let layer =
+            layer.or((unmeasured && consumer.selector.target().is_none()).then_some(fixed.unwrap_or(EVERYTHING)));
         consumer.aim(&Aim { layer, bps, is_urgent: short_of });
         if let Some(encoding) = consumer.selector.target().map(|t| t.encoding)
             && producer.want(now, encoding)

@@ -429,11 +429,14 @@ fn width_of(payload: &[u8]) -> Option<u16> {
 #[test]
 fn a_canvas_has_one_size_from_the_first_picture_on() {
     let mut room = Room::with_canvases(Options { seed: 9, ..Options::default() }, &[Post::Floor; 2], 8);
-    // Its others have it in half the size as well.
+    // Nobody has seen any other size by then.
+    room.world.draw_slowly(true);
     room.look(SECOND, |_, _| {});
     let leg = PlainLeg { sends: false, receives: Some(TrackId::GRID), ..at_address(pictures(), 5_020) };
     let leg = PlainLeg { key_frames: Some(SECOND), ..leg };
     let (_, answer) = room.world.connect_plain(room.room, ask(vec![leg]), ALLOWED).unwrap();
+    room.world.run(SECOND);
+    room.world.draw_slowly(false);
     room.world.run(5 * SECOND);
     let parcels = room.world.take_parcels();
     let ours = parcels.iter().filter(|p| p.path.local == answer.legs[0].rtp && !rtcp::is_rtcp(&p.bytes));
