@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::commands::{audit, bench, check, mixer, room, token};
+use crate::commands::{audit, bench, check, mixer, room, stream, token};
 use crate::config;
 use crate::exit::{EXIT_CODES, Exit, Usage as _, UsageError};
 use crate::{serve, tls};
@@ -55,6 +55,9 @@ enum Command {
     /// Decodes and encodes for a server, which starts it.
     #[command(hide = true)]
     Mixer(mixer::Args),
+    /// Becomes the program of a stream, for a server, which starts it.
+    #[command(hide = true)]
+    Stream(stream::Args),
 }
 
 /// Runs what the command line asks for.
@@ -100,6 +103,9 @@ fn dispatch(cli: Cli) -> Result<Exit> {
     if let Command::Mixer(args) = &command {
         return mixer::run(args);
     }
+    if let Command::Stream(args) = &command {
+        return stream::run(args);
+    }
     let config = config::load(cli.config.as_deref()).usage()?;
     match command {
         Command::Serve => serve::run(&config, cli.config.as_deref()),
@@ -109,6 +115,7 @@ fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Audit(args) => audit::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Mixer(args) => mixer::run(&args),
+        Command::Stream(args) => stream::run(&args),
     }
 }
 

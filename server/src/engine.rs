@@ -1,6 +1,7 @@
 //! The media engine, as the signalling wants it.
 
 use crate::config::{Config, Enabled, Loopback};
+use crate::egress::Egress;
 use crate::sounds::Sounds;
 use crate::tls::{self, Identity};
 use anyhow::{Context as _, Result};
@@ -10,6 +11,7 @@ use colloquy_media_core::api::{
 use colloquy_media_core::driver::{DriverConfig, MAX_WORKERS, MediaEngine, TurnService, turn_self_test};
 use colloquy_media_core::sound::{SoundAsk, SoundError, SoundReply};
 use colloquy_media_core::turn::TurnCounters;
+use colloquy_signalling::egress::EgressOrder;
 use colloquy_signalling::{EnginePort, EventSink, IceServer};
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ pub(crate) use colloquy_media_core::driver::{Finding, Severity};
 pub(crate) struct Engine {
     turn: Option<TurnService>,
     sounds: Option<Sounds>,
+    egress: Option<Arc<Egress>>,
     media: MediaEngine,
 }
 
@@ -28,8 +31,9 @@ impl Engine {
         let driver = driver(config);
         let media = MediaEngine::start(&driver, events).context("the media engine cannot start")?;
         let sounds = config.announcements.sounds().map(Sounds::start).transpose()?;
+        let egress = config.egress().map(Egress::start).transpose()?;
         if !config.wants_turn() {
-            return Ok(Arc::new(Self { turn: None, sounds, media }));
+            return Ok(Arc::new(Self { turn: None, sounds, egress, media }));
         }
         let tls = identity.and_then(|identity| identity.turn(config)).transpose()?;
         let turn = match TurnService::start(&config.relay(), &driver, &media, tls) {
@@ -40,7 +44,7 @@ impl Engine {
             }
             Err(error) => return Err(error).context("the TURN relay cannot start (turn.enabled)"),
         };
-        Ok(Arc::new(Self { turn, sounds, media }))
+        Ok(Arc::new(Self { turn, sounds, egress, media }))
     }
 
     /// Looks which addresses this machine has. `config` may advertise others than it did.
@@ -55,6 +59,11 @@ impl Engine {
             turn.refresh_addresses(&driver, &self.media)?;
         }
         Ok(())
+    }
+
+    /// The streams of rooms, where there may be any.
+    pub(crate) fn streams(&self) -> Option<Arc<Egress>> {
+        self.egress.clone()
     }
 
     /// Gives the memory of participants who have gone back to the system, when they were many.
@@ -92,6 +101,17 @@ impl EnginePort for Engine {
 
     fn plain(&self, peer: PeerId, ask: PlainAsk, reply: Reply<Result<PlainAnswer, PlainError>>) {
         self.media.plain(peer, ask, reply);
+    }
+
+    fn plain_here(&self, peer: PeerId, ask: PlainAsk, reply: Reply<Result<PlainAnswer, PlainError>>) {
+        self.media.plain_here(peer, ask, reply);
+    }
+
+    fn egress(&self, order: EgressOrder) {
+        match &self.egress {
+            Some(egress) => egress.order(order),
+            None => order.refuse(),
+        }
     }
 
     fn worker_stats(&self) -> Vec<WorkerTotals> {
@@ -172,6 +192,8 @@ fn driver(config: &Config) -> DriverConfig {
         snapshots: config.snapshots.interval(),
         isolation: config.isolation(),
         plain: config.plain(),
+        // One that ends and the next may be there at the same time.
+        programs: if config.egress.enabled { 2 * config.egress.max } else { 0 },
         pin: media.pin,
         seed: None,
     }

@@ -5,6 +5,7 @@ mod audit;
 mod cli;
 mod commands;
 pub mod config;
+mod egress;
 mod engine;
 mod exit;
 mod logs;

@@ -2,6 +2,7 @@
 
 mod banner;
 mod first_bytes;
+mod hls;
 mod http;
 mod signals;
 
@@ -62,7 +63,7 @@ async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
     if let Some(audit) = &audit {
         signalling.audit_to(audit.clone());
     }
-    let mut server = HttpServer::start(config, listener, identity, &signalling)?;
+    let mut server = HttpServer::start(config, listener, identity, (&signalling, engine.streams()))?;
     banner::print(config, &findings, &signalling.access_statement());
 
     // What a reload advertises holds from then on.
@@ -98,6 +99,9 @@ async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
     };
     signalling.stop();
     server.stop().await;
+    if let Some(streams) = engine.streams() {
+        streams.finish();
+    }
     // The last one holds it; its threads end with it.
     drop(signalling);
     drop(engine);

@@ -1,6 +1,7 @@
 //! The way to the media engine: commands go out, answers come back in time or not at all.
 
 use crate::config::IceServer;
+use crate::egress::{EgressAsk, EgressError, EgressId, EgressOrder, EgressPlace};
 use crate::error::{ErrorCode, Refusal};
 use colloquy_media_core::api::{
     Command, JoinError, NegotiateError, PeerId, PlainAnswer, PlainAsk, PlainError, Reply, Snapshot, SnapshotAsk,
@@ -42,6 +43,16 @@ pub trait EnginePort: Send + Sync {
     /// Connects a participant by plain RTP, at ports of the engine's choice. Must not block.
     fn plain(&self, _peer: PeerId, _ask: PlainAsk, reply: Reply<Result<PlainAnswer, PlainError>>) {
         reply.send(Err(PlainError::Disabled));
+    }
+
+    /// Connects a program of this machine, which the server runs itself, by plain RTP on loopback. Must not block.
+    fn plain_here(&self, _peer: PeerId, _ask: PlainAsk, reply: Reply<Result<PlainAnswer, PlainError>>) {
+        reply.send(Err(PlainError::Disabled));
+    }
+
+    /// Has the programs that streams of rooms leave by do something. Must not block.
+    fn egress(&self, order: EgressOrder) {
+        order.refuse();
     }
 
     /// TURN servers that belong to the engine, with credentials made for `user` now. What he uses is counted by that name.
@@ -101,6 +112,25 @@ impl Engine {
     pub(crate) fn plain(&self, peer: PeerId, ask: PlainAsk) -> Pending<Result<PlainAnswer, PlainError>> {
         let (reply, pending) = reply();
         self.0.plain(peer, ask, reply);
+        pending
+    }
+
+    /// Asks for ports for a program of this machine.
+    pub(crate) fn plain_here(&self, peer: PeerId, ask: PlainAsk) -> Pending<Result<PlainAnswer, PlainError>> {
+        let (reply, pending) = reply();
+        self.0.plain_here(peer, ask, reply);
+        pending
+    }
+
+    /// Has something done to a stream.
+    pub(crate) fn egress(&self, order: EgressOrder) {
+        self.0.egress(order);
+    }
+
+    /// Asks whether a stream can be.
+    pub(crate) fn prepare_egress(&self, id: EgressId, ask: EgressAsk) -> Pending<Result<EgressPlace, EgressError>> {
+        let (reply, pending) = reply();
+        self.0.egress(EgressOrder::Prepare { id, ask, reply });
         pending
     }
 
@@ -228,6 +258,20 @@ impl From<PlainError> for Refusal {
             PlainError::Refused => Self::new(ErrorCode::AuthForbidden, "The participant may not do that."),
             PlainError::NoSuchPeer => gone(),
             PlainError::Busy => busy("The media engine takes no more work now."),
+        }
+    }
+}
+
+impl From<EgressError> for Refusal {
+    fn from(error: EgressError) -> Self {
+        match error {
+            EgressError::Disabled => Self::new(ErrorCode::EgressDisabled, "This server streams no rooms."),
+            EgressError::Rejected(why, remedy) => Self::new(ErrorCode::EgressRejected, why).remedy(remedy),
+            EgressError::Denied(why, remedy) => Self::new(ErrorCode::EgressDenied, why).remedy(remedy),
+            EgressError::Unavailable(why, remedy) => Self::new(ErrorCode::EgressUnavailable, why).remedy(remedy),
+            EgressError::TooMany(most) => {
+                Self::new(ErrorCode::EgressTooMany, format!("{most} streams leave this server, as many as may."))
+            }
         }
     }
 }

@@ -103,6 +103,18 @@ codes! {
     RtpRejected = "rtp.rejected", 422, "This cannot be connected by plain RTP", "Correct the request.";
     /// Every port for plain RTP is taken.
     RtpNoPort = "rtp.no_port", 503, "No port for plain RTP is free", "Let others go first; its operator can widen rtp.port_first to rtp.port_last.";
+    /// This server streams no rooms.
+    EgressDisabled = "egress.disabled", 404, "No rooms are streamed", "Its operator can set egress.enabled = true.";
+    /// The stream that was asked for cannot be.
+    EgressRejected = "egress.rejected", 422, "This cannot be streamed", "Correct the request.";
+    /// A stream may not go there.
+    EgressDenied = "egress.denied", 403, "Nothing may be streamed there", "Its operator can name the host in egress.allow.";
+    /// Something that streams need is missing on the server.
+    EgressUnavailable = "egress.unavailable", 501, "The server lacks what this takes", "Its operator can install or enable it.";
+    /// As many streams as may be are running.
+    EgressTooMany = "egress.too_many", 503, "As many streams as may be are running", "End another first; its operator can raise egress.max.";
+    /// There is no such stream.
+    EgressUnknown = "egress.unknown", 404, "No such stream", "Look at the list of the room's streams.";
     /// The session description cannot be used.
     SdpRejected = "sdp.rejected", 422, "The session description cannot be used", "Correct the session description.";
     /// More than a limit allows.

@@ -12,6 +12,7 @@ mod audit;
 pub mod authn;
 pub mod authz;
 mod config;
+pub mod egress;
 mod engine_port;
 mod error;
 pub mod events;

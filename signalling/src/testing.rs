@@ -3,17 +3,19 @@
 //! The stand-in: it admits everyone, answers every offer without looking at it, publishes what `sources` names,
 //! and does as it is told.
 
+use crate::egress::{EgressError, EgressId, EgressKind, EgressOrder, EgressPlace, EgressReport, EgressSink};
 use crate::events::EventSink;
 use crate::{EnginePort, IceServer};
 use colloquy_media_core::api::{
     Answer, AudioPath, CanvasLayout, CloseCause, Command, DownlinkStats, EncodingStats, Event, Fragment, JoinError,
-    MediaKind, NegotiateError, Offer, PeerId, PeerStats, Permissions, PlainError, ReceiveStats, Reply, RoomId,
-    RoomStats, Snapshot, SnapshotAsk, SnapshotError, SnapshotSize, SubscribeError, Subscriptions, TrackError, TrackId,
-    TrackInfo, TransportState, WorkerTotals,
+    MediaKind, NegotiateError, Offer, PeerId, PeerStats, Permissions, PlainAnswer, PlainAsk, PlainError,
+    PlainLegAnswer, ReceiveStats, Reply, RoomId, RoomStats, Snapshot, SnapshotAsk, SnapshotError, SnapshotSize,
+    SubscribeError, Subscriptions, TrackError, TrackId, TrackInfo, TransportState, WorkerTotals,
 };
 use colloquy_media_core::sound::{Sound, SoundAsk, SoundError, SoundReply};
 use colloquy_media_core::turn::TurnCounters;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +46,7 @@ struct State {
     undeveloped: Vec<Reply<Result<Snapshot, SnapshotError>>>,
     refuse_joins: Option<JoinError>,
     relays: bool,
+    streams: BTreeMap<EgressId, EgressSink>,
     mute: bool,
 }
 
@@ -107,6 +110,12 @@ impl FakeEngine {
         if let Some(gone) = held.peers.remove(&peer) {
             held.emit(Event::Closed { room: gone.room, peer, cause });
         }
+    }
+
+    /// Lets every stream tell how it is.
+    pub fn report_streams(&self, report: &EgressReport) {
+        let sinks: Vec<EgressSink> = self.lock().streams.values().cloned().collect();
+        sinks.iter().for_each(|sink| sink(report.clone()));
     }
 
     /// Lets any event happen.
@@ -235,6 +244,43 @@ impl EnginePort for FakeEngine {
         self.lock().log.push(format!("sound {ask:?}"));
         let sound = Sound::of(vec![&[0xF8_u8][..]; frames]);
         reply.send(sound.map(Arc::new).ok_or(SoundError::NoSuchFile));
+    }
+
+    /// Every program of this machine is connected where it asks.
+    fn plain_here(&self, peer: PeerId, ask: PlainAsk, reply: Reply<Result<PlainAnswer, PlainError>>) {
+        let mut state = self.lock();
+        let received: Vec<_> = ask.legs.iter().filter_map(|leg| leg.receives).collect();
+        state.log.push(format!("feed {peer} {received:?}"));
+        let here = SocketAddr::from(([127, 0, 0, 1], 5_000));
+        let leg = PlainLegAnswer { rtp: here, rtcp: here, ssrc: Some(1) };
+        let legs = vec![leg; ask.legs.len()];
+        reply.send(Ok(PlainAnswer { sdp: String::new(), player_sdp: None, legs, published: Vec::new() }));
+    }
+
+    /// Streams go anywhere but to `denied`; how they are is for the test to say.
+    fn egress(&self, order: EgressOrder) {
+        let mut state = self.lock();
+        match order {
+            EgressOrder::Prepare { id, ask, reply } => {
+                if ask.url.as_ref().is_some_and(|url| url.contains("denied")) {
+                    return reply.send(Err(EgressError::Denied("Not there.".to_owned(), "Elsewhere.".to_owned())));
+                }
+                state.log.push(format!("prepare {:?} {}", ask.kind, ask.room));
+                let here = SocketAddr::from(([127, 0, 0, 1], 6_000));
+                let playlist = (ask.kind == EgressKind::Hls).then(|| format!("/hls/{id}/room.m3u8"));
+                let target = ask.url.map(|_| "rtmp://host/app/***".to_owned());
+                let video = ask.video.then_some(here);
+                reply.send(Ok(EgressPlace { target, playlist, audio: here, video, reports: here }));
+            }
+            EgressOrder::Start { id, sink, .. } => {
+                state.log.push("start".to_owned());
+                state.streams.insert(id, sink);
+            }
+            EgressOrder::Stop { id } => {
+                state.streams.remove(&id);
+                state.log.push("stop".to_owned());
+            }
+        }
     }
 
     fn ice_servers(&self, user: &str) -> Vec<IceServer> {

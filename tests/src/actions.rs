@@ -229,6 +229,11 @@ impl World {
         self.engines.stuck = stuck;
     }
 
+    /// Canvases come in half their size alone, as where the larger one takes its time, or in both again.
+    pub fn draw_slowly(&mut self, slowly: bool) {
+        self.engines.draws_slowly = slowly;
+    }
+
     /// Rooms that are mixed now, each worker's share of one counted.
     #[must_use]
     pub fn mixed_rooms(&self) -> usize {

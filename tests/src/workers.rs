@@ -6,7 +6,7 @@ use colloquy_media_core::api::{
     AdvertisedAddress, Command, DropCause, EngineConfig, Event, JoinError, PeerId, Reply, RoomId, RoomStats,
     WorkerTotals,
 };
-use colloquy_media_core::composer::{CanvasId, ComposeOrder, Scene, Stage, Tier};
+use colloquy_media_core::composer::{CanvasId, ComposeAnswer, ComposeOrder, Scene, Stage, Tier};
 use colloquy_media_core::engine::{Engine, LinkMessage};
 use colloquy_media_core::mix::audio::{AudioMixer, MixSettings};
 use colloquy_media_core::mixer::{MixDesk, RoomMixer};
@@ -36,6 +36,8 @@ pub(crate) struct Workers {
     scenes: BTreeMap<(u8, RoomId, CanvasId, Tier), Scene>,
     /// The mixers are stuck: they take nothing and say nothing.
     pub(crate) stuck: bool,
+    /// Pictures of canvases in their whole size are still being drawn: those in half the size come alone.
+    pub(crate) draws_slowly: bool,
     /// Whose ports for plain RTP these are.
     plains: BTreeMap<SocketAddr, usize>,
     /// The engine that hears nothing of the others for now, and what they told it.
@@ -67,6 +69,7 @@ impl Workers {
             stages: BTreeMap::new(),
             scenes: BTreeMap::new(),
             stuck: false,
+            draws_slowly: false,
             desk: MixDesk::new(mixers(options.mixer)),
             late: None,
             plains: BTreeMap::new(),
@@ -267,6 +270,10 @@ impl Workers {
         }
         for ((worker, _), stage) in &mut self.stages {
             while let Some(word) = stage.poll() {
+                if self.draws_slowly && matches!(&word.answer, ComposeAnswer::Drawn(drawn) if drawn.tier == Tier::Full)
+                {
+                    continue;
+                }
                 self.engines[usize::from(*worker)].handle_composer(now, word, out);
             }
         }

@@ -47,6 +47,9 @@ pub struct DriverConfig {
     pub isolation: Option<Isolation>,
     /// Ports for participants by plain RTP; `None`: there are none.
     pub plain: Option<PlainConfig>,
+    /// Programs of this machine that are fed by plain RTP at once ([`MediaEngine::plain_here`](super::MediaEngine::plain_here)); they have
+    /// ports of their own, whatever `plain` says.
+    pub programs: usize,
     /// Keep each worker on a core of its own, when there are enough.
     pub pin: bool,
     /// Makes a run repeatable; see [`EngineConfig::seed`](crate::api::EngineConfig::seed).
@@ -72,6 +75,7 @@ impl Default for DriverConfig {
             snapshots: None,
             isolation: None,
             plain: None,
+            programs: 0,
             pin: true,
             seed: None,
         }

@@ -17,7 +17,7 @@ use super::isolation::{Isolation, try_out};
 use super::links::{self, Links};
 use super::message::Message;
 use super::mixers::Mixers;
-use super::plain::Ports;
+use super::plain::{PlainConfig, Ports};
 #[cfg(feature = "compose")]
 use super::snapshots::Snapshots;
 use super::station::EventSink;
@@ -51,6 +51,7 @@ pub struct MediaEngine {
     snapshots: Option<Snapshots>,
     composers: Arc<Threads>,
     plain: Option<Ports>,
+    programs: Option<Ports>,
 }
 
 struct Worker {
@@ -111,6 +112,8 @@ impl MediaEngine {
                 let hosts = locals.iter().map(|local| local.ip).chain([plain.advertise]).collect();
                 Ports::new(plain, hosts)
             }),
+            programs: (config.programs > 0)
+                .then(|| Ports::new(PlainConfig::of_this_machine(config.programs), Vec::new())),
         };
         let crossings = crossings(config, &prepared);
         let links = link(&prepared);

@@ -12,7 +12,7 @@ use rand::seq::IndexedRandom as _;
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,7 +25,8 @@ pub struct PlainConfig {
     /// What others are told: the same, or the outer side of a 1:1 NAT.
     pub advertise: IpAddr,
     /// The ports to take. They are taken by twos, from an even one on (RFC 3550 section 11): RTP, and RTCP where it has a port of its own.
-    pub ports: RangeInclusive<u16>,
+    /// `None` takes what the system has free, for programs of this machine, which are told where.
+    pub ports: Option<RangeInclusive<u16>>,
     /// Participants at the same time. One more is refused.
     pub participants: usize,
     /// Every address that is neither this machine's nor of a reserved range may be sent to, and listened to.
@@ -34,6 +35,23 @@ pub struct PlainConfig {
     pub allow: Vec<Network>,
     /// Networks that may not, whatever else is said.
     pub deny: Vec<Network>,
+}
+
+impl PlainConfig {
+    /// Ports for so many participants that are programs of this very machine: on loopback, toward loopback, and open to nobody else.
+    #[must_use]
+    pub fn of_this_machine(participants: usize) -> Self {
+        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Self {
+            listen: here,
+            advertise: here,
+            ports: None,
+            participants,
+            public_peers: false,
+            allow: vec![here.into()],
+            deny: Vec::new(),
+        }
+    }
 }
 
 /// Kernel buffers of a port: a key frame.
@@ -89,8 +107,8 @@ pub(super) struct PlainSocket {
 impl Ports {
     /// All of them. `hosts` are this machine's own addresses: what listens there is no gateway.
     pub(super) fn new(config: PlainConfig, hosts: Vec<IpAddr>) -> Self {
-        let (first, last) = config.ports.clone().into_inner();
-        let pairs = (first..last).filter(|port| port % 2 == 0).collect();
+        let range = config.ports.clone().into_iter().map(RangeInclusive::into_inner);
+        let pairs = range.flat_map(|(first, last)| first..last).filter(|port| port % 2 == 0).collect();
         let free = Arc::new(Mutex::new(Free { pairs, participants: config.participants }));
         let policy = PeerPolicy::new(config.deny.clone(), config.allow.clone()).of_hosts(hosts, config.public_peers);
         Self { policy: Arc::new(policy), config, free }
@@ -128,6 +146,9 @@ impl Ports {
         lease: &mut Lease,
         is_muxed: bool,
     ) -> Result<((UdpSocket, SocketAddr), Option<(UdpSocket, SocketAddr)>), PlainError> {
+        if self.config.ports.is_none() {
+            return self.bind_any(is_muxed);
+        }
         let mut left: Vec<u16> = lock(&self.free).pairs.iter().copied().collect();
         while let Some(port) = left.choose(&mut rand::rng()).copied() {
             left.retain(|other| *other != port);
@@ -147,6 +168,24 @@ impl Ports {
             }
         }
         Err(PlainError::NoPort)
+    }
+
+    /// Binds what the system has free.
+    #[expect(clippy::type_complexity, reason = "a socket and where it is, twice")]
+    fn bind_any(
+        &self,
+        is_muxed: bool,
+    ) -> Result<((UdpSocket, SocketAddr), Option<(UdpSocket, SocketAddr)>), PlainError> {
+        let any = || {
+            let socket = udp(SocketAddr::new(self.config.listen, 0), BUFFER_BYTES)?;
+            let local = socket.local_addr()?;
+            io::Result::Ok((socket, local))
+        };
+        let bound = any().and_then(|rtp| Ok((rtp, (!is_muxed).then(any).transpose()?)));
+        bound.map_err(|error| {
+            tracing::warn!(%error, "no port of this machine's own is to be had");
+            PlainError::NoPort
+        })
     }
 }
 

@@ -324,11 +324,18 @@ impl Engine {
 
     /// Points a place's selector at what the plan gives it, asks for the key frame that it takes, and tells what changed.
     fn give(&mut self, now: Instant, key: PeerKey, look: &Looked, layer: Option<Layer>, bps: u64, short_of: bool) {
+        let is_plain = self.peers.get(key).and_then(|peer| peer.transport.as_ref()?.plain()).is_some();
         let Some(producer) = self.producers.get_mut(look.producer) else { return };
         let Some(consumer) = self.consumers.get_mut(look.place) else { return };
+        // Encoders, recorders and muxers take one size: of a canvas, which has all of its own making, whoever says nothing of his path has
+        // the largest from the first picture on, and never another.
+        let largest = u8::try_from(producer.encodings.len().saturating_sub(1)).unwrap_or(0);
+        let fixed = (is_plain && producer.is_canvas).then_some(Layer { encoding: largest, ..EVERYTHING });
+        let layer = layer.map(|layer| fixed.unwrap_or(layer));
         let is_hidden = consumer.preference.size.is_some_and(PixelSize::is_hidden);
         let unmeasured = producer.ladder.rungs().is_empty() && !is_hidden && look.in_view;
-        let layer = layer.or((unmeasured && consumer.selector.target().is_none()).then_some(EVERYTHING));
+        let layer =
+            layer.or((unmeasured && consumer.selector.target().is_none()).then_some(fixed.unwrap_or(EVERYTHING)));
         consumer.aim(&Aim { layer, bps, is_urgent: short_of });
         if let Some(encoding) = consumer.selector.target().map(|t| t.encoding)
             && producer.want(now, encoding)

@@ -81,7 +81,8 @@ impl PeerPolicy {
     }
 
     /// Whether an address that is not ours may be relayed to. One that carries an IPv4 address must be allowed as both.
-    pub(crate) fn allows(&self, ip: IpAddr) -> bool {
+    #[must_use]
+    pub fn allows(&self, ip: IpAddr) -> bool {
         self.allows_as_written(ip) && embedded(ip).is_none_or(|v4| self.allows_as_written(v4.into()))
     }
 
@@ -107,6 +108,13 @@ impl Network {
             }
             _ => false,
         }
+    }
+}
+
+impl From<IpAddr> for Network {
+    /// The network of one address.
+    fn from(ip: IpAddr) -> Self {
+        Self { ip, prefix_bits: if ip.is_ipv4() { 32 } else { 128 } }
     }
 }
 

@@ -5,4 +5,5 @@ pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod mixer;
 pub(crate) mod room;
+pub(crate) mod stream;
 pub(crate) mod token;

@@ -5,6 +5,7 @@
 
 mod access;
 mod announcements;
+mod egress;
 mod isolation;
 mod load;
 mod mistake;
@@ -17,6 +18,7 @@ mod tests;
 mod turn;
 
 pub use access::{Auth, Signalling};
+pub use egress::Egress;
 pub use load::{Environment, from_parts, load};
 pub use mistake::Mistake;
 pub use rtp::Rtp;
@@ -45,6 +47,7 @@ pub struct Config {
     pub snapshots: Snapshots,
     pub announcements: Announcements,
     pub rtp: Rtp,
+    pub egress: Egress,
     pub isolation: Isolation,
     pub signalling: Signalling,
     pub turn: Turn,
@@ -307,6 +310,7 @@ impl Config {
         self.isolation.check()?;
         self.turn.check()?;
         self.rtp.check(&self.turn)?;
+        self.egress.check()?;
         Ok(())
     }
 }

@@ -75,7 +75,7 @@ impl Config {
         Some(PlainConfig {
             listen: rtp.listen,
             advertise,
-            ports: rtp.port_first..=rtp.port_last,
+            ports: Some(rtp.port_first..=rtp.port_last),
             participants: rtp.participants,
             public_peers: rtp.public_peers,
             allow: rtp.allow.clone(),

@@ -1,7 +1,9 @@
 //! The HTTP server: the signalling's routes, and the page for everything else.
 
 use super::first_bytes::FirstBytes;
+use super::hls;
 use crate::config::Config;
+use crate::egress::Egress;
 use crate::tls::{self, Identity};
 use crate::web::Web;
 use anyhow::{Context as _, Error, Result, anyhow};
@@ -56,14 +58,15 @@ impl HttpServer {
         config: &Config,
         listener: TcpListener,
         identity: Option<Identity>,
-        signalling: &Arc<Signalling>,
+        (signalling, streams): (&Arc<Signalling>, Option<Arc<Egress>>),
     ) -> Result<Self> {
         let web = Web::default();
         let page = move |request: Request| {
             let web = web.clone();
             async move { web.answer(&request) }
         };
-        let app: Router = signalling.router().fallback(page);
+        let hls = streams.map(hls::routes).unwrap_or_default();
+        let app: Router = signalling.router().merge(hls).fallback(page);
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let handle = Handle::new();
         tracing::info!(listen = %config.http.listen, tls = identity.is_some(), "serving HTTP");

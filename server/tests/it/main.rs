@@ -2,6 +2,7 @@
 
 mod audit;
 mod cli;
+mod egress;
 mod layers;
 mod rtp;
 mod serve;

@@ -30,7 +30,12 @@ pub(super) async fn run(signalling: Weak<Signalling>, intake: EventIntake) {
                 let Some(signalling) = signalling.upgrade() else { return };
                 let expired = signalling.config.end_sessions_at_token_expiry;
                 let before = expired.then(|| unix_now_s().saturating_sub(CLOCK_LEEWAY_S));
-                guarded(&signalling, || signalling.with(|house, fx| house.tick(now(), before, fx)));
+                guarded(&signalling, || {
+                    signalling.with(|house, fx| {
+                        house.tell_time(unix_now_s());
+                        house.tick(now(), before, fx);
+                    });
+                });
             }
         }
     }

@@ -2,6 +2,7 @@
 //! and carries out what follows.
 
 mod announcements;
+mod egress;
 pub(crate) mod house;
 mod housekeeping;
 mod join;
@@ -26,6 +27,7 @@ pub(crate) use snapshots::{Page, snapshot_tag};
 use crate::audit::AuditSink;
 use crate::authn::{Caller, KeySet};
 use crate::config::{ConfigError, IceServer, KeyConfig, SignallingConfig};
+use crate::egress::EgressOrder;
 use crate::engine_port::{Engine, EnginePort};
 use crate::error::{ErrorCode, Refusal};
 use crate::events::{EventIntake, EventSink};
@@ -130,14 +132,15 @@ impl Signalling {
         self.with(|house, fx| house.drain(seconds, now(), fx));
     }
 
-    /// Whether nobody is in any room.
+    /// Whether nobody is in any room. A stream is nobody.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.read(|house| house.counts().0 == 0)
+        self.read(House::is_empty)
     }
 
-    /// Closes every socket with 1012. What is in rooms stays with the engine until that stops.
+    /// Ends every stream and closes every socket with 1012. What is in rooms stays with the engine until that stops.
     pub fn stop(&self) {
+        self.with(House::end_all_streams);
         for outbox in self.lock().sockets.values() {
             outbox.close(CloseCode::Stopping);
         }
@@ -234,6 +237,7 @@ impl Signalling {
                 }
             }
             Effect::Engine(command) => self.engine.submit(command),
+            Effect::StopStream(id) => self.engine.egress(EgressOrder::Stop { id }),
             Effect::Audit(record) => {
                 record.log();
                 if self.audit.get().is_some_and(|sink| !sink.keep(record)) {

@@ -235,7 +235,7 @@ impl Signalling {
             }
             match &participant.link {
                 Link::Http { ice_ufrag, .. } => Ok((participant.id, ice_ufrag.clone())),
-                Link::Socket { .. } | Link::Lost { .. } | Link::Rtp { .. } => {
+                Link::Socket { .. } | Link::Lost { .. } | Link::Rtp { .. } | Link::Stream { .. } => {
                     Err(Refusal::new(ErrorCode::RequestNotFound, "There is no such session."))
                 }
             }

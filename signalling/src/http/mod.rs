@@ -5,6 +5,7 @@
 
 mod announcements;
 mod edge;
+mod egress;
 mod health;
 mod layouts;
 mod origin;
@@ -50,6 +51,7 @@ pub type AppState = Arc<Signalling>;
         (name = "announcements", description = "What is played into rooms"),
         (name = "layouts", description = "How the canvases of a room are arranged"),
         (name = "rtp", description = "Media gateways, encoders and players by plain RTP"),
+        (name = "egress", description = "Rooms that leave as HLS, SRT or RTMP"),
         (name = "whip", description = "Publish by WHIP (RFC 9725)"),
         (name = "whep", description = "Watch by WHEP"),
         (name = "server", description = "The server itself"),
@@ -82,6 +84,8 @@ pub fn router(state: AppState) -> Router {
         .routes(routes!(layouts::read, layouts::arrange, layouts::remove))
         .routes(routes!(rtp::list, rtp::connect))
         .routes(routes!(rtp::read, rtp::disconnect))
+        .routes(routes!(egress::list, egress::begin))
+        .routes(routes!(egress::read, egress::end))
         .routes(routes!(snapshots::snapshot))
         .routes(routes!(snapshots::thumbnails))
         .routes(routes!(rooms::server_stats))

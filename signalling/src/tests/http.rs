@@ -115,6 +115,8 @@ async fn the_document_has_every_route_and_schema() {
         ("/api/v1/rooms/{room}/announcements", "get post"),
         ("/api/v1/rooms/{room}/announcements/{announcement}", "delete"),
         ("/api/v1/rooms/{room}/hold-music", "get put delete"),
+        ("/api/v1/rooms/{room}/egress", "get post"),
+        ("/api/v1/rooms/{room}/egress/{egress}", "get delete"),
         ("/api/v1/stats", "get"),
         ("/api/v1/openapi.json", "get"),
         ("/api/v1/whip/{room}", "post options"),
@@ -146,6 +148,8 @@ async fn the_document_has_every_route_and_schema() {
         "AnnouncementView",
         "SetHoldMusic",
         "HoldMusicView",
+        "EgressWish",
+        "EgressView",
         "RoomStatsView",
         "ServerStatsView",
     ] {

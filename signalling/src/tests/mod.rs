@@ -5,6 +5,7 @@ mod abuse;
 mod access;
 mod announcements;
 mod audience;
+mod egress;
 mod http;
 mod layouts;
 mod moderate;

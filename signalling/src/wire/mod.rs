@@ -4,6 +4,7 @@ mod announcements;
 mod audience;
 mod audio;
 mod canvas;
+mod egress;
 mod quality;
 mod request;
 mod response;
@@ -16,6 +17,7 @@ pub(crate) use audio::{AudioModeName, AudioPathName, DeviceName, audio};
 pub(crate) use canvas::{
     LayoutPlaceView, LayoutView, LayoutWish, PicturesName, arranged, is_reserved, layout_named, made_here, track_name,
 };
+pub(crate) use egress::{EgressView, EgressWish};
 pub use quality::{DownlinkView, EncodingUseView, EncodingView, LayerView, PauseName, SizeView};
 pub(crate) use quality::{encodings, shown};
 pub use request::SourceName;

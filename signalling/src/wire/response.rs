@@ -78,6 +78,10 @@ pub(crate) enum ServerEvent {
         reason: RemoveReason,
         message: String,
     },
+    /// Whether the room leaves as a stream now, so that others than its participants may hear and see it.
+    Streamed {
+        streamed: bool,
+    },
     Draining {
         seconds: u64,
         message: String,
@@ -157,6 +161,9 @@ pub(crate) struct Joined {
     pub(crate) resume_token: String,
     pub(crate) moderator: bool,
     pub(crate) permissions: PermissionsView,
+    /// The room leaves as a stream.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) streamed: bool,
     pub(crate) participants: Vec<ParticipantView>,
 }
 

@@ -1,5 +1,6 @@
 //! Participants by plain RTP: who hears them, whom they hear, and who cannot speak or listen in their place.
 
+use super::canvases::Room;
 use super::tones::{AMPLITUDE, HEARD, loudness, packets_of, tone};
 use bytes::Bytes;
 use colloquy_bench::client::Pace;
@@ -10,7 +11,7 @@ use colloquy_media_core::api::{
     AudioMode, CloseCause, Codec, DropCause, Event, MediaKind, PeerId, PlainAddress, PlainAnswer, PlainAsk, PlainError,
     PlainKeys, PlainLeg, RoomId, TrackId, TransportState,
 };
-use colloquy_media_core::audience::Verb;
+use colloquy_media_core::audience::{Post, Verb};
 use colloquy_media_core::transport::srtp::{self, Profile};
 use colloquy_tests::{Mixer, Options, Parcel, World};
 use std::net::SocketAddr;
@@ -417,6 +418,31 @@ fn pictures_come_and_go_and_key_frames_are_asked_for_both_ways() {
         asked_of_it += reports.filter(|packet| packet.as_ref().is_ok_and(is_for_it)).count();
     }
     assert!(asked_of_it > 0, "hers reached it");
+}
+
+/// The width of a key frame of VP8 that begins with this packet (RFC 6386 section 9.1).
+fn width_of(payload: &[u8]) -> Option<u16> {
+    let at = payload.windows(3).take(20).position(|three| three == [0x9d, 0x01, 0x2a])?;
+    Some(u16::from_le_bytes([*payload.get(at + 3)?, *payload.get(at + 4)?]) & 0x3fff)
+}
+
+#[test]
+fn a_canvas_has_one_size_from_the_first_picture_on() {
+    let mut room = Room::with_canvases(Options { seed: 9, ..Options::default() }, &[Post::Floor; 2], 8);
+    // Nobody has seen any other size by then.
+    room.world.draw_slowly(true);
+    room.look(SECOND, |_, _| {});
+    let leg = PlainLeg { sends: false, receives: Some(TrackId::GRID), ..at_address(pictures(), 5_020) };
+    let leg = PlainLeg { key_frames: Some(SECOND), ..leg };
+    let (_, answer) = room.world.connect_plain(room.room, ask(vec![leg]), ALLOWED).unwrap();
+    room.world.run(SECOND);
+    room.world.draw_slowly(false);
+    room.world.run(5 * SECOND);
+    let parcels = room.world.take_parcels();
+    let ours = parcels.iter().filter(|p| p.path.local == answer.legs[0].rtp && !rtcp::is_rtcp(&p.bytes));
+    let payloads = ours.map(|p| &p.bytes[RtpHeader::parse(&p.bytes).unwrap().header_len..]);
+    let widths: Vec<u16> = payloads.filter_map(width_of).collect();
+    assert!(widths.len() >= 4 && widths.iter().all(|width| *width == 320), "{widths:?}");
 }
 
 #[test]

@@ -53,6 +53,7 @@ function decodeResult(type: string, f: Fields): Result {
         type, room: string(f, 'room'), participant: string(f, 'participant'),
         resume_token: string(f, 'resume_token'), moderator: bool(f, 'moderator'),
         permissions: { publish: bool(permissions, 'publish'), subscribe: bool(permissions, 'subscribe') },
+        ...(f['streamed'] === true ? { streamed: true } : {}),
         participants: array(f, 'participants', participant),
       };
     }
@@ -103,6 +104,8 @@ function decodeEvent(type: string, f: Fields): ServerEvent | null {
       return { type, ...(f['you'] === undefined ? {} : { you: stance(f['you']) }), others: array(f, 'others', pair) };
     case 'removed':
       return { type, reason: oneOf(f, 'reason', ['kicked', 'room_closed', 'failed', 'expired'], 'failed'), message: text(f, 'message') };
+    case 'streamed':
+      return { type, streamed: bool(f, 'streamed') };
     case 'draining':
       return { type, seconds: number(f, 'seconds'), message: text(f, 'message') };
     default:

@@ -50,6 +50,8 @@ export interface RoomEvents extends ChangeEvents {
   changed: undefined;
   /** The server took us out of the room. */
   removed: { readonly reason: RemovedReason; readonly message: string };
+  /** The room leaves as a stream from now on, or no longer: others than those in it may hear and see it. Told again after `joined` and `restored`. */
+  streamed: boolean;
   /** The server will stop. */
   draining: { readonly seconds: number; readonly message: string };
   /** The call is over and no further attempt is made. */

@@ -195,6 +195,8 @@ export interface Joined {
   readonly resume_token: string;
   readonly moderator: boolean;
   readonly permissions: Permissions;
+  /** The room leaves as a stream: others than those in it may hear and see it. */
+  readonly streamed?: boolean;
   readonly participants: readonly ParticipantInfo[];
 }
 
@@ -290,6 +292,7 @@ export type ServerEvent =
   | { readonly type: 'encodings'; readonly track: string; readonly encodings: readonly EncodingUse[] }
   | { readonly type: 'audience'; readonly you?: StanceInfo; readonly others: readonly PairInfo[] }
   | { readonly type: 'removed'; readonly reason: RemovedReason; readonly message: string }
+  | { readonly type: 'streamed'; readonly streamed: boolean }
   | { readonly type: 'draining'; readonly seconds: number; readonly message: string };
 
 /** Close codes of the socket that mean something to a client. */

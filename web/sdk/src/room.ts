@@ -47,6 +47,7 @@ export class Room extends Emitter<RoomEvents> {
   #people: RoomState = new Map();
   #audience: AudienceState = PLAIN_AUDIENCE;
   #me: Joined | null = null;
+  #streamed = false;
   #speakers: readonly SpeakerLevel[] = [];
   #dominant: string | null = null;
   #transportState: TransportState = 'new';
@@ -95,6 +96,8 @@ export class Room extends Emitter<RoomEvents> {
   get name(): string | null { return this.#me?.room ?? null; }
   /** Our own participant id once joined. */
   get participantId(): string | null { return this.#me?.participant ?? null; }
+  /** Whether the room leaves as a stream, so that others than those in it may hear and see it. */
+  get streamed(): boolean { return this.#streamed; }
   get moderator(): boolean { return this.#me?.moderator ?? false; }
   get permissions(): Permissions { return this.#me?.permissions ?? { publish: false, subscribe: false }; }
   /** Everybody in the room, ourselves included. */
@@ -301,6 +304,13 @@ export class Room extends Emitter<RoomEvents> {
     this.#receiving.apply();
     this.#reception.tell();
     this.emit('joined', snapshot);
+    this.#setStreamed(snapshot.streamed === true);
+  }
+
+  #setStreamed(streamed: boolean): void {
+    if (this.#streamed === streamed) return;
+    this.#streamed = streamed;
+    this.emit('streamed', streamed);
   }
 
   #restored(snapshot: Joined, resumed: boolean): void {
@@ -314,6 +324,7 @@ export class Room extends Emitter<RoomEvents> {
     this.#receiving.apply();
     this.#reception.tell();
     this.emit('restored', { resumed });
+    this.#setStreamed(snapshot.streamed === true);
   }
 
   #newTransport(): void {
@@ -407,6 +418,8 @@ export class Room extends Emitter<RoomEvents> {
         this.#teardown();
         this.#connection.forgetRoom();
         return this.emit('removed', { reason: event.reason, message: event.message });
+      case 'streamed':
+        return this.#setStreamed(event.streamed);
       case 'draining':
         return this.emit('draining', { seconds: event.seconds, message: event.message });
       case 'transport':

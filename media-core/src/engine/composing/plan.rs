@@ -10,6 +10,7 @@ use crate::forward::{Consumer, Producer};
 use crate::keys::{PeerKey, ProducerKey, RoomKey};
 use crate::negotiate::{CodecEntry, Format};
 use crate::room::Room;
+use crate::transport::Connection;
 use slotmap::Key;
 use std::time::Instant;
 
@@ -68,7 +69,8 @@ impl Engine {
         let (mut wanted, mut goals, mut moves) = (Vec::new(), Vec::new(), Vec::new());
         for place in &composed.places {
             let scene = self.consumers.get(*place).and_then(|consumer| self.scene_for(room, consumer));
-            let goal = scene.filter(|scene| !scene.tiles.is_empty()).map(|scene| {
+            let plays = self.consumers.get(*place).is_some_and(|consumer| self.plays_on(consumer));
+            let goal = scene.filter(|scene| plays || !scene.tiles.is_empty()).map(|scene| {
                 wanted.iter().position(|known| *known == scene).unwrap_or_else(|| {
                     wanted.push(scene);
                     wanted.len() - 1
@@ -127,6 +129,13 @@ impl Engine {
                 _ => {}
             }
         }
+    }
+
+    /// Whether a viewer is shown an empty canvas where there is nobody to be seen: what plays or records by plain RTP is told of no track that
+    /// ends, and waits for the next picture as long as none comes.
+    fn plays_on(&self, place: &Consumer) -> bool {
+        let transport = self.peers.get(place.owner).and_then(|peer| peer.transport.as_ref());
+        matches!(transport, Some(Connection::Plain(_)))
     }
 
     /// What somebody is to see in a place; `None` when no codec of his is written.

@@ -36,6 +36,11 @@ impl Answer {
 impl Server {
     /// Starts a server on `port`, media on the ports above, and waits until it is ready.
     pub(crate) fn start(port: u16, variables: &[(&str, &str)]) -> Self {
+        Self::start_logged(port, variables, Stdio::inherit())
+    }
+
+    /// The same, with its log where it is wanted.
+    pub(crate) fn start_logged(port: u16, variables: &[(&str, &str)], log: Stdio) -> Self {
         let mut child = command()
             .arg("serve")
             .env("COLLOQUY__HTTP__LISTEN", format!("127.0.0.1:{port}"))
@@ -44,7 +49,7 @@ impl Server {
             .env("COLLOQUY__LOG__LEVEL", "warn")
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(log)
             .spawn()
             .expect("the binary runs");
         let (sender, lines) = channel();
@@ -74,6 +79,21 @@ impl Server {
     /// How many files and sockets it has open.
     pub(crate) fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("it runs").count()
+    }
+
+    /// The processes that it has started and that are, or have become, this program.
+    pub(crate) fn children(&self, program: &str) -> Vec<u32> {
+        let parent = format!(" {} ", self.child.id());
+        let processes = std::fs::read_dir("/proc").expect("there are processes").flatten();
+        let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        // As `4711 (gst-launch-1.0) S 4700 …`: the name, cut after 15 bytes, the state, the parent.
+        let is_one = |id: &u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+            let name: String = program.chars().take(15).collect();
+            let rest = stat.split_once(&format!("({name}) ")).map_or("", |(_, rest)| rest);
+            !rest.starts_with('Z') && rest.get(1..).is_some_and(|rest| rest.starts_with(&parent))
+        };
+        numbers.filter(is_one).collect()
     }
 
     fn request(&self, line: &str, headers: &str, body: &str) -> Answer {

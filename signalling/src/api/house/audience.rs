@@ -128,9 +128,9 @@ impl House {
         stance.is_some_and(|stance| stance.post == Post::Wings)
     }
 
-    /// Whether one may know of another.
+    /// Whether one may know of another. Of a stream everybody knows that there is one, and it is nobody whom verbs could be about.
     pub(crate) fn knows(&self, room: RoomId, one: PeerId, other: PeerId) -> bool {
-        self.rooms.get(&room).is_some_and(|room| room.audience.knows(one, other))
+        !self.is_stream(other) && self.rooms.get(&room).is_some_and(|room| room.audience.knows(one, other))
     }
 
     /// Somebody is gone: who coached him falls silent, and who was in an aside with him is told.
@@ -178,7 +178,8 @@ impl House {
         fx: &mut Effects,
     ) {
         let mut pairs = Vec::new();
-        for other in others.filter_map(|other| self.participants.get(&other)).filter(|other| other.present) {
+        let others = others.filter_map(|other| self.participants.get(&other));
+        for other in others.filter(|other| other.present && !other.is_stream()) {
             let (was, is) = (Gets::of(before, viewer, other.id), Gets::of(after, viewer, other.id));
             let stood = (before.stance(other.id), after.stance(other.id));
             match (was.knows, is.knows) {
@@ -217,7 +218,7 @@ impl House {
         let others =
             room.members.iter().filter(|other| **other != peer).filter_map(|other| self.participants.get(other));
         let pairs: Vec<_> = others
-            .filter(|other| other.present)
+            .filter(|other| other.present && !other.is_stream())
             .filter(|other| {
                 let gets = Gets::of(audience, peer, other.id);
                 gets.knows && gets != Gets::ALL
@@ -253,7 +254,7 @@ impl House {
         weight: Weight,
         fx: &mut Effects,
     ) {
-        let Some(room) = self.participants.get(&subject).map(|p| p.room) else { return };
+        let Some(room) = self.participants.get(&subject).filter(|p| !p.is_stream()).map(|p| p.room) else { return };
         self.announce(room, event, weight, fx, |audience, peer| Some(peer) != but && audience.knows(peer, subject));
     }
 }

@@ -55,14 +55,18 @@ impl House {
         let id = PeerId(self.last_peer);
         let room = self.rooms.get_mut(&room_id).expect("it was found or opened above");
         // Who only watches takes nobody's place, so that a room that is full does not tell of him.
-        let watches = |peer: &PeerId| room.audience.stance(*peer).is_some_and(Stance::is_monitor);
+        let watches = |peer: &PeerId| {
+            room.audience.stance(*peer).is_some_and(Stance::is_monitor)
+                || self.participants.get(peer).is_some_and(Participant::is_stream)
+        };
         let count = room.members.iter().filter(|peer| !watches(peer)).count();
-        if !admission.stance.is_monitor() && count >= room.max_participants {
+        let takes_a_place = !admission.stance.is_monitor() && !matches!(admission.link, Link::Stream { .. });
+        if takes_a_place && count >= room.max_participants {
             let message = format!("The room has {} participants, its limit.", room.max_participants);
             return Err(Refusal::new(ErrorCode::RoomFull, message));
         }
         // A broadcast that was there before him moderates nothing.
-        let is_none = |link: &Link| matches!(link, Link::Http { .. } | Link::Rtp { .. });
+        let is_none = |link: &Link| matches!(link, Link::Http { .. } | Link::Rtp { .. } | Link::Stream { .. });
         let by_http = |peer: &PeerId| self.participants.get(peer).is_some_and(|p| is_none(&p.link));
         let first = admission.first_moderates && room.members.iter().all(by_http);
         room.members.push(id);
@@ -135,7 +139,9 @@ impl House {
         let holder = match &participant.link {
             Link::Socket { socket, resume } if resume.matches(secret) => Some(*socket),
             Link::Lost { resume, .. } if resume.matches(secret) => None,
-            Link::Socket { .. } | Link::Lost { .. } | Link::Http { .. } | Link::Rtp { .. } => return Err(unknown()),
+            Link::Socket { .. } | Link::Lost { .. } | Link::Http { .. } | Link::Rtp { .. } | Link::Stream { .. } => {
+                return Err(unknown());
+            }
         };
         if let Some(old) = holder {
             fx.push(Effect::Close { socket: old, code: CloseCode::ResumedElsewhere });

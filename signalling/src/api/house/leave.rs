@@ -20,6 +20,7 @@ impl House {
             self.resources.remove(resource);
         }
         fx.push(Effect::Engine(Command::Leave { peer }));
+        self.stream_lost_its_feed(&participant, fx);
         self.vacate(participant, fx);
     }
 
@@ -38,6 +39,7 @@ impl House {
     pub(crate) fn close_room(&mut self, room: RoomId, why: RemoveReason, message: &str, fx: &mut Effects) {
         let Some(gone) = self.rooms.remove(&room) else { return };
         self.by_name.remove(&gone.name);
+        self.drop_streams(room, fx);
         let removed = ServerEvent::Removed { reason: why, message: message.to_owned() };
         for peer in gone.members {
             if self.participants.get(&peer).is_some_and(|p| p.present) {
@@ -94,10 +96,9 @@ impl House {
         let actor = gone.present.then(|| Actor::new(Some(peer), gone.subject, gone.role));
         self.leave_audience(room, Gone { peer, actor }, fx);
         let Some(state) = self.rooms.get(&room) else { return };
-        if state.members.is_empty() && !state.permanent {
-            self.by_name.remove(&state.name);
-            self.rooms.remove(&room);
-            fx.push(Effect::Engine(Command::CloseRoom { room }));
+        // A stream of nobody keeps no room open; where a room stays, it goes on.
+        if !state.permanent && self.only_streams_are_in(room) {
+            self.close_room(room, RemoveReason::RoomClosed, "", fx);
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod announcements;
 mod audience;
+mod egress;
 mod events;
 mod join;
 mod layouts;
@@ -15,6 +16,7 @@ mod snapshots;
 mod views;
 
 pub(crate) use announcements::{Music, MusicWish, What};
+pub(crate) use egress::{NewStream, StreamWish};
 pub(crate) use join::Admission;
 pub(crate) use media::{Actor, MuteOrder};
 pub use rooms::RoomView;
@@ -23,6 +25,7 @@ pub(crate) use snapshots::Onlooker;
 use crate::audit::AuditRecord;
 use crate::authz::Role;
 use crate::config::{AnnouncementConfig, SignallingLimits};
+use crate::egress::EgressId;
 use crate::error::{ErrorCode, Refusal};
 use crate::names::{DisplayName, RoomName};
 use crate::session::{CloseCode, Secret, SocketId, Weight};
@@ -51,6 +54,8 @@ pub(crate) enum Effect {
     Close { socket: SocketId, code: CloseCode },
     /// Hand a command to the media engine.
     Engine(Command),
+    /// End the program of a stream, or give the place for it back.
+    StopStream(EgressId),
     /// Write down who changed what others get.
     Audit(AuditRecord),
     /// Somebody lost his connection for good, came back, or was removed: for the counters.
@@ -81,6 +86,8 @@ pub(crate) struct House {
     draining: Option<Draining>,
     /// What is played, and how much of it may be.
     announcing: Announcing,
+    /// Streams of rooms.
+    streams: egress::Streams,
 }
 
 /// The server is about to stop.
@@ -141,6 +148,8 @@ pub(crate) enum Link {
     Http { resource: Secret, ice_ufrag: String },
     /// By plain RTP, and not at all; how, once the engine has said it.
     Rtp { view: Option<Box<RtpView>> },
+    /// A stream of the room, which is nobody.
+    Stream { id: EgressId },
 }
 
 struct Track {
@@ -170,12 +179,18 @@ impl House {
             last_peer: 0,
             draining: None,
             announcing: Announcing::new(announcements),
+            streams: egress::Streams::default(),
         }
     }
 
     /// Sessions, and rooms.
     pub(crate) fn counts(&self) -> (usize, usize) {
         (self.participants.len(), self.rooms.len())
+    }
+
+    /// Whether nobody is in any room.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.participants.values().all(Participant::is_stream)
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -203,7 +218,9 @@ impl House {
         let participant = self.participants.get(&peer)?;
         match participant.link {
             Link::Socket { socket: his, .. } if his == socket && participant.present => Some(participant),
-            Link::Socket { .. } | Link::Lost { .. } | Link::Http { .. } | Link::Rtp { .. } => None,
+            Link::Socket { .. } | Link::Lost { .. } | Link::Http { .. } | Link::Rtp { .. } | Link::Stream { .. } => {
+                None
+            }
         }
     }
 
@@ -276,7 +293,7 @@ impl Participant {
     fn socket(&self) -> Option<SocketId> {
         match self.link {
             Link::Socket { socket, .. } => Some(socket),
-            Link::Lost { .. } | Link::Http { .. } | Link::Rtp { .. } => None,
+            Link::Lost { .. } | Link::Http { .. } | Link::Rtp { .. } | Link::Stream { .. } => None,
         }
     }
 

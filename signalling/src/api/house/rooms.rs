@@ -19,6 +19,9 @@ pub struct RoomView {
     pub max_participants: usize,
     /// Whether it stays when the last one leaves, because it was created by this API.
     pub permanent: bool,
+    /// Whether it leaves as a stream, so that others than its participants may hear and see it; missing where it does not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub streamed: bool,
 }
 
 impl House {
@@ -53,9 +56,14 @@ impl House {
         let room = self.rooms.get(&id).ok_or_else(|| Refusal::new(ErrorCode::RoomUnknown, "The room is gone."))?;
         Ok(RoomView {
             name: room.name.to_string(),
-            participants: room.members.iter().filter(|peer| self.is_on_floor(id, **peer)).count(),
+            participants: room
+                .members
+                .iter()
+                .filter(|peer| self.is_on_floor(id, **peer) && !self.is_stream(**peer))
+                .count(),
             max_participants: room.max_participants,
             permanent: room.permanent,
+            streamed: self.is_streamed(id),
         })
     }
 
@@ -66,7 +74,7 @@ impl House {
     pub(crate) fn participant_view(&self, name: &RoomName, peer: PeerId) -> Result<ParticipantView, Refusal> {
         let id = self.room_id(name)?;
         let participant = self.participant(id, peer)?;
-        if !self.is_on_floor(id, peer) {
+        if !self.is_on_floor(id, peer) || self.is_stream(peer) {
             return Err(Refusal::new(
                 ErrorCode::ParticipantUnknown,
                 format!("There is no participant {peer} in this room."),

@@ -27,7 +27,9 @@ impl House {
             Link::Socket { resume, .. } | Link::Lost { resume, .. } if resume.matches(secret) => {
                 Some((participant.room, participant.id))
             }
-            Link::Socket { .. } | Link::Lost { .. } | Link::Http { .. } | Link::Rtp { .. } => None,
+            Link::Socket { .. } | Link::Lost { .. } | Link::Http { .. } | Link::Rtp { .. } | Link::Stream { .. } => {
+                None
+            }
         }
     }
 
@@ -49,7 +51,7 @@ impl House {
     /// Everybody whom an onlooker may know of, in the order they came, with the largest picture that he may see of each.
     pub(crate) fn looks(&self, name: &RoomName, by: &Onlooker) -> Result<Vec<Look>, Refusal> {
         let room = self.room_id(name)?;
-        let people = self.people_in(room).filter(|p| p.present);
+        let people = self.people_in(room).filter(|p| p.present && !p.is_stream());
         let look =
             |p: &Participant| Some(Look { peer: p.id, name: p.name.as_str().to_owned(), may: self.look(room, by, p)? });
         Ok(people.filter_map(look).collect())

@@ -12,7 +12,7 @@ impl House {
         members
             .iter()
             .filter_map(|peer| self.participants.get(peer))
-            .filter(|p| p.present)
+            .filter(|p| p.present && !p.is_stream())
             .filter(|p| match viewer {
                 Some(viewer) => self.knows(room, viewer, p.id),
                 None => self.is_on_floor(room, p.id),
@@ -33,7 +33,7 @@ impl House {
         let room = self.rooms.get(&participant.room)?;
         let resume_token = match &participant.link {
             Link::Socket { resume, .. } | Link::Lost { resume, .. } => format!("{peer}.{}", resume.as_str()),
-            Link::Http { .. } | Link::Rtp { .. } => String::new(),
+            Link::Http { .. } | Link::Rtp { .. } | Link::Stream { .. } => String::new(),
         };
         Some(Joined {
             room: room.name.to_string(),
@@ -41,6 +41,7 @@ impl House {
             resume_token,
             moderator: participant.role.moderates(),
             permissions: participant.permissions.into(),
+            streamed: self.is_streamed(participant.room),
             participants: self.roster(participant.room, Some(peer)),
         })
     }

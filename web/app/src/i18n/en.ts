@@ -93,6 +93,8 @@ export const en = {
     qualityWord: (score: number) => (score >= 4 ? 'Good connection' : score >= 2 ? 'Weak connection' : 'Poor connection'),
     count: (n: number) => (n === 1 ? '1 person' : `${n} people`),
     duration: 'Time in the call',
+    live: 'Live',
+    liveHint: 'This room is streamed: others than those in it may hear and see it.',
   },
   quality: {
     title: 'Connection details',

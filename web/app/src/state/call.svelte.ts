@@ -43,6 +43,8 @@ export class Call {
   /** The mix of all that we hear, where it comes, and whether it is what we hear. */
   mixed = $state.raw<MediaStreamTrack | null>(null);
   audioPath = $state<AudioPath>('forward');
+  /** The room leaves as a stream. */
+  streamed = $state(false);
   /** Others are seen on one canvas, and that canvas where it comes. */
   composite = $state(false);
   canvas = $state.raw<MediaStreamTrack | null>(null);
@@ -275,6 +277,7 @@ export class Call {
       this.shown = shown;
     });
     room.on('mixed', (media) => { this.mixed = media; });
+    room.on('streamed', (streamed) => { this.streamed = streamed; });
     room.on('videoMode', (mode) => { this.composite = mode === 'composite'; });
     room.on('canvas', (media) => { this.canvas = media; });
     room.on('audioPath', (path) => { this.audioPath = path; });
