@@ -32,7 +32,7 @@ test|pulseaudio|pulseaudio|a silent sound card: Firefox keeps WebAudio suspended
 test|valgrind|valgrind|counts the instructions of the packet path (callgrind)
 test|gstreamer1.0-tools|gst-launch-1.0|webrtcbin, the third WebRTC stack in the tests
 test|gstreamer1.0-plugins-base|-|its Opus and converters
-test|gstreamer1.0-plugins-good|-|its RTP and VP8, and RTMP's FLV
+test|gstreamer1.0-plugins-good|-|its RTP, VP8, FLV
 test|gstreamer1.0-plugins-bad|-|its webrtcbin, DTLS and SRTP; HLS, SRT, RTMP and AAC (voaacenc)
 test|gstreamer1.0-nice|-|its ICE
 test|python3-gi|-|drives webrtcbin
