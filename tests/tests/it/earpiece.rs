@@ -124,6 +124,24 @@ fn an_earpiece_is_sent_all_voices_in_little_and_no_pictures() {
 }
 
 #[test]
+fn where_nothing_is_lost_half_of_the_headers_are_spared_for_voices() {
+    let mut call = Call::new(3);
+    call.world.set_downlink(call.manuel, Downlink { device: Device::Earpiece, ..Downlink::default() });
+    call.world.set_audio(call.manuel, AudioMode::Auto).unwrap();
+    call.world.run(5 * SECOND);
+    call.world.client(call.manuel).take_kept();
+    let most_bps = call.most_bps(10);
+    assert!((30_000..=EARPIECE_BPS).contains(&most_bps), "{most_bps} b/s");
+    let mut kept = call.world.client(call.manuel).take_kept();
+    kept.sort_by_key(|(received, _)| received.sequence.0);
+    assert!((249..=251).contains(&kept.len()), "{} packets in 10 s", kept.len());
+    let voices_bps = kept.iter().map(|(_, payload)| 8 * payload.len()).sum::<usize>() / 10;
+    assert!((16_000..=22_000).contains(&voices_bps), "{voices_bps} b/s");
+    let continuity = continuity(&kept);
+    assert!(continuity > 0.999, "heard in {:.1} % of the time", 100.0 * continuity);
+}
+
+#[test]
 fn a_phone_hears_all_voices_in_one_and_sees() {
     let mut call = Call::new(2);
     call.world.set_downlink(call.manuel, Downlink { device: Device::Phone, ..Downlink::default() });

@@ -36,9 +36,21 @@ pub(super) struct Composing {
     canvases: usize,
     /// Rooms of which something changed that a composer must know.
     changed: Vec<RoomKey>,
+    /// Rooms in which more canvases are wanted than there may be.
+    short: Vec<RoomKey>,
 }
 
 impl Composing {
+    /// So many canvases are no more: rooms that wait for one look again.
+    fn give_back(&mut self, canvases: usize) {
+        self.canvases -= canvases;
+        if canvases > 0 {
+            let Self { changed, short, .. } = self;
+            let news = short.drain(..).filter(|room| !changed.contains(room)).collect::<Vec<_>>();
+            changed.extend(news);
+        }
+    }
+
     /// A copy of a payload. Nothing is allocated but a chunk now and then.
     fn copy(&mut self, payload: &[u8]) -> Bytes {
         if self.chunk.capacity() < payload.len() {

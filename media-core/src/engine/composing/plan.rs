@@ -3,11 +3,11 @@
 use super::super::Engine;
 use super::arrange::{Arranged, Leads, Seen, arrange};
 use super::room::{Canvas, ComposedRoom, Opening};
-use crate::api::{CanvasLayout, Codec, MediaKind, Mute, PeerId, Source, TrackInfo};
+use crate::api::{CanvasLayout, Codec, MediaKind, Mute, PeerId, Source, TrackId, TrackInfo};
 use crate::audience::Sees;
 use crate::composer::{Bill, CanvasCodec, CanvasId, ComposeOrder, Face, Scene, Tier, Tile, ToComposer, keep};
 use crate::forward::{Consumer, Producer};
-use crate::keys::{PeerKey, ProducerKey, RoomKey};
+use crate::keys::{ConsumerKey, PeerKey, ProducerKey, RoomKey};
 use crate::negotiate::{CodecEntry, Format};
 use crate::room::Room;
 use crate::transport::Connection;
@@ -87,7 +87,7 @@ impl Engine {
         let mut before: Vec<_> = std::mem::take(&mut composed.canvases).into_iter().map(Some).collect();
         let kept: Vec<_> = kept.iter().map(|kept| before.get_mut((*kept)?)?.take()).collect();
         let ended: Vec<Canvas> = before.into_iter().flatten().collect();
-        self.composing.canvases -= ended.len();
+        self.composing.give_back(ended.len());
         let (mut tracks, mut is_short) = (Vec::new(), false);
         for (scene, kept) in wanted.into_iter().zip(kept) {
             let is_as_it_was = kept.as_ref().is_some_and(|kept| kept.scene == scene);
@@ -102,11 +102,20 @@ impl Engine {
         }
         if is_short && !composed.is_short {
             let limit = self.config.limits.mix.canvas.canvases;
-            tracing::warn!(limit, "more canvases are wanted than are drawn (mix.canvas.canvases): some see none");
+            tracing::warn!(
+                limit,
+                "more canvases are wanted than are drawn (mix.canvas.canvases): some see others' or none"
+            );
         }
         composed.is_short = is_short;
+        if is_short && !self.composing.short.contains(&key) {
+            self.composing.short.push(key);
+        }
         for (place, goal) in goals {
-            self.aim_place(now, place, goal.and_then(|goal| tracks.get(goal).copied().flatten()));
+            let his_own = goal.and_then(|goal| tracks.get(goal).copied().flatten());
+            let others = || goal.and_then(|_| self.others_canvas(key, place, &composed.canvases));
+            let wish = his_own.or_else(others);
+            self.aim_place(now, place, wish);
         }
         for canvas in ended {
             bill.dropped.extend(Tier::ALL.map(|tier| (canvas.id, tier)));
@@ -142,14 +151,38 @@ impl Engine {
     fn scene_for(&self, room: &Room, place: &Consumer) -> Option<Scene> {
         let viewer = self.peers.get(place.owner)?;
         let (layout, codec) = (place.canvas?, codec_for(place)?);
+        let arrangement = match layout {
+            CanvasLayout::Custom(id) => room.layouts.get(&id),
+            _ => None,
+        };
+        let leads = Leads { pinned: viewer.pin, dominant: room.dominant_for(viewer.id) };
+        let Arranged { layout, areas, tiles } = arrange(layout, arrangement, self.faces_for(room, viewer.id), leads);
+        Some(Scene { layout, areas, tiles, codec })
+    }
+
+    /// Somebody else's canvas for a place that there is none of its own for: one of which its receiver may see, and be told, everything.
+    fn others_canvas(&self, key: RoomKey, place: ConsumerKey, canvases: &[Canvas]) -> Option<(ProducerKey, TrackId)> {
+        let (room, place) = (self.rooms.get(key)?, self.consumers.get(place)?);
+        let codec = codec_for(place)?;
+        let own = self.faces_for(room, self.peers.get(place.owner)?.id);
+        let may_see = |scene: &Scene| {
+            let tiles = || scene.tiles.iter();
+            scene.codec == codec && tiles().all(|tile| own.iter().any(|seen| seen.tile == *tile))
+        };
+        let canvas = canvases.iter().find(|canvas| !canvas.scene.tiles.is_empty() && may_see(&canvas.scene))?;
+        Some((canvas.producer, canvas.scene.layout.track()))
+    }
+
+    /// Every camera and screen of a room, as somebody may see it, in the order in which people came.
+    fn faces_for(&self, room: &Room, viewer: PeerId) -> Vec<Seen> {
         let mut faces = Vec::new();
         for peer in room.everyone().filter_map(|peer| self.peers.get(peer)) {
-            let Some(face) = face(room, viewer.id, peer.id) else { continue };
+            let Some(face) = face(room, viewer, peer.id) else { continue };
             let tracks = || peer.producers().filter_map(|track| self.producers.get(track)).map(|track| &track.info);
             // Of one who turned away nothing is told that came later, and not where he turned.
             let is_present = face > Face::Frozen;
             let is_silent = is_present && is_silent(tracks());
-            let is_private = is_present && viewer.id != peer.id && is_private(room, peer.id);
+            let is_private = is_present && viewer != peer.id && is_private(room, peer.id);
             for info in tracks().filter(|info| info.kind == MediaKind::Video) {
                 let (is_muted, is_screen) = (info.mute.is_muted(), info.source == Source::Screen);
                 let tile = Tile { is_muted, is_screen, is_silent, is_private, ..Tile::new(info.id, face) };
@@ -158,13 +191,7 @@ impl Engine {
         }
         // Those who live on this worker are named first: on every worker all stand in the order in which they came, as they are numbered.
         faces.sort_by_key(|seen: &Seen| seen.of);
-        let arrangement = match layout {
-            CanvasLayout::Custom(id) => room.layouts.get(&id),
-            _ => None,
-        };
-        let leads = Leads { pinned: viewer.pin, dominant: room.dominant_for(viewer.id) };
-        let Arranged { layout, areas, tiles } = arrange(layout, arrangement, faces, leads);
-        Some(Scene { layout, areas, tiles, codec })
+        faces
     }
 
     /// A canvas that is new, as a track of nobody's; `None` when there are as many as there may be.
@@ -210,7 +237,7 @@ impl Engine {
     /// A room ends, and its canvases with it.
     pub(in crate::engine) fn close_canvases(&mut self, key: RoomKey) {
         let Some(composed) = self.rooms.get_mut(key).and_then(|room| room.compose.take()) else { return };
-        self.composing.canvases -= composed.canvases.len();
+        self.composing.give_back(composed.canvases.len());
         composed.canvases.iter().for_each(|canvas| self.remove_canvas(canvas.producer));
         if composed.open == Opening::Done {
             self.tell_composer(key, composed.life, ComposeOrder::Close);
@@ -229,10 +256,8 @@ impl Engine {
         for place in composed.places.clone() {
             self.aim_place(now, place, None);
         }
-        for canvas in composed.canvases.drain(..) {
-            self.composing.canvases -= 1;
-            self.remove_canvas(canvas.producer);
-        }
+        self.composing.give_back(composed.canvases.len());
+        composed.canvases.drain(..).for_each(|canvas| self.remove_canvas(canvas.producer));
         for (_, watched) in composed.sources.drain() {
             self.close_eye(watched.producer);
         }

@@ -15,8 +15,12 @@ use std::time::{Duration, Instant};
 const PING: Duration = Duration::from_millis(500);
 /// One that has not answered for so long is given up.
 const DEAD: Duration = Duration::from_millis(1_000);
-/// Beside the mix's payload, in bits a second: headers of 50 packets a second, 64 bytes each, and RTCP.
-const BESIDE_MIX_BPS: u64 = 50 * 64 * 8 + 6_000;
+/// Beside the mix's payload, in bits a second: headers of so many packets a second, 64 bytes each, and RTCP.
+const fn beside_mix_bps(packets: u64) -> u64 {
+    packets * 64 * 8 + 6_000
+}
+/// Who would have less than this left for voices has packets of 40 ms, in bits a second: half of the headers.
+const LONG_BELOW_BPS: u32 = 24_000;
 
 impl Engine {
     /// Something of a room changed that its mixer and its composer must know, if it has them.
@@ -157,11 +161,13 @@ impl Engine {
             let mut groups = if wants_mix { mix.groups.heard_by(peer.id, &stood) } else { Vec::new() };
             groups.extend(self.played_to(key, mix, peer.id, &stood));
             let best_bps = self.config.limits.mix.bitrate_bps;
-            let most_bps = peer.downlink.most_bps().map_or(best_bps, mix_within).min(best_bps);
+            let (most_bps, long) =
+                peer.downlink.most_bps().map_or((best_bps, false), |all_bps| mix_within(all_bps, peer.audio.is_lossy));
+            let most_bps = most_bps.min(best_bps);
             let mut ear = Ear {
                 groups,
                 except: own.map(|own| (SourceId(own.info.id.0), None)).collect(),
-                coding: Coding { channels: Channels::Mono, max_bps: most_bps, lossy: peer.audio.is_lossy },
+                coding: Coding { channels: Channels::Mono, max_bps: most_bps, lossy: peer.audio.is_lossy, long },
             };
             // Where there is little room, a voice that can be understood is worth more than the side it comes from.
             if most_bps == best_bps && has_sides(&ear) {
@@ -226,7 +232,12 @@ impl Engine {
     }
 }
 
-/// What the mix may take where so much may be sent in all, in bits a second.
-fn mix_within(all_bps: u64) -> u32 {
-    u32::try_from(all_bps.saturating_sub(BESIDE_MIX_BPS)).unwrap_or(u32::MAX)
+/// What the mix may take where so much may be sent in all, in bits a second, and whether in packets of 40 ms: not on a path that loses some,
+/// as a gap of 40 ms is heard where one of 20 is made up for.
+fn mix_within(all_bps: u64, is_lossy: bool) -> (u32, bool) {
+    let beside = |packets| u32::try_from(all_bps.saturating_sub(beside_mix_bps(packets))).unwrap_or(u32::MAX);
+    match beside(50) {
+        few if few < LONG_BELOW_BPS && !is_lossy => (beside(25), true),
+        enough => (enough, false),
+    }
 }

@@ -45,15 +45,18 @@ pub(super) struct Rate {
     pub(super) channels: Channels,
     pub(super) bps: u32,
     pub(super) lossy: bool,
+    pub(super) long: bool,
 }
 
-/// Below this bitrate no packet is larger than the average by more than a quarter: whoever takes so little has counted it.
+/// Below this bitrate, and of packets of 40 ms, none is larger than the average by more than a quarter: whoever takes so little has counted it.
 const STRICT_BPS: u32 = 16_000;
 
 impl Rate {
-    /// The largest packet of 20 ms, in bytes.
+    /// The largest packet, in bytes.
     pub(super) fn most_bytes(self) -> usize {
-        if self.bps < STRICT_BPS { self.bps as usize * 5 / 4 / (8 * 50) } else { usize::MAX }
+        let packets_per_s = if self.long { 25 } else { 50 };
+        let is_strict = self.long || self.bps < STRICT_BPS;
+        if is_strict { self.bps as usize * 5 / 4 / (8 * packets_per_s) } else { usize::MAX }
     }
 
     pub(super) fn of(coding: &Coding, settings: &MixSettings) -> Self {
@@ -69,7 +72,7 @@ impl Rate {
             let under = RATES_BPS.iter().rev().find(|rate| **rate <= coding.max_bps);
             under.copied().unwrap_or(RATES_BPS[0]).min(best)
         };
-        Self { channels: coding.channels, bps, lossy: coding.lossy }
+        Self { channels: coding.channels, bps, lossy: coding.lossy, long: coding.long }
     }
 }
 

@@ -52,6 +52,9 @@ pub(super) struct Mixdown {
     /// What was encoded so far must not be built upon.
     is_fresh: bool,
     silent_turns: u32,
+    /// Of packets of two turns, the first one's sum, and which turn it was.
+    held: Vec<f32>,
+    held_at: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -90,6 +93,8 @@ impl Mixdown {
             coder: None,
             is_fresh: true,
             silent_turns: TAIL_TURNS,
+            held: Vec::new(),
+            held_at: None,
         }
     }
 
@@ -116,6 +121,12 @@ impl Mixdown {
     pub(super) fn rebuild(&mut self) {
         self.limiter = Limiter::new(count(self.key.rate.channels));
         self.is_fresh = true;
+        self.held_at = None;
+    }
+
+    /// Turns that its packets began before the one in which they are made.
+    pub(super) fn turns_before(&self) -> u64 {
+        u64::from(self.key.rate.long)
     }
 
     /// Whether it has nothing more to say.
@@ -123,9 +134,11 @@ impl Mixdown {
         self.silent_turns > TAIL_TURNS + KEEP_ALIVES * KEEP_ALIVE_TURNS
     }
 
-    /// One turn: a packet, if there is one to send.
+    /// One turn, by its number: a packet, if there is one to send. Those of two turns are made in every second turn, for all mixes in the same: a
+    /// listener who goes from one to another loses none.
     pub(super) fn turn(
         &mut self,
+        turn: u64,
         sources: &SlotMap<SourceKey, Source>,
         bench: &mut Bench,
         settings: &MixSettings,
@@ -133,14 +146,20 @@ impl Mixdown {
     ) -> Option<Mixed> {
         let is_silent = !self.sum(sources, 0, &mut bench.sum);
         self.silent_turns = if is_silent { self.silent_turns.saturating_add(1) } else { 0 };
+        let is_first_half = self.key.rate.long && !turn.is_multiple_of(2);
         if self.silent_turns > TAIL_TURNS {
             stats.silent += 1;
-            return self.keep_alive();
+            return if is_first_half { None } else { self.keep_alive() };
         }
         if is_silent && settings.comfort_noise {
             self.noise.add(&mut bench.sum, count(self.key.rate.channels), COMFORT_DBOV);
         }
-        let len = self.encode(sources, bench, settings, stats);
+        if is_first_half {
+            self.held.clone_from(&bench.sum);
+            self.held_at = Some(turn);
+            return None;
+        }
+        let len = self.encode(turn, sources, bench, settings, stats);
         let Ok(len) = len else {
             stats.codec_errors += 1;
             self.coder = None;
@@ -154,6 +173,7 @@ impl Mixdown {
 
     fn encode(
         &mut self,
+        turn: u64,
         sources: &SlotMap<SourceKey, Source>,
         bench: &mut Bench,
         settings: &MixSettings,
@@ -163,9 +183,22 @@ impl Mixdown {
             Some(coder) => coder,
             None => Coder::new(&self.key.rate, settings)?,
         };
-        if std::mem::take(&mut self.is_fresh) {
+        let is_fresh = std::mem::take(&mut self.is_fresh);
+        if is_fresh {
             self.run_in(&mut coder, sources, bench, stats)?;
+        }
+        let lacks_half = self.key.rate.long && (is_fresh || self.held_at != turn.checked_sub(1));
+        if lacks_half {
+            self.sum(sources, 1, &mut bench.sum);
+            self.held.clone_from(&bench.sum);
+        }
+        if is_fresh || lacks_half {
             self.sum(sources, 0, &mut bench.sum);
+        }
+        if self.key.rate.long {
+            self.held.extend_from_slice(&bench.sum);
+            std::mem::swap(&mut self.held, &mut bench.sum);
+            self.held_at = None;
         }
         self.limiter.apply(&mut bench.sum);
         let most = self.key.rate.most_bytes().min(bench.packet.len());
@@ -183,7 +216,8 @@ impl Mixdown {
         stats: &mut MixStats,
     ) -> Result<(), OpusError> {
         coder.encoder.reset()?;
-        for turns_ago in (1..=HISTORY_FRAMES).rev() {
+        let first = 1 + usize::from(self.key.rate.long);
+        for turns_ago in (first..=HISTORY_FRAMES).rev() {
             if self.sum(sources, turns_ago, &mut bench.sum) {
                 self.limiter.apply(&mut bench.sum);
                 coder.encoder.encode(&bench.sum, &mut bench.packet)?;
@@ -213,8 +247,9 @@ impl Mixdown {
     }
 
     fn keep_alive(&self) -> Option<Mixed> {
-        let since = self.silent_turns - TAIL_TURNS - 1;
-        if !since.is_multiple_of(KEEP_ALIVE_TURNS) || self.sleeps() {
+        let turns = 1 + u32::from(self.key.rate.long);
+        let since = (self.silent_turns - TAIL_TURNS - 1) / turns;
+        if !since.is_multiple_of(KEEP_ALIVE_TURNS / turns) || self.sleeps() {
             return None;
         }
         let stereo = if self.key.rate.channels == Channels::Stereo { STEREO_BIT } else { 0 };

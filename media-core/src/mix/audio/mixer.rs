@@ -371,9 +371,10 @@ impl AudioMixer {
 
     fn mix(&mut self) {
         // The clock of RTP wraps: the low 32 bits.
-        let timestamp = self.turns.wrapping_mul(FRAME_SAMPLES as u64) as u32;
+        let timestamp = |turn: u64| turn.wrapping_mul(FRAME_SAMPLES as u64) as u32;
         for class in self.classes.iter_mut() {
-            let mixed = class.turn(&self.sources, &mut self.bench, &self.settings, &mut self.stats);
+            let timestamp = timestamp(self.turns.wrapping_sub(class.turns_before()));
+            let mixed = class.turn(self.turns, &self.sources, &mut self.bench, &self.settings, &mut self.stats);
             let Some(mixed) = mixed else { continue };
             if self.outputs.len() >= MAX_UNPOLLED {
                 self.stats.unpolled += 1;

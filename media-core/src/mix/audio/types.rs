@@ -96,11 +96,14 @@ pub struct Coding {
     /// He loses packets: speech coding with in-band FEC, which costs two to three times as much as transform coding. Who takes less than
     /// 48 kb/s has speech coding anyhow, without FEC.
     pub lossy: bool,
+    /// Packets of 40 ms instead of 20: half as many headers, and 20 ms later. For who takes so little that of packets of 20 ms headers are the
+    /// larger part.
+    pub long: bool,
 }
 
 impl Default for Coding {
     fn default() -> Self {
-        Self { channels: Channels::Mono, max_bps: 64_000, lossy: false }
+        Self { channels: Channels::Mono, max_bps: 64_000, lossy: false, long: false }
     }
 }
 
@@ -124,7 +127,7 @@ impl Ear {
     }
 }
 
-/// A packet of a mix: Opus, 20 ms.
+/// A packet of a mix: Opus, 20 ms, or 40 where [`Coding::long`] asks for it.
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "driver", derive(serde::Serialize, serde::Deserialize))]
 pub struct Mixed {

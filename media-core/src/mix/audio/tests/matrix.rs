@@ -1,6 +1,6 @@
 //! Who hears whom.
 
-use super::lab::{ASIDE, FLOOR, Lab, ear, pitch, plain, roughness};
+use super::lab::{ASIDE, CLEAR, FLOOR, Lab, ear, pitch, plain, roughness};
 use crate::mix::audio::*;
 
 #[test]
@@ -83,7 +83,7 @@ fn a_group_is_heard_by_those_who_have_an_ear_for_it() {
 fn a_whisper_comes_from_the_side_and_into_one_ear_alone() {
     let mut lab = Lab::floor(plain(), 2);
     lab.speaker(3, GroupId(7));
-    let coding = Coding { channels: Channels::Stereo, max_bps: 96_000, lossy: false };
+    let coding = Coding { channels: Channels::Stereo, max_bps: 96_000, ..Coding::default() };
     let except = vec![(SourceId(1), None), (SourceId(3), Some(Gain::WHISPER))];
     lab.listener(1, Ear { except, coding, ..ear(1, &[FLOOR]) });
     lab.run(800);
@@ -96,7 +96,23 @@ fn a_whisper_comes_from_the_side_and_into_one_ear_alone() {
 
 #[test]
 fn nobody_hears_a_click_when_he_begins_to_speak_or_stops() {
+    moves_without_a_click(Lab::floor(plain(), 3));
+}
+
+#[test]
+fn nor_with_packets_of_40_ms_of_which_none_is_lost_or_comes_twice() {
     let mut lab = Lab::floor(plain(), 3);
+    for id in 1..=3 {
+        lab.mixer.hear(ListenerId(id), Ear { coding: Coding { long: true, ..CLEAR }, ..ear(id, &[FLOOR]) });
+    }
+    let lab = moves_without_a_click(lab);
+    let packets = &lab.listeners[&2].packets;
+    let steps = packets.windows(2).map(|two| two[1].timestamp.wrapping_sub(two[0].timestamp));
+    assert!(packets.len() > 200 && steps.into_iter().all(|step| step == 1_920));
+}
+
+/// Somebody who hears a third goes to and fro between the shared mix and his own.
+fn moves_without_a_click(mut lab: Lab) -> Lab {
     for id in [2, 3] {
         lab.speakers.get_mut(&id).unwrap().is_quiet = true;
     }
@@ -116,6 +132,7 @@ fn nobody_hears_a_click_when_he_begins_to_speak_or_stops() {
         }
     }
     assert_eq!(moves, 8, "he moved between the shared mix and his own each time");
+    lab
 }
 
 #[test]

@@ -52,6 +52,24 @@ fn who_turns_aside_is_out_at_once_and_not_a_sample_of_the_talk_comes_back() {
 }
 
 #[test]
+fn nor_of_the_first_half_of_a_packet_that_was_begun_before() {
+    let mut lab = Lab::floor(plain(), 2);
+    lab.mixer.hear(ListenerId(2), Ear { coding: Coding { long: true, ..CLEAR }, ..ear(2, &[FLOOR]) });
+    lab.run(1000);
+    // In every ms of a packet's forty.
+    for _ in 0..40 {
+        let from = lab.listeners[&2].packets.len();
+        lab.mixer.regroup(SourceId(1), ASIDE);
+        lab.run(333);
+        let loudest = peak(&decode(&lab.listeners[&2].packets[from..]));
+        assert!(loudest < 1e-4, "{loudest}");
+        lab.mixer.regroup(SourceId(1), FLOOR);
+        lab.run(228);
+        assert_eq!(lab.audible(2), [1]);
+    }
+}
+
+#[test]
 fn what_waited_while_he_was_aside_is_never_heard_on_the_floor() {
     let mut lab = Lab::floor(plain(), 2);
     let speaker = lab.speakers.get_mut(&1).unwrap();
