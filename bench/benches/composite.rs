@@ -3,12 +3,16 @@
 //!
 //! The cameras show made-up faces that move before a textured wall, with a sensor's noise; at 600 kb/s each. The canvas is encoded at
 //! 1.5 Mb/s. Three runs of each codec; the median is printed.
+//!
+//! And a wall of 500 people: a thumbnail of each every ten seconds, made of such a camera's key frame.
 
 use colloquy_codecs::seq::ExtSeq;
 use colloquy_codecs::video::{EncoderSettings, Picture, VideoCodec, encoder};
+use colloquy_media_core::api::{Codec, SnapshotSize, StillPacket};
 use colloquy_media_core::mix::video::{
     Compositor, Layout, Output, Packetizer, Settings, SourceId, Tile, TileState, VideoPacket, View, ViewCodec, ViewId,
 };
+use colloquy_media_core::snapshot::{KeyFrame, Plain};
 use std::time::{Duration, Instant};
 
 const CAMERAS: u64 = 9;
@@ -18,6 +22,11 @@ const FPS: u32 = 30;
 const PICTURES: u64 = 90;
 const SECONDS: u64 = 9;
 const RUNS: usize = 3;
+/// People on a wall, and how often each has a new picture.
+const STILLS: u64 = 500;
+const STILL_EVERY: Duration = Duration::from_secs(10);
+/// Pictures that differ, among them.
+const FACES: u64 = 25;
 
 /// Payloads of each picture, the last of them with the marker.
 type Recording = Vec<Vec<Vec<u8>>>;
@@ -25,24 +34,54 @@ type Recording = Vec<Vec<Vec<u8>>>;
 fn main() {
     let h264 = measure(ViewCodec::H264);
     let vp8 = measure(ViewCodec::Vp8);
-    println!("RESULT composite9_core_h264={h264:.3} composite9_core_vp8={vp8:.3}");
+    let (cores, largest) = wall();
+    println!(
+        "RESULT composite9_core_h264={h264:.3} composite9_core_vp8={vp8:.3} stills{STILLS}_core={cores:.4} still_bytes_max={largest}"
+    );
+}
+
+/// Cores that a wall takes, and its largest picture in bytes. The median of some runs.
+fn wall() -> (f64, usize) {
+    let faces: Vec<Recording> = (0..FACES).map(|phase| record(ViewCodec::Vp8, phase, 1)).collect();
+    let mut runs: Vec<(f64, usize)> = (0..RUNS).map(|_| thumbnails(&faces)).collect();
+    runs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (cores, largest) = runs[RUNS / 2];
+    println!("{STILLS} thumbnails every {} s: {cores:.4} cores, the largest {largest} bytes", STILL_EVERY.as_secs());
+    (cores, largest)
+}
+
+fn thumbnails(faces: &[Recording]) -> (f64, usize) {
+    let (mut plain, mut largest, before) = (Plain::default(), 0, spent());
+    for person in 0..STILLS {
+        let payloads = &faces[(person % FACES) as usize][0];
+        let packets = payloads.iter().zip(1..).map(|(payload, count)| StillPacket {
+            index: count as u64,
+            timestamp: 0,
+            marker: count == payloads.len(),
+            payload,
+        });
+        let key = KeyFrame { codec: Codec::Vp8, came: Instant::now(), packets };
+        let jpeg = plain.make(key, SnapshotSize::Thumbnail).expect("a picture");
+        largest = largest.max(jpeg.bytes.len());
+    }
+    ((spent() - before).as_secs_f64() / STILL_EVERY.as_secs_f64(), largest)
 }
 
 fn measure(codec: ViewCodec) -> f64 {
-    let recordings: Vec<Recording> = (0..3).map(|phase| record(codec, phase)).collect();
+    let recordings: Vec<Recording> = (0..3).map(|phase| record(codec, phase, PICTURES)).collect();
     let mut cores: Vec<f64> = (0..RUNS).map(|_| run(codec, &recordings)).collect();
     cores.sort_by(f64::total_cmp);
     cores[RUNS / 2]
 }
 
-/// What one camera sends.
-fn record(codec: ViewCodec, phase: u64) -> Recording {
+/// So many pictures of what one camera sends.
+fn record(codec: ViewCodec, phase: u64, pictures: u64) -> Recording {
     let settings = EncoderSettings { width: SIDES.0, height: SIDES.1, bps: 600_000, fps: FPS };
     let mut encoder = encoder(VideoCodec::from(codec), settings).expect("an encoder");
     let mut packetizer = Packetizer::new(codec, 0);
     let mut noise = 1_u32;
     let mut recording = Recording::new();
-    for at in 0..PICTURES {
+    for at in 0..pictures {
         let picture = face(at + 17 * phase, &mut noise);
         let (mut coded, mut payloads) = (Vec::new(), Vec::new());
         let made = encoder.encode(&picture, at * 1_000 / u64::from(FPS), at == 0, &mut coded).expect("a picture");

@@ -235,10 +235,14 @@ const COUNTERS: [Field; 20] = [
     ("worker_connect_milliseconds", "Time from first offer to connected, summed", |t| t.connect_ms),
 ];
 
-const GAUGES: [Field; 4] = [
+const GAUGES: [Field; 8] = [
     ("worker_rooms", "Rooms of the worker", |t| t.rooms),
     ("worker_participants", "Participants of the worker", |t| t.peers),
     ("worker_tracks", "Tracks published", |t| t.tracks),
+    ("worker_mixed_rooms", "Rooms that are mixed", |t| t.mixed_rooms),
+    ("worker_mix_listeners", "Participants who hear a mix", |t| t.mix_listeners),
+    ("worker_mixes", "Mixes encoded, one for all who hear the same", |t| t.mixes),
+    ("worker_canvases", "Canvases drawn, one for all who see the same", |t| t.canvases),
     ("worker_data_channels", "Data channels open, without their mirrors", |t| t.data_channels),
 ];
 

@@ -346,7 +346,7 @@ impl Workers {
     /// The counts of all engines together.
     pub(crate) fn totals(&mut self) -> WorkerTotals {
         let mut all = WorkerTotals::default();
-        self.engines.iter_mut().for_each(|engine| all.add(engine.totals_mut()));
+        self.engines.iter_mut().for_each(|engine| all.add(engine.totals()));
         all
     }
 }

@@ -296,6 +296,14 @@ totals! {
     peers,
     /// Tracks published now.
     tracks,
+    /// Rooms of which this worker has a mix now.
+    mixed_rooms,
+    /// Participants who hear one now.
+    mix_listeners,
+    /// Mixes that are encoded for them now: those who hear the same share one.
+    mixes,
+    /// Canvases now.
+    canvases,
     /// Data channels that this worker's participants have open now, without their mirrors.
     data_channels,
     /// Messages taken from participants' data channels.

@@ -171,7 +171,7 @@ impl Station {
     }
 
     pub(super) fn totals(&mut self) -> &WorkerTotals {
-        self.engine.totals_mut()
+        self.engine.totals()
     }
 
     /// Sends what is held.

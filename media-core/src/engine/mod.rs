@@ -217,14 +217,24 @@ impl Engine {
         self.path_changes.pop_front()
     }
 
-    /// The worker's counts; the driver adds what only it sees (send calls, transit times).
+    /// The worker's counts, to which the driver adds what only it sees (send calls, transit times).
     pub fn totals_mut(&mut self) -> &mut WorkerTotals {
+        &mut self.totals
+    }
+
+    /// The worker's counts, with what there is now.
+    pub fn totals(&mut self) -> &WorkerTotals {
         self.totals.rooms = self.rooms.len() as u64;
         let of_guests = self.shares.of_guests();
         self.totals.peers = (self.peers.len() - of_guests.peers) as u64;
         self.totals.tracks = (self.tracks.len() - of_guests.tracks) as u64;
         self.totals.data_channels = (self.data.channels.len() - of_guests.channels) as u64;
-        &mut self.totals
+        let mixes = || self.rooms.values().filter_map(|room| room.mix.as_ref());
+        self.totals.mixed_rooms = mixes().count() as u64;
+        self.totals.mix_listeners = mixes().map(|mix| mix.listeners() as u64).sum();
+        self.totals.mixes = mixes().map(|mix| mix.outputs() as u64).sum();
+        self.totals.canvases = self.canvases() as u64;
+        &self.totals
     }
 
     fn command(&mut self, now: Instant, command: Command, out: &mut Outbox) {

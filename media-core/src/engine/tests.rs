@@ -49,7 +49,7 @@ fn a_panic_ends_the_session_it_happened_in_and_no_other() {
         engine.poll_event(),
         Some(Event::Closed { room: RoomId(1), peer: PeerId(1), cause: CloseCause::Panicked })
     );
-    assert_eq!((engine.totals_mut().panics, engine.totals_mut().peers), (1, 1));
+    assert_eq!((engine.totals().panics, engine.totals().peers), (1, 1));
     let (tell, told) = channel();
     let reply = Reply::new(move |stats| tell.send(stats).unwrap());
     engine.handle_command(now, Command::Stats { room: RoomId(1), reply }, &mut out);

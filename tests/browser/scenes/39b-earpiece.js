@@ -29,6 +29,7 @@ export async function scene(stage) {
   await stage.step('he hears the mix of both, is heard by both, and sees nobody', async () => {
     await manuel.until('he hears the mix', () => window.colloquy.room.audioPath === 'mix');
     stage.say(await expectHearing(all));
+    await manuel.until('his page says that he only hears', () => document.querySelector('[data-testid="only-hears"]') !== null);
     await shots(stage, [manuel], 'earpiece');
     const videos = await manuel.page.evaluate(() => window.colloquy.room.peerConnection.getTransceivers()
       .filter(({ receiver, direction }) => receiver.track.kind === 'video' && direction.includes('recv')).length);

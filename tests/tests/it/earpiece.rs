@@ -148,6 +148,8 @@ fn a_phone_hears_all_voices_in_one_and_sees() {
     call.world.set_audio(call.manuel, AudioMode::Auto).unwrap();
     call.world.run(3 * SECOND);
     assert_eq!(call.path(), AudioPath::Mix);
+    let totals = call.world.totals();
+    assert_eq!((totals.mixed_rooms, totals.mix_listeners, totals.mixes), (1, 1, 1));
     let before = call.pictures();
     call.world.run(SECOND);
     assert!(call.pictures() > before);

@@ -231,6 +231,8 @@ export class Room extends Emitter<RoomEvents> {
     this.#receiving.apply();
   }
 
+  /** On an earpiece or a watch: sound comes, and no pictures. */
+  get onlyHears(): boolean { return this.#reception.onlyHears; }
   get audioMode(): AudioMode { return this.#reception.mode; }
   /** How others are heard now. */
   get audioPath(): AudioPath { return this.#reception.path; }

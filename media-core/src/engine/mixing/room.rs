@@ -89,6 +89,16 @@ impl MixedRoom {
         }
     }
 
+    /// How many get the mix.
+    pub(in crate::engine) fn listeners(&self) -> usize {
+        self.listeners.len()
+    }
+
+    /// How many different mixes they get.
+    pub(in crate::engine) fn outputs(&self) -> usize {
+        self.outputs.values().filter(|outlet| !outlet.listeners.is_empty()).count()
+    }
+
     /// Somebody gets the mix at this place from now on.
     pub(super) fn listen(&mut self, id: ListenerId, peer: PeerKey, place: ConsumerKey) {
         match self.listeners.get_mut(&id) {

@@ -106,10 +106,7 @@ pub(crate) struct Sctp {
     state: State,
     census: Census,
     resets: Resets,
-    /// Of the client's.
-    from_client: Deferred,
-    /// Of ours.
-    from_us: Deferred,
+    deferred: Deferred,
     backlog: Backlog,
     /// Where the search for a free stream of ours begins: one that was reset a moment ago is left alone for as long as there are others,
     /// as its end may still be under way to either side.
@@ -152,8 +149,7 @@ impl Sctp {
             state: State::Opening,
             census: Census::default(),
             resets: Resets::new(settings.streams),
-            from_client: Deferred::default(),
-            from_us: Deferred::default(),
+            deferred: Deferred::default(),
             backlog: Backlog::new(settings.backlog),
             next_of_ours: 0,
             events: VecDeque::new(),
@@ -190,7 +186,7 @@ impl Sctp {
             Verdict::Malformed => return Err(DropCause::BadSctp),
             Verdict::TooMuchHeld => return Err(DropCause::SctpBacklog),
         }
-        let packet = self.from_client.mend(packet).map_or_else(|| Bytes::copy_from_slice(packet), Bytes::from);
+        let packet = deferred::unanswering(packet).map_or_else(|| Bytes::copy_from_slice(packet), Bytes::from);
         let taken = self.endpoint.handle(now, NOWHERE, None, None, packet);
         match (taken, &mut self.association) {
             (Some((handle, DatagramEvent::NewAssociation(association))), none @ None) => {
@@ -234,7 +230,7 @@ impl Sctp {
             for packet in packets {
                 self.census.leaves(&packet, self.settings.window_bytes);
                 self.resets.leaves(&packet);
-                match self.from_us.mend(&packet) {
+                match self.deferred.mend(&packet) {
                     Some(mended) => send(&mended),
                     None => send(&packet),
                 }

@@ -95,6 +95,7 @@ export const en = {
     duration: 'Time in the call',
     live: 'Live',
     liveHint: 'This room is streamed: others than those in it may hear and see it.',
+    onlyHears: 'Sound only', onlyHearsHint: 'You are on an earpiece or a watch: everybody comes as one voice, and no pictures are sent to you.',
   },
   quality: {
     title: 'Connection details',
