@@ -386,7 +386,8 @@ impl Consumer {
             red_payload_type: codec.red_payload_type,
         });
         let rate_hz = packet.format.codec.clock_rate_hz();
-        self.offsets.timestamp = self.timeline.splice(packet.now, packet.timestamp, packet.clock.as_ref(), rate_hz);
+        let source = (packet.encoding, packet.timestamp);
+        self.offsets.timestamp = self.timeline.splice(packet.now, source, packet.clock.as_ref(), rate_hz);
         self.pictures.splice(&packet.frame, &mut self.offsets);
         self.anchor(packet);
         self.runs.splice(packet.encoding, packet.index);
