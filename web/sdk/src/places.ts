@@ -20,6 +20,8 @@ export interface Place {
   told: ViewPreference | undefined;
   negotiated: boolean;
   busy: boolean;
+  /** Which of all that went idle it was; 0 while it was never used. */
+  left: number;
 }
 
 /** Until a place to spare that was taken is made up for: with others that come in the same moment, and after what is wanted now. */
@@ -46,6 +48,7 @@ export class Places {
   readonly #places: Place[] = [];
   #spares: boolean;
   #makingUp = false;
+  #went = 0;
 
   constructor(private readonly host: PlacesHost) {
     this.#spares = host.spares;
@@ -74,7 +77,7 @@ export class Places {
 
   want(track: string, kind: Kind): void {
     if (this.has(track)) return;
-    const idle = this.#places.find((p) => p.kind === kind && p.wanted === null);
+    const idle = this.#longestIdle(kind);
     if (idle !== undefined) {
       idle.wanted = track;
       void this.#reconcile(idle);
@@ -162,7 +165,12 @@ export class Places {
 
   #add(kind: Kind, wanted: string | null): void {
     const transceiver = this.host.addTransceiver(kind);
-    this.#places.push({ transceiver, kind, wanted, pointed: null, pin: null, told: NO_PREFERENCE, negotiated: false, busy: false });
+    this.#places.push({ transceiver, kind, wanted, pointed: null, pin: null, told: NO_PREFERENCE, negotiated: false, busy: false, left: 0 });
+  }
+
+  /** Of the idle places that from which the end of somebody else is the longest gone. */
+  #longestIdle(kind: Kind): Place | undefined {
+    return this.#places.filter((p) => p.kind === kind && p.wanted === null).sort((a, b) => a.left - b.left)[0];
   }
 
   #drop(which: (place: Place) => boolean): Place[] {
@@ -257,6 +265,8 @@ export class Places {
   /** What the browser has yet to play of who went is not heard: nobody is to hear the end of it in the place of who comes next. */
   #detach(place: Place, track: string): void {
     if (place.kind === 'audio') place.transceiver.receiver.track.enabled = false;
+    this.#went += 1;
+    place.left = this.#went;
     this.host.detached(track);
   }
 

@@ -69,6 +69,17 @@ describe('places', () => {
     expect([made.length, said, told]).toEqual([2, ['0=t3'], ['+t1', '-t1', '+t3']]);
   });
 
+  it('are taken in the order in which they became idle, unused ones first', async () => {
+    const { places, said, answer, settle } = stage();
+    for (const track of ['t1', 't2', 't3']) places.want(track, 'audio');
+    answer();
+    places.forget('t2');
+    places.forget('t1');
+    for (const track of ['t4', 't5']) places.want(track, 'audio');
+    await settle();
+    expect(said).toEqual(['1=t4', '0=t5']);
+  });
+
   it('play nothing of who went, and all of who comes next', async () => {
     const { places, made, answer, settle } = stage();
     places.want('t1', 'audio');
