@@ -30,7 +30,7 @@ const KINDS: readonly Kind[] = ['audio', 'video'];
 
 export interface PlacesHost {
   /** Whether places are kept to spare. */
-  readonly spares: boolean;
+  spares(): boolean;
   addTransceiver(kind: Kind): RTCRtpTransceiver;
   /** An offer is needed because there is a new place. */
   negotiate(): Promise<void>;
@@ -46,13 +46,12 @@ export interface PlacesHost {
 
 export class Places {
   readonly #places: Place[] = [];
-  #spares: boolean;
+  /** An offer was refused that was not when it went without places to spare. */
+  #tooMany = false;
   #makingUp = false;
   #went = 0;
 
-  constructor(private readonly host: PlacesHost) {
-    this.#spares = host.spares;
-  }
+  constructor(private readonly host: PlacesHost) {}
 
   /** The media of a subscribed track, once the server sends it. */
   media(track: string): MediaStreamTrack | null {
@@ -147,14 +146,14 @@ export class Places {
   /** The offer was refused, and may have been for the places to spare in it: without them from now on. Whether there were any. */
   withoutSpares(): boolean {
     const had = this.#drop((place) => !place.negotiated && place.wanted === null).length > 0;
-    if (had) this.#spares = false;
+    this.#tooMany ||= had;
     return had;
   }
 
   /** The offer was refused: places that were only in it are no more. Their tracks are returned. */
   refused(): string[] {
     // The places to spare were not the cause.
-    this.#spares = this.host.spares;
+    this.#tooMany = false;
     return this.#drop((place) => !place.negotiated).flatMap(({ wanted }) => wanted ?? []);
   }
 
@@ -184,7 +183,8 @@ export class Places {
 
   /** The kinds of which no place is idle. */
   #lacking(): Kind[] {
-    return this.#spares ? KINDS.filter((kind) => !this.#places.some((p) => p.kind === kind && p.wanted === null)) : [];
+    if (this.#tooMany || !this.host.spares()) return [];
+    return KINDS.filter((kind) => !this.#places.some((p) => p.kind === kind && p.wanted === null));
   }
 
   #makeUp(): void {

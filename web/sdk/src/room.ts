@@ -335,10 +335,10 @@ export class Room extends Emitter<RoomEvents> {
       {
         iceServers: this.#connection.welcome?.ice_servers ?? [], rtc: this.options.rtc ?? {},
         codecs: preferencesFrom(this.options), codec: this.options.codec, data: this.options.data ?? false,
-        receives: this.permissions.subscribe && (this.options.autoSubscribe ?? true) === true,
       },
       {
         request: (request) => this.#connection.request(request),
+        receives: () => this.permissions.subscribe && this.options.autoSubscribe !== false,
         published: (send, id) => this.#published(send, id),
         attached: (id, media) => {
           if (id === MIX) return this.emit('mixed', media);

@@ -26,6 +26,8 @@ export interface TransportHost {
   preference(track: string): ViewPreference;
   /** Who comes first on it, where it is a canvas. */
   pin(track: string): string | null;
+  /** Whether what others publish comes by itself: then there is a place to spare. */
+  receives(): boolean;
   /** Somebody opened a data channel to us. */
   data(data: RemoteData): void;
   state(state: TransportState): void;
@@ -39,8 +41,6 @@ export interface TransportOptions {
   readonly codec: VideoCodec | undefined;
   readonly rtc: RTCConfiguration;
   readonly data: boolean;
-  /** Whether what others publish comes by itself: then there is a place to spare. */
-  readonly receives: boolean;
 }
 
 /**
@@ -79,7 +79,7 @@ export class Transport {
       iceServers: [...options.iceServers, ...(options.rtc.iceServers ?? [])],
     });
     this.places = new Places({
-      spares: options.receives,
+      spares: host.receives,
       addTransceiver: (kind) => {
         const transceiver = this.pc.addTransceiver(kind, { direction: 'recvonly' });
         offerExtensions(transceiver, extensionsFor(kind, 'receive'));

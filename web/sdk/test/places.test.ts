@@ -20,7 +20,7 @@ function stage(spares = false) {
       return transceiver as unknown as RTCRtpTransceiver;
     },
     negotiate: () => { offers.wanted += 1; return Promise.resolve(); },
-    spares,
+    spares: () => spares,
     request(request: Extract<Request, { type: 'subscribe' | 'prefer' }>) {
       said.push(request.type === 'subscribe' ? `${request.mid}=${request.track}${request.pin === undefined ? '' : ` first ${request.pin}`}` : `${request.mid}~${request.width ?? '*'}x${request.height ?? '*'}${request.pinned ? ' pinned' : ''}`);
       return refuse === null ? Promise.resolve() : Promise.reject(refuse);
