@@ -155,7 +155,7 @@ fn a_recording_is_replayed_round_after_round() {
     std::fs::write(&path, &whole[..45_000]).unwrap();
     let (sound, pictures) =
         (format!("media.audio.recording={path:?}"), format!("media.video.recorded.files=[{path:?}]"));
-    let changes = ["viewers=2", sound.as_str(), pictures.as_str(), "time.hold_s=2"];
+    let changes = ["viewers=2", sound.as_str(), pictures.as_str(), "time.warm_up_s=1", "time.hold_s=2"];
     let repeat = played(GOOD, &changes).repeat;
     std::fs::remove_file(&path).unwrap();
     let (hold, delivery) = (&repeat.hold, repeat.hold.delivery);
