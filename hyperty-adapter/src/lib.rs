@@ -7,5 +7,7 @@
 //! Sources: reTHINK `specs:messages`, `specs:datamodel`, and what original clients and nodes were seen to send.
 
 pub mod address;
+pub mod clock;
 pub mod envelope;
 pub mod node;
+pub mod registry;

@@ -14,6 +14,7 @@ mod database;
 mod error;
 mod migrations;
 mod place;
+pub mod registry;
 
 pub use database::{Database, Durability};
 pub use error::StorageError;
