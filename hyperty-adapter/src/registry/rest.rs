@@ -6,13 +6,14 @@ use super::service::{Answer, Refused, Registry, Search};
 use crate::clock::Clock;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, RawPathParams, RawQuery, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{DefaultBodyLimit, RawQuery, State};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use colloquy_storage::registry::{By, Kind};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Longest body of a request, in bytes: twice that of a record, which is not measured with its spaces.
@@ -80,50 +81,55 @@ async fn updated(State(here): Here) -> Response {
     }
 }
 
-async fn by_user(State(here): Here, path: RawPathParams, RawQuery(query): RawQuery) -> Response {
-    here.search(&path, query.as_deref(), |user| By::Owner(Kind::Hyperty, user)).await
+async fn by_user(State(here): Here, uri: Uri, RawQuery(query): RawQuery) -> Response {
+    here.search(segments(&uri, "/hyperty/user/"), query.as_deref(), |user| By::Owner(Kind::Hyperty, user)).await
 }
 
-async fn by_guid(State(here): Here, path: RawPathParams) -> Response {
-    match segments(&path).as_deref() {
+async fn by_guid(State(here): Here, uri: Uri) -> Response {
+    match segments(&uri, "/hyperty/guid/").as_deref() {
         Some([guid]) => here.answer(&Search { by: By::Guid(guid), resources: vec![], data_schemes: vec![] }).await,
         _ => not_found(),
     }
 }
 
-async fn by_email(State(here): Here, path: RawPathParams, RawQuery(query): RawQuery) -> Response {
-    here.search(&path, query.as_deref(), |email| By::Label(Kind::Hyperty, email)).await
+async fn by_email(State(here): Here, uri: Uri, RawQuery(query): RawQuery) -> Response {
+    here.search(segments(&uri, "/hyperty/email/"), query.as_deref(), |email| By::Label(Kind::Hyperty, email)).await
 }
 
-async fn by_reporter(State(here): Here, path: RawPathParams, RawQuery(query): RawQuery) -> Response {
-    here.search(&path, query.as_deref(), |reporter| By::Owner(Kind::DataObject, reporter)).await
+async fn by_reporter(State(here): Here, uri: Uri, RawQuery(query): RawQuery) -> Response {
+    here.search(segments(&uri, "/hyperty/dataobject/reporter/"), query.as_deref(), |reporter| {
+        By::Owner(Kind::DataObject, reporter)
+    })
+    .await
 }
 
-async fn by_name(State(here): Here, path: RawPathParams, RawQuery(query): RawQuery) -> Response {
-    here.search(&path, query.as_deref(), |name| By::Label(Kind::DataObject, name)).await
+async fn by_name(State(here): Here, uri: Uri, RawQuery(query): RawQuery) -> Response {
+    here.search(segments(&uri, "/hyperty/dataobject/name/"), query.as_deref(), |name| By::Label(Kind::DataObject, name))
+        .await
 }
 
-async fn hyperty(State(here): Here, path: RawPathParams) -> Response {
-    let Some([url]) = segments(&path).and_then(one) else { return not_found() };
+async fn hyperty(State(here): Here, uri: Uri) -> Response {
+    let Some([url]) = segments(&uri, "/hyperty/url/").and_then(one) else { return not_found() };
     match here.registry.entry(Kind::Hyperty, &url, here.clock.now_ms()).await {
         Ok(answer) => found(answer, Kind::Hyperty),
         Err(why) => refused(&why),
     }
 }
 
-async fn object(State(here): Here, path: RawPathParams) -> Response {
-    let Some([url]) = segments(&path).and_then(one) else { return not_found() };
+async fn object(State(here): Here, uri: Uri) -> Response {
+    let Some([url]) = segments(&uri, "/hyperty/dataobject/url/").and_then(one) else { return not_found() };
     match here.registry.entry(Kind::DataObject, &url, here.clock.now_ms()).await {
         Ok(answer) => found(answer, Kind::DataObject),
         Err(why) => refused(&why),
     }
 }
 
-async fn register_hyperty(State(here): Here, path: RawPathParams, body: Bytes) -> Response {
+async fn register_hyperty(State(here): Here, uri: Uri, body: Bytes) -> Response {
     if let Some(refusal) = here.refuse_writer() {
         return refusal;
     }
-    let Some([user, url]) = segments(&path).as_deref().and_then(|all| <&[String; 2]>::try_from(all).ok()).cloned()
+    let Some([user, url]) =
+        segments(&uri, "/hyperty/user/").as_deref().and_then(|all| <&[String; 2]>::try_from(all).ok()).cloned()
     else {
         return not_found();
     };
@@ -137,11 +143,11 @@ async fn register_hyperty(State(here): Here, path: RawPathParams, body: Bytes) -
     }
 }
 
-async fn register_object(State(here): Here, path: RawPathParams, body: Bytes) -> Response {
+async fn register_object(State(here): Here, uri: Uri, body: Bytes) -> Response {
     if let Some(refusal) = here.refuse_writer() {
         return refusal;
     }
-    let Some([url]) = segments(&path).and_then(one) else { return not_found() };
+    let Some([url]) = segments(&uri, "/hyperty/dataobject/").and_then(one) else { return not_found() };
     let done = match record(Kind::DataObject, &body) {
         Ok(record) => here.registry.register_object(&url, record, here.clock.now_ms()).await,
         Err(why) => Err(why.into()),
@@ -152,11 +158,12 @@ async fn register_object(State(here): Here, path: RawPathParams, body: Bytes) ->
     }
 }
 
-async fn unregister_hyperty(State(here): Here, path: RawPathParams) -> Response {
+async fn unregister_hyperty(State(here): Here, uri: Uri) -> Response {
     if let Some(refusal) = here.refuse_writer() {
         return refusal;
     }
-    let Some([user, url]) = segments(&path).as_deref().and_then(|all| <&[String; 2]>::try_from(all).ok()).cloned()
+    let Some([user, url]) =
+        segments(&uri, "/hyperty/user/").as_deref().and_then(|all| <&[String; 2]>::try_from(all).ok()).cloned()
     else {
         return not_found();
     };
@@ -166,8 +173,8 @@ async fn unregister_hyperty(State(here): Here, path: RawPathParams) -> Response 
     }
 }
 
-async fn update_hyperty(State(here): Here, path: RawPathParams, body: Bytes) -> Response {
-    match here.update(Kind::Hyperty, &path, &body).await {
+async fn update_hyperty(State(here): Here, uri: Uri, body: Bytes) -> Response {
+    match here.update(Kind::Hyperty, segments(&uri, "/hyperty/url/"), &body).await {
         Ok((is_changed, is_keep_alive)) => {
             let what = if is_keep_alive { "Keep alive" } else { "Hyperty updated" };
             text(StatusCode::OK, json!({"statusChanged": is_changed.to_string(), "message": what}).to_string())
@@ -176,8 +183,8 @@ async fn update_hyperty(State(here): Here, path: RawPathParams, body: Bytes) -> 
     }
 }
 
-async fn update_object(State(here): Here, path: RawPathParams, body: Bytes) -> Response {
-    match here.update(Kind::DataObject, &path, &body).await {
+async fn update_object(State(here): Here, uri: Uri, body: Bytes) -> Response {
+    match here.update(Kind::DataObject, segments(&uri, "/dataobject/url/"), &body).await {
         Ok((_, is_keep_alive)) => {
             message(StatusCode::OK, if is_keep_alive { "Keep alive" } else { "data object updated" })
         }
@@ -191,11 +198,13 @@ impl Shared {
     }
 
     /// Gives whether the status changed, and whether nothing else did.
-    async fn update(&self, kind: Kind, path: &RawPathParams, body: &[u8]) -> Result<(bool, bool), Response> {
+    async fn update(&self, kind: Kind, rest: Option<Vec<String>>, body: &[u8]) -> Result<(bool, bool), Response> {
         if let Some(refusal) = self.refuse_writer() {
             return Err(refusal);
         }
-        let Some([url]) = segments(path).and_then(one) else { return Err(not_found()) };
+        let Some([url]) = rest.and_then(one) else { return Err(not_found()) };
+        // Some clients send nothing at all instead of nothing in braces.
+        let body = if body.is_empty() { b"{}" } else { body };
         let change = record(kind, body).map_err(|why| refused(&why.into()))?;
         let is_keep_alive = change.is_empty();
         let done = self.registry.update(kind, &url, change, self.clock.now_ms()).await;
@@ -203,8 +212,13 @@ impl Shared {
     }
 
     /// `<id>`, or `<id>/<anything>?resources=a,b&dataSchemes=c`: then one of the two must be there, and nothing else.
-    async fn search(&self, path: &RawPathParams, query: Option<&str>, by: impl FnOnce(&str) -> By<'_>) -> Response {
-        match segments(path).as_deref() {
+    async fn search(
+        &self,
+        rest: Option<Vec<String>>,
+        query: Option<&str>,
+        by: impl FnOnce(&str) -> By<'_>,
+    ) -> Response {
+        match rest.as_deref() {
             Some([id]) => self.answer(&Search { by: by(id), resources: vec![], data_schemes: vec![] }).await,
             Some([id, _]) => match criteria(query.unwrap_or_default()) {
                 Some((resources, data_schemes)) => self.answer(&Search { by: by(id), resources, data_schemes }).await,
@@ -226,13 +240,11 @@ impl Shared {
     }
 }
 
-/// What the path says after its fixed part, cut at the slashes and decoded; nothing if it is no text.
-fn segments(path: &RawPathParams) -> Option<Vec<String>> {
-    let (_, rest) = path.iter().next()?;
-    let rest = rest.trim_end_matches('/');
-    rest.split('/')
-        .map(|segment| percent_decode_str(segment).decode_utf8().ok().map(std::borrow::Cow::into_owned))
-        .collect()
+/// What a path says after its fixed part, cut at the slashes and decoded; nothing if it is no text. It is read from the request itself: whatever has
+/// decoded a path no longer knows which slashes are part of an address.
+fn segments(uri: &Uri, fixed: &str) -> Option<Vec<String>> {
+    let rest = uri.path().strip_prefix(fixed)?.trim_end_matches('/');
+    rest.split('/').map(|segment| percent_decode_str(segment).decode_utf8().ok().map(Cow::into_owned)).collect()
 }
 
 fn one(all: Vec<String>) -> Option<[String; 1]> {
