@@ -18,6 +18,8 @@ pub mod rest;
 pub mod rules;
 mod service;
 mod show;
+#[cfg(test)]
+mod tests;
 
 pub use changes::StatusChange;
 pub use service::{Answer, Refused, Registry, Search, Settings};

@@ -166,7 +166,7 @@ impl Registry {
                 _ => {}
             }
             let entry = new.entry(before.as_ref(), max_expires_s, now_ms);
-            let change = before.as_ref().and_then(|before| status_change(before, &entry, now_ms));
+            let change = before.as_ref().and_then(|before| news(before, &entry));
             Ok((entry, (change, before.is_none(), removed)))
         };
         let (change, is_new, removed) = self.change(kind, &url, Some(room), &mut made).await?;
@@ -339,12 +339,12 @@ impl Registry {
             let before = found.entry.filter(&may).ok_or(Refused::NotFound)?;
             let mut entry = before.clone();
             alter(&mut entry);
-            let change = status_change(&before, &entry, now_ms);
-            Ok((entry, change))
+            let is_changed = status_at(&before, now_ms) != status_at(&entry, now_ms);
+            let news = news(&before, &entry);
+            Ok((entry, (is_changed, news)))
         };
-        let change = self.change(kind, &key(url), None, &mut altered).await?;
-        let is_changed = change.is_some();
-        self.tell(change);
+        let (is_changed, news) = self.change(kind, &key(url), None, &mut altered).await?;
+        self.tell(news);
         Ok(is_changed)
     }
 
@@ -391,10 +391,11 @@ impl Registry {
     }
 }
 
-fn status_change(before: &Entry, after: &Entry, now_ms: i64) -> Option<StatusChange> {
-    let status = status_at(after, now_ms);
-    let is_other = status_at(before, now_ms) != status;
-    is_other.then(|| StatusChange { kind: after.kind, url: after.url.clone(), status: status.to_owned() })
+/// What is to be told of a change: the new status, if it is not the one that was written down. One that has lapsed and was not yet swept was told as
+/// what is written; if it is back in time, nothing happened.
+fn news(before: &Entry, after: &Entry) -> Option<StatusChange> {
+    let is_other = before.status != after.status;
+    is_other.then(|| StatusChange { kind: after.kind, url: after.url.clone(), status: after.status.clone() })
 }
 
 fn subtract(count: &AtomicU64, removed: u64) {
