@@ -16,6 +16,6 @@ mod migrations;
 mod place;
 pub mod registry;
 
-pub use database::{Database, Durability};
+pub use database::{Database, Durability, Options};
 pub use error::StorageError;
 pub use place::Place;
