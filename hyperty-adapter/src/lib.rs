@@ -9,5 +9,6 @@
 pub mod address;
 pub mod clock;
 pub mod envelope;
+pub mod global;
 pub mod node;
 pub mod registry;

@@ -12,6 +12,7 @@
 
 mod database;
 mod error;
+pub mod global;
 mod migrations;
 mod place;
 pub mod registry;

@@ -1,5 +1,6 @@
 //! The tests of the storage, in one binary.
 
+mod global;
 mod open;
 mod registry;
 
