@@ -103,6 +103,13 @@ impl<'a> Address<'a> {
         (end > 0).then(|| self.0.get(..RUNTIME.len() + slash + 1 + end)).flatten()
     }
 
+    /// `scheme://domain/name` of an address below it, or the address itself.
+    pub(crate) fn root(&self) -> &str {
+        let start = self.0.len() - self.path().len();
+        let end = self.path().get(1..).and_then(|path| path.find('/')).map_or(self.0.len(), |slash| start + 1 + slash);
+        self.0.get(..end).unwrap_or(&self.0)
+    }
+
     fn split(&self) -> (&str, &str) {
         let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
         rest.find('/').map_or((rest, ""), |at| rest.split_at(at))
@@ -132,7 +139,13 @@ mod tests {
             ("hyperty://d.test/h1", "hyperty", "d.test", "/h1", None),
             ("domain://registry.d.test", "domain", "registry.d.test", "", None),
             ("user://google.com/a@b.c", "user", "google.com", "/a@b.c", None),
-            ("hyperty-catalogue://catalogue.d/.well-known/hyperty/X", "hyperty-catalogue", "catalogue.d", "/.well-known/hyperty/X", None),
+            (
+                "hyperty-catalogue://catalogue.d/.well-known/hyperty/X",
+                "hyperty-catalogue",
+                "catalogue.d",
+                "/.well-known/hyperty/X",
+                None,
+            ),
         ];
         for (text, scheme, domain, path, runtime) in table {
             let address = Address::parse(text).unwrap();
@@ -149,6 +162,14 @@ mod tests {
             ("hyperty://d/h/registration", false),
         ] {
             assert_eq!(Address::parse(text).unwrap().is_private(), is_private, "{text}");
+        }
+        for (text, root) in [
+            ("comm://d/o/changes", "comm://d/o"),
+            ("comm://d/o", "comm://d/o"),
+            ("comm://d", "comm://d"),
+            ("comm://d/o/", "comm://d/o"),
+        ] {
+            assert_eq!(Address::parse(text).unwrap().root(), root, "{text}");
         }
         assert!(Address::parse("mn:/session").unwrap().is_session_manager());
         assert_eq!(Address::parse("hyperty-runtime://d/g"), Address::parse("runtime://d/g"));

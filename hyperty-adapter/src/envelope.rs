@@ -12,6 +12,8 @@ use thiserror::Error;
 
 /// Receivers of one message at most.
 pub const MAX_RECEIVERS: usize = 64;
+/// Addresses in one list at most; less may be allowed.
+const MAX_ADDRESSES: usize = 10_000;
 /// Longest `id`, in bytes of JSON: originals count from 1.
 const MAX_ID: usize = 64;
 
@@ -129,8 +131,9 @@ struct Members<'a> {
 /// A string, copied only if it has escapes.
 struct Text<'a>(Cow<'a, str>);
 
-/// One address, or several.
-struct Receivers<'a>(Vec<Cow<'a, str>>);
+/// One address, or a list of some. Lists in lists count for what is in them, since the originals' conformance tests send such.
+#[derive(Debug)]
+pub(crate) struct Addresses<'a>(pub(crate) Vec<Cow<'a, str>>);
 
 impl<'a> Envelope<'a> {
     /// Reads a message.
@@ -147,7 +150,7 @@ impl<'a> Envelope<'a> {
         let Text(sender) = from.ok_or(NoMessage::Lacks("from"))?;
         let raw = to.filter(|to| to.get() != "null").ok_or(NoMessage::Lacks("to"))?;
         let from = Address::read(sender.clone()).map_err(|why| NoMessage::Address("from", why))?;
-        let Receivers(receivers) = serde_json::from_str(raw.get())?;
+        let Addresses(receivers) = serde_json::from_str(raw.get())?;
         if receivers.len() > MAX_RECEIVERS {
             return Err(NoMessage::TooManyReceivers);
         }
@@ -159,7 +162,8 @@ impl<'a> Envelope<'a> {
         let list = raw.get().starts_with('[').then(|| span(text, raw.get())).flatten();
         let is_id = |id: &&RawValue| {
             let text = id.get();
-            text.len() <= MAX_ID && text.starts_with(|first: char| first == '"' || first == '-' || first.is_ascii_digit())
+            text.len() <= MAX_ID
+                && text.starts_with(|first: char| first == '"' || first == '-' || first.is_ascii_digit())
         };
         let id = id.filter(|id| id.get() != "null");
         if id.as_ref().is_some_and(|id| !is_id(id)) {
@@ -253,34 +257,32 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Receivers<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Addresses<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Read;
 
         impl<'de> Visitor<'de> for Read {
-            type Value = Receivers<'de>;
+            type Value = Addresses<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an address, or a list of addresses")
             }
 
             fn visit_borrowed_str<E>(self, one: &'de str) -> Result<Self::Value, E> {
-                Ok(Receivers(vec![Cow::Borrowed(one)]))
+                Ok(Addresses(vec![Cow::Borrowed(one)]))
             }
 
             fn visit_str<E>(self, one: &str) -> Result<Self::Value, E> {
-                Ok(Receivers(vec![Cow::Owned(one.to_owned())]))
+                Ok(Addresses(vec![Cow::Owned(one.to_owned())]))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut some: A) -> Result<Self::Value, A::Error> {
                 let mut all = Vec::new();
-                while let Some(Text(one)) = some.next_element()? {
+                while let Some(Addresses(more)) = some.next_element()? {
                     // One too many is enough to be refused.
-                    if all.len() <= MAX_RECEIVERS {
-                        all.push(one);
-                    }
+                    all.extend(more.into_iter().take((MAX_ADDRESSES + 1).saturating_sub(all.len())));
                 }
-                Ok(Receivers(all))
+                Ok(Addresses(all))
             }
         }
 
