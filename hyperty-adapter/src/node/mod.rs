@@ -1,7 +1,7 @@
 //! The message node: sessions, one table of who owns and who hears an address, and the routes between them.
 //!
 //! Sans-IO: a [`Node`] is told what came (and when) and gives [`Effect`]s, which are drained after each call. It reads no clock and no
-//! source of random numbers. The wires to clients are in `wire`.
+//! source of random numbers. The wires to clients are in [`crate::wire`].
 //!
 //! ```
 //! use colloquy_hyperty_adapter::node::{Dialect, Effect, Node, Open, Settings};

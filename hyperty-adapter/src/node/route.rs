@@ -39,6 +39,11 @@ impl Node {
         };
         self.counters.received += 1;
         self.counters.received_bytes += text.len() as u64;
+        if text.len() > self.settings.limits.message_bytes {
+            // The wires do not let it come this far.
+            self.counters.lose(Loss::Limit);
+            return Flow::Stop;
+        }
         match str::from_utf8(text).map(Envelope::parse) {
             Ok(Ok(message)) => {
                 let passage = Passage { now, connection, dialect, message: &message, text };

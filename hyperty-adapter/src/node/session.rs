@@ -35,6 +35,9 @@ pub(super) struct Connection {
     pub(super) session: Option<SessionId>,
 }
 
+/// What was allocated under each key.
+pub(super) type Keys = HashMap<Box<str>, Vec<Arc<str>>>;
+
 /// One session.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -47,7 +50,7 @@ pub(super) struct Session {
     pub(super) origin: Option<IpAddr>,
     pub(super) bucket: Bucket,
     /// What was allocated under a key; few clients use any.
-    pub(super) keys: Option<Box<HashMap<Box<str>, Vec<Arc<str>>>>>,
+    pub(super) keys: Option<Box<Keys>>,
     /// What waits for the client while it is away.
     pub(super) waiting: Option<Box<Waiting>>,
 }

@@ -165,7 +165,7 @@ impl Node {
         let Some(id) = self.connections.get(connection).and_then(|one| one.session) else { return false };
         let named = Address::parse(body.runtime_url).ok();
         let named = named.as_ref().and_then(Address::runtime);
-        if !self.sessions.get(id).is_some_and(|own| named == Some(&own.runtime)) {
+        if self.sessions.get(id).is_none_or(|own| named != Some(&own.runtime)) {
             return false;
         }
         self.counters.closed += 1;
