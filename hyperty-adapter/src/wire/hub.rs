@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 /// How often it is looked who did not come back.
 const TICK: Duration = Duration::from_millis(500);
 
+/// How often a server that stops looks whether the last connection is closed.
+const CLOSING_POLL: Duration = Duration::from_millis(20);
+
 /// A part of the server that answers messages: the registry, say.
 pub trait Component: Send + Sync {
     /// Takes a message for its address. Called where the message came in, so it must not wait: what takes time goes to a task of its own,
@@ -151,6 +154,13 @@ impl Hub {
         let mut state = self.lock();
         state.is_stopping = true;
         state.outboxes.values().for_each(|outbox| outbox.end(End::Stopping));
+    }
+
+    /// Waits until the last connection is closed.
+    pub async fn emptied(&self) {
+        while !self.lock().outboxes.is_empty() {
+            tokio::time::sleep(CLOSING_POLL).await;
+        }
     }
 
     pub(super) fn connect(&self, dialect: Dialect, origin: IpAddr) -> Result<Place, NotConnected> {

@@ -10,6 +10,7 @@
 
 mod hub;
 mod link;
+mod metrics;
 mod nomatrix;
 mod outbox;
 mod settings;
@@ -17,6 +18,7 @@ pub mod socketio;
 mod vertx;
 
 pub use hub::{Component, Figures, Hub, Reply};
+pub use metrics::NodeMetrics;
 pub use settings::WireSettings;
 
 use crate::node::NotConnected;
