@@ -1,0 +1,4 @@
+//! Tests through the crate's public interface.
+
+mod node;
+mod wire;
