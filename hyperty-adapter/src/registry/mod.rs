@@ -10,8 +10,10 @@
 //! - [`Registry`]: the rules on a store, and the news.
 //! - [`message`]: the registry as messages know it, at `domain://registry.<domain>`.
 //! - [`rest`]: the registry as HTTP knows it, on the paths of the original.
+//! - [`Edge`]: this and the global registry, mounted at a node.
 
 mod changes;
+mod edge;
 pub mod message;
 pub mod record;
 pub mod rest;
@@ -22,4 +24,5 @@ mod show;
 mod tests;
 
 pub use changes::StatusChange;
+pub use edge::Edge;
 pub use service::{Answer, Refused, Registry, Search, Settings};

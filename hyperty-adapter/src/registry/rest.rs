@@ -36,11 +36,10 @@ struct Shared {
 
 type Here = State<Arc<Shared>>;
 
-/// All paths of the original but `/`.
+/// The paths of the original, but for `/` and `/live`: what else the server is asks for those too.
 pub fn router(registry: Arc<Registry>, clock: Clock, writers: Writers) -> Router {
     let here = Arc::new(Shared { registry, clock, writers });
     Router::new()
-        .route("/live", get(live))
         .route("/registry/updated", get(updated))
         .route("/hyperty/user/{*rest}", get(by_user).put(register_hyperty).delete(unregister_hyperty))
         .route("/hyperty/guid/{*rest}", get(by_guid))
@@ -55,13 +54,10 @@ pub fn router(registry: Arc<Registry>, clock: Clock, writers: Writers) -> Router
         .with_state(here)
 }
 
-/// The same with `/`, for a listener of its own.
+/// All paths of the original, for a listener of its own.
 pub fn standalone(registry: Arc<Registry>, clock: Clock, writers: Writers) -> Router {
-    let root = Router::new().route("/", get(live)).with_state(Arc::new(Shared {
-        registry: registry.clone(),
-        clock: clock.clone(),
-        writers,
-    }));
+    let here = Arc::new(Shared { registry: registry.clone(), clock: clock.clone(), writers });
+    let root = Router::new().route("/", get(live)).route("/live", get(live)).with_state(here);
     root.merge(router(registry, clock, writers)).fallback(|| async { not_found() })
 }
 

@@ -6,7 +6,7 @@ mod model;
 mod records;
 mod rest;
 
-use super::rest::{Writers, router};
+use super::rest::{Writers, standalone};
 use super::{Registry, Settings};
 use crate::clock::Clock;
 use crate::envelope::Envelope;
@@ -54,7 +54,7 @@ impl World {
         let now_ms = self.now_ms.clone();
         let clock = Clock::from_fn(move || now_ms.load(Ordering::Relaxed));
         let request = Request::builder().method(method).uri(path).body(Body::from(body.to_owned())).unwrap();
-        let answer = router(self.registry.clone(), clock, writers).oneshot(request).await.unwrap();
+        let answer = standalone(self.registry.clone(), clock, writers).oneshot(request).await.unwrap();
         let status = answer.status().as_u16();
         let bytes = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
         (status, if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() })

@@ -1,6 +1,6 @@
 //! The wires, over real sockets.
 
-mod client;
+pub(crate) mod client;
 mod conversations;
 mod nomatrix;
 mod slow;
