@@ -5,7 +5,7 @@ use crate::migrations::migrator;
 use crate::place::Place;
 use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, SqliteConnection, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection, Transaction};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
@@ -161,6 +161,8 @@ impl Database {
                 Durability::Process => "PRAGMA synchronous = NORMAL",
                 Durability::Power => "PRAGMA synchronous = FULL",
             };
+            // Whoever gives up in between leaves what is not more than it is.
+            *turn = Durability::Process;
             sqlx::query(synchronous).execute(&self.inner.writer).await?;
             *turn = durability;
         }
@@ -191,7 +193,9 @@ fn connection(place: &Place, options: Options) -> SqliteConnectOptions {
         None => options,
     };
     // What a file says of itself is not trusted with functions that do things (https://www.sqlite.org/security.html).
-    options.pragma("trusted_schema", "OFF").thread_name(|id| format!("storage-{id}"))
+    let options = options.pragma("trusted_schema", "OFF").thread_name(|id| format!("storage-{id}"));
+    // Thousands a second; what goes wrong is told by those who asked.
+    options.disable_statement_logging()
 }
 
 fn opening(place: &Place, error: sqlx::Error) -> StorageError {

@@ -4,7 +4,7 @@
 //! Who may send what to the registry is decided by the node's policies before a message gets here. One rule is the registry's own
 //! ([`Settings::own_runtime_only`](super::Settings::own_runtime_only)): a runtime changes only what was registered as being in it.
 
-use super::record::{BadRecord, MAX_ITEM, MAX_LIST, Record, check_address};
+use super::record::{BadRecord, MAX_ITEM, MAX_LIST, MAX_RECORD, Record, check_address};
 use super::rules;
 use super::service::{Answer, Refused, Registry, Search};
 use crate::envelope::{Envelope, Verb};
@@ -15,6 +15,9 @@ use serde_json::value::RawValue;
 
 /// Where searches by e-mail begin.
 const BY_EMAIL: &str = "/hyperty/idp-identifier/";
+
+/// Longest body, in bytes: a record, and an identity of its sender beside it.
+const MAX_BODY: usize = 4 * MAX_RECORD;
 
 /// What bodies to a registry say, all of them together.
 #[derive(Deserialize, Default)]
@@ -96,6 +99,9 @@ impl Registry {
     }
 
     async fn obey(&self, message: &Envelope<'_>, now_ms: i64) -> Result<Option<(Answer, Kind)>, Refused> {
+        if message.body.is_some_and(|body| body.get().len() > MAX_BODY) {
+            return Err(BadRecord::Bounds("the body of a message to a registry is longer than 128 KiB").into());
+        }
         let body: Body<'_> = message.read().map_err(|why| BadRecord::Malformed(why.to_string()))?;
         match message.verb {
             Verb::Create => self.create(&body, now_ms).await.map(|()| None),

@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 
 /// Entries that are written down as disconnected at a time: some milliseconds of a transaction.
 const SWEEP: u32 = 500;
+/// Batches of them before somebody is answered who asks what is new.
+const SWEEPS: usize = 8;
 /// Entries of one name that are looked through for what they are about.
 const SCAN: u32 = 2_000;
 /// Entries in an answer at most, the last modified first.
@@ -251,9 +253,9 @@ impl Registry {
     pub async fn search(&self, search: &Search<'_>, now_ms: i64) -> Result<Answer, Refused> {
         let is_filtered = !search.resources.is_empty() || !search.data_schemes.is_empty();
         let most = if is_filtered { SCAN } else { PAGE as u32 };
-        let mut found = self.store.find(search.by, most).await?;
-        found.retain(|entry| rules::is_about(entry, &search.resources, &search.data_schemes));
-        found.truncate(PAGE);
+        let found = self.store.find(search.by, most).await?;
+        let is_about = |entry: &Entry| rules::is_about(entry, &search.resources, &search.data_schemes);
+        let found: Vec<Entry> = found.into_iter().filter(is_about).take(PAGE).collect();
         if found.is_empty() {
             return Err(Refused::NotFound);
         }
@@ -316,8 +318,12 @@ impl Registry {
     /// # Errors
     /// [`StorageError`].
     pub async fn take_gone(&self, now_ms: i64) -> Result<String, StorageError> {
-        // Everything that is due is news, whether or not its turn has come.
-        while self.sweep(now_ms).await? > 0 {}
+        // What is due is news, whether or not its turn has come. Of very much, the rest is for the next time.
+        for _ in 0..SWEEPS {
+            if self.sweep(now_ms).await? == 0 {
+                break;
+            }
+        }
         let gone = self.changes().take_gone(PAGE);
         let mut entries = Vec::with_capacity(gone.len());
         for (kind, url) in gone {
