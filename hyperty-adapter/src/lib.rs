@@ -7,5 +7,6 @@
 //! Sources: reTHINK `specs:messages`, `specs:datamodel`, and what original clients and nodes were seen to send.
 
 pub mod address;
+pub mod catalogue;
 pub mod envelope;
 pub mod node;
