@@ -6,7 +6,6 @@ use super::object::{Files, Places};
 use super::snapshot::Defaults;
 use bytes::Bytes;
 use rust_embed::RustEmbed;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 #[derive(RustEmbed)]
@@ -30,16 +29,16 @@ pub(super) fn files() -> Vec<(Kind, String, Files)> {
         let Some(bytes) = Dist::get(&path).map(|file| file.data) else { continue };
         let files = all.entry((kind, folder.to_owned())).or_default();
         match file {
-            DESCRIPTION => files.description = text(bytes),
-            PACKAGE => files.package = Some(text(bytes)),
+            DESCRIPTION => files.description = text(&bytes),
+            PACKAGE => files.package = Some(text(&bytes)),
             _ => files.code = Some(Bytes::from(bytes.into_owned())),
         }
     }
     all.into_iter().map(|((kind, folder), files)| (kind, format!("built-in {kind}/{folder}"), files)).collect()
 }
 
-fn text(bytes: Cow<'static, [u8]>) -> String {
-    String::from_utf8_lossy(&bytes).into_owned()
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// What of them is the default of its type. The proxy of this domain's own identity provider is called as the domain.

@@ -289,9 +289,8 @@ async fn change(doors: &Doors, path: &str, parts: Parts, body: Body) -> Response
     }
     let (catalogue, name) = (Arc::clone(&doors.catalogue), name.to_owned());
     let changed = if is_put {
-        let body = match axum::body::to_bytes(body, MAX_PUT).await {
-            Ok(body) => body,
-            Err(_) => return refuse(StatusCode::PAYLOAD_TOO_LARGE, format!("An object is at most {MAX_PUT} bytes.")),
+        let Ok(body) = axum::body::to_bytes(body, MAX_PUT).await else {
+            return refuse(StatusCode::PAYLOAD_TOO_LARGE, format!("An object is at most {MAX_PUT} bytes."));
         };
         let put: Put = match serde_json::from_slice(&body) {
             Ok(put) => put,

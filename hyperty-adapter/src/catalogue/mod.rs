@@ -16,6 +16,8 @@ mod package;
 mod query;
 mod snapshot;
 mod store;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use constraints::meets;

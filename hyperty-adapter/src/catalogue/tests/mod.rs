@@ -1,0 +1,6 @@
+//! The catalogue from outside: over a loopback socket, and with real files.
+
+mod changes;
+mod rest;
+mod signatures;
+mod support;
