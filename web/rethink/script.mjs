@@ -8,6 +8,10 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 export const CODE = {
   'protocolstub/ColloquyProtoStub': { entry: 'src/protostub/index.ts', className: 'ColloquyProtoStub' },
   'idp-proxy/domain': { entry: 'src/idp/index.ts', className: 'ColloquyIdpProxy' },
+  'hyperty/Connector': { entry: 'src/connector/index.ts', className: 'Connector' },
+  'hyperty/GroupChatManager': { entry: 'src/chat/index.ts', className: 'GroupChatManager' },
+  'hyperty/UserAvailabilityReporter': { entry: 'src/presence/reporter.ts', className: 'UserAvailabilityReporter' },
+  'hyperty/UserAvailabilityObserver': { entry: 'src/presence/observer.ts', className: 'UserAvailabilityObserver' },
   'runtime/Runtime': { entry: 'src/runtime/index.ts', className: 'ColloquyRuntime', global: 'Runtime', exports: 'default' },
 };
 
