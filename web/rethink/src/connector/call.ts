@@ -13,14 +13,20 @@ export const MOST_CANDIDATES = 64;
 export type Ending = 'hung-up' | 'declined' | 'busy' | 'failed' | 'gone';
 
 /** What is used of a peer connection. */
-export type Peer = Pick<
-  RTCPeerConnection,
-  'addTrack' | 'createOffer' | 'createAnswer' | 'setLocalDescription' | 'setRemoteDescription' | 'addIceCandidate' | 'close' | 'iceConnectionState' | 'localDescription'
-> & {
+export interface Peer {
   onicecandidate: ((event: RTCPeerConnectionIceEvent) => unknown) | null;
   oniceconnectionstatechange: ((event: Event) => unknown) | null;
   ontrack: ((event: RTCTrackEvent) => unknown) | null;
-};
+  readonly iceConnectionState: RTCIceConnectionState;
+  readonly localDescription: RTCSessionDescription | null;
+  addTrack(track: MediaStreamTrack, stream: MediaStream): unknown;
+  createOffer(): Promise<RTCSessionDescriptionInit>;
+  createAnswer(): Promise<RTCSessionDescriptionInit>;
+  setLocalDescription(description: RTCSessionDescriptionInit): Promise<void>;
+  setRemoteDescription(description: RTCSessionDescriptionInit): Promise<void>;
+  addIceCandidate(candidate: RTCIceCandidateInit): Promise<void>;
+  close(): void;
+}
 
 /** Makes our object of a call, and invites the other side to it. */
 export type Report = (data: Data) => Promise<Reported>;

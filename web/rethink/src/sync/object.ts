@@ -40,7 +40,7 @@ export abstract class DataObject {
   protected ended = false;
 
   constructor(protected readonly owner: Owner, readonly metadata: Metadata, readonly data: Data) {
-    this.listen(`${this.url}/children/`, (message) => { if (message.from !== owner.url && message.type === 'create') this.addRemote(message); });
+    this.listen(`${this.url}/children/`, (message) => { this.take(message); });
   }
 
   get url(): string {
@@ -72,7 +72,12 @@ export abstract class DataObject {
     return child;
   }
 
-  /** What the bus forwards to the hyperty, and what ended. */
+  /** A message to one of the object's addresses. */
+  take(message: Message): void {
+    if (message.type === 'create' && message.from !== this.owner.url) this.addRemote(message);
+  }
+
+  /** It is over: nothing more is heard of it. */
   end(): void {
     if (this.ended) return;
     this.ended = true;
@@ -199,7 +204,12 @@ export class Observed extends DataObject {
     super(owner, metadata, data);
     const version = metadata['version'];
     this.version = typeof version === 'number' ? version : 0;
-    this.listen(`${this.url}/changes`, (message) => { if (message.type === 'update') this.changed(message); });
+    this.listen(`${this.url}/changes`, (message) => { this.take(message); });
+  }
+
+  override take(message: Message): void {
+    if (message.type === 'update') this.changed(message);
+    else super.take(message);
   }
 
   /** Hears of each change, after it was made. */

@@ -33,6 +33,8 @@ export interface NewObject {
 
 /** Objects of one hyperty at most. */
 export const MOST_OBJECTS = 256;
+/** Messages that come while a subscription is under way; what is beyond is lost, and its version tells. */
+const MOST_EARLY = 256;
 
 const SUBSCRIPTION = '/subscription';
 
@@ -77,7 +79,14 @@ export class Syncher {
     if (this.observed.size >= MOST_OBJECTS) throw new Failed(429, `one hyperty observes at most ${MOST_OBJECTS} objects`);
     const { bus, runtime } = this.owner;
     const body = { resource: url, schema, store, p2p: false, resume: false, mutual: false, domain_subscription: true };
-    const answer = await request(bus, { type: 'subscribe', from: this.owner.url, to: `${runtime}/sm`, body });
+    // What changes while we subscribe comes before the answer does: it is kept, and made after.
+    const early: Message[] = [];
+    const listeners = ['/changes', '/children/'].map((part) => bus.addListener(`${url}${part}`, (message) => { if (early.length < MOST_EARLY) early.push(message); }));
+    const answer = await request(bus, { type: 'subscribe', from: this.owner.url, to: `${runtime}/sm`, body }).catch((error: unknown) => {
+      for (const listener of listeners) listener.remove();
+      throw error;
+    });
+    for (const listener of listeners) listener.remove();
     const value = memberOf(answer.body, 'value');
     // A runtime that has stored it answers with a list.
     const whole = Array.isArray(value) ? (value as unknown[])[0] : value;
@@ -86,6 +95,7 @@ export class Syncher {
     const metadata = { ...whole, url } as unknown as Metadata;
     const object = new Observed(this.owner, metadata, typeof data === 'object' && data !== null ? clone(data as Data) : {});
     this.observed.set(url, object);
+    for (const message of early) object.take(message);
     return object;
   }
 
