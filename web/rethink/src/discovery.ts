@@ -6,6 +6,8 @@ import { request } from './sync/request.js';
 export interface Found {
   readonly url: string;
   readonly status: string;
+  /** When it was last heard of, as the registry writes it; empty where it does not. */
+  readonly lastModified: string;
 }
 
 /** Who somebody is, as his identity provider says. */
@@ -18,7 +20,7 @@ export class Discovery {
     this.runtime = needed(configuration.runtimeURL, 'runtimeURL');
   }
 
-  /** Hyperties of a user (an e-mail address, or a user's URL) that take objects of these schemes and resources, those that are live first. */
+  /** Hyperties of a user (an e-mail address, or a user's URL) that take objects of these schemes and resources: those that are live first, and of these the newest. */
   hyperties(user: string, schemes: readonly string[], resources: readonly string[], domain: string): Promise<Found[]> {
     return this.find(`/hyperty/user/${user}`, 'hypertyID', { dataSchemes: [...schemes], resources: [...resources], domain });
   }
@@ -42,8 +44,10 @@ export class Discovery {
     const value = memberOf(answer.body, 'value');
     // A list, or a map by address.
     const entries = Array.isArray(value) ? (value as unknown[]) : typeof value === 'object' && value !== null ? Object.values(value) : [];
-    const found = entries.map((entry) => ({ url: textOf(entry, address) ?? textOf(entry, 'hypertyID') ?? textOf(entry, 'url') ?? '', status: textOf(entry, 'status') ?? 'live' }));
+    const found = entries.map((entry) => ({ url: textOf(entry, address) ?? textOf(entry, 'hypertyID') ?? textOf(entry, 'url') ?? '', status: textOf(entry, 'status') ?? 'live', lastModified: textOf(entry, 'lastModified') ?? '' }));
     const others = found.filter(({ url }) => url !== '' && url !== this.url);
-    return others.sort((one, other) => Number(other.status === 'live') - Number(one.status === 'live'));
+    // Whoever closed his page without a word stays registered for a while: the newest is where he is.
+    const time = ({ lastModified }: Found): number => Date.parse(lastModified) || 0;
+    return others.sort((one, other) => Number(other.status === 'live') - Number(one.status === 'live') || time(other) - time(one));
   }
 }

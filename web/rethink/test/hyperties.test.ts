@@ -152,9 +152,16 @@ describe('presence', () => {
     await observer.observe('alice@d.test', (availability) => { seen.push(availability); });
     await reporter.setAvailability('busy');
     await until(() => seen.length === 2, 'a change');
+    // The registry tells that nobody keeps it alive, and then that somebody does.
+    const url = runtime.log.find(({ type }) => type === 'update')!.from;
+    for (const value of ['disconnected', 'live']) {
+      runtime.deliver({ type: 'update', from: 'domain://registry.d.test', to: `${url}/registration`, body: { value, attribute: 'status' } });
+    }
+    await until(() => seen.length === 4, 'gone, and back');
     reporter.stop();
-    await until(() => seen.length === 3, 'the end');
-    expect(seen).toEqual(['available', 'busy', 'unavailable']);
+    await until(() => seen.length === 5, 'the end');
+    expect(seen).toEqual(['available', 'busy', 'unavailable', 'busy', 'unavailable']);
+    expect(runtime.log.find(({ to }) => to === `${RUNTIME}/subscriptions`)?.body).toEqual({ resources: [`${url}/registration`] });
     const created = runtime.log.find(({ type, to }) => type === 'create' && to === `${RUNTIME}/sm`);
     expect(created?.body?.['value']).toMatchObject({ name: 'myAvailability', resources: ['availability_context'], expires: 30, data: { values: [{ name: 'availability', type: 'availability_status', unit: 'pres', value: 'available' }] } });
   });

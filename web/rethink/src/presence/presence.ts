@@ -65,8 +65,17 @@ export class UserAvailabilityObserver {
       if (object === undefined) continue;
       const context = await this.syncher.subscribe(object.url, schemaOf(this.domain, 'Context'));
       this.watched.set(object.url, context);
-      const tell = (): void => { changed(availabilityOf(context.data)); };
-      context.onChange(tell);
+      let isThere = true;
+      const tell = (): void => { changed(isThere ? availabilityOf(context.data) : 'unavailable'); };
+      context.onChange(() => {
+        isThere = true;
+        tell();
+      });
+      // Whose browser crashed says nothing any more: the registry does.
+      context.onRegistration((status) => {
+        isThere = status !== 'disconnected';
+        tell();
+      });
       context.onEnd(() => {
         this.watched.delete(object.url);
         changed('unavailable');

@@ -217,6 +217,17 @@ export class Observed extends DataObject {
     this.changeHandler = handler;
   }
 
+  /** Hears whether whoever reports it is there: `live`, or `disconnected` when the registry has not heard of him for too long. */
+  onRegistration(handler: (status: string) => void): void {
+    const { owner } = this;
+    const address = `${this.url}/registration`;
+    this.listen(address, (message) => {
+      const status = textOf(message.body, 'value');
+      if (message.type === 'update' && status !== undefined) handler(status);
+    });
+    owner.bus.postMessage({ type: 'subscribe', from: owner.url, to: `${owner.runtime}/subscriptions`, body: { resources: [address] } });
+  }
+
   /** Leaves the object. */
   leave(): void {
     if (this.ended) return;
