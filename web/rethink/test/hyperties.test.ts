@@ -175,6 +175,7 @@ describe('conversations', () => {
     const invited: ChatInvitation[] = [];
     for (const one of [bob, carol]) one.onInvitation((invitation) => { invited.push(invitation); });
     const chat = await alice.create('room', [{ user: 'bob@d.test' }]);
+    expect(await chat.invited).toEqual([]);
     expect(await chat.addUsers([{ user: 'carol@d.test' }, { user: 'nobody@d.test' }])).toEqual(['nobody@d.test']);
     expect(invited.map(({ name, from }) => [name, from])).toEqual([['room', ALICE], ['room', ALICE]]);
     const [ofBob, ofCarol] = [await bob.join(chat.url), await carol.join(chat.url)];

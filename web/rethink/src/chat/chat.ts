@@ -35,6 +35,9 @@ export interface ChatInvitation {
 
 /** One conversation. */
 export class Chat {
+  /** Of those who were invited when the conversation began: who is nowhere. An answer may take long, and the conversation does not wait for it. */
+  invited: Promise<string[]> = Promise.resolve([]);
+
   constructor(
     private readonly object: DataObject,
     private readonly me: Profile,
@@ -133,7 +136,7 @@ export class GroupChatManager {
     const data = { scheme: 'comm', startingTime, status: 'open', cseq: 1, participants };
     const object = await this.syncher.create({ schema: this.schema(), name, data, resources: RESOURCES, store: true });
     const chat = new Chat(object, me, (more) => this.invite(object, more));
-    await chat.addUsers(users);
+    chat.invited = chat.addUsers(users);
     return chat;
   }
 
@@ -148,8 +151,9 @@ export class GroupChatManager {
     const nowhere: string[] = [];
     for (const { user, domain = this.domain } of users) {
       const hyperties = await this.discovery.hyperties(user, SCHEMES, RESOURCES, domain).catch(() => []);
-      // At whichever of his devices he answers: one that does is enough.
-      const asked = await Promise.all(hyperties.map(({ url }) => object.invite(url).then(() => true, () => false)));
+      // At whichever of his devices he answers: one that does is enough. Many pages answer only when their user does: silence is no refusal.
+      const isSilence = (error: unknown): boolean => error instanceof Failed && error.code === 408;
+      const asked = await Promise.all(hyperties.map(({ url }) => object.invite(url).then(() => true, isSilence)));
       if (!asked.includes(true)) nowhere.push(user);
     }
     return nowhere;
