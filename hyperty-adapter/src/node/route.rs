@@ -155,10 +155,9 @@ impl Node {
     /// One message for one receiver.
     fn pass(&mut self, passage: &Passage<'_>, session: SessionId, to: &Address<'_>) {
         let Passage { now, message, .. } = passage;
-        let runtime = self.sessions.get(session).map(|session| session.runtime.clone());
         let question = Question {
             now: *now,
-            runtime: runtime.as_deref().unwrap_or_default(),
+            runtime: self.sessions.get(session).map_or("", |session| &*session.runtime),
             verb: message.verb,
             from: &message.from,
             to,
