@@ -1,6 +1,6 @@
 //! A folder of objects, a catalogue over it, and a client that asks it over a socket.
 
-use crate::catalogue::http::{Doors, host_router, router};
+use crate::catalogue::http::{Doors, beside, host_router};
 use crate::catalogue::{Catalogue, Settings};
 use axum::Router;
 use serde_json::{Value, json};
@@ -118,9 +118,9 @@ impl Server {
         Self::serving(host_router(doors)).await
     }
 
-    /// Beside others.
-    pub(super) async fn beside(doors: Doors, others: Router) -> Self {
-        Self::serving(router(doors).merge(others)).await
+    /// Beside others, of which one has proxies of these protocols.
+    pub(super) async fn beside(doors: Doors, others: Router, protocols: &[&str]) -> Self {
+        Self::serving(beside(doors, others, protocols)).await
     }
 
     async fn serving(router: Router) -> Self {
