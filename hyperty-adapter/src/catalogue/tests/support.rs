@@ -4,6 +4,7 @@ use crate::catalogue::http::{Doors, beside, host_router};
 use crate::catalogue::{Catalogue, Settings};
 use axum::Router;
 use serde_json::{Value, json};
+use std::borrow::Borrow;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -62,8 +63,8 @@ impl Folder {
     }
 
     /// Writes an object.
-    pub(super) fn object(&self, place: &str, description: Value, class: &str, code: Option<&str>) {
-        self.file(&format!("{place}/description.json"), &serde_json::to_string_pretty(&description).unwrap());
+    pub(super) fn object(&self, place: &str, description: impl Borrow<Value>, class: &str, code: Option<&str>) {
+        self.file(&format!("{place}/description.json"), &serde_json::to_string_pretty(description.borrow()).unwrap());
         let package = json!({"encoding": "UTF-8", "sourceCodeClassname": class});
         self.file(&format!("{place}/sourcePackage.json"), &package.to_string());
         if let Some(code) = code {
