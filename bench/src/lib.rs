@@ -6,6 +6,7 @@ pub mod floor;
 pub mod host;
 pub mod impair;
 pub mod load;
+pub mod node;
 mod os;
 pub mod quality;
 pub mod steps;

@@ -197,6 +197,29 @@ fn a_gateway_is_heard_and_hears_all_but_itself_and_those_who_turn_away() {
     assert_eq!(world.totals().panics, 0);
 }
 
+/// Who speaks, by the last event that told of it.
+fn speaking(world: &World) -> Vec<PeerId> {
+    let last = world.events.iter().rev().find_map(|(_, event)| match event {
+        Event::Speakers { speakers, .. } => Some(speakers.iter().map(|speaker| speaker.peer).collect()),
+        _ => None,
+    });
+    last.unwrap_or_default()
+}
+
+#[test]
+fn it_is_shown_as_speaking_though_it_tells_no_level() {
+    let (mut world, room) = world(8);
+    let mut gateway = Gateway::connect(&mut world, room, ask(vec![sound()]));
+    let listener = person(&mut world, room, TONES[1]);
+    world.client(listener).set_level("0", 127);
+    // It is forwarded to the only one who listens; the mix is there for the gateway itself.
+    world.set_audio(listener, AudioMode::Forward).unwrap();
+    gateway.talk(&mut world, 150);
+    assert_eq!(speaking(&world), [gateway.peer]);
+    world.run(3 * SECOND);
+    assert_eq!(speaking(&world), []);
+}
+
 #[test]
 fn where_it_is_is_learnt_once_from_what_is_valid() {
     let (mut world, room) = world(2);
