@@ -1,14 +1,14 @@
 //! The catalogue's HTTP: `/.well-known/<type>/<name>/<field>`, on the paths and with the codes of the originals.
 //!
 //! # Who answers what below `/.well-known/`
-//! [`router`] takes the paths of the six types and nothing else, so that others may have theirs beside it. On the catalogue's own host name all of
-//! `/.well-known/` is the catalogue's: [`host_router`]. Below `/.well-known/idp-proxy/` there are two: W3C WebRTC identity asks for
-//! `/.well-known/idp-proxy/<protocol>`, reTHINK for `/.well-known/idp-proxy/<domain>`. Whoever has the first is asked before the catalogue, by a
-//! [`Before`]; what he has no answer to is the catalogue's. He may ask [`super::Snapshot::lookup`] whether an object hides behind a name: an
-//! object that an operator put there should win over a protocol of the same name, which is none that has a dot in it.
+//! [`router`] takes the paths of the six types and nothing else. On the catalogue's own host name all of `/.well-known/` is the catalogue's:
+//! [`host_router`]. On a host where there is also an identity provider, both want paths below `/.well-known/idp-proxy/`: browsers with W3C WebRTC
+//! identity get `/.well-known/idp-proxy/<protocol>`, runtimes ask for `/.well-known/idp-proxy/<domain>` and what is in it. [`beside`] puts the
+//! catalogue before a router that has such paths: a GET of a protocol's name is the other's, everything else the catalogue's, also what is posted to
+//! `default`, which is a protocol to browsers and an object to runtimes. An object that the operator calls as a protocol wins, except `default`.
 
 use super::kind::Kind;
-use super::object::Files;
+use super::object::{Files, Origin};
 use super::query::{Answer, PACKAGES, Question, answer};
 use super::store::{Catalogue, NoChange};
 use axum::Router;
@@ -17,12 +17,14 @@ use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
+use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::sync::Arc;
+use tower::ServiceExt as _;
 use tower_http::cors::{Any, CorsLayer};
 
 /// Longest constraints. What runtimes post of what they can do has some hundred bytes.
@@ -58,15 +60,11 @@ pub enum Verdict {
 /// Decides who may change the catalogue, by the head of a request.
 pub type Gate = Arc<dyn Fn(&Parts, Change<'_>) -> Verdict + Send + Sync>;
 
-/// Is asked before the catalogue for what is below `/.well-known/idp-proxy/`, with the head of a request and what stands behind that.
-pub type Before = Arc<dyn Fn(&Parts, &str) -> Option<Response> + Send + Sync>;
-
 /// A catalogue with its doors.
 #[derive(Clone)]
 pub struct Doors {
     catalogue: Arc<Catalogue>,
     gate: Gate,
-    before: Option<Before>,
 }
 
 impl std::fmt::Debug for Doors {
@@ -80,7 +78,7 @@ impl Doors {
     #[must_use]
     pub fn new(catalogue: Arc<Catalogue>) -> Self {
         let nobody = "Nobody may change this catalogue over HTTP: change its folder, or configure who may.";
-        Self { catalogue, gate: Arc::new(move |_, _| Verdict::Forbidden(nobody.to_owned())), before: None }
+        Self { catalogue, gate: Arc::new(move |_, _| Verdict::Forbidden(nobody.to_owned())) }
     }
 
     /// Lets this decide who may change it.
@@ -88,15 +86,9 @@ impl Doors {
     pub fn gate(self, gate: Gate) -> Self {
         Self { gate, ..self }
     }
-
-    /// Asks this first for what is below `/.well-known/idp-proxy/`.
-    #[must_use]
-    pub fn before(self, before: Before) -> Self {
-        Self { before: Some(before), ..self }
-    }
 }
 
-/// The catalogue beside others on one host.
+/// The catalogue alone, on the paths of its types.
 pub fn router(doors: Doors) -> Router {
     let mut router = Router::new().route("/.well-known", any(root)).route("/.well-known/", any(root));
     for name in Kind::ALL.map(Kind::as_str).into_iter().chain([PACKAGES]) {
@@ -113,6 +105,47 @@ pub fn router(doors: Doors) -> Router {
 pub fn host_router(doors: Doors) -> Router {
     let all = Router::new().route("/.well-known", any(root)).route("/.well-known/", any(root));
     all.route("/.well-known/{*rest}", any(serve)).layer(cors()).with_state(doors)
+}
+
+/// The catalogue before `others` on one host, of which an identity provider has proxies of these protocols.
+pub fn beside(doors: Doors, others: Router, protocols: &[&str]) -> Router {
+    let protocols = protocols.iter().map(|&protocol| protocol.to_owned()).collect();
+    let catalogue = Arc::clone(&doors.catalogue);
+    let own = router(doors);
+    others.layer(axum::middleware::from_fn_with_state(Beside { own, catalogue, protocols }, choose))
+}
+
+#[derive(Clone)]
+struct Beside {
+    own: Router,
+    catalogue: Arc<Catalogue>,
+    protocols: Arc<[String]>,
+}
+
+async fn choose(State(beside): State<Beside>, request: Request, next: Next) -> Response {
+    if beside.takes(&request) {
+        let Ok(response) = beside.own.oneshot(request).await;
+        response
+    } else {
+        next.run(request).await
+    }
+}
+
+impl Beside {
+    fn takes(&self, request: &Request) -> bool {
+        let Some(path) = decoded(request.uri().path()) else { return false };
+        let (of_type, rest) = path.split_once('/').unwrap_or((&path, ""));
+        if of_type != Kind::IdpProxy.as_str() {
+            return Kind::parse(of_type).is_some() || of_type == PACKAGES;
+        }
+        let is_got = matches!(*request.method(), Method::GET | Method::HEAD);
+        let is_protocol = self.protocols.iter().any(|protocol| protocol == rest);
+        let is_own = || {
+            let all = self.catalogue.snapshot();
+            rest != "default" && all.lookup(Kind::IdpProxy, rest, None).is_ok_and(|one| one.origin() == Origin::Folder)
+        };
+        !is_got || !is_protocol || is_own()
+    }
 }
 
 /// Runtimes of any page load from here. What they may not do from another page is to change anything.
@@ -144,12 +177,6 @@ fn decoded(path: &str) -> Option<String> {
 
 async fn serve_path(doors: &Doors, path: String, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let idp = path.strip_prefix("idp-proxy/").filter(|_| parts.method != Method::PUT && parts.method != Method::DELETE);
-    if let (Some(before), Some(rest)) = (&doors.before, idp)
-        && let Some(response) = before(&parts, rest)
-    {
-        return response;
-    }
     match parts.method {
         Method::GET | Method::HEAD => reply(doors, &path, None, &parts.headers, &parts),
         Method::POST => match constraints(body).await {

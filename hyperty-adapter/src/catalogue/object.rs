@@ -53,7 +53,8 @@ pub enum Origin {
     Folder,
 }
 
-/// What stands in descriptors for this domain, so that one descriptor is good for all: `${domain}`, `${catalogue}` and `${node}`.
+/// What stands in descriptors for this domain, so that one descriptor is good for all: `${domain}`, `${catalogue}`, `${node}` and
+/// `${identity}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
     /// The domain, such as `example.com`.
@@ -62,6 +63,9 @@ pub struct Places {
     pub catalogue: String,
     /// The WebSocket of its message node, such as `wss://msg-node.example.com/ws`.
     pub node: String,
+    /// The origin of its identity provider, such as `https://id.example.com`. Runtimes of 2018 close the window in which people sign in as soon as
+    /// it is on their own origin: another one is better.
+    pub identity: String,
 }
 
 impl Places {
@@ -72,6 +76,7 @@ impl Places {
             domain: domain.to_owned(),
             catalogue: format!("catalogue.{domain}"),
             node: format!("wss://msg-node.{domain}/ws"),
+            identity: format!("https://{domain}"),
         }
     }
 
@@ -79,10 +84,17 @@ impl Places {
         if !text.contains("${") {
             return Cow::Borrowed(text);
         }
-        // What is put in stands within a JSON string.
-        let quoted = |text: &str| Value::from(text).to_string().trim_matches('"').to_owned();
-        let text = text.replace("${domain}", &quoted(&self.domain));
-        Cow::Owned(text.replace("${catalogue}", &quoted(&self.catalogue)).replace("${node}", &quoted(&self.node)))
+        let places = [
+            ("${domain}", &self.domain),
+            ("${catalogue}", &self.catalogue),
+            ("${node}", &self.node),
+            ("${identity}", &self.identity),
+        ];
+        Cow::Owned(places.into_iter().fold(text.to_owned(), |text, (name, place)| {
+            // What is put in stands within a JSON string.
+            let quoted = Value::from(place.as_str()).to_string();
+            text.replace(name, quoted.trim_matches('"'))
+        }))
     }
 }
 

@@ -154,7 +154,7 @@ impl Package {
         std::str::from_utf8(&self.code).unwrap_or_default()
     }
 
-    /// One of its fields, of those in [`FIELDS`].
+    /// One of its fields, of those that source packages have.
     #[must_use]
     pub fn get(&self, field: &str) -> Option<&str> {
         match field {

@@ -163,7 +163,7 @@ impl Catalogue {
             match tokio::task::spawn_blocking(move || catalogue.look()).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(why)) => {
-                    tracing::warn!(%why, "the catalogue's folder cannot be read; what was served is served on")
+                    tracing::warn!(%why, "the catalogue's folder cannot be read; what was served is served on");
                 }
                 Err(why) => tracing::error!(%why, "looking at the catalogue's folder failed"),
             }

@@ -7,19 +7,19 @@ import { FakeBus } from './bus.js';
 const CONTENTS = '[48,130,1,34,48,13]';
 const PROXY = 'domain-idp://d.test/stub/s1';
 
-interface Asked { readonly url: string; readonly body: Record<string, unknown> }
+interface Asked { readonly url: string; readonly body: Record<string, unknown>; readonly headers?: Record<string, string>; readonly credentials?: string }
 
-function start(answer: (asked: Asked) => { status: number; body: unknown }): { bus: FakeBus; asked: Asked[]; execute: (method: string, params: object) => Promise<Message> } {
+function start(answer: (asked: Asked) => { status: number; body: unknown }, origin = 'https://app.test'): { bus: FakeBus; asked: Asked[]; execute: (method: string, params: object) => Promise<Message> } {
   const [bus, asked]: [FakeBus, Asked[]] = [new FakeBus(), []];
   const fetch: Fetch = (url, init) => {
-    expect(init.credentials).toBe('omit');
+    expect(init.credentials).toBe(init.headers['x-colloquy-identity'] === '1' ? 'same-origin' : 'omit');
     const one = { url, body: JSON.parse(init.body) as Record<string, unknown> };
     asked.push(one);
     const { status, body } = answer(one);
     return Promise.resolve({ ok: status < 300, status, json: () => (body === undefined ? Promise.reject(new Error('no JSON')) : Promise.resolve(body)) });
   };
   const configuration = { runtimeURL: 'runtime://d.test/r1', domain: 'd.test', provider: 'https://d.test/' };
-  new ColloquyIdpProxy(PROXY, bus, configuration, { fetch, origin: 'https://app.test' });
+  new ColloquyIdpProxy(PROXY, bus, configuration, { fetch, origin });
   let id = 0;
   const execute = (method: string, params: object): Promise<Message> => {
     const own = ++id;
@@ -37,44 +37,55 @@ describe('the proxy of the identity provider', () => {
     expect(await bus.find(({ to }) => to === `${PROXY}/status`)).toMatchObject({ type: 'update', from: PROXY, body: { value: 'created' } });
   });
 
-  it('says where to sign in, and then gets an assertion for the code that came back', async () => {
-    const { asked, execute } = start(() => ({ status: 200, body: { assertion: 'a.b.c', expires: 1_800_000_000, userProfile: { sub: '7', email: 'alice@d.test', name: 'Alice' } } }));
+  const given = { assertion: 'a.b.c', identity: 'alice@d.test', expires: 1_800_000_000, idp: { domain: 'd.test', protocol: 'colloquy' }, userProfile: { sub: '7', name: 'Alice' } };
+  const value = {
+    assertion: 'a.b.c', idp: { domain: 'd.test', protocol: 'colloquy' }, expires: '1800000000', refresh: false,
+    userProfile: { sub: '7', email: 'alice@d.test', name: 'Alice', preferred_username: 'alice', locale: 'en', userURL: 'user://d.test/alice@d.test' },
+  };
+
+  it('says where to sign in, and then gets an assertion for the ticket that came back', async () => {
+    const { asked, execute } = start(() => ({ status: 200, body: given }));
     const first = await execute('generateAssertion', { contents: CONTENTS, origin: 'origin', usernameHint: '' });
     expect(first).toMatchObject({ from: 'domain-idp://d.test', to: 'runtime://d.test/r1/idm', body: { code: 401, description: { name: 'IdPLoginError' } } });
     const { loginUrl } = first.body?.['description'] as { loginUrl: string };
     const url = new URL(loginUrl);
     expect(url.origin + url.pathname).toBe('https://d.test/identity/proxy/login');
-    expect(Object.fromEntries(url.searchParams)).toEqual({ contents: CONTENTS, origin: 'origin', redirect_uri: 'https://app.test' });
-    for (const hint of ['https://app.test/?code=c1', 'https://app.test/#state=x&code=c1']) {
-      const second = await execute('generateAssertion', { contents: CONTENTS, origin: 'origin', usernameHint: hint });
-      expect(second.body).toEqual({
-        code: 200,
-        value: {
-          assertion: 'a.b.c', idp: { domain: 'd.test', protocol: 'OIDC' }, expires: '1800000000', refresh: false,
-          userProfile: { sub: '7', email: 'alice@d.test', name: 'Alice', preferred_username: 'alice', locale: 'en', userURL: 'user://d.test/alice@d.test' },
-        },
-      });
+    expect(Object.fromEntries(url.searchParams)).toEqual({ origin: 'https://app.test', redirect_uri: 'https://app.test/' });
+    expect(asked).toEqual([]);
+    for (const hint of ['https://app.test/?code=c1', 'https://app.test/#state=x&code=c1', 'https://app.test/?ticket=c1']) {
+      expect((await execute('generateAssertion', { contents: CONTENTS, origin: 'origin', usernameHint: hint })).body).toEqual({ code: 200, value });
     }
-    const question = { code: 'c1', contents: CONTENTS, origin: 'origin', redirect_uri: 'https://app.test' };
-    expect(asked).toEqual([0, 1].map(() => ({ url: 'https://d.test/identity/proxy/assertion', body: question })));
+    const question = { ticket: 'c1', contents: CONTENTS, origin: 'https://app.test' };
+    expect(asked).toEqual([0, 1, 2].map(() => ({ url: 'https://d.test/identity/assertion', body: question })));
   });
 
-  it('passes on who is asked to sign in', async () => {
-    const { execute } = start(none);
+  it('opens no window where somebody has signed in at the same origin', async () => {
+    let isSignedIn = false;
+    const { asked, execute } = start(() => (isSignedIn ? { status: 200, body: given } : { status: 401, body: { error: 'login_required' } }), 'https://d.test');
+    expect((await execute('generateAssertion', { contents: CONTENTS, usernameHint: '' })).body).toMatchObject({ code: 401, description: { name: 'IdPLoginError' } });
+    isSignedIn = true;
+    expect((await execute('generateAssertion', { contents: CONTENTS, usernameHint: '' })).body).toEqual({ code: 200, value });
+    expect(asked[1]).toEqual({ url: 'https://d.test/identity/assertion', body: { contents: CONTENTS, origin: 'https://d.test' } });
+  });
+
+  it('asks to sign in again with a ticket that is used up, and passes on who', async () => {
+    const { execute } = start(() => ({ status: 401, body: { error: 'login_required', error_description: 'sign in' } }));
+    const used = await execute('generateAssertion', { contents: CONTENTS, usernameHint: 'https://app.test/?code=old' });
+    expect(used.body).toMatchObject({ code: 401, description: { name: 'IdPLoginError' } });
     const answer = await execute('generateAssertion', { contents: CONTENTS, usernameHint: 'alice@d.test' });
     const { loginUrl } = answer.body?.['description'] as { loginUrl: string };
     expect(new URL(loginUrl).searchParams.get('login_hint')).toBe('alice@d.test');
   });
 
   it('says whose an assertion is, and what it asserts', async () => {
-    const { asked, execute } = start(() => ({ status: 200, body: { identity: 'alice@d.test', contents: CONTENTS } }));
+    const { asked, execute } = start(() => ({ status: 200, body: { identity: 'alice@d.test', contents: CONTENTS, trust: 'verified' } }));
     const answer = await execute('validateAssertion', { assertion: 'a.b.c', origin: 'o' });
-    expect(answer.body).toEqual({ code: 200, value: { identity: 'alice@d.test', contents: { nonce: CONTENTS, sub: 'alice@d.test', email: 'alice@d.test' } } });
-    expect(asked).toEqual([{ url: 'https://d.test/identity/proxy/validate', body: { assertion: 'a.b.c', origin: 'o' } }]);
+    expect(answer.body).toEqual({ code: 200, value: { identity: 'alice@d.test', contents: { nonce: CONTENTS, sub: 'alice@d.test', email: 'alice@d.test' }, trust: 'verified' } });
+    expect(asked).toEqual([{ url: 'https://d.test/identity/assertion/validate', body: { assertion: 'a.b.c' } }]);
   });
 
   it.each([
-    ['a provider that refuses', { status: 401, body: { detail: 'the assertion was revoked' } }, 401, 'the assertion was revoked'],
+    ['a provider that refuses', { status: 400, body: { error_description: 'the assertion was revoked' } }, 400, 'the assertion was revoked'],
     ['a provider without words', { status: 500, body: undefined }, 500, 'the identity provider said 500'],
     ['half an answer', { status: 200, body: { identity: 'alice@d.test' } }, 401, 'the identity provider does not know this assertion'],
     ['nothing', { status: 200, body: null }, 401, 'the identity provider does not know this assertion'],

@@ -1,10 +1,9 @@
 //! Each row of the catalogue's REST, good and bad, over a loopback socket.
 
-use super::support::{Folder, Server, hyperty};
+use super::support::{Folder, Server};
 use crate::catalogue::http::Doors;
 use crate::catalogue::{Catalogue, Defaults, Kind, Settings};
 use axum::Router;
-use axum::response::IntoResponse as _;
 use axum::routing::get;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -286,41 +285,38 @@ async fn pages_of_anywhere_may_ask_and_may_not_change() {
 #[tokio::test]
 async fn others_have_their_paths_beside_it() {
     let folder = Folder::full();
+    let proxy = json!({"version": "1", "objectName": "own", "description": "x", "language": "javascript"});
+    folder.object("idp-proxy/own", proxy, "Own", Some("x"));
     let others = Router::new()
+        .route("/", get(|| async { "page" }))
         .route("/.well-known/openid-configuration", get(|| async { "oidc" }))
-        .route("/", get(|| async { "page" }));
-    // The identity provider's own: a protocol has no dot in it, a domain has; and what an operator put there wins.
-    let catalogue = folder.catalogue();
-    let before = Arc::clone(&catalogue);
-    let doors = Doors::new(Arc::clone(&catalogue)).before(Arc::new(move |parts, name| {
-        let is_object = before.snapshot().lookup(Kind::IdpProxy, name, None).is_ok();
-        let ours = parts.method == axum::http::Method::GET && !name.contains('.') && !name.contains('/') && !is_object;
-        (ours && name == "colloquy").then(|| "var proxy = 'of WebRTC';".into_response())
-    }));
-    folder.object(
-        "idp-proxy/late",
-        {
-            let mut late = hyperty("late", &json!({}));
-            late["objectName"] = json!("late");
-            late
-        },
-        "Late",
-        Some("x"),
-    );
-    let server = Server::beside(doors, others).await;
+        .route("/.well-known/idp-proxy/{protocol}", get(|| async { "of WebRTC" }));
+    let server = Server::beside(Doors::new(folder.catalogue()), others, &["colloquy", "default", "own"]).await;
     let rows = [
-        ("/", 200, "page"),
-        ("/.well-known/openid-configuration", 200, "oidc"),
-        ("/.well-known/idp-proxy/colloquy", 200, "of WebRTC"),
-        ("/.well-known/idp-proxy/d.test/objectName", 200, "d.test"),
-        ("/.well-known/idp-proxy/none", 500, "Could not find instance: none"),
-        ("/.well-known/hyperty/Echo/version", 200, "0.1"),
-        ("/.well-known/webfinger", 404, ""),
-        ("/.well-known/hypertyx", 404, ""),
+        ("GET", "/", 200, "page"),
+        ("GET", "/.well-known/openid-configuration", 200, "oidc"),
+        ("GET", "/.well-known/webfinger", 404, ""),
+        ("GET", "/.well-known/hypertyx", 404, ""),
+        ("GET", "/.well-known/hyperty/Echo/version", 200, "0.1"),
+        ("GET", "/.well-known/hyperty", 200, "Echo"),
+        ("GET", "/.well-known/sourcepackage/EchoHyperty/sourceCode", 200, CODE),
+        // Browsers look for protocols, runtimes for domains, and both for `default`.
+        ("GET", "/.well-known/idp-proxy/colloquy", 200, "of WebRTC"),
+        ("HEAD", "/.well-known/idp-proxy/colloquy", 200, ""),
+        ("GET", "/.well-known/idp-proxy/default", 200, "of WebRTC"),
+        ("POST", "/.well-known/idp-proxy/default", 200, "d.test"),
+        ("POST", "/.well-known/idp-proxy/default/version", 200, "2"),
+        ("GET", "/.well-known/idp-proxy/default/version", 200, "2"),
+        ("GET", "/.well-known/idp-proxy/d.test/objectName", 200, "d.test"),
+        ("GET", "/.well-known/idp-proxy/d.test", 200, "d.test"),
+        ("GET", "/.well-known/idp-proxy/own", 200, "objectName"),
+        ("GET", "/.well-known/idp-proxy/none", 500, "Could not find instance: none"),
+        ("GET", "/.well-known/idp-proxy", 200, "d.test"),
+        ("POST", "/.well-known/idp-proxy/", 200, "d.test"),
     ];
-    for (path, status, text) in rows {
-        let reply = server.get(path).await;
-        assert_eq!(reply.status, status, "{path}: {}", reply.body);
-        assert!(reply.body.contains(text), "{path}: {}", reply.body);
+    for (method, path, status, text) in rows {
+        let reply = server.ask(method, path, &[], "").await;
+        assert_eq!(reply.status, status, "{method} {path}: {}", reply.body);
+        assert!(reply.body.contains(text), "{method} {path}: {}", reply.body);
     }
 }

@@ -1,9 +1,10 @@
 //! A folder of objects, a catalogue over it, and a client that asks it over a socket.
 
-use crate::catalogue::http::{Doors, host_router, router};
+use crate::catalogue::http::{Doors, beside, host_router};
 use crate::catalogue::{Catalogue, Settings};
 use axum::Router;
 use serde_json::{Value, json};
+use std::borrow::Borrow;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -62,8 +63,8 @@ impl Folder {
     }
 
     /// Writes an object.
-    pub(super) fn object(&self, place: &str, description: Value, class: &str, code: Option<&str>) {
-        self.file(&format!("{place}/description.json"), &serde_json::to_string_pretty(&description).unwrap());
+    pub(super) fn object(&self, place: &str, description: impl Borrow<Value>, class: &str, code: Option<&str>) {
+        self.file(&format!("{place}/description.json"), &serde_json::to_string_pretty(description.borrow()).unwrap());
         let package = json!({"encoding": "UTF-8", "sourceCodeClassname": class});
         self.file(&format!("{place}/sourcePackage.json"), &package.to_string());
         if let Some(code) = code {
@@ -118,9 +119,9 @@ impl Server {
         Self::serving(host_router(doors)).await
     }
 
-    /// Beside others.
-    pub(super) async fn beside(doors: Doors, others: Router) -> Self {
-        Self::serving(router(doors).merge(others)).await
+    /// Beside others, of which one has proxies of these protocols.
+    pub(super) async fn beside(doors: Doors, others: Router, protocols: &[&str]) -> Self {
+        Self::serving(beside(doors, others, protocols)).await
     }
 
     async fn serving(router: Router) -> Self {

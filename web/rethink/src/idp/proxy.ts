@@ -1,11 +1,12 @@
 /**
  * The proxy of our identity provider: a runtime asks it, by messages to `domain-idp://<domain>`, for assertions and whether assertions are good.
- * It asks the provider by HTTP, and knows no secret: whoever is to be asserted signs in at the provider, in a window that the runtime opens.
+ * It asks the provider by HTTP, and knows no secret: whoever is to be asserted signs in at the provider, in a window that the runtime opens,
+ * unless the runtime is a page of the provider's own origin where he has signed in already.
  */
 import { type Body, type Bus, type Configuration, type Message, memberOf, needed, textOf } from '../api.js';
 
 /** What is used of `fetch`. */
-export type Fetch = (url: string, init: { method: string; headers: Record<string, string>; body: string; credentials: 'omit' }) => Promise<{
+export type Fetch = (url: string, init: { method: string; headers: Record<string, string>; body: string; credentials: 'omit' | 'same-origin' }) => Promise<{
   readonly ok: boolean;
   readonly status: number;
   json(): Promise<unknown>;
@@ -14,7 +15,7 @@ export type Fetch = (url: string, init: { method: string; headers: Record<string
 /** What a proxy takes from where it runs. */
 export interface Surroundings {
   readonly fetch: Fetch;
-  /** To which the provider sends the window back: the runtime waits until it is on its own origin. */
+  /** Of the page that the runtime is in. The provider sends the window back there: the runtime waits until it is on its own origin. */
   readonly origin: string;
 }
 
@@ -49,7 +50,7 @@ export class ColloquyIdpProxy {
     private readonly surroundings: Surroundings = BROWSER,
   ) {
     this.domain = needed(config['domain'], 'configuration.domain');
-    this.provider = needed(config['provider'], 'configuration.provider, the identity provider\'s address,').replace(/\/+$/, '');
+    this.provider = new URL(needed(config['provider'], 'configuration.provider, the identity provider\'s address,')).origin;
     const own = `domain-idp://${this.domain}`;
     // A sandbox may have a stub beside us: only what is for us is ours.
     bus.addListener('*', (message) => { if (message.to === own && message.type !== 'response') void this.requested(message); });
@@ -71,9 +72,9 @@ export class ColloquyIdpProxy {
   private answer(method: string, params: unknown): Promise<unknown> {
     switch (method) {
       case 'generateAssertion':
-        return this.generateAssertion(textOf(params, 'contents') ?? '', textOf(params, 'origin') ?? '', textOf(params, 'usernameHint') ?? '');
+        return this.generateAssertion(textOf(params, 'contents') ?? '', textOf(params, 'usernameHint') ?? '');
       case 'validateAssertion':
-        return this.validateAssertion(textOf(params, 'assertion') ?? '', textOf(params, 'origin') ?? '');
+        return this.validateAssertion(textOf(params, 'assertion') ?? '');
       case 'refreshAssertion':
         // An assertion is bound to a sign-in; there is nothing that could be renewed without one.
         return Promise.reject(new Refused(401, 'assertions are not refreshed: ask for another by generateAssertion'));
@@ -84,70 +85,81 @@ export class ColloquyIdpProxy {
 
   /**
    * Asserts `contents`, the public key of a runtime. `hint` is empty at first, which is answered with where to sign in; and then what the
-   * window's address was when it came back, with a code for one assertion.
+   * window's address was when it came back, with a ticket for one assertion.
    */
-  async generateAssertion(contents: string, origin: string, hint: string): Promise<unknown> {
-    const code = codeIn(hint);
-    if (code === undefined) throw new Refused(401, { name: 'IdPLoginError', loginUrl: this.loginUrl(contents, origin, hint) });
-    const given = await this.ask('assertion', { code, contents, origin, redirect_uri: this.surroundings.origin });
+  async generateAssertion(contents: string, hint: string): Promise<unknown> {
+    const ticket = ticketIn(hint);
+    const isOwn = this.surroundings.origin === this.provider;
+    // Without a ticket only a cookie says who somebody is, which pages of other origins have no use of.
+    if (ticket === undefined && !isOwn) throw this.loginNeeded(hint);
+    const origin = this.surroundings.origin;
+    const given = await this.ask('', ticket === undefined ? { contents, origin } : { contents, origin, ticket }).catch((error: unknown) => {
+      throw error instanceof Refused && error.code === 401 ? this.loginNeeded(hint) : error;
+    });
     const assertion = textOf(given, 'assertion');
     const expires = memberOf(given, 'expires');
     const profile = memberOf(given, 'userProfile');
     if (assertion === undefined || typeof profile !== 'object' || profile === null) throw new Refused(500, 'the identity provider gave no assertion');
     return {
       assertion,
-      idp: { domain: this.domain, protocol: textOf(given, 'protocol') ?? 'OIDC' },
+      idp: { domain: this.domain, protocol: textOf(memberOf(given, 'idp'), 'protocol') ?? 'OIDC' },
       expires: typeof expires === 'number' ? String(expires) : expires,
-      userProfile: this.profile(profile),
+      userProfile: this.profile(profile, textOf(given, 'identity') ?? ''),
       refresh: false,
     };
   }
 
   /** Whether an assertion is good: whose it is, and what it asserts. */
-  async validateAssertion(assertion: string, origin: string): Promise<unknown> {
+  async validateAssertion(assertion: string): Promise<unknown> {
     if (assertion === '' || assertion.length > MOST_ASSERTION) throw new Refused(400, 'this is no assertion');
-    const said = await this.ask('validate', { assertion, origin });
+    const said = await this.ask('/validate', { assertion });
     const [identity, contents] = [textOf(said, 'identity'), textOf(said, 'contents')];
     if (identity === undefined || contents === undefined) throw new Refused(401, 'the identity provider does not know this assertion');
     // Runtimes take what was asserted as `contents.nonce`, or as `contents` where that is text.
-    return { identity, contents: { nonce: contents, sub: identity, email: identity } };
+    return { identity, contents: { nonce: contents, sub: identity, email: identity }, trust: memberOf(said, 'trust') };
   }
 
-  private loginUrl(contents: string, origin: string, hint: string): string {
-    const query = new URLSearchParams({ contents, origin, redirect_uri: this.surroundings.origin });
-    if (hint !== '') query.set('login_hint', hint);
-    return `${this.provider}/identity/proxy/login?${query.toString()}`;
+  private loginNeeded(hint: string): Refused {
+    const origin = this.surroundings.origin;
+    const query = new URLSearchParams({ origin, redirect_uri: `${origin}/` });
+    if (hint.includes('@')) query.set('login_hint', hint);
+    return new Refused(401, { name: 'IdPLoginError', loginUrl: `${this.provider}/identity/proxy/login?${query.toString()}` });
   }
 
-  private async ask(what: 'assertion' | 'validate', question: Record<string, string>): Promise<unknown> {
-    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(question), credentials: 'omit' } as const;
+  private async ask(what: '' | '/validate', question: Record<string, string>): Promise<unknown> {
+    const headers: Record<string, string> = { 'content-type': 'application/json', accept: 'application/json' };
+    const isOwn = this.surroundings.origin === this.provider && question['ticket'] === undefined;
+    // What no page of another origin can send: that is why the provider takes the cookie with it.
+    if (isOwn) headers['x-colloquy-identity'] = '1';
+    const init = { method: 'POST', headers, body: JSON.stringify(question), credentials: isOwn ? 'same-origin' : 'omit' } as const;
     let answer;
     try {
-      answer = await this.surroundings.fetch(`${this.provider}/identity/proxy/${what}`, init);
+      answer = await this.surroundings.fetch(`${this.provider}/identity/assertion${what}`, init);
     } catch (error) {
       throw new Refused(503, `the identity provider cannot be reached: ${String(error)}`);
     }
     const said = await answer.json().catch(() => undefined);
-    if (!answer.ok) throw new Refused(answer.status, textOf(said, 'detail') ?? `the identity provider said ${answer.status}`);
+    if (!answer.ok) throw new Refused(answer.status, textOf(said, 'error_description') ?? `the identity provider said ${answer.status}`);
     return said;
   }
 
   /** What runtimes need of a profile, made up from what there is. */
-  private profile(given: object): Record<string, unknown> {
-    const email = textOf(given, 'email') ?? textOf(given, 'preferred_username') ?? textOf(given, 'sub') ?? '';
+  private profile(given: object, identity: string): Record<string, unknown> {
+    const email = textOf(given, 'email') ?? identity;
     const name = textOf(given, 'name') ?? email;
-    return { name, preferred_username: email.split('@')[0] ?? email, locale: 'en', ...given, email, userURL: `user://${this.domain}/${email}` };
+    const preferred = email.split('@')[0] ?? email;
+    return { name, preferred_username: preferred, locale: 'en', userURL: `user://${this.domain}/${email}`, ...given, email };
   }
 }
 
-/** The code in the address of a window that came back, in its query or behind its `#`. */
-function codeIn(hint: string): string | undefined {
+/** The ticket in the address of a window that came back, in its query or behind its `#`. */
+function ticketIn(hint: string): string | undefined {
   let url: URL;
   try {
     url = new URL(hint);
   } catch {
     return undefined;
   }
-  const code = url.searchParams.get('code') ?? new URLSearchParams(url.hash.slice(1)).get('code');
-  return code === null || code === '' ? undefined : code;
+  const parts = [url.searchParams, new URLSearchParams(url.hash.slice(1))];
+  return parts.map((part) => part.get('code') ?? part.get('ticket')).find((ticket) => ticket !== null && ticket !== '') ?? undefined;
 }
