@@ -65,7 +65,7 @@ async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
     if let Some(audit) = &audit {
         signalling.audit_to(audit.clone());
     }
-    let rethink = Rethink::start(config, &signalling);
+    let rethink = Rethink::start(config, &signalling).await?;
     let routes = signalling.router().merge(engine.streams().map(hls::routes).unwrap_or_default());
     let routes = routes.merge(rethink.as_ref().map(Rethink::routes).unwrap_or_default());
     let mut server = HttpServer::start(config, listener, identity, routes)?;

@@ -1,10 +1,14 @@
-//! `[rethink]`: the message node.
+//! `[rethink]`: the message node, and what is behind it: registries and catalogue.
 
 use super::Config;
 use anyhow::{Result, bail};
+use colloquy_hyperty_adapter::catalogue::{self, Places};
 use colloquy_hyperty_adapter::node::{self, Settings};
+use colloquy_hyperty_adapter::registry::rest::Writers;
 use colloquy_hyperty_adapter::wire::WireSettings;
+use colloquy_storage::Place;
 use serde::Deserialize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// `[rethink]`
@@ -16,7 +20,33 @@ pub struct Rethink {
     pub domain: String,
     pub takeover: Takeover,
     pub slow_reader: SlowReader,
+    pub database: Option<PathBuf>,
+    pub registry_http: RegistryHttp,
+    pub catalogue: Catalogue,
     pub limits: Limits,
+}
+
+/// Who may ask the domain registry over HTTP, which asks nobody who he is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RegistryHttp {
+    /// Nobody: it is reached by message.
+    Off,
+    /// Whoever reaches the server may read.
+    Read,
+    /// Whoever reaches the server may read and write, as with the original.
+    Write,
+}
+
+/// `[rethink.catalogue]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Catalogue {
+    pub enabled: bool,
+    pub folder: Option<PathBuf>,
+    pub host: Option<String>,
+    pub node_url: Option<String>,
+    pub identity_url: Option<String>,
 }
 
 /// Whether the node runs.
@@ -56,7 +86,6 @@ pub enum SlowReader {
 /// `[rethink.limits]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "config/colloquy.toml says what each key means, and nothing else may")]
 pub struct Limits {
     pub sessions: usize,
     pub unopened: usize,
@@ -138,6 +167,33 @@ impl Config {
 }
 
 impl Rethink {
+    /// Where what the registries know is kept.
+    pub(crate) fn place(&self) -> Place {
+        self.database.clone().map_or(Place::Memory, Place::File)
+    }
+
+    /// Who may write to the domain registry over HTTP, where it is reached so.
+    pub(crate) fn registry_writers(&self) -> Option<Writers> {
+        match self.registry_http {
+            RegistryHttp::Off => None,
+            RegistryHttp::Read => Some(Writers::Nobody),
+            RegistryHttp::Write => Some(Writers::Anyone),
+        }
+    }
+
+    /// How the catalogue is set up, if there is one.
+    pub(crate) fn catalogue(&self) -> Option<catalogue::Settings> {
+        let Catalogue { enabled, folder, host, node_url, identity_url } = &self.catalogue;
+        let usual = Places::of(&self.domain);
+        let places = Places {
+            catalogue: host.clone().unwrap_or(usual.catalogue),
+            node: node_url.clone().unwrap_or(usual.node),
+            identity: identity_url.clone().unwrap_or(usual.identity),
+            ..usual
+        };
+        enabled.then(|| catalogue::Settings { folder: folder.clone(), places, ..catalogue::Settings::of(&self.domain) })
+    }
+
     pub(super) fn node(&self) -> Settings {
         let limits = &self.limits;
         Settings {

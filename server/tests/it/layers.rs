@@ -39,7 +39,7 @@ const OWNED: [(&str, &[&str]); 9] = [
 const PURE: [(&str, &[&str]); 3] = [
     ("codecs", &[]),
     ("media-core", &["driver", "gst", "mixer", "relay"]),
-    ("hyperty-adapter", &["wire", "registry", "catalogue", "identity"]),
+    ("hyperty-adapter", &["wire", "clock", "registry/edge", "catalogue/store", "identity"]),
 ];
 
 /// What pure code does not do.

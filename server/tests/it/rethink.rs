@@ -1,6 +1,7 @@
 //! The message node in the server: there where it should be, counted, and ended in order.
 
 use crate::support::server::Server;
+use serde_json::Value;
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::stream::MaybeTlsStream;
 use tokio_tungstenite::tungstenite::{Message, connect};
@@ -37,4 +38,49 @@ fn where_it_is_not_wanted_it_is_not() {
         assert!(!body.contains("sid") && !body.contains("domain\":"), "{path}");
     }
     assert!(!String::from_utf8(server.get("/metrics", "").body).unwrap().contains("rethink"));
+}
+
+/// Sends a message, and gives the answer to it.
+fn ask(
+    socket: &mut tokio_tungstenite::tungstenite::WebSocket<MaybeTlsStream<std::net::TcpStream>>,
+    text: &str,
+) -> Value {
+    socket.send(Message::text(text)).unwrap();
+    serde_json::from_str(socket.read().unwrap().to_text().unwrap()).unwrap()
+}
+
+#[test]
+fn what_is_registered_outlives_the_server_and_a_catalogue_says_how_to_come() {
+    let folder = std::env::temp_dir().join(format!("colloquy-rethink-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let database = folder.join("rethink.sqlite");
+    let settings = [
+        ("COLLOQUY__RETHINK__DOMAIN", "d.test"),
+        ("COLLOQUY__RETHINK__DATABASE", database.to_str().unwrap()),
+        ("COLLOQUY__RETHINK__REGISTRY_HTTP", "read"),
+    ];
+    let mut server = Server::start(24_920, &settings);
+    let (mut socket, _) = connect("ws://127.0.0.1:24920/ws").unwrap();
+    if let MaybeTlsStream::Plain(stream) = socket.get_ref() {
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    }
+    ask(&mut socket, r#"{"id":1,"type":"open","from":"runtime://d.test/a","to":"mn:/session"}"#);
+    let registered = ask(
+        &mut socket,
+        r#"{"id":2,"type":"create","from":"runtime://d.test/a/registry/","to":"domain://registry.d.test","body":{"value":{"user":"alice@d.test",
+        "descriptor":"hyperty-catalogue://catalogue.d.test/.well-known/hyperty/Connector","url":"hyperty://d.test/h1","expires":3600,
+        "resources":["audio"],"dataSchemes":["connection"],"runtime":"runtime://d.test/a","status":"live"}}}"#,
+    );
+    assert_eq!(registered["body"]["code"], 200, "{registered}");
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0));
+
+    let server = Server::start(24_920, &settings);
+    let found = server.get("/hyperty/email/alice%40d.test", "");
+    let found: Value = serde_json::from_slice(&found.body).unwrap();
+    assert_eq!(found["hyperty://d.test/h1"]["userID"], "alice@d.test", "{found}");
+    let types: Value = serde_json::from_slice(&server.get("/.well-known/", "").body).unwrap();
+    assert!(types.as_array().is_some_and(|types| types.iter().any(|one| one == "hyperty")), "{types}");
+    drop(server);
+    std::fs::remove_dir_all(&folder).unwrap();
 }
