@@ -92,7 +92,7 @@ async fn play(file: PathBuf) -> Result<Figures> {
     let keep_alive = tokio::spawn(keep_alive(world.clone(), stop.clone()));
     let (mut worst_ms, mut slowest_per_s): (f64, f64) = (0.0, f64::INFINITY);
     for (what, path) in QUESTIONS_BY {
-        let ask = |world: Arc<World>, number| async move { world.read(&path(scatter(number)), 200).await };
+        let ask = move |world: Arc<World>, number| async move { world.read(&path(scatter(number)), 200).await };
         let (seconds, times) = all(&world, QUESTIONS, ask).await;
         let (per_s, p99) = (QUESTIONS as f64 / seconds, p99_ms(&times));
         println!(

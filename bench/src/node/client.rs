@@ -169,7 +169,7 @@ fn write(socket: &mut TcpStream, bytes: &[u8]) -> Result<usize> {
 fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (kind, short) = (*bytes.first()?, usize::from(*bytes.get(1)? & 0x7f));
     let (len, start) = match short {
-        126 => (usize::from(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?])), 4),
+        126 => (usize::from(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?])), 4_usize),
         127 => (usize::try_from(u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)).ok()?, 10),
         short => (short, 2),
     };
