@@ -56,7 +56,6 @@ pub enum SlowReader {
 /// `[rethink.limits]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "config/colloquy.toml says what each key means, and nothing else may")]
 pub struct Limits {
     pub sessions: usize,
     pub unopened: usize,
