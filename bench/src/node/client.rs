@@ -168,8 +168,8 @@ fn write(socket: &mut TcpStream, bytes: &[u8]) -> Result<usize> {
 /// The first frame of a server: its first byte, its payload, and what comes after it.
 fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (kind, short) = (*bytes.first()?, usize::from(*bytes.get(1)? & 0x7f));
-    let (len, start) = match short {
-        126 => (usize::from(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?])), 4_usize),
+    let (len, start): (usize, usize) = match short {
+        126 => (usize::from(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?])), 4),
         127 => (usize::try_from(u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)).ok()?, 10),
         short => (short, 2),
     };

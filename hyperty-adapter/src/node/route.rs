@@ -19,6 +19,8 @@ use std::time::Instant;
 const VALIDATOR: &str = "mn:/validator";
 /// Who says no.
 const POLICIES: &str = "mn:/policies";
+/// Messages that a connection may send without a session: it is for opening one, and no flood is to be answered before.
+const MAX_EARLY: u8 = 32;
 /// Longest sender whose faulty message is answered.
 const MAX_SENDER: usize = crate::address::MAX_ADDRESS;
 
@@ -34,14 +36,20 @@ pub(super) struct Passage<'a> {
 impl Node {
     /// A client sent a message. What is passed on keeps `text` alive as long as it waits for somebody.
     pub fn receive(&mut self, now: Instant, connection: ConnectionId, text: &Bytes) -> Flow {
-        let Some((dialect, session)) = self.connections.get(connection).map(|one| (one.dialect, one.session)) else {
-            return Flow::Stop;
-        };
+        let Some(one) = self.connections.get_mut(connection) else { return Flow::Stop };
+        let (dialect, session) = (one.dialect, one.session);
+        one.early = one.early.saturating_add(u8::from(session.is_none()));
+        let is_idle_talk = one.early > MAX_EARLY;
         self.counters.received += 1;
         self.counters.received_bytes += text.len() as u64;
         if text.len() > self.settings.limits.message_bytes {
             // The wires do not let it come this far.
             self.counters.lose(Loss::Limit);
+            return Flow::Stop;
+        }
+        if session.is_none() && is_idle_talk {
+            self.counters.lose(Loss::NotOpen);
+            self.effects.push(Effect::Close { connection, why: super::CloseReason::NotOpened });
             return Flow::Stop;
         }
         match str::from_utf8(text).map(Envelope::parse) {

@@ -33,6 +33,8 @@ pub(super) struct Connection {
     /// Where it comes from, if that is known.
     pub(super) origin: Option<IpAddr>,
     pub(super) session: Option<SessionId>,
+    /// Messages that it sent without a session.
+    pub(super) early: u8,
 }
 
 /// What was allocated under each key.

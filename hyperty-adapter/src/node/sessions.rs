@@ -38,7 +38,7 @@ impl Node {
         if self.unopened >= limits.unopened {
             self.drop_oldest_unopened();
         }
-        let connection = self.connections.insert(Connection { dialect, origin, session: None });
+        let connection = self.connections.insert(Connection { dialect, origin, session: None, early: 0 });
         self.opening.push_back((now + self.settings.limits.open_within, connection));
         self.unopened += 1;
         Ok(connection)
@@ -63,7 +63,7 @@ impl Node {
             self.counters.lose(Loss::Policy);
             return Err(NotConnected::Policy);
         }
-        let connection = self.connections.insert(Connection { dialect, origin, session: None });
+        let connection = self.connections.insert(Connection { dialect, origin, session: None, early: 0 });
         self.unopened += 1;
         let session = self.session_for(connection, runtime, origin);
         if let Err(refused) = &session {

@@ -2,7 +2,7 @@
 
 use crate::node::world::{ELSEWHERE, HOME, World, message, subscribe};
 use bytes::Bytes;
-use colloquy_hyperty_adapter::node::{CloseReason, Dialect, Loss, NotConnected, Takeover};
+use colloquy_hyperty_adapter::node::{CloseReason, Dialect, Flow, Loss, NotConnected, Takeover};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -82,6 +82,17 @@ fn nothing_goes_before_a_session_is_open() {
     assert_eq!(world.lost(Loss::NotOpen), 2);
     world.pass(Duration::from_secs(11));
     assert_eq!((world.closed.get(&mallory), world.closed.get(&alice)), (Some(&CloseReason::NotOpened), None));
+}
+
+#[test]
+fn who_talks_and_opens_no_session_is_closed() {
+    let mut world = World::new();
+    let mallory = world.connect(Dialect::Vertx);
+    for _ in 0..32 {
+        assert_eq!(world.code(mallory, &message("create", "hyperty://d/h", "runtime://d/a/sm")), 403);
+    }
+    assert_eq!(world.send(mallory, &open("m")), Flow::Stop);
+    assert_eq!(world.closed.get(&mallory), Some(&CloseReason::NotOpened));
 }
 
 #[test]
