@@ -9,6 +9,7 @@ pub mod load;
 pub mod node;
 mod os;
 pub mod quality;
+pub mod registry;
 pub mod steps;
 mod sys;
 pub mod tap;

@@ -88,10 +88,18 @@ impl Verb {
     pub(crate) fn wants_an_answer(self) -> bool {
         !matches!(self, Self::Update | Self::Response | Self::Other)
     }
+}
 
-    /// Whether an error may be answered. An error that answers an answer is the beginning of a loop.
-    pub(crate) fn takes_errors(self) -> bool {
-        !matches!(self, Self::Update | Self::Response)
+impl Envelope<'_> {
+    /// Whether an error may be answered. An error that answers an answer is the beginning of a loop; an update is published, but for those that are
+    /// for a part of the server: the registry's are requests, and their senders wait.
+    pub(crate) fn takes_errors(&self) -> bool {
+        let is_servers = |to: &Address<'_>| matches!(to.scheme(), "" | "domain" | "global");
+        match self.verb {
+            Verb::Response => false,
+            Verb::Update => self.to.iter().all(is_servers),
+            _ => true,
+        }
     }
 }
 

@@ -40,9 +40,9 @@ struct Body<'a> {
     /// Where runtimes of 2016 put it.
     #[serde(borrow, default, rename = "allocationKey")]
     key: Option<Cow<'a, str>>,
-    /// An address, or the key of an allocation.
+    /// An address, or the key of an allocation; the originals' tests send a list with one of them.
     #[serde(borrow, default)]
-    resource: Option<Cow<'a, str>>,
+    resource: Option<Addresses<'a>>,
     #[serde(borrow, default, rename = "childrenResources")]
     children: Option<Addresses<'a>>,
 }
@@ -140,8 +140,8 @@ impl Node {
     fn take_addresses(&mut self, id: SessionId, body: Body<'_>) -> Result<(), Refused> {
         let in_value = body.value.unwrap_or_default();
         let key = body.key.or(in_value.key);
-        let mut addresses: Vec<Cow<'_, str>> = body.resource.into_iter().chain(key).collect();
-        for Addresses(more) in [body.children, in_value.children].into_iter().flatten() {
+        let mut addresses: Vec<Cow<'_, str>> = key.into_iter().collect();
+        for Addresses(more) in [body.resource, body.children, in_value.children].into_iter().flatten() {
             addresses.extend(more);
         }
         if addresses.is_empty() {

@@ -94,7 +94,7 @@ impl Node {
 
     fn admit(&mut self, passage: &Passage<'_>, session: Option<SessionId>) {
         let Passage { dialect, message, .. } = passage;
-        if *dialect == Dialect::Vertx && message.id.is_none() && message.verb.takes_errors() {
+        if *dialect == Dialect::Vertx && message.id.is_none() && message.takes_errors() {
             return self.refuse(passage, VALIDATOR, 500, Loss::Malformed, "No mandatory field 'id'");
         }
         if let [to] = message.to.as_slice()
@@ -155,10 +155,9 @@ impl Node {
     /// One message for one receiver.
     fn pass(&mut self, passage: &Passage<'_>, session: SessionId, to: &Address<'_>) {
         let Passage { now, message, .. } = passage;
-        let runtime = self.sessions.get(session).map(|session| session.runtime.clone());
         let question = Question {
             now: *now,
-            runtime: runtime.as_deref().unwrap_or_default(),
+            runtime: self.sessions.get(session).map_or("", |session| &*session.runtime),
             verb: message.verb,
             from: &message.from,
             to,
@@ -262,7 +261,7 @@ impl Node {
     /// Counts why a message goes no further, and says so where that is no answer to an answer.
     pub(super) fn refuse(&mut self, passage: &Passage<'_>, from: &str, code: u16, why: Loss, text: &str) {
         self.counters.lose(why);
-        if passage.message.verb.takes_errors() {
+        if passage.message.takes_errors() {
             self.say(passage, from, &Said::<()>::fault(code, text));
         }
     }

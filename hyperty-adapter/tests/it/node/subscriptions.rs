@@ -189,6 +189,10 @@ fn components_answer_who_asked() {
     let read = |to: &str| message("read", "runtime://d/a/discovery/", to);
     assert_eq!(world.code(alice, &read("domain://registry.d")), 504, "there is none");
     assert_eq!(world.code(alice, &read("domain://registry.d/")), 504);
+    let update = message("update", "runtime://d/a/registry/", "domain://registry.d");
+    assert_eq!(world.code(alice, &update), 504, "a request, though of a type that is published elsewhere");
+    world.send(alice, &message("response", "runtime://d/a/registry/", "domain://registry.d"));
+    assert!(world.got(alice).is_empty());
     assert_eq!(world.code(alice, &read("global://registry/")), 404);
     assert_eq!(world.code(alice, &read("domain://registry.elsewhere.test")), 404);
     let (registry, global, mcu) = (ComponentId(1), ComponentId(2), ComponentId(3));
