@@ -1,6 +1,7 @@
 //! Participants by plain RTP: who hears them, whom they hear, and who cannot speak or listen in their place.
 
 use super::canvases::Room;
+use super::speakers::speaking;
 use super::tones::{AMPLITUDE, HEARD, loudness, packets_of, tone};
 use bytes::Bytes;
 use colloquy_bench::client::Pace;
@@ -195,15 +196,6 @@ fn a_gateway_is_heard_and_hears_all_but_itself_and_those_who_turn_away() {
     world.act(room, Verb::Hold { who: gateway.peer, held: false }).unwrap();
     assert_eq!(matrix(&mut world, &mut gateway, &people), ".aa a.a aa.");
     assert_eq!(world.totals().panics, 0);
-}
-
-/// Who speaks, by the last event that told of it.
-fn speaking(world: &World) -> Vec<PeerId> {
-    let last = world.events.iter().rev().find_map(|(_, event)| match event {
-        Event::Speakers { speakers, .. } => Some(speakers.iter().map(|speaker| speaker.peer).collect()),
-        _ => None,
-    });
-    last.unwrap_or_default()
 }
 
 #[test]
