@@ -75,18 +75,15 @@ impl Link {
     /// Until either side ends it.
     pub(super) async fn run(mut self) {
         let end = poll_fn(|cx| self.poll(cx)).await;
-        if self.framing.is_open() {
-            self.framing.leave();
-            self.hub.disconnected(self.connection, &self.outbox);
+        if end == End::Gone {
+            self.leave();
+            // The answer to the client's own close frame, if it sent one.
+            drop(timeout(self.hub.settings.close_within, self.socket.flush()).await);
+            return;
         }
         let (code, reason) = end.close_code();
         let frame = CloseFrame { code, reason: reason.into() };
         let farewell = async {
-            if end == End::Gone {
-                // The answer to the client's own close frame, if it sent one.
-                drop(self.socket.flush().await);
-                return;
-            }
             if let Some(last) = self.framing.last_words(end) {
                 drop(self.socket.feed(Message::Text(last.into())).await);
             }
@@ -97,6 +94,15 @@ impl Link {
             }
         };
         drop(timeout(self.hub.settings.close_within, farewell).await);
+        // Only now, so that a server that stops waits for this. What came meanwhile is not lost: it waits for the client's return.
+        self.leave();
+    }
+
+    fn leave(&self) {
+        if self.framing.is_open() {
+            self.framing.leave();
+            self.hub.disconnected(self.connection, &self.outbox);
+        }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
