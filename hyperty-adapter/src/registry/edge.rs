@@ -7,18 +7,23 @@ use crate::envelope::Envelope;
 use crate::global::GlobalRegistry;
 use crate::wire::{Component, Hub, Reply};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use serde_json::json;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Messages that are worked on at a time. Those of one sender are worked on one after the other, in their order.
 const LANES: usize = 8;
-/// Messages that wait in each lane. What is more is answered 504 at once: at some thousand a second nobody waits longer than half a second.
-const WAITING: usize = 512;
+/// Messages that wait in each lane, and KiB that wait in all of them: as many as ten thousand runtimes send that come back at once. What is more is answered 504
+/// at once.
+const WAITING: usize = 4_096;
+const WAITING_KIB: usize = 65_536;
 /// Changes of status that are published at a time.
 const NEWS: usize = 256;
 /// How often it is looked who has lapsed.
@@ -56,10 +61,14 @@ enum Asked {
     Global(Arc<GlobalRegistry>),
 }
 
-type Question = (Bytes, Reply);
+/// A message, the way back, and its share of what may wait.
+type Question = (Bytes, Reply, OwnedSemaphorePermit);
 
 /// Questions on their way to a registry.
-struct Lanes(Vec<Sender<Question>>);
+struct Lanes {
+    lanes: Vec<Sender<Question>>,
+    room_kib: Arc<Semaphore>,
+}
 
 impl Lanes {
     fn start(asked: &Asked, count: usize, clock: &Clock, tasks: &mut JoinSet<()>) -> Self {
@@ -68,7 +77,7 @@ impl Lanes {
             tasks.spawn(work(asked.clone(), take, clock.clone()));
             questions
         };
-        Self((0..count).map(lane).collect())
+        Self { lanes: (0..count).map(lane).collect(), room_kib: Arc::new(Semaphore::new(WAITING_KIB)) }
     }
 }
 
@@ -78,23 +87,35 @@ impl Component for Lanes {
         let mut hasher = DefaultHasher::new();
         message.from.runtime().unwrap_or_else(|| Address::as_str(&message.from)).hash(&mut hasher);
         // The remainder is less than the number of lanes.
-        let lane = usize::try_from(hasher.finish() % self.0.len().max(1) as u64).unwrap_or(0);
-        let Some(lane) = self.0.get(lane) else { return };
-        let Err(refused) = lane.try_send((text.clone(), reply)) else { return };
-        let (_, reply) = refused.into_inner();
-        let busy = json!({"code": 504, "description": "Error contacting the domain registry."});
-        reply.send(message.answer(&busy).into());
+        let lane = usize::try_from(hasher.finish() % self.lanes.len().max(1) as u64).unwrap_or(0);
+        let kib = u32::try_from(text.len() / 1_024 + 1).unwrap_or(u32::MAX);
+        let share = self.room_kib.clone().try_acquire_many_owned(kib).ok();
+        let is_taken = match (self.lanes.get(lane), share) {
+            (Some(lane), Some(share)) => lane.try_send((text.clone(), reply.clone(), share)).is_ok(),
+            _ => false,
+        };
+        if !is_taken {
+            let busy = json!({"code": 504, "description": "Error contacting the domain registry."});
+            reply.send(message.answer(&busy).into());
+        }
     }
 }
 
 async fn work(asked: Asked, mut questions: Receiver<Question>, clock: Clock) {
-    while let Some((text, reply)) = questions.recv().await {
+    while let Some((text, reply, _share)) = questions.recv().await {
         let Some(message) = read(&text) else { continue };
         let now_ms = clock.now_ms();
-        let answer = match &asked {
-            Asked::Domain(registry) => registry.answer(&message, now_ms).await,
-            Asked::Global(registry) => registry.answer(&message, now_ms).await,
-        };
+        let answered = AssertUnwindSafe(async {
+            match &asked {
+                Asked::Domain(registry) => registry.answer(&message, now_ms).await,
+                Asked::Global(registry) => registry.answer(&message, now_ms).await,
+            }
+        });
+        // A defect costs its question, not all that come after it.
+        let answer = answered.catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!("a defect in a registry");
+            message.answer(&json!({"code": 500, "description": "Internal Server Error"}))
+        });
         reply.send(answer.into());
     }
 }
