@@ -90,7 +90,7 @@ bench-node: ## The reTHINK message node: messages a second and core, 10,000 sess
 	@$(TARGET)/release/colloquy-bench node $(ARGS)
 
 .PHONY: bench-mix
-bench-mix: ## What mixing costs, in virtual time and over sockets beside the AudioBridge (two minutes); the last line is RESULT. ARGS="--rounds 5 --seconds 20" measures longer
+bench-mix: ## What mixing costs, in virtual time and over sockets beside the AudioBridge (four minutes); the last line is RESULT. ARGS="--rounds 5 --seconds 20" measures longer
 	@scripts/setup.sh build
 	@scripts/rivals.sh janus
 	$(say) 'Building the bench and the server (the first time about 5 minutes on 2 cores)'

@@ -3,7 +3,16 @@
 /// The largest sample, without its sign. What is no number counts as 0.
 #[must_use]
 pub fn peak(samples: &[f32]) -> f32 {
-    samples.iter().fold(0.0, |peak, sample| sample.abs().max(peak))
+    // Eight of them, as in `rms`. What is no number is not larger than anything.
+    let larger = |peak: f32, sample: &f32| if sample.abs() > peak { sample.abs() } else { peak };
+    let (chunks, rest) = samples.as_chunks::<8>();
+    let mut peaks = [0.0_f32; 8];
+    for chunk in chunks {
+        for (peak, sample) in peaks.iter_mut().zip(chunk) {
+            *peak = larger(*peak, sample);
+        }
+    }
+    peaks.iter().chain(rest).fold(0.0, larger)
 }
 
 /// The root of the mean square.
@@ -49,5 +58,10 @@ mod tests {
         assert_eq!(level_dbov(&[]), 127);
         assert_eq!(level_dbov(&[f32::NAN; 9]), 127);
         assert_eq!(peak(&[0.5, -0.75, f32::NAN]), 0.75);
+        for at in 0..19 {
+            let mut samples = [0.25, f32::NAN].repeat(10);
+            samples[at] = -0.5;
+            assert_eq!(peak(&samples), 0.5, "{at}");
+        }
     }
 }

@@ -33,9 +33,9 @@ impl Limiter {
         let len = BLOCK * self.channels;
         let mut blocks = samples.chunks_exact_mut(len);
         for block in &mut blocks {
-            // A sample that is no number would never go away again.
-            for sample in block.iter_mut().filter(|sample| !sample.is_finite()) {
-                *sample = 0.0;
+            // A sample that is no number would never go away again. All are looked at at once, as there hardly ever is one.
+            if block.iter().fold(false, |found, sample| found | !sample.is_finite()) {
+                block.iter_mut().filter(|sample| !sample.is_finite()).for_each(|sample| *sample = 0.0);
             }
             let peak = super::peak(block);
             // Both ends of the held block's gain are low enough for it: this border's was set with it in sight.

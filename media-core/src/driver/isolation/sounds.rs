@@ -96,8 +96,9 @@ struct Sounds<'a> {
 impl Side for Sounds<'_> {
     type Word = (u8, ToMixer);
     type Answer = MixerAnswer;
-    /// Well below the 20 ms of a turn, and a twentieth of what a jitter buffer waits at least.
-    const REST: Duration = Duration::from_millis(1);
+    /// A fifth of the 20 ms of a turn, and of what a jitter buffer waits at least: packets of many people come at many times, and two threads
+    /// are woken for each that goes over alone.
+    const REST: Duration = Duration::from_millis(4);
 
     fn say(&self, (worker, word): (u8, ToMixer), out: &mut Vec<u8>) -> io::Result<Said> {
         let seat = (worker, word.room);
