@@ -1,5 +1,5 @@
 /** Who is where: hyperties and objects of users, by the runtime's own discovery; and who we are, by its registry. */
-import { type Bus, type Configuration, memberOf, needed, textOf } from './api.js';
+import { type Bus, type Configuration, memberOf, needed, textOf } from '@colloquy/sdk/hyperty/message';
 import { request } from './sync/request.js';
 
 /** A hyperty, or an object, in a registry. */

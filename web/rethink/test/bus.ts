@@ -1,5 +1,5 @@
 /** A bus as a sandbox has it: what is posted goes to the runtime, what the runtime hands in goes to listeners. */
-import type { Bus, Listener, Message } from '../src/api.js';
+import type { Bus, Listener, Message } from '@colloquy/sdk/hyperty/message';
 
 export class FakeBus implements Bus {
   /** What was posted, oldest first. */

@@ -2,7 +2,7 @@ import { createContext, runInContext } from 'node:vm';
 import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import type { Activate } from '../src/api.js';
+import type { Activate } from '@colloquy/sdk/hyperty/message';
 import { GroupChatManager, type ChatInvitation, type ChatMessage } from '../src/chat/chat.js';
 import type { Call, Ending, Peer } from '../src/connector/call.js';
 import { Connector } from '../src/connector/connector.js';

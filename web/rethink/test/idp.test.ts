@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Message } from '../src/api.js';
+import type { Message } from '@colloquy/sdk/hyperty/message';
 import { ColloquyIdpProxy, type Fetch } from '../src/idp/proxy.js';
 import { CODE, script } from '../script.mjs';
 import { FakeBus } from './bus.js';

@@ -2,7 +2,7 @@
 import { createContext, runInContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket, type RawData, WebSocketServer } from 'ws';
-import type { Activate, Message } from '../src/api.js';
+import type { Activate, Message } from '@colloquy/sdk/hyperty/message';
 import { ColloquyProtoStub, type Socket } from '../src/protostub/stub.js';
 import { CODE, script } from '../script.mjs';
 import { FakeBus } from './bus.js';

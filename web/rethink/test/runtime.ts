@@ -2,7 +2,7 @@
  * What a runtime does between the hyperties in it, as far as they see: it keeps who reports and who observes what, passes invitations on, and
  * answers for discovery and for who somebody is. All messages are copied, as between workers.
  */
-import type { Bus, Listener, Message } from '../src/api.js';
+import type { Bus, Listener, Message } from '@colloquy/sdk/hyperty/message';
 
 export const RUNTIME = 'runtime://d.test/r1';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Message } from '../src/api.js';
+import type { Message } from '@colloquy/sdk/hyperty/message';
 import { type Effect, FIRST_WAIT_MS, LONGEST_WAIT_MS, MOST_WAITING, OPEN_MS, Session } from '../src/protostub/session.js';
 
 const STUB = 'runtime://d.test/protostub/p1';

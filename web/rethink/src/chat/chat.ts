@@ -1,5 +1,5 @@
 /** Conversations in writing: a `Communication` object of whoever began, its participants, and messages as its children. */
-import { type Bus, type Configuration, memberOf, textOf } from '../api.js';
+import { type Bus, type Configuration, memberOf, textOf } from '@colloquy/sdk/hyperty/message';
 import { Discovery, type Profile } from '../discovery.js';
 import { type Child, type DataObject, Observed, Reported } from '../sync/object.js';
 import { Failed, domainOf, schemaOf } from '../sync/request.js';

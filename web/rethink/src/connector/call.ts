@@ -2,7 +2,7 @@
  * One call between two people: two `Connection` objects, one of each side. That of the caller has the offer, that of the callee the answer; each has
  * its side's candidates, the whole list again with each new one, and the state of ICE as `status`.
  */
-import { memberOf, textOf } from '../api.js';
+import { memberOf, textOf } from '@colloquy/sdk/hyperty/message';
 import type { Data } from '../sync/change.js';
 import type { Observed, Reported } from '../sync/object.js';
 

@@ -1,5 +1,5 @@
 /** The hyperty that calls: sound and pictures between two people, by `Connection` objects. */
-import { type Bus, type Configuration, memberOf, textOf } from '../api.js';
+import { type Bus, type Configuration, memberOf, textOf } from '@colloquy/sdk/hyperty/message';
 import { Discovery } from '../discovery.js';
 import { Failed, domainOf, schemaOf } from '../sync/request.js';
 import { type Invitation, Syncher } from '../sync/syncher.js';

@@ -3,7 +3,7 @@
  * It asks the provider by HTTP, and knows no secret: whoever is to be asserted signs in at the provider, in a window that the runtime opens,
  * unless the runtime is a page of the provider's own origin where he has signed in already.
  */
-import { type Body, type Bus, type Configuration, type Message, memberOf, needed, textOf } from '../api.js';
+import { type Body, type Bus, type Configuration, type Message, memberOf, needed, textOf } from '@colloquy/sdk/hyperty/message';
 
 /** What is used of `fetch`. */
 export type Fetch = (url: string, init: { method: string; headers: Record<string, string>; body: string; credentials: 'omit' | 'same-origin' }) => Promise<{

@@ -1,5 +1,5 @@
 /** Whether somebody is available: one `Context` object of each, which others observe without an invitation. */
-import { type Bus, type Configuration, textOf } from '../api.js';
+import { type Bus, type Configuration, textOf } from '@colloquy/sdk/hyperty/message';
 import { Discovery } from '../discovery.js';
 import type { Data } from '../sync/change.js';
 import type { Observed, Reported } from '../sync/object.js';

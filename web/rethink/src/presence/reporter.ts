@@ -1,4 +1,4 @@
-import type { Bus, Configuration } from '../api.js';
+import type { Bus, Configuration } from '@colloquy/sdk/hyperty/message';
 import { UserAvailabilityReporter } from './presence.js';
 
 export default function activate(url: string, bus: Bus, configuration: Configuration): { name: string; instance: UserAvailabilityReporter } {

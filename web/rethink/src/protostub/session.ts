@@ -2,7 +2,7 @@
  * A session with a message node by the protocol of the vertx node (`/ws`): one JSON object a frame; `open`, a token, `re-open` after a loss,
  * `close`. Pure: it is told what happened and what time it is, and says what is to be done. Sockets and timers are its owner's.
  */
-import { type Body, type Message, codeOf, memberOf, textOf } from '../api.js';
+import { type Body, type Message, codeOf, memberOf, textOf } from '@colloquy/sdk/hyperty/message';
 
 /** How a session stands, in the words of the runtime's status events. */
 export type Status = 'created' | 'in-progress' | 'live' | 'failed' | 'disconnected';

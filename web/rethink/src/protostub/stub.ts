@@ -1,5 +1,5 @@
 /** The protocol stub: a session with a message node, on the bus of a sandbox. */
-import { type Bus, type Configuration, needed } from '../api.js';
+import { type Bus, type Configuration, needed } from '@colloquy/sdk/hyperty/message';
 import { Session, type Status } from './session.js';
 
 /** What is used of a WebSocket. */

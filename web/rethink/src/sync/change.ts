@@ -1,5 +1,5 @@
 /** Changes of data objects: a path of names with dots between, and what is there from now on. */
-import { type Body, memberOf, textOf } from '../api.js';
+import { type Body, memberOf, textOf } from '@colloquy/sdk/hyperty/message';
 
 export type Data = Record<string, unknown>;
 

@@ -1,5 +1,5 @@
 /** Data objects: one that we report, and one of another that we observe. Children of both are messages and files in a conversation. */
-import { type Body, type Bus, type Listener, type Message, codeOf, memberOf, textOf } from '../api.js';
+import { type Body, type Bus, type Listener, type Message, codeOf, memberOf, textOf } from '@colloquy/sdk/hyperty/message';
 import { type Change, type Data, apply, clone, readChange } from './change.js';
 import { Failed, request } from './request.js';
 

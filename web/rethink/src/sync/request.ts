@@ -1,5 +1,5 @@
 /** Requests over a bus. */
-import { type Bus, type Message, codeOf, textOf } from '../api.js';
+import { type Bus, type Message, codeOf, textOf } from '@colloquy/sdk/hyperty/message';
 
 /** An answer with another code than 200. */
 export class Failed extends Error {

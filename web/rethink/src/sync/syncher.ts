@@ -2,7 +2,7 @@
  * Data objects of a hyperty (specs: `messages/data-sync-messages`): it asks the runtime's own `/sm` to create them and to subscribe to those of others,
  * and hears of invitations at its own address.
  */
-import { type Bus, type Configuration, type Message, memberOf, needed, textOf } from '../api.js';
+import { type Bus, type Configuration, type Message, memberOf, needed, textOf } from '@colloquy/sdk/hyperty/message';
 import { type Data, clone } from './change.js';
 import { type DataObject, type Metadata, Observed, type Owner, Reported } from './object.js';
 import { Failed, request } from './request.js';
