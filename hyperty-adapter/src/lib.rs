@@ -8,4 +8,5 @@
 
 pub mod address;
 pub mod envelope;
+pub mod identity;
 pub mod node;

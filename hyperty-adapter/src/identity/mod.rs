@@ -1,0 +1,3 @@
+//! Who somebody is.
+pub mod jose;
+pub mod secret;
