@@ -115,7 +115,13 @@ mod tests {
             ("hyperty://d.test/h1", "hyperty", "d.test", "/h1", None),
             ("domain://registry.d.test", "domain", "registry.d.test", "", None),
             ("user://google.com/a@b.c", "user", "google.com", "/a@b.c", None),
-            ("hyperty-catalogue://catalogue.d/.well-known/hyperty/X", "hyperty-catalogue", "catalogue.d", "/.well-known/hyperty/X", None),
+            (
+                "hyperty-catalogue://catalogue.d/.well-known/hyperty/X",
+                "hyperty-catalogue",
+                "catalogue.d",
+                "/.well-known/hyperty/X",
+                None,
+            ),
         ];
         for (text, scheme, domain, path, runtime) in table {
             let address = Address::parse(text).unwrap();

@@ -131,7 +131,8 @@ impl<'a> Envelope<'a> {
         let to = to.map_err(|why| NoMessage::Address("to", why))?;
         let is_id = |id: &&RawValue| {
             let text = id.get();
-            text.len() <= MAX_ID && text.starts_with(|first: char| first == '"' || first == '-' || first.is_ascii_digit())
+            text.len() <= MAX_ID
+                && text.starts_with(|first: char| first == '"' || first == '-' || first.is_ascii_digit())
         };
         let id = id.filter(|id| id.get() != "null");
         if id.as_ref().is_some_and(|id| !is_id(id)) {

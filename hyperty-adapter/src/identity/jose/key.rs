@@ -101,7 +101,8 @@ impl SigningKey {
             kid: &'a str,
         }
         let header = Header { typ, alg: self.public.algorithm.as_str(), kid: &self.public.kid };
-        let part = |json: Result<Vec<u8>, _>| json.map(|json| URL_SAFE_NO_PAD.encode(json)).map_err(|_| KeyFault::Claims);
+        let part =
+            |json: Result<Vec<u8>, _>| json.map(|json| URL_SAFE_NO_PAD.encode(json)).map_err(|_| KeyFault::Claims);
         let signed = format!("{}.{}", part(serde_json::to_vec(&header))?, part(serde_json::to_vec(claims))?);
         let signature = self.signature(signed.as_bytes()).map_err(|_| KeyFault::Crypto)?;
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Keys of one set at most: providers have two to six.
-pub const MAX_KEYS: usize = 32;
+const MAX_KEYS: usize = 32;
 /// Longest name of a key, in bytes.
 const MAX_KID: usize = 256;
 
@@ -95,7 +95,8 @@ impl PublicKey {
         let (x, y) = coordinates.split_at_checked(32)?;
         let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
         // The members in the order of RFC 7638.
-        let kid = URL_SAFE_NO_PAD.encode(sha256(format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#).as_bytes()));
+        let kid =
+            URL_SAFE_NO_PAD.encode(sha256(format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#).as_bytes()));
         let decoding = DecodingKey::from_ec_components(&x, &y).ok()?;
         let jwk = json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": kid, "use": "sig", "alg": "ES256"});
         Some(Self { kid, algorithm: Algorithm::Es256, jwk, decoding })

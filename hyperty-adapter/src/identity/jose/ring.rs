@@ -111,16 +111,10 @@ mod tests {
     fn keys_are_known_before_they_sign_and_after() {
         let first = key(0);
         let first_kid = first.public.kid.clone();
-        assert_eq!(
-            ec_steps(&KeyRing::default(), 5),
-            [Step::Generate { algorithm: Algorithm::Es256, signs_from_s: 5 }]
-        );
+        assert_eq!(ec_steps(&KeyRing::default(), 5), [Step::Generate { algorithm: Algorithm::Es256, signs_from_s: 5 }]);
         let ring = KeyRing::new(vec![first]);
         assert!(ec_steps(&ring, 29 * DAY - 1).is_empty());
-        assert_eq!(
-            ec_steps(&ring, 29 * DAY),
-            [Step::Generate { algorithm: Algorithm::Es256, signs_from_s: 30 * DAY }]
-        );
+        assert_eq!(ec_steps(&ring, 29 * DAY), [Step::Generate { algorithm: Algorithm::Es256, signs_from_s: 30 * DAY }]);
         let late = [Step::Generate { algorithm: Algorithm::Es256, signs_from_s: 51 * DAY }];
         assert_eq!(ec_steps(&ring, 50 * DAY), late, "a server that slept still lets others know first");
 

@@ -11,7 +11,7 @@ use thiserror::Error;
 /// Longest token, in bytes. Ours have 500 to 3,000: an assertion carries a public key as a list of numbers.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// How far clocks may differ, in seconds.
-pub const LEEWAY_S: u64 = 60;
+const LEEWAY_S: u64 = 60;
 
 /// Why a token is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -224,21 +224,34 @@ mod tests {
             assert_eq!(check(&forged(&header, tag.as_ref()), &keys), Err(TokenFault::Algorithm));
         }
         let header = json!({"typ": "JWT", "alg": "ES256", "kid": rsa.public.kid});
-        assert_eq!(check(&forged(&header, &[0; 64]), &keys), Err(TokenFault::Algorithm), "the key of another algorithm");
+        assert_eq!(
+            check(&forged(&header, &[0; 64]), &keys),
+            Err(TokenFault::Algorithm),
+            "the key of another algorithm"
+        );
         let header = json!({"typ": "JWT", "alg": "ES256", "kid": ec.public.kid});
         // r = s = 0 verified anything in some libraries (CVE-2022-21449).
         for signature in [&[0; 64][..], b"", &[0xff; 64], &[0; 1]] {
             assert_eq!(check(&forged(&header, signature), &keys), Err(TokenFault::Signature));
         }
         for (header, fault) in [
-            (json!({"typ": "JWT", "alg": "ES256", "kid": "../../dev/null"}), TokenFault::UnknownKey(Some("../../dev/null".into()))),
-            (json!({"typ": "JWT", "alg": "ES256", "kid": "' OR 1=1 --"}), TokenFault::UnknownKey(Some("' OR 1=1 --".into()))),
+            (
+                json!({"typ": "JWT", "alg": "ES256", "kid": "../../dev/null"}),
+                TokenFault::UnknownKey(Some("../../dev/null".into())),
+            ),
+            (
+                json!({"typ": "JWT", "alg": "ES256", "kid": "' OR 1=1 --"}),
+                TokenFault::UnknownKey(Some("' OR 1=1 --".into())),
+            ),
             (json!({"typ": "JWT", "alg": "ES256", "kid": ec.public.kid, "crit": ["exp"]}), TokenFault::Header),
             (json!({"typ": "JWT", "alg": "ES256", "kid": ec.public.kid, "b64": false}), TokenFault::Header),
             (json!({"typ": "JWT", "alg": 7}), TokenFault::Header),
             (json!({"alg": "ES256", "kid": ec.public.kid}), TokenFault::Type("JWT")),
             (json!({"typ": "at+jwt", "alg": "ES256", "kid": ec.public.kid}), TokenFault::Type("JWT")),
-            (json!({"typ": "JWT", "alg": "ES256", "jku": "https://evil.example/keys", "kid": "x"}), TokenFault::UnknownKey(Some("x".into()))),
+            (
+                json!({"typ": "JWT", "alg": "ES256", "jku": "https://evil.example/keys", "kid": "x"}),
+                TokenFault::UnknownKey(Some("x".into())),
+            ),
         ] {
             assert_eq!(check(&forged(&header, &[1; 64]), &keys), Err(fault));
         }
@@ -292,7 +305,12 @@ mod tests {
         let keys = document["keys"].as_array_mut().unwrap();
         let mut for_encryption = keys[0].clone();
         for_encryption["use"] = json!("enc");
-        keys.extend([for_encryption, json!({"kty": "OKP", "crv": "Ed25519", "x": "AA"}), json!({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}), json!(7)]);
+        keys.extend([
+            for_encryption,
+            json!({"kty": "OKP", "crv": "Ed25519", "x": "AA"}),
+            json!({"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}),
+            json!(7),
+        ]);
         assert_eq!(KeySet::parse(&document).unwrap().len(), 1);
         assert!(KeySet::parse(&json!({})).is_none() && KeySet::parse(&json!({"keys": 1})).is_none());
         let many: Vec<Value> = (0..1_000).map(|_| document["keys"][0].clone()).collect();
