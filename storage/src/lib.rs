@@ -12,6 +12,7 @@
 
 mod database;
 mod error;
+pub mod identity;
 mod migrations;
 mod place;
 

@@ -6,7 +6,10 @@ use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
 /// Number, what it is about, and its text.
-const STEPS: &[(i64, &str, &str)] = &[(1, "registry", include_str!("../migrations/0001_registry.sql"))];
+const STEPS: &[(i64, &str, &str)] = &[
+    (1, "registry", include_str!("../migrations/0001_registry.sql")),
+    (201, "identity", include_str!("../migrations/0201_identity.sql")),
+];
 
 /// All of them, to be run in the order of their numbers; each is a transaction.
 pub(crate) fn migrator() -> Migrator {
