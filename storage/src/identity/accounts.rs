@@ -207,6 +207,23 @@ impl Identities {
         Ok(changed.rows_affected() > 0)
     }
 
+    /// Ties somebody of another provider to an account.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn add_subject(&self, issuer: &str, subject: &str, account: &str) -> Result<(), StorageError> {
+        let mut write = self.database.write(Durability::Power).await?;
+        sqlx::query(
+            "INSERT INTO identity_subject (issuer, subject, account) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        )
+        .bind(issuer)
+        .bind(subject)
+        .bind(account)
+        .execute(write.connection())
+        .await?;
+        write.commit().await
+    }
+
     /// Makes somebody an administrator, or no longer.
     ///
     /// # Errors

@@ -148,7 +148,12 @@ impl Verifier {
     }
 
     fn check(&self, issuer: &TrustedIssuer, token: &str, now_s: u64) -> Result<VerifiedIdentity, AssertionFault> {
-        let expect = Expect { typ: Some(ASSERTION_TYPE), issuer: &issuer.issuer, audience: ASSERTION_AUDIENCE, now_s };
+        let expect = Expect {
+            typ: Some(ASSERTION_TYPE),
+            issuer: &issuer.issuer,
+            audience: ASSERTION_AUDIENCE,
+            now_s: Some(now_s),
+        };
         let claims: AssertionClaims = verify(token, &issuer.keys, &expect)
             .map_err(|fault| AssertionFault::Token { issuer: issuer.issuer.clone(), fault })?;
         let host = issuer.domain.rsplit_once(':').map_or(issuer.domain.as_str(), |(host, _)| host);
