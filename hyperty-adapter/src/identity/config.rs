@@ -23,6 +23,8 @@ pub struct Config {
     pub providers: Vec<ExternalConfig>,
     /// Other Colloquy providers whose assertions are believed here.
     pub trusted: Vec<TrustedConfig>,
+    /// Providers whose ID tokens count as assertions in reTHINK messages.
+    pub message_idps: Vec<MessageIdpConfig>,
     /// Sites that may have the identity of whoever is signed in asserted without asking him: `https://app.example.org`. Others have him asked once.
     pub assertion_origins: Vec<String>,
     /// How mails are sent.
@@ -44,6 +46,7 @@ impl Default for Config {
             clients: Vec::new(),
             providers: Vec::new(),
             trusted: Vec::new(),
+            message_idps: Vec::new(),
             assertion_origins: Vec::new(),
             mail: MailConfig::default(),
             lifetimes: Lifetimes::default(),
@@ -127,6 +130,21 @@ pub struct ExternalConfig {
 pub struct TrustedConfig {
     /// Its issuer; its domain is the host of it.
     pub issuer: String,
+    /// Whether it may be at an address of a private network.
+    #[serde(default)]
+    pub private_network: bool,
+}
+
+/// A provider whose ID tokens are taken as assertions in reTHINK messages.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MessageIdpConfig {
+    /// As messages name it: `google.com`.
+    pub domain: String,
+    /// Its issuer: `https://accounts.google.com`.
+    pub issuer: String,
+    /// The clients whose tokens count.
+    pub client_ids: Vec<String>,
     /// Whether it may be at an address of a private network.
     #[serde(default)]
     pub private_network: bool,

@@ -68,7 +68,7 @@ pub fn accept_password(password: &str, own: &[&str]) -> Result<(), WeakPassword>
         let text = text.split('@').next().unwrap_or_default().to_lowercase();
         text.chars().count() >= 4 && small.contains(&text)
     };
-    if own.iter().any(|text| is_own(text)) { Err(WeakPassword::Own) } else { Ok(()) }
+    if own.iter().any(is_own) { Err(WeakPassword::Own) } else { Ok(()) }
 }
 
 /// Too many passwords are being hashed already.

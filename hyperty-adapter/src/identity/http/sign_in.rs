@@ -18,8 +18,8 @@ const EXTERNAL_S: u64 = 600;
 const SENT: &str =
     "If that address can be written to, there is a mail on its way. The link in it works for a while, and once.";
 
-fn query(query: Option<String>) -> Result<Params, Failure> {
-    Ok(Params::parse(query.as_deref().unwrap_or_default())?)
+fn query(query: Option<&str>) -> Result<Params, Failure> {
+    Ok(Params::parse(query.unwrap_or_default())?)
 }
 
 fn signed_in(secret: &Secret, next: &str) -> Response {
@@ -31,7 +31,7 @@ pub(super) async fn login_page(
     visit: Visit,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Failure> {
-    let params = query(raw)?;
+    let params = query(raw.as_deref())?;
     let next = safe_next(params.get("next"));
     let page = pages::sign_in(&app.provider, &visit, &next, params.text("hint"), (StatusCode::OK, Notice::None));
     Ok(and_cookie(page, visit.form_cookie()))
@@ -70,7 +70,7 @@ pub(super) async fn guest(State(app): State<App>, visit: Visit, body: String) ->
 }
 
 pub(super) async fn logout_page(visit: Visit, RawQuery(raw): RawQuery) -> Result<Response, Failure> {
-    let next = safe_next(query(raw)?.get("next"));
+    let next = safe_next(query(raw.as_deref())?.get("next"));
     Ok(and_cookie(pages::sign_out(&visit, &next), visit.form_cookie()))
 }
 
@@ -124,7 +124,7 @@ pub(super) async fn verify_page(
     visit: Visit,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Failure> {
-    let params = query(raw)?;
+    let params = query(raw.as_deref())?;
     let token = params.text("token");
     let (email, is_new) = app.provider.link(token, app.now_s()).await?;
     let page = pages::choose_password(&visit, (token, &email, is_new), "", (StatusCode::OK, Notice::None));
@@ -161,7 +161,7 @@ pub(super) async fn external_callback(
     Path(id): Path<String>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Failure> {
-    let params = query(raw)?;
+    let params = query(raw.as_deref())?;
     let finished =
         app.provider.finish_external(&id, &params, visit.external.as_ref(), &visit.visitor, app.now_s()).await;
     let response = match finished {

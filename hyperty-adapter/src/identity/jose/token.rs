@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn sets_of_others_are_read_as_far_as_they_are_of_use() {
         let key = key(Algorithm::Es256);
-        let mut document = KeySet::new(vec![key.public.clone()]).document();
+        let mut document = KeySet::new(vec![key.public]).document();
         let keys = document["keys"].as_array_mut().unwrap();
         let mut for_encryption = keys[0].clone();
         for_encryption["use"] = json!("enc");

@@ -80,7 +80,7 @@ impl Provider {
                     self.change_verifier(|verifier| verifier.trust(issuer));
                 }
                 Err(fault) => {
-                    tracing::warn!(issuer = trusted.issuer, %fault, "the keys of a trusted issuer are not to be had")
+                    tracing::warn!(issuer = trusted.issuer, %fault, "the keys of a trusted issuer are not to be had");
                 }
             }
         }

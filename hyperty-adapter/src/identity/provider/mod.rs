@@ -8,6 +8,7 @@ mod external;
 mod fault;
 mod hyperties;
 mod keys;
+mod message;
 mod sessions;
 mod token;
 
@@ -23,6 +24,7 @@ use super::config::Config;
 use super::external::{Externals, Fetch};
 use super::jose::KeyRing;
 use super::mail::{Letter, Mailer};
+use super::message::{OidcIdp, Senders};
 use super::oidc::Clients;
 use super::secret::Digest;
 use colloquy_storage::Database;
@@ -63,6 +65,8 @@ pub struct Provider {
     fetch: Arc<dyn Fetch>,
     /// Tickets of the proxies: digest, session and when they end.
     tickets: Mutex<HashMap<Digest, (String, u64)>>,
+    message_idps: RwLock<Vec<OidcIdp>>,
+    senders: Mutex<Senders>,
 }
 
 /// What a provider needs of the world.
@@ -99,6 +103,8 @@ impl Provider {
             mails: Arc::new(Semaphore::new(MAILS_AT_ONCE)),
             fetch: parts.fetch,
             tickets: Mutex::default(),
+            message_idps: RwLock::default(),
+            senders: Mutex::default(),
             config,
         };
         provider.load_keys(now_s).await?;
@@ -116,6 +122,7 @@ impl Provider {
         lock(&self.tickets).retain(|_, (_, expires_s)| *expires_s > now_s);
         self.externals.sweep(now_s);
         self.refresh_trusted(now_s).await;
+        self.refresh_message_idps(now_s).await;
         Ok(())
     }
 

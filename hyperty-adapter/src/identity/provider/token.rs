@@ -197,7 +197,7 @@ impl Provider {
 
 fn audience_of(token: &str) -> Option<String> {
     use base64::Engine as _;
-    let payload = token.splitn(4, '.').nth(1)?;
+    let payload = token.split('.').nth(1)?;
     let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
     claims.get("aud")?.as_str().map(str::to_owned)

@@ -10,7 +10,7 @@ fn fingerprint(seed: u8) -> Fingerprint {
     Fingerprint::of_certificate(&[seed])
 }
 
-fn ask(browser: &mut Browser, more: Value) -> super::world::Reply {
+fn ask(browser: &mut Browser, more: &Value) -> super::world::Reply {
     let mut body = json!({"contents": contents_of(&[fingerprint(1)])});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     browser.json("/identity/assertion", &body, &[OWN])
@@ -29,7 +29,7 @@ fn verify(site: &Site, asserted: &Value, seed: u8) -> Result<String, AssertionFa
 fn whoever_is_signed_in_has_his_fingerprint_asserted() {
     let site = site(|config| config.assertion_origins = vec!["https://meet.example".into()]);
     let mut browser = site.member("anne@example.org");
-    let asserted = ask(&mut browser, json!({"origin": "https://meet.example", "nonce": "n"})).json();
+    let asserted = ask(&mut browser, &json!({"origin": "https://meet.example", "nonce": "n"})).json();
     assert_eq!(asserted["identity"], "anne@127.0.0.1");
     assert_eq!(verify(&site, &asserted, 1).as_deref(), Ok("anne@127.0.0.1"));
     assert_eq!(verify(&site, &asserted, 2), Err(AssertionFault::WrongFingerprint), "a swapped fingerprint");
@@ -44,8 +44,8 @@ fn whoever_is_signed_in_has_his_fingerprint_asserted() {
     // Not without the header that other sites cannot send, and not for a site that he was not asked about.
     let body = json!({"contents": "x"});
     assert_eq!(browser.json("/identity/assertion", &body, &[]).status, 401);
-    assert_eq!(ask(&mut browser, json!({"origin": "https://evil.example"})).status, 401);
-    assert_eq!(ask(&mut site.browser(), json!({})).status, 401);
+    assert_eq!(ask(&mut browser, &json!({"origin": "https://evil.example"})).status, 401);
+    assert_eq!(ask(&mut site.browser(), &json!({})).status, 401);
     let preflight = browser.get("/identity/assertion").status;
     assert_eq!(preflight, 405);
     for bad in
@@ -86,11 +86,11 @@ fn a_proxy_sends_somebody_to_sign_in_and_gets_a_ticket() {
     assert_eq!((&validated["identity"], &validated["contents"]), (&json!("anne@127.0.0.1"), &json!(contents)));
     assert_eq!(validated["trust"]["colour"], "green");
     // He has agreed: the next time the cookie is enough.
-    assert_eq!(ask(&mut browser, json!({"origin": "https://shop.example"})).status, 200);
+    assert_eq!(ask(&mut browser, &json!({"origin": "https://shop.example"})).status, 200);
     let account = browser.get("/identity/account");
     assert!(account.body.contains("site https://shop.example"));
     browser.form("/identity/account/consents", &[("client", "site https://shop.example")]);
-    assert_eq!(ask(&mut browser, json!({"origin": "https://shop.example"})).status, 401, "taken back");
+    assert_eq!(ask(&mut browser, &json!({"origin": "https://shop.example"})).status, 401, "taken back");
 
     let done = browser.get("/identity/proxy/login");
     let ticket = done.location().split("code=").nth(1).unwrap().to_owned();
@@ -112,7 +112,7 @@ fn what_was_asserted_is_taken_back() {
     let site = site(|_| ());
     let mut browser = site.member("anne@example.org");
     let mut other = site.member("bob@example.org");
-    let (one, two) = (ask(&mut browser, json!({})).json(), ask(&mut browser, json!({})).json());
+    let (one, two) = (ask(&mut browser, &json!({})).json(), ask(&mut browser, &json!({})).json());
     let revoke = |browser: &mut Browser, asserted: &Value| {
         browser.json("/identity/assertion/revoke", &json!({"assertion": asserted["assertion"]}), &[OWN]).status
     };
@@ -124,7 +124,7 @@ fn what_was_asserted_is_taken_back() {
     browser.form("/identity/account/sessions", &[("id", "others")]);
     assert_eq!(verify(&site, &two, 1), Err(AssertionFault::Revoked), "with all that he had");
     site.wait(1);
-    let three = ask(&mut browser, json!({})).json();
+    let three = ask(&mut browser, &json!({})).json();
     assert!(verify(&site, &three, 1).is_ok());
 }
 
@@ -132,11 +132,11 @@ fn what_was_asserted_is_taken_back() {
 fn personas_and_guests_are_shown_as_what_they_are() {
     let site = site(|_| ());
     let mut browser = site.member("pierre@example.org");
-    assert_eq!(ask(&mut browser, json!({"persona": "professional"})).status, 400, "he has none");
+    assert_eq!(ask(&mut browser, &json!({"persona": "professional"})).status, 400, "he has none");
     let form = [("name", "Pierre"), ("organisation", "HyDev"), ("title", "CTO"), ("shows_email", "yes")];
     assert_eq!(browser.form("/identity/account/persona", &form).status, 303);
     let shown = |browser: &mut Browser, more: Value| {
-        let asserted = ask(browser, more).json();
+        let asserted = ask(browser, &more).json();
         browser.json("/identity/assertion/validate", &json!({"assertion": asserted["assertion"]}), &[]).json()
     };
     let work = shown(&mut browser, json!({"persona": "professional"}));
@@ -144,7 +144,7 @@ fn personas_and_guests_are_shown_as_what_they_are() {
     assert_eq!(work["userProfile"]["email"], "pierre@example.org");
     let home = shown(&mut browser, json!({"persona": "private"}));
     assert_eq!(home["userProfile"]["email"], "pierre@127.0.0.1", "his address is nobody's business");
-    assert_eq!(ask(&mut browser, json!({"persona": "professional", "organisation": "Other"})).status, 400);
+    assert_eq!(ask(&mut browser, &json!({"persona": "professional", "organisation": "Other"})).status, 400);
     let bad = browser.form("/identity/account/persona", &[("name", "Pierre"), ("title", "CTO")]);
     assert_eq!(bad.status, 400, "a title without an organisation");
 
@@ -158,7 +158,7 @@ fn personas_and_guests_are_shown_as_what_they_are() {
         (&json!("yellow"), &json!(true))
     );
     assert!(shown_guest["identity"].as_str().unwrap().starts_with("guest-"));
-    assert_eq!(ask(&mut guest, json!({"persona": "professional"})).status, 403);
+    assert_eq!(ask(&mut guest, &json!({"persona": "professional"})).status, 403);
     assert_eq!(guest.form("/identity/account/persona", &[("name", "Boss")]).status, 403);
     let authorize = guest.get(&super::world::authorize(&[]));
     assert!(authorize.location().starts_with("/identity/login"), "clients are told of nobody");

@@ -20,7 +20,7 @@ fn somebody_signs_in_agrees_and_is_not_asked_again() {
     assert!(consent.header("content-security-policy").contains("frame-ancestors 'none'"));
     let done = browser.agree(&consent);
     assert!(done.location().starts_with(&format!("{CALLBACK}?code=")), "{done:?}");
-    assert_eq!((done.param("state").as_str(), done.param("iss")), ("s&t", site.issuer.clone()));
+    assert_eq!((done.param("state").as_str(), done.param("iss")), ("s&t", site.issuer));
     let again = browser.get(&authorize(&[]));
     assert!(!again.param("code").is_empty() && again.param("code") != done.param("code"));
     let more = browser.get(&authorize(&[("scope", "openid offline_access")]));
