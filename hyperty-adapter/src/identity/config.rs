@@ -55,6 +55,14 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Whether the account of this verified address looks after the others.
+    #[must_use]
+    pub fn is_administrator(&self, email: &str) -> bool {
+        self.administrators.iter().any(|one| one.eq_ignore_ascii_case(email))
+    }
+}
+
 /// Who may make an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

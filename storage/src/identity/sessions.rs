@@ -78,6 +78,32 @@ impl Identities {
         write.commit().await
     }
 
+    /// Gives a session another secret, as its owner has proved again who he is: what was granted in it goes on. False if it has ended.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub async fn renew_session(
+        &self,
+        old: &str,
+        new: &str,
+        authenticated_s: u64,
+        expires_s: u64,
+    ) -> Result<bool, StorageError> {
+        let mut write = self.database.write(Durability::Process).await?;
+        let renewed = sqlx::query(
+            "UPDATE identity_session SET digest = $2, authenticated_s = $3, seen_s = $3, expires_s = $4 WHERE digest = $1",
+        )
+        .bind(old)
+        .bind(new)
+        .bind(db(authenticated_s))
+        .bind(db(expires_s))
+        .execute(write.connection())
+        .await?
+        .rows_affected();
+        write.commit().await?;
+        Ok(renewed > 0)
+    }
+
     /// The session of a secret's digest.
     ///
     /// # Errors

@@ -156,7 +156,10 @@ impl Verifier {
         };
         let claims: AssertionClaims = verify(token, &issuer.keys, &expect)
             .map_err(|fault| AssertionFault::Token { issuer: issuer.issuer.clone(), fault })?;
-        let host = issuer.domain.rsplit_once(':').map_or(issuer.domain.as_str(), |(host, _)| host);
+        let host = match issuer.domain.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+            Some(_) | None => issuer.domain.as_str(),
+        };
         let of_its_own = claims.identity.rsplit_once('@').is_some_and(|(_, tail)| tail.eq_ignore_ascii_case(host));
         if !of_its_own {
             return Err(AssertionFault::ForeignName);

@@ -41,26 +41,12 @@ pub(super) async fn login(State(app): State<App>, visit: Visit, body: String) ->
     let form = visit.form(&app, &body)?;
     let (next, email) = (safe_next(form.get("next")), form.text("email"));
     match app.provider.sign_in(email, form.text("password"), &visit.visitor, app.now_s()).await {
-        Ok(secret) => {
-            // A session never outlives who it was for: the old one ends.
-            end_old(&app, &visit).await?;
-            Ok(signed_in(&secret, &next))
-        }
+        Ok(secret) => Ok(signed_in(&secret, &next)),
         Err(fault) => {
             let above = (status(&fault), Notice::Bad(&fault.to_string()));
             Ok(with_retry(&fault, pages::sign_in(&app.provider, &visit, &next, email, above)))
         }
     }
-}
-
-async fn end_old(app: &App, visit: &Visit) -> Result<(), Failure> {
-    // Of somebody else, or a guest: his own other grants go on.
-    if let Some(old) = &visit.session
-        && visit.who.as_ref().is_some_and(|who| who.account.is_none())
-    {
-        app.provider.sign_out(old, app.now_s()).await?;
-    }
-    Ok(())
 }
 
 pub(super) async fn guest(State(app): State<App>, visit: Visit, body: String) -> Result<Response, Failure> {

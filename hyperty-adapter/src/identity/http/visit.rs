@@ -43,12 +43,13 @@ impl FromRequestParts<App> for Visit {
         let told = parts.extensions.get::<ClientAddress>().map(|ClientAddress(address)| *address);
         let address = told.or(of_socket).unwrap_or(IpAddr::from([0, 0, 0, 0]));
         let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let visitor = Visitor { address, agent: agent.to_owned() };
         let session = cookie(&parts.headers, SESSION);
         let who = match &session {
             Some(secret) => app.provider.who(secret, app.now_s()).await?,
             None => None,
         };
+        let current = who.as_ref().map(|who| who.session.clone());
+        let visitor = Visitor { address, agent: agent.to_owned(), current };
         let form = cookie(&parts.headers, FORM);
         Ok(Self {
             visitor,

@@ -119,11 +119,14 @@ impl AuthorizationRequest {
         if nonce.as_ref().is_some_and(|nonce| nonce.len() > MAX_ECHO_BYTES) {
             return Err(invalid("The nonce is longer than 4,096 bytes."));
         }
-        let max_age_s = params
+        let max_age_s: Option<u64> = params
             .get("max_age")
             .map(str::parse)
             .transpose()
             .map_err(|_| invalid("max_age is no number of seconds."))?;
+        let mut prompt = prompt(params.get("prompt"))?;
+        // "Now" would have passed again by the time that he comes back.
+        prompt.login |= max_age_s == Some(0);
         Ok(Self {
             client: client.id.clone(),
             redirect_uri,
@@ -131,8 +134,8 @@ impl AuthorizationRequest {
             state,
             nonce,
             challenge: challenge.to_owned(),
-            prompt: prompt(params.get("prompt"))?,
-            max_age_s,
+            prompt,
+            max_age_s: max_age_s.filter(|max_age| *max_age > 0),
             login_hint: params.get("login_hint").filter(|hint| hint.len() <= 254).map(str::to_owned),
             id_token_hint: params.get("id_token_hint").map(str::to_owned),
             params: params.clone(),
@@ -150,7 +153,11 @@ impl AuthorizationRequest {
         };
         let words = [(left.login, "login"), (left.consent, "consent"), (left.select_account, "select_account")];
         let words: Vec<&str> = words.into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect();
-        self.params.clone().with("prompt", Some(words.join(" ").as_str()).filter(|words| !words.is_empty())).to_query()
+        let words = words.join(" ");
+        let next = self.params.clone().with("prompt", Some(words.as_str()).filter(|words| !words.is_empty()));
+        // It was asked for as `login`, and is done.
+        let next = if next.get("max_age") == Some("0") { next.with("max_age", None) } else { next };
+        next.to_query()
     }
 }
 

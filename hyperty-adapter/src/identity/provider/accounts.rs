@@ -152,7 +152,6 @@ impl Provider {
         subject: Option<(&str, &str)>,
         now_s: u64,
     ) -> Result<String, ProviderFault> {
-        let administrators = &self.config.administrators;
         let mut account = Account {
             id: random_id(),
             handle: String::new(),
@@ -160,7 +159,7 @@ impl Provider {
             name: name.to_owned(),
             password,
             personas: "[]".to_owned(),
-            administrator: email.is_some_and(|email| administrators.iter().any(|one| one.eq_ignore_ascii_case(email))),
+            administrator: email.is_some_and(|email| self.config.is_administrator(email)),
             created_s: now_s,
             closed_s: None,
         };

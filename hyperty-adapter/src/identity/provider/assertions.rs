@@ -130,7 +130,8 @@ impl Provider {
         if origin == self.config.issuer || allowed.iter().any(|one| one == origin) {
             return Ok(true);
         }
-        let Some(account) = &who.account else { return Ok(true) };
+        // A guest has nowhere to keep that he was asked.
+        let Some(account) = &who.account else { return Ok(false) };
         let client = site(origin);
         Ok(self.store.consents(&account.id).await?.iter().any(|one| one.client == client))
     }

@@ -20,6 +20,8 @@ pub struct Visitor {
     pub address: IpAddr,
     /// `User-Agent`.
     pub agent: String,
+    /// The session that the browser has now. Its owner goes on with it when he signs in again; when somebody else does, it ends.
+    pub current: Option<Session>,
 }
 
 /// Somebody who is signed in.
@@ -102,6 +104,17 @@ impl Provider {
         let secret = Secret::random();
         let lifetimes = &self.config.lifetimes;
         let lives_s = if account.is_some() { lifetimes.session_s } else { lifetimes.guest_s };
+        let expires_s = now_s.saturating_add(lives_s);
+        if let Some(current) = &visitor.current {
+            let is_his = account.is_some() && current.account.as_deref() == account;
+            let digest = secret.digest();
+            if is_his && self.store.renew_session(&current.digest, digest.as_str(), now_s, expires_s).await? {
+                return Ok(secret);
+            }
+            if !is_his {
+                self.store.sign_out(&current.digest, now_s).await?;
+            }
+        }
         let session = Session {
             digest: secret.digest().as_str().to_owned(),
             id: random_id(),
@@ -112,7 +125,7 @@ impl Provider {
             address: visitor.address.to_canonical().to_string(),
             authenticated_s: now_s,
             seen_s: now_s,
-            expires_s: now_s.saturating_add(lives_s),
+            expires_s,
         };
         self.store.add_session(&session).await?;
         Ok(secret)
@@ -128,13 +141,18 @@ impl Provider {
 
     pub(super) async fn who_of_digest(&self, digest: &str, now_s: u64) -> Result<Option<Who>, ProviderFault> {
         let Some(session) = self.store.session(digest, now_s).await? else { return Ok(None) };
-        let account = match &session.account {
+        let mut account = match &session.account {
             None => None,
             Some(id) => match self.store.account(id).await?.filter(|account| account.closed_s.is_none()) {
                 None => return Ok(None),
                 account => account,
             },
         };
+        if let Some(account) = &mut account {
+            // Whom the configuration names is one from then on, also when he had an account before.
+            let email = account.email.as_deref();
+            account.administrator |= email.is_some_and(|email| self.config.is_administrator(email));
+        }
         // A guest's ends when it was said to.
         if account.is_some() && now_s.saturating_sub(session.seen_s) >= TOUCH_S {
             let expires_s = now_s.saturating_add(self.config.lifetimes.session_s);

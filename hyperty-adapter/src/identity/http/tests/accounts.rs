@@ -163,6 +163,26 @@ fn sessions_are_listed_and_ended() {
 }
 
 #[test]
+fn signing_in_again_goes_on_with_a_session_and_ends_anothers() {
+    let site = site(|_| ());
+    let mut browser = site.member("anne@example.org");
+    site.member("bob@example.org");
+    let before = browser.clone();
+    let code = site.code(&mut browser, "openid email offline_access");
+    let access = site.redeem(&code).json()["access_token"].as_str().unwrap().to_owned();
+    let bearer = format!("Bearer {access}");
+    let opens = || site.browser().get_with("/identity/userinfo", &[("authorization", &bearer)]).status;
+    browser.sign_in("anne@example.org", PASSWORD);
+    assert_eq!(browser.get("/identity/account").body.matches("127.0.0.1").count(), 1, "the same session");
+    let mut before = before;
+    assert_eq!(before.get("/identity/account").status, 303, "with another secret");
+    assert_eq!(opens(), 200, "what was granted in it goes on");
+    browser.sign_in("bob@example.org", PASSWORD);
+    assert!(browser.get("/identity/account").body.contains("bob@example.org"));
+    assert_eq!(opens(), 401, "hers ended when he signed in");
+}
+
+#[test]
 fn who_may_register_is_the_operators_choice() {
     let closed = site(|config| config.registration = Registration::Closed);
     let mut browser = closed.browser();

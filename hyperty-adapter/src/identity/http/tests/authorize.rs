@@ -110,6 +110,14 @@ fn prompt_and_max_age_ask_again_and_then_let_pass() {
     assert!(browser.get(&first_party(&[("max_age", "99")])).location().starts_with("/identity/login?"));
     assert_eq!(browser.get(&first_party(&[("max_age", "99"), ("prompt", "none")])).param("error"), "login_required");
 
+    let now = browser.get(&first_party(&[("max_age", "0")]));
+    let next = hidden(&browser.get(now.location()).body, "next");
+    let form = [("email", "anne@example.org"), ("password", PASSWORD), ("next", next.as_str())];
+    let signed_in = browser.form("/identity/login", &form);
+    site.wait(2);
+    assert!(!browser.get(signed_in.location()).param("code").is_empty(), "not asked for ever");
+    assert_eq!(browser.get(&first_party(&[("max_age", "0"), ("prompt", "none")])).param("error"), "login_required");
+
     // Posted, as clients may.
     let query = authorize(&[]);
     let (path, form) = query.split_once('?').unwrap();
