@@ -80,6 +80,15 @@ bench-quality: ## Bandwidth, loss and fairness as viewers see and hear them, sim
 	$(say) 'Playing, simulated and then on sockets (ARGS=--simulated or ARGS=--sockets plays one of both)'
 	@$(TARGET)/release/colloquy-bench quality $(ARGS)
 
+.PHONY: bench-node
+bench-node: ## The reTHINK message node: messages a second and core, 10,000 sessions (a minute); the last line is RESULT
+	@scripts/setup.sh build
+	@$(MAKE) web
+	$(say) 'Building the bench and the server (the first time about 5 minutes on 2 cores)'
+	@cargo build --release --locked -p colloquy-bench -p colloquy-server
+	$(say) 'Measuring (about half a minute)'
+	@$(TARGET)/release/colloquy-bench node $(ARGS)
+
 .PHONY: bench-mix
 bench-mix: ## What mixing costs, in virtual time and over sockets beside the AudioBridge (two minutes); the last line is RESULT. ARGS="--rounds 5 --seconds 20" measures longer
 	@scripts/setup.sh build

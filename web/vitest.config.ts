@@ -1,3 +1,3 @@
 import { defineConfig } from 'vitest/config';
 
-export default defineConfig({ test: { include: ['sdk/test/**/*.test.ts', 'app/test/**/*.test.ts'], environment: 'node' } });
+export default defineConfig({ test: { include: ['sdk/test/**/*.test.ts', 'app/test/**/*.test.ts', 'rethink/test/**/*.test.ts'], environment: 'node' } });

@@ -9,6 +9,13 @@ pub(crate) fn process_cpu_ns(pid: u32) -> u64 {
     tasks.map(|task| schedstat_ns(&task.path().join("schedstat"))).sum()
 }
 
+/// Memory that a process has now, in KiB: `VmRSS` of its `status`.
+pub(crate) fn process_rss_kb(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
 /// What the scheduler tells of each thread of a process so far: its number, its CPU time, and the time that it was ready to run
 /// and had to wait, in nanoseconds: the first two numbers of its `schedstat`.
 pub(crate) fn threads_ns(pid: u32) -> Vec<(u32, u64, u64)> {

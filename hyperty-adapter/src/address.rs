@@ -31,6 +31,14 @@ impl<'a> Address<'a> {
     /// # Errors
     /// [`NoAddress`].
     pub fn parse(text: &'a str) -> Result<Self, NoAddress> {
+        Self::read(Cow::Borrowed(text))
+    }
+
+    /// Reads one that perhaps had to be unescaped.
+    ///
+    /// # Errors
+    /// [`NoAddress`].
+    pub(crate) fn read(text: Cow<'a, str>) -> Result<Self, NoAddress> {
         if text.len() > MAX_ADDRESS {
             return Err(NoAddress::TooLong);
         }
@@ -40,7 +48,7 @@ impl<'a> Address<'a> {
         }
         let one = match text.strip_prefix(OLD_RUNTIME) {
             Some(rest) => Self(Cow::Owned(format!("{RUNTIME}{rest}"))),
-            None => Self(Cow::Borrowed(text)),
+            None => Self(text),
         };
         let is_whole = one.is_session_manager() || (is_scheme(one.scheme()) && !one.domain().is_empty());
         if is_whole { Ok(one) } else { Err(NoAddress::Malformed) }
@@ -56,6 +64,15 @@ impl<'a> Address<'a> {
     #[must_use]
     pub fn is_session_manager(&self) -> bool {
         self.0.starts_with("mn:/")
+    }
+
+    /// Whether it belongs to one alone: an object or a hyperty itself, or where an object takes subscriptions. What is published at goes to
+    /// addresses below it (`/changes`, `/children/`, `/registration`, `/status`), which any number may hear.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        let path = self.path();
+        let Some(name) = path.strip_prefix('/') else { return true };
+        !name.trim_end_matches('/').contains('/') || path.ends_with("/subscription")
     }
 
     /// What stands before `://`; empty for `mn:/…`.
@@ -84,6 +101,13 @@ impl<'a> Address<'a> {
         let guid = rest.get(slash + 1..)?;
         let end = guid.find('/').unwrap_or(guid.len());
         (end > 0).then(|| self.0.get(..RUNTIME.len() + slash + 1 + end)).flatten()
+    }
+
+    /// `scheme://domain/name` of an address below it, or the address itself.
+    pub(crate) fn root(&self) -> &str {
+        let start = self.0.len() - self.path().len();
+        let end = self.path().get(1..).and_then(|path| path.find('/')).map_or(self.0.len(), |slash| start + 1 + slash);
+        self.0.get(..end).unwrap_or(&self.0)
     }
 
     fn split(&self) -> (&str, &str) {
@@ -127,6 +151,25 @@ mod tests {
             let address = Address::parse(text).unwrap();
             assert_eq!((address.scheme(), address.domain(), address.path()), (scheme, domain, path), "{text}");
             assert_eq!(address.runtime(), runtime, "{text}");
+        }
+        for (text, is_private) in [
+            ("hyperty://d/h", true),
+            ("comm://d/o", true),
+            ("comm://d/o/subscription", true),
+            ("comm://d/o/changes", false),
+            ("comm://d/o/children/", false),
+            ("comm://d/o/children/chat", false),
+            ("hyperty://d/h/registration", false),
+        ] {
+            assert_eq!(Address::parse(text).unwrap().is_private(), is_private, "{text}");
+        }
+        for (text, root) in [
+            ("comm://d/o/changes", "comm://d/o"),
+            ("comm://d/o", "comm://d/o"),
+            ("comm://d", "comm://d"),
+            ("comm://d/o/", "comm://d/o"),
+        ] {
+            assert_eq!(Address::parse(text).unwrap().root(), root, "{text}");
         }
         assert!(Address::parse("mn:/session").unwrap().is_session_manager());
         assert_eq!(Address::parse("hyperty-runtime://d/g"), Address::parse("runtime://d/g"));

@@ -7,10 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use thiserror::Error;
 
 /// Receivers of one message at most.
 pub const MAX_RECEIVERS: usize = 64;
+/// Addresses in one list at most; less may be allowed.
+const MAX_ADDRESSES: usize = 10_000;
 /// Longest `id`, in bytes of JSON: originals count from 1.
 const MAX_ID: usize = 64;
 
@@ -79,6 +82,27 @@ impl Verb {
     }
 }
 
+impl Verb {
+    /// Whether its sender waits for an answer that says whether something could be done. Where such a message reaches nobody, that is said;
+    /// updates and answers are sent to whoever may be there, and verbs that nobody here knows are none of ours.
+    pub(crate) fn wants_an_answer(self) -> bool {
+        !matches!(self, Self::Update | Self::Response | Self::Other)
+    }
+}
+
+impl Envelope<'_> {
+    /// Whether an error may be answered. An error that answers an answer is the beginning of a loop; an update is published, but for those that are
+    /// for a part of the server: the registry's are requests, and their senders wait.
+    pub(crate) fn takes_errors(&self) -> bool {
+        let is_servers = |to: &Address<'_>| matches!(to.scheme(), "" | "domain" | "global");
+        match self.verb {
+            Verb::Response => false,
+            Verb::Update => self.to.iter().all(is_servers),
+            _ => true,
+        }
+    }
+}
+
 /// A message, as far as a node reads it.
 #[derive(Debug, Clone)]
 pub struct Envelope<'a> {
@@ -92,7 +116,9 @@ pub struct Envelope<'a> {
     pub to: Vec<Address<'a>>,
     /// What it says, as JSON.
     pub body: Option<&'a RawValue>,
-    sender: &'a str,
+    sender: Cow<'a, str>,
+    /// Where the list of receivers stands in the text, if it is a list.
+    list: Option<Range<usize>>,
 }
 
 /// The members as they come.
@@ -101,34 +127,47 @@ struct Members<'a> {
     #[serde(borrow, default)]
     id: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "type")]
-    verb: Option<Cow<'a, str>>,
+    verb: Option<Text<'a>>,
     #[serde(borrow, default)]
-    from: Option<&'a RawValue>,
+    from: Option<Text<'a>>,
     #[serde(borrow, default)]
-    to: Option<Receivers<'a>>,
+    to: Option<&'a RawValue>,
     #[serde(borrow, default)]
     body: Option<&'a RawValue>,
 }
 
-/// One address, or several.
-struct Receivers<'a>(Vec<&'a str>);
+/// A string, copied only if it has escapes.
+struct Text<'a>(Cow<'a, str>);
+
+/// One address, or a list of some. Lists in lists count for what is in them, since the originals' conformance tests send such.
+#[derive(Debug)]
+pub(crate) struct Addresses<'a>(pub(crate) Vec<Cow<'a, str>>);
 
 impl<'a> Envelope<'a> {
-    /// Reads a message. Addresses with escapes (`\u002f`) are not taken: no original writes them.
+    /// Reads a message.
     ///
     /// # Errors
     /// [`NoMessage`].
     pub fn parse(text: &'a str) -> Result<Self, NoMessage> {
+        // Serde would take a list of the members' values for the members.
+        if !text.trim_start().starts_with('{') {
+            return Err(NoMessage::Malformed(serde::de::Error::custom("it is no object")));
+        }
         let Members { id, verb, from, to, body } = serde_json::from_str(text)?;
-        let verb = verb.ok_or(NoMessage::Lacks("type"))?;
-        let sender: &str = serde_json::from_str(from.ok_or(NoMessage::Lacks("from"))?.get())?;
-        let from = Address::parse(sender).map_err(|why| NoMessage::Address("from", why))?;
-        let Receivers(to) = to.filter(|to| !to.0.is_empty()).ok_or(NoMessage::Lacks("to"))?;
-        if to.len() > MAX_RECEIVERS {
+        let Text(verb) = verb.ok_or(NoMessage::Lacks("type"))?;
+        let Text(sender) = from.ok_or(NoMessage::Lacks("from"))?;
+        let raw = to.filter(|to| to.get() != "null").ok_or(NoMessage::Lacks("to"))?;
+        let from = Address::read(sender.clone()).map_err(|why| NoMessage::Address("from", why))?;
+        let Addresses(receivers) = serde_json::from_str(raw.get())?;
+        if receivers.len() > MAX_RECEIVERS {
             return Err(NoMessage::TooManyReceivers);
         }
-        let to: Result<Vec<_>, _> = to.into_iter().map(Address::parse).collect();
+        let to: Result<Vec<_>, _> = receivers.into_iter().map(Address::read).collect();
         let to = to.map_err(|why| NoMessage::Address("to", why))?;
+        if to.is_empty() {
+            return Err(NoMessage::Lacks("to"));
+        }
+        let list = raw.get().starts_with('[').then(|| span(text, raw.get())).flatten();
         let is_id = |id: &&RawValue| {
             let text = id.get();
             text.len() <= MAX_ID
@@ -138,7 +177,24 @@ impl<'a> Envelope<'a> {
         if id.as_ref().is_some_and(|id| !is_id(id)) {
             return Err(NoMessage::Id);
         }
-        Ok(Self { id, verb: Verb::of(&verb), from, to, body, sender })
+        let body = body.filter(|body| body.get() != "null");
+        Ok(Self { id, verb: Verb::of(&verb), from, to, body, sender, list })
+    }
+
+    /// The text for one of several receivers: with him alone in `to`, as clients expect it. None where `to` is one already.
+    #[must_use]
+    pub fn text_for(&self, text: &str, receiver: &Address<'_>) -> Option<String> {
+        let list = self.list.clone()?;
+        let (before, after) = (text.get(..list.start)?, text.get(list.end..)?);
+        // An address is printable, but may have what JSON escapes.
+        let receiver = serde_json::to_string(receiver.as_str()).ok()?;
+        Some([before, &receiver, after].concat())
+    }
+
+    /// Who sent it, as he writes himself.
+    #[must_use]
+    pub fn sender(&self) -> &str {
+        &self.sender
     }
 
     /// What its body says, as far as a type asks for it; that of no body is that of `{}`.
@@ -153,14 +209,21 @@ impl<'a> Envelope<'a> {
     #[must_use]
     pub fn answer(&self, body: &impl Serialize) -> String {
         let from = self.to.first().map_or("", Address::as_str);
-        answer(self.id, from, self.sender, body)
+        answer(self.id, from, &self.sender, body)
     }
 
     /// The same by another, who speaks for a part of the node.
     #[must_use]
     pub fn answer_from(&self, from: &str, body: &impl Serialize) -> String {
-        answer(self.id, from, self.sender, body)
+        answer(self.id, from, &self.sender, body)
     }
+}
+
+/// Where in `text` a part of it stands.
+fn span(text: &str, part: &str) -> Option<Range<usize>> {
+    let start = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
+    let end = start.checked_add(part.len())?;
+    (end <= text.len()).then_some(start..end)
 }
 
 fn answer(id: Option<&RawValue>, from: &str, to: &str, body: &impl Serialize) -> String {
@@ -178,30 +241,56 @@ fn answer(id: Option<&RawValue>, from: &str, to: &str, body: &impl Serialize) ->
     serde_json::to_string(&Answer { id, verb: "response", from, to, body }).unwrap_or_default()
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Receivers<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Read;
 
         impl<'de> Visitor<'de> for Read {
-            type Value = Receivers<'de>;
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(Read)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Addresses<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+
+        impl<'de> Visitor<'de> for Read {
+            type Value = Addresses<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an address, or a list of addresses")
             }
 
             fn visit_borrowed_str<E>(self, one: &'de str) -> Result<Self::Value, E> {
-                Ok(Receivers(vec![one]))
+                Ok(Addresses(vec![Cow::Borrowed(one)]))
+            }
+
+            fn visit_str<E>(self, one: &str) -> Result<Self::Value, E> {
+                Ok(Addresses(vec![Cow::Owned(one.to_owned())]))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut some: A) -> Result<Self::Value, A::Error> {
                 let mut all = Vec::new();
-                while let Some(one) = some.next_element::<&'de str>()? {
+                while let Some(Addresses(more)) = some.next_element()? {
                     // One too many is enough to be refused.
-                    if all.len() <= MAX_RECEIVERS {
-                        all.push(one);
-                    }
+                    all.extend(more.into_iter().take((MAX_ADDRESSES + 1).saturating_sub(all.len())));
                 }
-                Ok(Receivers(all))
+                Ok(Addresses(all))
             }
         }
 
@@ -231,6 +320,12 @@ mod tests {
     fn receivers_are_one_or_some_and_verbs_any() {
         let many = Envelope::parse(r#"{"type":"ping","from":"a://d","to":["b://d","c://d"]}"#).unwrap();
         assert_eq!((many.verb, many.to.len(), many.id.is_none()), (Verb::Other, 2, true));
+        let text = r#"{"type":"ping","to":["b://d","c://d"],"from":"a://d","x":[1]}"#;
+        let one = Envelope::parse(text).unwrap();
+        let alone = one.text_for(text, &one.to[1]);
+        assert_eq!(alone.as_deref(), Some(r#"{"type":"ping","to":"c://d","from":"a://d","x":[1]}"#));
+        let escaped = Envelope::parse(r#"{"type":"ping","from":"a:\/\/d","to":"b:\/\/d"}"#).unwrap();
+        assert_eq!((escaped.from.as_str(), escaped.to[0].as_str()), ("a://d", "b://d"));
         let none = Envelope::parse(r#"{"type":"ping","from":"a://d","to":[]}"#);
         assert!(matches!(none, Err(NoMessage::Lacks("to"))), "{none:?}");
         let list = vec!["b://d"; MAX_RECEIVERS + 1];

@@ -4,6 +4,7 @@ mod banner;
 mod first_bytes;
 mod hls;
 mod http;
+mod rethink;
 mod signals;
 
 use crate::audit::AuditFile;
@@ -14,6 +15,7 @@ use crate::{logs, tls};
 use anyhow::{Context as _, Result};
 use colloquy_signalling::{EventIntake, Signalling};
 use http::HttpServer;
+use rethink::Rethink;
 use signals::{Asked, Signals};
 use std::path::Path;
 use std::sync::Arc;
@@ -63,7 +65,10 @@ async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
     if let Some(audit) = &audit {
         signalling.audit_to(audit.clone());
     }
-    let mut server = HttpServer::start(config, listener, identity, (&signalling, engine.streams()))?;
+    let rethink = Rethink::start(config, &signalling).await?;
+    let routes = signalling.router().merge(engine.streams().map(hls::routes).unwrap_or_default());
+    let routes = routes.merge(rethink.as_ref().map(Rethink::routes).unwrap_or_default());
+    let mut server = HttpServer::start(config, listener, identity, routes)?;
     banner::print(config, &findings, &signalling.access_statement());
 
     // What a reload advertises holds from then on.
@@ -98,6 +103,9 @@ async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
         }
     };
     signalling.stop();
+    if let Some(rethink) = rethink {
+        rethink.stop().await;
+    }
     server.stop().await;
     if let Some(streams) = engine.streams() {
         streams.finish();

@@ -14,6 +14,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::fmt;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 /// Upper edges of the join histogram, in seconds: our promise is 0.25 at the 95th percentile.
@@ -23,7 +24,7 @@ type Labels = Vec<(&'static str, String)>;
 
 /// Everything that is counted here.
 pub(crate) struct Metrics {
-    registry: Registry,
+    registry: RwLock<Registry>,
     joins: Family<Labels, Counter>,
     join_seconds: Histogram,
     resumes: Family<Labels, Counter>,
@@ -93,7 +94,7 @@ impl Metrics {
             sessions_lost: Counter::default(),
             sessions_failed: Counter::default(),
             defects: Counter::default(),
-            registry: Registry::default(),
+            registry: RwLock::default(),
         };
         let r = &mut registry;
         r.register("joins", "Joins asked for, by result: ok or an error code", metrics.joins.clone());
@@ -126,7 +127,12 @@ impl Metrics {
         r.register("sessions_lost", "Sessions whose clients did not come back in time", metrics.sessions_lost.clone());
         r.register("sessions_failed", "Sessions ended by the media engine", metrics.sessions_failed.clone());
         r.register("defects", "Panics that were caught in the signalling", metrics.defects.clone());
-        Self { registry, ..metrics }
+        Self { registry: RwLock::new(registry), ..metrics }
+    }
+
+    /// Counters of another part of the server, beside these.
+    pub(crate) fn collect(&self, from: Box<dyn Collector>) {
+        self.registry.write().unwrap_or_else(PoisonError::into_inner).register_collector(from);
     }
 
     pub(crate) fn joined(&self, took: Duration, failed: Option<ErrorCode>) {
@@ -188,7 +194,8 @@ impl Metrics {
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
         let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        let registry = self.registry.read().unwrap_or_else(PoisonError::into_inner);
+        prometheus_client::encoding::text::encode(&mut text, &registry)?;
         Ok(text)
     }
 }

@@ -49,14 +49,14 @@ pub enum StorageError {
         cause: String,
     },
     /// There is no room on the disk.
-    #[error("the disk of the database is full: make room; nothing was changed")]
+    #[error("the disk of the database is full, or the database has its greatest size: make room; nothing was changed")]
     Full,
     /// It may not be written to.
     #[error("the database may not be written to: give the server's user the right to write the file and its folder")]
     ReadOnly,
-    /// Another process holds it.
-    #[error("the database is locked by another process for longer than {0:?}: end that process, or wait")]
-    Locked(std::time::Duration),
+    /// Another process has been writing to it for longer than we wait.
+    #[error("the database is locked by another process: end that process, or wait")]
+    Locked,
     /// More is waiting to be done than may wait.
     #[error("the database has too much to do: try again in a moment")]
     Overloaded,
@@ -72,7 +72,7 @@ impl StorageError {
     /// Trying again later may help: the caller's input is not to blame, nor is the file.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Full | Self::Locked(_) | Self::Overloaded)
+        matches!(self, Self::Full | Self::Locked | Self::Overloaded)
     }
 
     pub(crate) fn of_migration(place: &Place, error: MigrateError) -> Self {
@@ -96,7 +96,7 @@ impl From<sqlx::Error> for StorageError {
         // SQLite's result codes: the low byte is the primary one (https://www.sqlite.org/rescode.html).
         let code = cause.code().and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff);
         match code {
-            Some(5 | 6) => Self::Locked(crate::database::BUSY),
+            Some(5 | 6) => Self::Locked,
             Some(8) => Self::ReadOnly,
             Some(11 | 26) => Self::Corrupt { cause: cause.message().to_owned() },
             Some(13) => Self::Full,

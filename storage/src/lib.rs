@@ -12,10 +12,12 @@
 
 mod database;
 mod error;
+pub mod global;
 pub mod identity;
 mod migrations;
 mod place;
+pub mod registry;
 
-pub use database::{Database, Durability};
+pub use database::{Database, Durability, Options};
 pub use error::StorageError;
 pub use place::Place;

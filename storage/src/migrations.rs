@@ -8,6 +8,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 /// Number, what it is about, and its text.
 const STEPS: &[(i64, &str, &str)] = &[
     (1, "registry", include_str!("../migrations/0001_registry.sql")),
+    (101, "global registry", include_str!("../migrations/0101_global.sql")),
     (201, "identity", include_str!("../migrations/0201_identity.sql")),
 ];
 

@@ -7,6 +7,7 @@ use colloquy_bench::floor::{self, FloorArgs, FlowsArgs};
 use colloquy_bench::host::{self, Host, HostOptions};
 use colloquy_bench::impair::{self, ImpairArgs};
 use colloquy_bench::load::command::{self, ReportArgs, RunArgs, SearchArgs};
+use colloquy_bench::node::{self, NodeArgs};
 use colloquy_bench::quality::{self, QualityArgs};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ enum Command {
     /// Bandwidth, loss and fairness: what viewers see and hear over bad links, in virtual time (some seconds each) and on sockets
     /// (two minutes in all).
     Quality(QualityArgs),
+    /// The reTHINK message node: CPU time a message, memory a session, latency among 10,000 sessions. Half a minute.
+    Node(NodeArgs),
     /// A bad network between clients and a server, in user space: loss, delay, jitter, rate; changed while it runs.
     Impair(ImpairArgs),
     /// A child of `call`.
@@ -71,6 +74,7 @@ fn dispatch() -> Result<()> {
         Command::Report(args) => command::report(&args),
         Command::Call(args) => call::run(&args),
         Command::Quality(args) => quality::run(&args),
+        Command::Node(args) => node::run(&args),
         Command::Impair(args) => impair::run(&args),
         Command::Floor(args) => floor::child(args),
         Command::Flows(args) => floor::flows_child(&args),

@@ -27,6 +27,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on a core; without a binary it is `colloquy` beside this program, or what this program has built in.
     pub(crate) fn start(binary: Option<&Path>, core: usize, first: bool) -> Result<Self> {
+        Self::start_with(binary, core, first, &[])
+    }
+
+    /// The same, with more of its configuration.
+    pub(crate) fn start_with(
+        binary: Option<&Path>,
+        core: usize,
+        first: bool,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         // Taken and given back: nobody else here asks for ports.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let media_port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
@@ -52,6 +62,7 @@ impl Server {
             .env("COLLOQUY__MEDIA__BIND", "[\"127.0.0.1\"]")
             .env("COLLOQUY__MEDIA__INCLUDE_LOOPBACK", "always")
             .env("COLLOQUY__LOG__LEVEL", "warn")
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         let child = command.spawn().with_context(|| format!("{name} does not start"))?;
@@ -96,8 +107,18 @@ impl Server {
         serde_json::from_str(&text).with_context(|| format!("GET {path}"))
     }
 
+    /// Where its HTTP is.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Memory that it has now, in KiB.
+    pub(crate) fn rss_kb(&self) -> u64 {
+        os::process_rss_kb(self.child.id())
+    }
+
     /// CPU time of all its threads so far.
-    pub(super) fn cpu_ns(&self) -> u64 {
+    pub(crate) fn cpu_ns(&self) -> u64 {
         os::process_cpu_ns(self.child.id())
     }
 }

@@ -11,6 +11,8 @@ const CROSSINGS: f64 = 16.0;
 const STEPS: usize = 256;
 /// How much of the narrower band goes through: the rest is where the filter falls.
 const PASS: f64 = 0.94;
+/// Between samples of full scale music goes up to 3 dB beyond it, which is for a limiter to deal with; what goes further is noise.
+const PEAK: f64 = 1.5;
 
 /// Brings samples to 48 kHz.
 pub(super) fn to_48k(samples: Vec<f32>, rate_hz: u32) -> Vec<f32> {
@@ -31,7 +33,7 @@ pub(super) fn to_48k(samples: Vec<f32>, rate_hz: u32) -> Vec<f32> {
         let weigh = |(j, sample): (usize, &f32)| {
             f64::from(*sample) * look_up(&kernel, ((first + j) as f64 - centre).abs() * cutoff)
         };
-        (window.iter().enumerate().map(weigh).sum::<f64>() * cutoff) as f32
+        (window.iter().enumerate().map(weigh).sum::<f64>() * cutoff).clamp(-PEAK, PEAK) as f32
     };
     (0..count).map(at).collect()
 }

@@ -115,6 +115,18 @@ fn other_rates_become_48_khz_without_a_second_tone() {
     assert!(samples[2_400..7_200].iter().all(|sample| sample.abs() < 0.001));
 }
 
+#[test]
+fn noise_of_full_scale_stays_near_it() {
+    let mut state = 1_u32;
+    let mut sign = move |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if state >> 31 == 0 { 1.0 } else { -1.0 }
+    };
+    let samples = to_48k((0..44_100).map(&mut sign).collect(), 44_100);
+    let loudest = samples.iter().fold(0.0_f32, |most, sample| most.max(sample.abs()));
+    assert!((1.4..=1.5).contains(&loudest), "{loudest}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]

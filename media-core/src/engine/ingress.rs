@@ -302,7 +302,13 @@ impl Engine {
     }
 
     fn note_level(&mut self, now: Instant, key: ProducerKey, element: Option<&[u8]>) {
-        let Some((_, level)) = element.and_then(audio_level) else { return };
+        if let Some((_, level)) = element.and_then(audio_level) {
+            self.note_loudness(now, key, level);
+        }
+    }
+
+    /// How loud a voice is, in -dBov: as its sender tells, or as a mixer measured it of one who does not.
+    pub(super) fn note_loudness(&mut self, now: Instant, key: ProducerKey, level: u8) {
         let Some(producer) = self.producers.get_mut(key).filter(|p| p.info.kind == MediaKind::Audio) else { return };
         if self.peers.get(producer.owner).is_some_and(|owner| owner.lives_on.is_some()) {
             // His worker tells, whether or not he is received here.

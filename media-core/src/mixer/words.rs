@@ -89,6 +89,6 @@ impl FromMixer {
     /// Whether it may be dropped where a queue is full.
     #[must_use]
     pub fn is_packet(&self) -> bool {
-        matches!(self.answer, MixAnswer::Mixed(Output::Packet(_)))
+        matches!(self.answer, MixAnswer::Mixed(Output::Packet(_) | Output::Level { .. }))
     }
 }

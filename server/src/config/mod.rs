@@ -11,6 +11,7 @@ mod load;
 mod mistake;
 mod mix;
 mod parts;
+mod rethink;
 mod rtp;
 mod snapshots;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use access::{Auth, Signalling};
 pub use egress::Egress;
 pub use load::{Environment, from_parts, load};
 pub use mistake::Mistake;
+pub use rethink::Rethink;
 pub use rtp::Rtp;
 pub use turn::{Enabled, Turn, TurnUser};
 
@@ -48,6 +50,7 @@ pub struct Config {
     pub announcements: Announcements,
     pub rtp: Rtp,
     pub egress: Egress,
+    pub rethink: Rethink,
     pub isolation: Isolation,
     pub signalling: Signalling,
     pub turn: Turn,
@@ -311,6 +314,7 @@ impl Config {
         self.turn.check()?;
         self.rtp.check(&self.turn)?;
         self.egress.check()?;
+        self.rethink.check()?;
         Ok(())
     }
 }

@@ -1,4 +1,6 @@
 use super::{Config, Environment, Mistake, from_parts};
+use colloquy_hyperty_adapter::node::Settings;
+use colloquy_hyperty_adapter::wire::WireSettings;
 use colloquy_media_core::api;
 use colloquy_media_core::driver::TurnConfig;
 use colloquy_media_core::mix::audio::MixSettings;
@@ -21,6 +23,8 @@ fn the_reference_file_says_the_defaults_of_the_parts() {
     assert_eq!(format!("{:?}", config.signalling()), format!("{:?}", SignallingConfig::default()));
     assert_eq!(format!("{:?}", config.relay()), format!("{:?}", TurnConfig::default()));
     assert_eq!((config.mix.threads(), config.mix.settings()), (1, MixSettings::default()));
+    assert_eq!(format!("{:?}", config.rethink.node()), format!("{:?}", Settings::new("localhost")));
+    assert_eq!(format!("{:?}", config.rethink.wires()), format!("{:?}", WireSettings::default()));
     assert_eq!(config.ice_mode(), api::IceMode::default());
     assert_eq!(config.dtls_versions(), api::DtlsVersions::default());
 }
@@ -116,6 +120,10 @@ fn what_does_not_fit_together_is_refused() {
         ("[announcements]\nspeech_timeout_ms = 60000\n", "announcements.speech_timeout_ms"),
         ("[announcements]\nper_room = 16\n", "announcements.per_room"),
         ("[isolation]\nmemory_mb = 64\n", "isolation.memory_mb"),
+        ("[rethink]\ndomain = \"https://example.com/\"\n", "rethink.domain"),
+        ("[rethink.limits]\nsessions = 0\n", "rethink.limits.sessions"),
+        ("[rethink.limits]\nmessage_bytes = 1000\n", "message_bytes"),
+        ("[rethink.limits]\nping_s = 40\n", "silent_s"),
         ("[signalling.limits]\nrooms = 0\n", "rooms"),
         (
             "[auth]\nopen_access = true\nkeys = [{ kid = \"a\", algorithm = \"HS256\", secret = \"0123456789abcdef0123456789abcdef\" }]\n",
@@ -157,4 +165,14 @@ fn mixers_have_processes_of_their_own_unless_they_are_not_to() {
     let isolation = Config::reference().isolation().unwrap();
     assert_eq!(isolation.memory_bytes, 1 << 30);
     assert!(with("COLLOQUY__ISOLATION__ENABLED", "false").unwrap().isolation().is_none());
+}
+
+#[test]
+fn the_message_node_runs_where_nobody_else_reaches_it_or_it_has_a_name() {
+    let runs = |text: &str| read(text).unwrap().rethink().is_some();
+    assert!(runs(""));
+    assert!(!runs("[http]\nlisten = \"0.0.0.0:8443\"\n"));
+    assert!(runs("[http]\nlisten = \"0.0.0.0:8443\"\n[rethink]\ndomain = \"example.com\"\n"));
+    assert!(runs("[http]\nlisten = \"0.0.0.0:8443\"\n[rethink]\nenabled = \"always\"\n"));
+    assert!(!runs("[rethink]\nenabled = \"never\"\n"));
 }

@@ -1,9 +1,7 @@
-//! The HTTP server: the signalling's routes, and the page for everything else.
+//! The HTTP server: the routes of the parts, and the page for everything else.
 
 use super::first_bytes::FirstBytes;
-use super::hls;
 use crate::config::Config;
-use crate::egress::Egress;
 use crate::tls::{self, Identity};
 use crate::web::Web;
 use anyhow::{Context as _, Error, Result, anyhow};
@@ -12,11 +10,9 @@ use axum::extract::Request;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::RustlsConfig;
-use colloquy_signalling::Signalling;
 use hyper_util::rt::TokioTimer;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -58,15 +54,14 @@ impl HttpServer {
         config: &Config,
         listener: TcpListener,
         identity: Option<Identity>,
-        (signalling, streams): (&Arc<Signalling>, Option<Arc<Egress>>),
+        routes: Router,
     ) -> Result<Self> {
         let web = Web::default();
         let page = move |request: Request| {
             let web = web.clone();
             async move { web.answer(&request) }
         };
-        let hls = streams.map(hls::routes).unwrap_or_default();
-        let app: Router = signalling.router().merge(hls).fallback(page);
+        let app = routes.fallback(page);
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let handle = Handle::new();
         tracing::info!(listen = %config.http.listen, tls = identity.is_some(), "serving HTTP");

@@ -4,6 +4,7 @@ mod audit;
 mod cli;
 mod egress;
 mod layers;
+mod rethink;
 mod rtp;
 mod serve;
 mod support;

@@ -126,6 +126,11 @@ impl Signalling {
         let _ = self.audit.set(sink);
     }
 
+    /// Gives `/metrics` the counters of another part of the server too.
+    pub fn collect(&self, from: Box<dyn prometheus_client::collector::Collector>) {
+        self.metrics.collect(from);
+    }
+
     /// Takes nobody in any more, and tells everyone that the server stops in so many seconds.
     pub fn drain(&self, seconds: u64) {
         tracing::info!(seconds, "draining");

@@ -87,6 +87,9 @@ export async function scene(stage) {
     for (const step of steps) await timed(stage, step);
     if (await described() !== before) throw new Error('the customer\'s session was described anew');
     await timed(stage, ['barge', sofia, { verb: 'barge' }, pierre, sofia, true]);
+    for (const mid of await placesOf(pierre, sofia)) {
+      if (!before.includes(`a=mid:${mid}\r\n`)) throw new Error(`the customer had to offer place ${mid} for who joined in`);
+    }
     await timed(stage, ['monitor', sofia, { verb: 'monitor' }, pierre, sofia, false]);
     await timed(stage, ['take over', sofia, { verb: 'take_over', from: anne.id }, pierre, anne, false]);
     await anne.on('stance').filter({ hasText: 'took over from you' }).waitFor();
@@ -235,6 +238,16 @@ function act(person, change) {
     await window.colloquy.room.act(wish);
     return began;
   }, change);
+}
+
+/** The places in which one receives another, by their mid. */
+function placesOf(person, other) {
+  return person.page.evaluate((id) => {
+    const { room } = window.colloquy;
+    const media = room.participants.get(id).tracks.map((track) => room.media(track.id)).filter((one) => one !== null);
+    if (media.length === 0) throw new Error('nothing is received');
+    return room.peerConnection.getTransceivers().filter(({ receiver }) => media.includes(receiver.track)).map(({ mid }) => mid);
+  }, other.id);
 }
 
 /** When the last packet of any sound came, by the browser's own account. */

@@ -1,6 +1,7 @@
 //! Participants by plain RTP: who hears them, whom they hear, and who cannot speak or listen in their place.
 
 use super::canvases::Room;
+use super::speakers::speaking;
 use super::tones::{AMPLITUDE, HEARD, loudness, packets_of, tone};
 use bytes::Bytes;
 use colloquy_bench::client::Pace;
@@ -195,6 +196,20 @@ fn a_gateway_is_heard_and_hears_all_but_itself_and_those_who_turn_away() {
     world.act(room, Verb::Hold { who: gateway.peer, held: false }).unwrap();
     assert_eq!(matrix(&mut world, &mut gateway, &people), ".aa a.a aa.");
     assert_eq!(world.totals().panics, 0);
+}
+
+#[test]
+fn it_is_shown_as_speaking_though_it_tells_no_level() {
+    let (mut world, room) = world(8);
+    let mut gateway = Gateway::connect(&mut world, room, ask(vec![sound()]));
+    let listener = person(&mut world, room, TONES[1]);
+    world.client(listener).set_level("0", 127);
+    // It is forwarded to the only one who listens; the mix is there for the gateway itself.
+    world.set_audio(listener, AudioMode::Forward).unwrap();
+    gateway.talk(&mut world, 150);
+    assert_eq!(speaking(&world), [gateway.peer]);
+    world.run(3 * SECOND);
+    assert_eq!(speaking(&world), []);
 }
 
 #[test]

@@ -11,7 +11,8 @@ fn floor(world: &World) -> Option<PeerId> {
     })?
 }
 
-fn speaking(world: &World) -> Vec<PeerId> {
+/// Who speaks, by the last event that told of it.
+pub(super) fn speaking(world: &World) -> Vec<PeerId> {
     let last = world.events.iter().rev().find_map(|(_, event)| match event {
         Event::Speakers { speakers, .. } => Some(speakers.iter().map(|speaker| speaker.peer).collect()),
         _ => None,

@@ -1,6 +1,7 @@
 /**
  * The recvonly transceivers ("places"). A place that was negotiated once is pointed at one track after another by
- * `subscribe`, without an offer; only when no place of the right kind is idle is a new one made.
+ * `subscribe`, without an offer; only when no place of the right kind is idle is a new one made. One of each kind is kept to spare,
+ * so that whoever comes next is heard and seen without waiting for an offer.
  */
 import { ColloquyError, isConnectionLoss } from './errors.js';
 import { NO_PREFERENCE, same, type ViewPreference } from './preferences.js';
@@ -19,9 +20,17 @@ export interface Place {
   told: ViewPreference | undefined;
   negotiated: boolean;
   busy: boolean;
+  /** Which of all that went idle it was; 0 while it was never used. */
+  left: number;
 }
 
+/** Until a place to spare that was taken is made up for: with others that come in the same moment, and after what is wanted now. */
+const MADE_UP_MS = 1_000;
+const KINDS: readonly Kind[] = ['audio', 'video'];
+
 export interface PlacesHost {
+  /** Whether places are kept to spare. */
+  spares(): boolean;
   addTransceiver(kind: Kind): RTCRtpTransceiver;
   /** An offer is needed because there is a new place. */
   negotiate(): Promise<void>;
@@ -37,6 +46,10 @@ export interface PlacesHost {
 
 export class Places {
   readonly #places: Place[] = [];
+  /** An offer was refused that was not when it went without places to spare. */
+  #tooMany = false;
+  #makingUp = false;
+  #went = 0;
 
   constructor(private readonly host: PlacesHost) {}
 
@@ -63,14 +76,14 @@ export class Places {
 
   want(track: string, kind: Kind): void {
     if (this.has(track)) return;
-    const idle = this.#places.find((p) => p.kind === kind && p.wanted === null);
+    const idle = this.#longestIdle(kind);
     if (idle !== undefined) {
       idle.wanted = track;
       void this.#reconcile(idle);
+      if (this.#lacking().length > 0) this.#makeUp();
       return;
     }
-    const transceiver = this.host.addTransceiver(kind);
-    this.#places.push({ transceiver, kind, wanted: track, pointed: null, pin: null, told: NO_PREFERENCE, negotiated: false, busy: false });
+    this.#add(kind, track);
     this.host.negotiate().catch((error: unknown) => this.#report(track, error));
   }
 
@@ -87,7 +100,7 @@ export class Places {
     if (place === undefined) return;
     const wasAttached = place.pointed === track;
     place.wanted = null;
-    if (wasAttached) this.host.detached(track);
+    if (wasAttached) this.#detach(place, track);
     void this.#reconcile(place);
   }
 
@@ -99,8 +112,13 @@ export class Places {
     place.wanted = null;
     if (wasAttached) {
       place.pointed = null;
-      this.host.detached(track);
+      this.#detach(place, track);
     }
+  }
+
+  /** An offer is about to be made: it may have a place to spare of each kind. */
+  spare(): void {
+    for (const kind of this.#lacking()) this.#add(kind, null);
   }
 
   /** For the offer that is being made: what the places that are new in it should receive. */
@@ -125,22 +143,58 @@ export class Places {
     }
   }
 
+  /** The offer was refused, and may have been for the places to spare in it: without them from now on. Whether there were any. */
+  withoutSpares(): boolean {
+    const had = this.#drop((place) => !place.negotiated && place.wanted === null).length > 0;
+    this.#tooMany ||= had;
+    return had;
+  }
+
   /** The offer was refused: places that were only in it are no more. Their tracks are returned. */
   refused(): string[] {
-    const lost: string[] = [];
-    for (let i = this.#places.length - 1; i >= 0; i--) {
-      const place = this.#places[i];
-      if (place === undefined || place.negotiated) continue;
-      if (place.wanted !== null) lost.push(place.wanted);
-      place.transceiver.stop();
-      this.#places.splice(i, 1);
-    }
-    return lost;
+    // The places to spare were not the cause.
+    this.#tooMany = false;
+    return this.#drop((place) => !place.negotiated).flatMap(({ wanted }) => wanted ?? []);
   }
 
   /** After a reconnect: say again whatever may have been lost on the way. */
   resume(): void {
     for (const place of this.#places) void this.#reconcile(place);
+  }
+
+  #add(kind: Kind, wanted: string | null): void {
+    const transceiver = this.host.addTransceiver(kind);
+    this.#places.push({ transceiver, kind, wanted, pointed: null, pin: null, told: NO_PREFERENCE, negotiated: false, busy: false, left: 0 });
+  }
+
+  /** Of the idle places that from which the end of somebody else is the longest gone. */
+  #longestIdle(kind: Kind): Place | undefined {
+    return this.#places.filter((p) => p.kind === kind && p.wanted === null).sort((a, b) => a.left - b.left)[0];
+  }
+
+  #drop(which: (place: Place) => boolean): Place[] {
+    const dropped = this.#places.filter(which);
+    for (const place of dropped) {
+      place.transceiver.stop();
+      this.#places.splice(this.#places.indexOf(place), 1);
+    }
+    return dropped;
+  }
+
+  /** The kinds of which no place is idle. */
+  #lacking(): Kind[] {
+    if (this.#tooMany || !this.host.spares()) return [];
+    return KINDS.filter((kind) => !this.#places.some((p) => p.kind === kind && p.wanted === null));
+  }
+
+  #makeUp(): void {
+    if (this.#makingUp) return;
+    this.#makingUp = true;
+    setTimeout(() => {
+      this.#makingUp = false;
+      // Nobody waits for it: what else is offered later has the place too.
+      if (this.#lacking().length > 0) this.host.negotiate().catch(() => undefined);
+    }, MADE_UP_MS);
   }
 
   async #reconcile(place: Place): Promise<void> {
@@ -203,8 +257,17 @@ export class Places {
 
   #settle(place: Place): void {
     if (place.wanted !== null && place.wanted === place.pointed) {
+      if (place.kind === 'audio') place.transceiver.receiver.track.enabled = true;
       this.host.attached(place.wanted, place.transceiver.receiver.track);
     }
+  }
+
+  /** What the browser has yet to play of who went is not heard: nobody is to hear the end of it in the place of who comes next. */
+  #detach(place: Place, track: string): void {
+    if (place.kind === 'audio') place.transceiver.receiver.track.enabled = false;
+    this.#went += 1;
+    place.left = this.#went;
+    this.host.detached(track);
   }
 
   #report(track: string, error: unknown): void {

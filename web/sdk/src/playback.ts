@@ -7,6 +7,9 @@ import { Emitter } from './emitter.js';
 import type { ToneInfo } from './protocol.js';
 import { RAMP_S, ShapedVoice } from './tone.js';
 
+/** Longer than browsers keep sound before they play it, and than they make up what does not come. */
+const DRY_MS = 600;
+
 interface PlaybackEvents {
   /** True: call {@link Playback.start} from a click. */
   blocked: boolean;
@@ -49,6 +52,7 @@ export class Playback extends Emitter<PlaybackEvents> {
       this.#elements.delete(element);
       played.shaped?.close();
       element.srcObject = null;
+      runDry(played.stream);
     };
   }
 
@@ -132,6 +136,19 @@ export class Playback extends Emitter<PlaybackEvents> {
     this.#blocked = blocked;
     this.emit('blocked', blocked);
   }
+}
+
+/**
+ * Plays a voice that has ended on for a while, silently. Chromium takes sound off the network only for who plays it, and keeps what it has
+ * not taken: whoever is heard next in the same place would begin with the end of the one before.
+ */
+function runDry(stream: MediaStream): void {
+  if (typeof Audio === 'undefined') return;
+  const sink = new Audio();
+  sink.muted = true;
+  sink.srcObject = stream;
+  sink.play().catch(() => undefined);
+  setTimeout(() => { sink.srcObject = null; }, DRY_MS);
 }
 
 /** Whether {@link Playback.setOutput} does anything here. */

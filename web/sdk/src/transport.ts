@@ -26,6 +26,8 @@ export interface TransportHost {
   preference(track: string): ViewPreference;
   /** Who comes first on it, where it is a canvas. */
   pin(track: string): string | null;
+  /** Whether what others publish comes by itself: then there is a place to spare. */
+  receives(): boolean;
   /** Somebody opened a data channel to us. */
   data(data: RemoteData): void;
   state(state: TransportState): void;
@@ -77,6 +79,7 @@ export class Transport {
       iceServers: [...options.iceServers, ...(options.rtc.iceServers ?? [])],
     });
     this.places = new Places({
+      spares: host.receives,
       addTransceiver: (kind) => {
         const transceiver = this.pc.addTransceiver(kind, { direction: 'recvonly' });
         offerExtensions(transceiver, extensionsFor(kind, 'receive'));
@@ -194,6 +197,7 @@ export class Transport {
   }
 
   async #offer(): Promise<Offer> {
+    this.places.spare();
     const { type, sdp = '' } = await this.pc.createOffer();
     const changed = inStereo(sdp);
     // Later offers have it by themselves.
@@ -245,10 +249,11 @@ export class Transport {
   }
 
   /** Back to the last agreed state, without the parts that only this offer had. */
-  async #refused(cause: unknown): Promise<never> {
+  async #refused(cause: unknown): Promise<void> {
     this.#unanswered = null;
     this.#candidates = [];
     if (this.pc.signalingState === 'have-local-offer') await this.pc.setLocalDescription({ type: 'rollback' });
+    if (this.places.withoutSpares()) return await this.#complete(await this.#offer());
     const error = cause instanceof ColloquyError ? cause
       : new ColloquyError('client.negotiation', 'The browser refused the answer of the server.', 'Reload the page.', { cause });
     for (const track of this.places.refused()) this.host.failed(track, error);

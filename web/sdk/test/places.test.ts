@@ -1,12 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ColloquyError } from '../src/errors.js';
 import { Places, type PlacesHost } from '../src/places.js';
 import { change, NO_PREFERENCE, type ViewPreference } from '../src/preferences.js';
 import type { Kind, Request } from '../src/protocol.js';
 
 /** A peer connection of three lines, and a server that says yes until told otherwise. */
-function stage() {
-  const made: { mid: string | null; currentDirection: string | null; stopped: boolean; receiver: { track: { kind: Kind } } }[] = [];
+function stage(spares = false) {
+  const offers = { wanted: 0 };
+  const made: { mid: string | null; currentDirection: string | null; stopped: boolean; receiver: { track: { kind: Kind; enabled: boolean } } }[] = [];
   const said: string[] = [];
   const told: string[] = [];
   const preferences = new Map<string, ViewPreference>();
@@ -14,11 +15,12 @@ function stage() {
   let refuse: ColloquyError | null = null;
   const host: PlacesHost = {
     addTransceiver(kind) {
-      const transceiver = { mid: null, currentDirection: null, stopped: false, receiver: { track: { kind } }, stop() { this.stopped = true; } };
+      const transceiver = { mid: null, currentDirection: null, stopped: false, receiver: { track: { kind, enabled: true } }, stop() { this.stopped = true; } };
       made.push(transceiver);
       return transceiver as unknown as RTCRtpTransceiver;
     },
-    negotiate: () => Promise.resolve(),
+    negotiate: () => { offers.wanted += 1; return Promise.resolve(); },
+    spares: () => spares,
     request(request: Extract<Request, { type: 'subscribe' | 'prefer' }>) {
       said.push(request.type === 'subscribe' ? `${request.mid}=${request.track}${request.pin === undefined ? '' : ` first ${request.pin}`}` : `${request.mid}~${request.width ?? '*'}x${request.height ?? '*'}${request.pinned ? ' pinned' : ''}`);
       return refuse === null ? Promise.resolve() : Promise.reject(refuse);
@@ -40,10 +42,12 @@ function stage() {
     preferences.set(track, change(preferences.get(track) ?? NO_PREFERENCE, wish));
     places.prefer(track);
   };
-  return { look, pins, places, made, said, told, answer, settle, refuse: (error: ColloquyError | null) => { refuse = error; } };
+  return { look, pins, offers, places, made, said, told, answer, settle, refuse: (error: ColloquyError | null) => { refuse = error; } };
 }
 
 describe('places', () => {
+  afterEach(() => { vi.useRealTimers(); });
+
   it('are made for new tracks, and filled by the offer', () => {
     const { places, made, said, told, answer } = stage();
     places.want('t1', 'audio');
@@ -63,6 +67,33 @@ describe('places', () => {
     places.want('t3', 'video');
     await settle();
     expect([made.length, said, told]).toEqual([2, ['0=t3'], ['+t1', '-t1', '+t3']]);
+  });
+
+  it('are taken in the order in which they became idle, unused ones first', async () => {
+    const { places, said, answer, settle } = stage();
+    for (const track of ['t1', 't2', 't3']) places.want(track, 'audio');
+    answer();
+    places.forget('t2');
+    places.forget('t1');
+    for (const track of ['t4', 't5']) places.want(track, 'audio');
+    await settle();
+    expect(said).toEqual(['1=t4', '0=t5']);
+  });
+
+  it('play nothing of who went, and all of who comes next', async () => {
+    const { places, made, answer, settle } = stage();
+    places.want('t1', 'audio');
+    answer();
+    const track = made[0]?.receiver.track;
+    expect(track?.enabled).toBe(true);
+    places.forget('t1');
+    expect(track?.enabled).toBe(false);
+    places.want('t2', 'audio');
+    expect(track?.enabled).toBe(false);
+    await settle();
+    expect(track?.enabled).toBe(true);
+    places.drop('t2');
+    expect(track?.enabled).toBe(false);
   });
 
   it('turn from one canvas to another in the same place, and say who comes first', async () => {
@@ -188,5 +219,52 @@ describe('places', () => {
     places.want('t1', 'video');
     answer();
     expect([places.shows('0', 't1'), places.shows('1', 't1'), places.shows('0', 't2')]).toEqual([true, false, false]);
+  });
+
+  it('to spare let whoever comes be heard and seen without an offer, and are made up for later', async () => {
+    vi.useFakeTimers();
+    const { places, made, said, told, offers, answer } = stage(true);
+    places.spare();
+    answer();
+    expect([made.map(({ receiver }) => receiver.track.kind), offers.wanted]).toEqual([['audio', 'video'], 0]);
+    places.want('t1', 'video');
+    places.want('t2', 'audio');
+    await vi.advanceTimersByTimeAsync(500);
+    expect([said, told, made.length, offers.wanted]).toEqual([['1=t1', '0=t2'], ['+t1', '+t2'], 2, 0]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(offers.wanted).toBe(1);
+    places.spare();
+    answer();
+    places.spare();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect([made.length, offers.wanted]).toEqual([4, 1]);
+  });
+
+  it('to spare are not made up for where one became idle meanwhile, nor in the offer that is made for others', async () => {
+    vi.useFakeTimers();
+    const { places, offers, answer } = stage(true);
+    places.spare();
+    answer();
+    places.want('t1', 'video');
+    places.forget('t1');
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(offers.wanted).toBe(0);
+    places.want('t1', 'audio');
+    places.want('t2', 'audio');
+    places.spare();
+    answer();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(offers.wanted).toBe(1);
+  });
+
+  it('to spare go out of an offer that was refused, and what was wanted stays', () => {
+    const { places, made, answer } = stage(true);
+    places.want('t1', 'audio');
+    places.spare();
+    expect(places.withoutSpares()).toBe(true);
+    expect(made.map(({ stopped }) => stopped)).toEqual([false, true, true]);
+    places.spare();
+    answer();
+    expect([made.length, places.withoutSpares(), places.media('t1') === null]).toEqual([3, false, false]);
   });
 });

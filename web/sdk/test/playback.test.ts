@@ -26,6 +26,15 @@ class Context extends EventTarget {
   resume(): Promise<void> { return Promise.resolve(); }
 }
 
+/** An element that the page does not show. */
+class Sink {
+  static made: Sink[] = [];
+  muted = false;
+  srcObject: unknown = null;
+  constructor() { Sink.made.push(this); }
+  play(): Promise<void> { return Promise.resolve(); }
+}
+
 let context: Context;
 let made: number;
 
@@ -33,6 +42,8 @@ beforeEach(() => {
   vi.useFakeTimers();
   [context, made, Node.connected] = [new Context(), 0, 0];
   vi.stubGlobal('MediaStream', class {});
+  vi.stubGlobal('Audio', Sink);
+  Sink.made = [];
   vi.stubGlobal('GainNode', Node);
   vi.stubGlobal('StereoPannerNode', Node);
 });
@@ -113,5 +124,14 @@ describe('a voice', () => {
     detach();
     vi.runAllTimers();
     expect([Node.connected, node.srcObject, node.muted]).toEqual([0, null, false]);
+  });
+
+  it('that ends is played on for a moment, unheard: what is left of it is not the beginning of who comes next', () => {
+    const [player, node] = [playback(), element()];
+    player.attach(node, media)();
+    const told = () => Sink.made.map(({ muted, srcObject }) => [muted, srcObject !== null]);
+    expect([node.srcObject, told()]).toEqual([null, [[true, true]]]);
+    vi.runAllTimers();
+    expect(told()).toEqual([[true, false]]);
   });
 });

@@ -42,6 +42,12 @@ impl Engine {
         match answer {
             MixAnswer::Here => {}
             MixAnswer::Mixed(Output::Packet(packet)) => self.insert(now, key, &packet, out),
+            MixAnswer::Mixed(Output::Level { source, level }) => {
+                if let Some(tapped) = mix.sources.get(&source) {
+                    let producer = tapped.producer;
+                    self.note_loudness(now, producer, level);
+                }
+            }
             MixAnswer::Mixed(Output::Assigned { listener, output }) => mix.assign(listener, Some(output)),
             MixAnswer::Mixed(Output::Gone { output }) => {
                 let outlet = mix.outputs.remove(&output);

@@ -260,13 +260,15 @@ impl AudioMixer {
         self.recast |= self.heard.len() != before;
     }
 
-    /// Decodes those who do not tell how loud they are.
+    /// Decodes those who do not tell how loud they are, and tells it.
     fn meter(&mut self, now: Instant) {
         for key in &self.listed {
             if let Some(source) = self.sources.get_mut(*key)
                 && source.is_unlevelled(now)
+                && let Some(level) = source.play(now, &self.settings, &mut self.stats)
+                && self.outputs.len() < MAX_UNPOLLED
             {
-                source.play(now, &self.settings, &mut self.stats);
+                self.outputs.push_back(Output::Level { source: source.id, level });
             }
         }
     }

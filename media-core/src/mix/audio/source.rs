@@ -140,8 +140,8 @@ impl Source {
         self.playing.is_some()
     }
 
-    /// Decodes the next 20 ms.
-    pub(super) fn play(&mut self, now: Instant, settings: &MixSettings, stats: &mut MixStats) {
+    /// Decodes the next 20 ms. Gives how loud they are, in -dBov, where the sender does not tell.
+    pub(super) fn play(&mut self, now: Instant, settings: &MixSettings, stats: &mut MixStats) -> Option<u8> {
         if self.playing.is_none() {
             let channels = if self.is_stereo { Channels::Stereo } else { Channels::Mono };
             match Playout::new(channels) {
@@ -149,17 +149,17 @@ impl Source {
                 Err(_) => stats.codec_errors += 1,
             }
         }
-        let Some(playing) = &mut self.playing else { return };
+        let playing = self.playing.as_mut()?;
         let mut turn = Turn { now, delay: &self.delay, buffer: &mut self.buffer, stats, bounds_ms: settings.jitter_ms };
         playing.playout.play(&mut turn, &mut playing.frame);
         if settings.agc {
             self.agc.apply(&mut playing.frame, playing.playout.channels(), FRAME_SECONDS);
         }
         playing.is_silent = pcm::peak(&playing.frame) < SILENCE;
-        if self.unlevelled.is_some() {
-            let level = pcm::level_dbov(&playing.frame);
-            self.loudness.note(level, None, self.standing != Standing::Out, now);
-        }
+        self.unlevelled?;
+        let level = pcm::level_dbov(&playing.frame);
+        self.loudness.note(level, None, self.standing != Standing::Out, now);
+        Some(level)
     }
 
     /// Stops decoding.

@@ -157,6 +157,13 @@ pub enum Output {
         /// His mix.
         output: OutputId,
     },
+    /// How loud a source was in this turn that does not tell it: told of each whose sound is decoded.
+    Level {
+        /// Which.
+        source: SourceId,
+        /// In -dBov, 0 to 127, as RFC 6464 counts.
+        level: u8,
+    },
     /// Nobody has this mix any more, and no packet of it will come.
     Gone {
         /// Which.

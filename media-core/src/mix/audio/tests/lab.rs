@@ -57,6 +57,8 @@ pub(super) struct Lab {
     pub(super) speakers: BTreeMap<u64, Speaker>,
     pub(super) listeners: BTreeMap<u64, Listener>,
     pub(super) gone: Vec<OutputId>,
+    /// Levels that the mixer told.
+    pub(super) levels: Vec<(SourceId, u8)>,
 }
 
 /// Settings under which a tone comes out as it went in.
@@ -74,6 +76,7 @@ impl Lab {
             speakers: BTreeMap::new(),
             listeners: BTreeMap::new(),
             gone: Vec::new(),
+            levels: Vec::new(),
         }
     }
 
@@ -183,6 +186,7 @@ impl Lab {
                     );
                     self.gone.push(output);
                 }
+                Output::Level { source, level } => self.levels.push((source, level)),
                 Output::Packet(mixed) => {
                     for listener in self.listeners.values_mut().filter(|l| l.output == Some(mixed.output)) {
                         listener.hear(&mixed);

@@ -63,6 +63,16 @@ fn sources_that_tell_no_levels_are_decoded_to_know_them() {
     lab.run(1000);
     assert_eq!(lab.mixer.stats().decoding, 3);
     assert_eq!((lab.audible(1), lab.audible(3)), (vec![3], vec![]));
+    let loudest = |id| lab.levels.iter().filter(|(source, _)| *source == SourceId(id)).map(|(_, level)| *level).min();
+    assert!(loudest(3).is_some_and(|level| (15..30).contains(&level)), "of a tone of -20 dBov: {:?}", loudest(3));
+    assert!(loudest(1).is_some_and(|level| level > 80), "{:?}", loudest(1));
+}
+
+#[test]
+fn levels_that_are_told_are_not_told_again() {
+    let mut lab = Lab::floor(plain(), 2);
+    lab.run(500);
+    assert!(lab.levels.is_empty());
 }
 
 #[test]

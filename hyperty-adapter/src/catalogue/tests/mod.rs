@@ -1,0 +1,7 @@
+//! The catalogue from outside: over a loopback socket, and with real files.
+
+mod changes;
+mod own;
+mod rest;
+mod signatures;
+mod support;

@@ -1,0 +1,5 @@
+//! Tests through the crate's public interface.
+
+mod node;
+mod registry;
+mod wire;

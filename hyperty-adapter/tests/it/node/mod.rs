@@ -1,0 +1,8 @@
+//! The message node, without a socket.
+
+mod addresses;
+mod bounds;
+mod errors;
+mod sessions;
+mod subscriptions;
+mod world;
