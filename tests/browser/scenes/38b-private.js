@@ -21,7 +21,7 @@ const LONG = process.env.COLLOQUY_LONG === '1';
 const FROZEN_MS = LONG ? 30_000 : 2_000;
 const TOGGLES = LONG ? 50 : 6;
 const FLIPS = LONG ? 100 : 20;
-const WHISPER_MS = LONG ? 60_000 : 6_000;
+const WHISPER_MS = LONG ? 60_000 : 16_000;
 const BEATS = LONG ? 9 : 5;
 const SETTLE_MS = 3_000;
 

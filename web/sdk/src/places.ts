@@ -20,17 +20,18 @@ export interface Place {
   told: ViewPreference | undefined;
   negotiated: boolean;
   busy: boolean;
+  /** What was received here last, while it is idle. */
+  last: string | null;
   /** Which of all that went idle it was; 0 while it was never used. */
   left: number;
 }
 
 /** Until a place to spare that was taken is made up for: with others that come in the same moment, and after what is wanted now. */
 const MADE_UP_MS = 1_000;
-const KINDS: readonly Kind[] = ['audio', 'video'];
 
 export interface PlacesHost {
-  /** Whether places are kept to spare. */
-  spares(): boolean;
+  /** Of which kinds a place is kept to spare. */
+  spares(): readonly Kind[];
   addTransceiver(kind: Kind): RTCRtpTransceiver;
   /** An offer is needed because there is a new place. */
   negotiate(): Promise<void>;
@@ -76,9 +77,11 @@ export class Places {
 
   want(track: string, kind: Kind): void {
     if (this.has(track)) return;
-    const idle = this.#longestIdle(kind);
+    const idle = this.#idle(track, kind);
     if (idle !== undefined) {
       idle.wanted = track;
+      // Who comes back begins with nothing but his own end.
+      if (idle.last === track && kind === 'audio') idle.transceiver.receiver.track.enabled = true;
       void this.#reconcile(idle);
       if (this.#lacking().length > 0) this.#makeUp();
       return;
@@ -164,12 +167,13 @@ export class Places {
 
   #add(kind: Kind, wanted: string | null): void {
     const transceiver = this.host.addTransceiver(kind);
-    this.#places.push({ transceiver, kind, wanted, pointed: null, pin: null, told: NO_PREFERENCE, negotiated: false, busy: false, left: 0 });
+    this.#places.push({ transceiver, kind, wanted, pointed: null, pin: null, told: NO_PREFERENCE, negotiated: false, busy: false, last: null, left: 0 });
   }
 
-  /** Of the idle places that from which the end of somebody else is the longest gone. */
-  #longestIdle(kind: Kind): Place | undefined {
-    return this.#places.filter((p) => p.kind === kind && p.wanted === null).sort((a, b) => a.left - b.left)[0];
+  /** The idle place where the same was received before, else that from which the end of somebody else is the longest gone. */
+  #idle(track: string, kind: Kind): Place | undefined {
+    const idle = this.#places.filter((p) => p.kind === kind && p.wanted === null);
+    return idle.find((p) => p.last === track) ?? idle.sort((a, b) => a.left - b.left)[0];
   }
 
   #drop(which: (place: Place) => boolean): Place[] {
@@ -183,8 +187,8 @@ export class Places {
 
   /** The kinds of which no place is idle. */
   #lacking(): Kind[] {
-    if (this.#tooMany || !this.host.spares()) return [];
-    return KINDS.filter((kind) => !this.#places.some((p) => p.kind === kind && p.wanted === null));
+    if (this.#tooMany) return [];
+    return this.host.spares().filter((kind) => !this.#places.some((p) => p.kind === kind && p.wanted === null));
   }
 
   #makeUp(): void {
@@ -267,6 +271,7 @@ export class Places {
     if (place.kind === 'audio') place.transceiver.receiver.track.enabled = false;
     this.#went += 1;
     place.left = this.#went;
+    place.last = track;
     this.host.detached(track);
   }
 

@@ -52,7 +52,8 @@ export class Playback extends Emitter<PlaybackEvents> {
       this.#elements.delete(element);
       played.shaped?.close();
       element.srcObject = null;
-      runDry(played.stream);
+      // Where others are heard it runs out by itself.
+      if (this.#elements.size === 0) runDry(played.stream);
     };
   }
 
@@ -140,7 +141,7 @@ export class Playback extends Emitter<PlaybackEvents> {
 
 /**
  * Plays a voice that has ended on for a while, silently. Chromium takes sound off the network only for who plays it, and keeps what it has
- * not taken: whoever is heard next in the same place would begin with the end of the one before.
+ * not taken while nothing else plays: whoever is heard next in the same place would begin with the end of the one before.
  */
 function runDry(stream: MediaStream): void {
   if (typeof Audio === 'undefined') return;

@@ -27,8 +27,14 @@ export class Receiving {
   readonly #preferences = new Map<string, ViewPreference>();
   readonly #pictures = new Pictures();
 
-  constructor(auto: boolean | Kind, private readonly host: ReceivingHost) {
+  constructor(private readonly auto: boolean | Kind, private readonly host: ReceivingHost) {
     this.#wishes = new Wishes(auto);
+  }
+
+  /** The kinds of which more may come by itself: a place to spare is of use. */
+  get spares(): readonly Kind[] {
+    if (this.auto === false || this.host.places() === null) return [];
+    return this.host.onlyHears() || this.#pictures.track !== null ? ['audio'] : ['audio', 'video'];
   }
 
   get videoMode(): VideoMode { return this.#pictures.mode; }

@@ -338,7 +338,7 @@ export class Room extends Emitter<RoomEvents> {
       },
       {
         request: (request) => this.#connection.request(request),
-        receives: () => this.permissions.subscribe && this.options.autoSubscribe !== false,
+        spares: () => this.#receiving.spares,
         published: (send, id) => this.#published(send, id),
         attached: (id, media) => {
           if (id === MIX) return this.emit('mixed', media);

@@ -26,8 +26,8 @@ export interface TransportHost {
   preference(track: string): ViewPreference;
   /** Who comes first on it, where it is a canvas. */
   pin(track: string): string | null;
-  /** Whether what others publish comes by itself: then there is a place to spare. */
-  receives(): boolean;
+  /** What others publish of these kinds may come by itself: there is a place to spare for it. */
+  spares(): readonly Kind[];
   /** Somebody opened a data channel to us. */
   data(data: RemoteData): void;
   state(state: TransportState): void;
@@ -79,7 +79,7 @@ export class Transport {
       iceServers: [...options.iceServers, ...(options.rtc.iceServers ?? [])],
     });
     this.places = new Places({
-      spares: host.receives,
+      spares: host.spares,
       addTransceiver: (kind) => {
         const transceiver = this.pc.addTransceiver(kind, { direction: 'recvonly' });
         offerExtensions(transceiver, extensionsFor(kind, 'receive'));

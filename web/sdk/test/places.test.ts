@@ -20,7 +20,7 @@ function stage(spares = false) {
       return transceiver as unknown as RTCRtpTransceiver;
     },
     negotiate: () => { offers.wanted += 1; return Promise.resolve(); },
-    spares: () => spares,
+    spares: () => (spares ? ['audio', 'video'] : []),
     request(request: Extract<Request, { type: 'subscribe' | 'prefer' }>) {
       said.push(request.type === 'subscribe' ? `${request.mid}=${request.track}${request.pin === undefined ? '' : ` first ${request.pin}`}` : `${request.mid}~${request.width ?? '*'}x${request.height ?? '*'}${request.pinned ? ' pinned' : ''}`);
       return refuse === null ? Promise.resolve() : Promise.reject(refuse);
@@ -67,6 +67,18 @@ describe('places', () => {
     places.want('t3', 'video');
     await settle();
     expect([made.length, said, told]).toEqual([2, ['0=t3'], ['+t1', '-t1', '+t3']]);
+  });
+
+  it('are taken again by who comes back, and at once', async () => {
+    const { places, made, said, answer, settle } = stage();
+    for (const track of ['t1', 't2']) places.want(track, 'audio');
+    answer();
+    places.forget('t1');
+    places.forget('t2');
+    places.want('t2', 'audio');
+    expect(made.map(({ receiver }) => receiver.track.enabled)).toEqual([false, true]);
+    await settle();
+    expect(said).toEqual(['1=t2']);
   });
 
   it('are taken in the order in which they became idle, unused ones first', async () => {

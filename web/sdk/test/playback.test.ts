@@ -133,5 +133,8 @@ describe('a voice', () => {
     expect([node.srcObject, told()]).toEqual([null, [[true, true]]]);
     vi.runAllTimers();
     expect(told()).toEqual([[true, false]]);
+    player.attach(element(), media);
+    player.attach(node, media)();
+    expect(Sink.made).toHaveLength(1);
   });
 });
