@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use url::Url;
 
 fn read<T: DeserializeOwned>(body: &str) -> Result<T, ProviderFault> {
     serde_json::from_str(body)
@@ -103,42 +104,80 @@ pub(super) async fn revoke(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// A proxy has sent somebody here to sign in. `origin` is the page that it works for; he is asked whether it may.
+/// A proxy has sent somebody here to sign in. `origin` is the page that it works for; he is asked whether it may. `redirect_uri` is an address of
+/// that page to come back to, for runtimes that look at the window's address: their own origin's is the only one that they can read.
 pub(super) async fn proxy_login(
     State(app): State<App>,
     visit: Visit,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Failure> {
     let params = Params::parse(raw.as_deref().unwrap_or_default())?;
-    let origin = params.get("origin");
+    let wish = Way::read(&params)?;
     let Some(who) = &visit.who else {
-        let own = Params::default().with("origin", origin);
+        let own =
+            Params::default().with("origin", wish.origin.as_deref()).with("redirect_uri", params.get("redirect_uri"));
         let next = format!("{}?{}", Paths::PROXY_LOGIN, own.to_query());
-        let params = Params::default().with("next", Some(&next));
+        let params = Params::default().with("next", Some(&next)).with("hint", params.get("login_hint"));
         return Ok(see(&format!("{}?{}", Paths::LOGIN, params.to_query())));
     };
-    match origin {
+    match &wish.origin {
         Some(origin) if !app.provider.lets_site(who, origin).await? => {
-            Ok(and_cookie(pages::let_site(&visit, who, origin), visit.form_cookie()))
+            let page = pages::let_site(&visit, who, origin, params.get("redirect_uri"));
+            Ok(and_cookie(page, visit.form_cookie()))
         }
-        _ => done(&app, who, origin),
+        _ => done(&app, who, &wish),
     }
 }
 
 pub(super) async fn proxy_agree(State(app): State<App>, visit: Visit, body: String) -> Result<Response, Failure> {
     let form = visit.form(&app, &body)?;
-    let (who, origin) = (visit.who()?, form.text("origin"));
+    let (who, wish) = (visit.who()?, Way::read(&form)?);
     if form.get("agree") != Some("yes") {
         return Ok(pages::message("You did not agree", "The site cannot prove that it is you.", StatusCode::OK));
     }
-    app.provider.let_site(who, origin, app.now_s()).await?;
-    done(&app, who, Some(origin))
+    app.provider.let_site(who, wish.origin.as_deref().unwrap_or_default(), app.now_s()).await?;
+    done(&app, who, &wish)
+}
+
+/// For which page somebody signs in, and where the window is to end.
+struct Way {
+    origin: Option<String>,
+    redirect_uri: Option<Url>,
+}
+
+impl Way {
+    /// Longest address to come back to, in bytes.
+    const MAX_ADDRESS: usize = 2_048;
+
+    /// What was asked. The ticket goes to `redirect_uri`, so it is an address of the origin that is asked about, or there is no other.
+    fn read(params: &Params) -> Result<Self, ProviderFault> {
+        let origin = params.get("origin").map(str::to_owned);
+        let Some(address) = params.get("redirect_uri") else { return Ok(Self { origin, redirect_uri: None }) };
+        let no_address = "redirect_uri is no address of a page, http:// or https://, without a fragment.";
+        let is_page = |url: &Url| {
+            matches!(url.scheme(), "https" | "http")
+                && url.fragment().is_none()
+                && url.username().is_empty()
+                && url.password().is_none()
+        };
+        let url = Url::parse(address).ok().filter(|url| address.len() <= Self::MAX_ADDRESS && is_page(url));
+        let url = url.ok_or(ProviderFault::Malformed(no_address))?;
+        let of = url.origin().ascii_serialization();
+        if origin.as_ref().is_some_and(|origin| *origin != of) {
+            return Err(ProviderFault::Malformed("redirect_uri is of another origin than the site that asks."));
+        }
+        Ok(Self { origin: Some(of), redirect_uri: Some(url) })
+    }
 }
 
 /// reTHINK runtimes look at the address of the window until there is a `code` in it; pages are told by a message.
-fn done(app: &App, who: &Who, origin: Option<&str>) -> Result<Response, Failure> {
+fn done(app: &App, who: &Who, way: &Way) -> Result<Response, Failure> {
     let ticket = app.provider.ticket(who, app.now_s())?;
-    let params = Params::default().with("code", Some(ticket.expose())).with("origin", origin);
+    if let Some(mut url) = way.redirect_uri.clone() {
+        url.query_pairs_mut().append_pair("code", ticket.expose());
+        return Ok(see(url.as_str()));
+    }
+    let params = Params::default().with("code", Some(ticket.expose())).with("origin", way.origin.as_deref());
     Ok(see(&format!("{}?{}", Paths::PROXY_DONE, params.to_query())))
 }
 

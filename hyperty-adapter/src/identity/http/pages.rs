@@ -201,12 +201,13 @@ pub(super) fn consent(visit: &Visit, who: &Who, client: &str, scope: &str, next:
     page("Do you agree?", StatusCode::OK, "", &body)
 }
 
-pub(super) fn let_site(visit: &Visit, who: &Who, origin: &str) -> Response {
+pub(super) fn let_site(visit: &Visit, who: &Who, origin: &str, redirect_uri: Option<&str>) -> Response {
     let body = html! {
         p { "You are " strong { (who.person().name) } ". The site " strong { (origin) } " wants to prove to those you call there that it is you." }
         form method="post" action=(Paths::PROXY_LOGIN) {
             (own(visit))
             input type="hidden" name="origin" value=(origin);
+            @if let Some(address) = redirect_uri { input type="hidden" name="redirect_uri" value=(address); }
             div.either {
                 button.quiet name="agree" value="no" { "No" }
                 button name="agree" value="yes" { "I agree" }

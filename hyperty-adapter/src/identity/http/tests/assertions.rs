@@ -108,6 +108,52 @@ fn a_proxy_sends_somebody_to_sign_in_and_gets_a_ticket() {
 }
 
 #[test]
+fn the_window_of_a_runtime_ends_at_its_own_page() {
+    let site = site(|_| ());
+    let mut browser = site.member("anne@example.org");
+    let ask = |query: &[(&str, &str)]| {
+        format!(
+            "/identity/proxy/login?{}",
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish()
+        )
+    };
+    let (origin, back) = (("origin", "https://app.example"), ("redirect_uri", "https://app.example/call?room=1"));
+    let stranger = site.browser().get(&ask(&[origin, back, ("login_hint", "anne@example.org")]));
+    let next = url::Url::parse(&format!("http://x{}", stranger.location())).unwrap();
+    let next: std::collections::BTreeMap<_, _> = next.query_pairs().into_owned().collect();
+    assert_eq!((&*next["hint"], &*next["next"]), ("anne@example.org", &*ask(&[origin, back])), "{stranger:?}");
+
+    // The origin is that of the address, said or not; he is asked about it, and the address goes along.
+    for query in [vec![origin, back], vec![back]] {
+        let asked = browser.get(&ask(&query));
+        assert!(asked.body.contains("The site <strong>https://app.example</strong> wants"), "{}", asked.body);
+        assert_eq!(super::world::hidden(&asked.body, "redirect_uri"), back.1);
+    }
+    let done = browser.form("/identity/proxy/login", &[origin, back, ("agree", "yes")]);
+    assert!(done.location().starts_with("https://app.example/call?room=1&code="), "{done:?}");
+    let done = browser.get(&ask(&[back]));
+    let ticket = done.param("code");
+    let body = json!({"contents": "[1]", "ticket": ticket});
+    assert_eq!(site.browser().json("/identity/assertion", &body, &[]).status, 200);
+
+    for bad in [
+        "https://evil.example/",
+        "https://app.example.evil.example/",
+        "https://app.example@evil.example/",
+        "https://app.example/#x",
+        "//app.example/",
+        "javascript:alert(1)",
+        "data:text/html,x",
+    ] {
+        assert_eq!(browser.get(&ask(&[origin, ("redirect_uri", bad)])).status, 400, "{bad}");
+        let form = [origin, ("redirect_uri", bad), ("agree", "yes")];
+        assert_eq!(browser.form("/identity/proxy/login", &form).status, 400, "{bad}");
+    }
+    let asked = browser.get(&ask(&[("redirect_uri", "https://evil.example/")]));
+    assert!(asked.status == 200 && asked.body.contains("https://evil.example"), "asked, not sent");
+}
+
+#[test]
 fn what_was_asserted_is_taken_back() {
     let site = site(|_| ());
     let mut browser = site.member("anne@example.org");
