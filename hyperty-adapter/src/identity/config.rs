@@ -2,6 +2,7 @@
 
 use super::jose::{Algorithm, RotationPolicy};
 use serde::Deserialize;
+use std::fmt;
 
 /// The identity provider.
 #[derive(Debug, Clone, Deserialize)]
@@ -74,7 +75,7 @@ pub enum Registration {
 }
 
 /// A program or site that may sign people in here.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientConfig {
     /// `client_id`.
@@ -109,7 +110,7 @@ fn default_algorithm() -> Algorithm {
 }
 
 /// Another OpenID Connect provider.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExternalConfig {
     /// A short name, for addresses: `a-z`, `0-9` and `-`.
@@ -159,7 +160,7 @@ pub struct MessageIdpConfig {
 }
 
 /// How mails are sent.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MailConfig {
     /// The server, as `smtps://user:password@host:465` or `smtp://host:587?tls=required`. Empty: mails are written to the log, links and all, which is
@@ -219,5 +220,24 @@ impl Lifetimes {
         let longest = self.access_s.max(self.id_token_s).max(self.assertion_s);
         let usual = RotationPolicy::default();
         RotationPolicy { sign_for_s: self.key_s, keep_after_s: longest.max(usual.keep_after_s), ..usual }
+    }
+}
+
+// Secrets have no business in a log.
+impl fmt::Debug for ClientConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientConfig").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ExternalConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExternalConfig").field("id", &self.id).field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for MailConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MailConfig").field("from", &self.from).finish_non_exhaustive()
     }
 }
