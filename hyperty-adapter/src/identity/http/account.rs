@@ -1,14 +1,14 @@
 //! One's own account.
 
 use super::App;
-use super::answer::{Failure, and_cookie, see, status, with_retry};
+use super::answer::{Failure, and_cookie, is_own_script, json, see, status, with_retry};
 use super::pages::{self, Notice};
 use super::visit::Visit;
 use crate::identity::oidc::{Params, Paths};
 use crate::identity::persona::{Persona, PersonaKind};
-use crate::identity::provider::ProviderFault;
+use crate::identity::provider::{ProviderFault, Who};
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 pub(super) async fn page(State(app): State<App>, visit: Visit) -> Result<Response, Failure> {
@@ -24,6 +24,19 @@ async fn shown(app: &App, visit: &Visit, above: (StatusCode, Notice<'_>)) -> Res
     let sessions = app.provider.sessions(who, app.now_s()).await?;
     let consents = app.provider.consents(who).await?;
     Ok(and_cookie(pages::account(visit, who, (&sessions, &consents), above), visit.form_cookie()))
+}
+
+/// Who is signed in, for pages of ours: nobody is no error.
+pub(super) async fn who(State(app): State<App>, visit: Visit, headers: HeaderMap) -> Response {
+    let issuer = app.provider.issuer();
+    let who = visit.who.as_ref().filter(|_| is_own_script(&headers)).map(Who::person);
+    json(&match who {
+        Some(person) => {
+            let identity = format!("{}@{}", person.handle, app.provider.host());
+            serde_json::json!({"issuer": issuer, "name": person.name, "identity": identity})
+        }
+        None => serde_json::json!({"issuer": issuer}),
+    })
 }
 
 /// The page again, with what came of a form above it.

@@ -84,6 +84,7 @@ pub fn router(provider: Arc<Provider>, clock: Clock) -> Router {
         .route(Paths::ASSERTION, post(assertion::assert).options(answer::preflight))
         .route(Paths::VALIDATE, post(assertion::validate).options(answer::preflight))
         .route("/identity/assertion/revoke", post(assertion::revoke))
+        .route(Paths::WHO, get(account::who))
         .route(Paths::HYPERTIES, get(assertion::hyperties).post(assertion::associate).delete(assertion::dissociate))
         .route(Paths::STYLE, get(pages::style))
         .layer(DefaultBodyLimit::max(MAX_QUERY_BYTES))

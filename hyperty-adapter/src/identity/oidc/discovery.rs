@@ -27,6 +27,7 @@ impl Paths {
     pub const ACCOUNT: &'static str = "/identity/account";
     pub const ASSERTION: &'static str = "/identity/assertion";
     pub const VALIDATE: &'static str = "/identity/assertion/validate";
+    pub const WHO: &'static str = "/identity/who";
     pub const HYPERTIES: &'static str = "/identity/hyperties";
     pub const PROXY_LOGIN: &'static str = "/identity/proxy/login";
     pub const PROXY_DONE: &'static str = "/identity/proxy/done";

@@ -45,6 +45,11 @@ fn whoever_is_signed_in_has_his_fingerprint_asserted() {
     let body = json!({"contents": "x"});
     assert_eq!(browser.json("/identity/assertion", &body, &[]).status, 401);
     assert_eq!(ask(&mut browser, &json!({"origin": "https://evil.example"})).status, 401);
+    let known = browser.get_with("/identity/who", &[OWN]).json();
+    assert_eq!((&known["identity"], &known["name"]), (&json!("anne@127.0.0.1"), &json!("Anne")));
+    for nobody in [browser.get("/identity/who"), site.browser().get_with("/identity/who", &[OWN])] {
+        assert_eq!((nobody.status, nobody.json()), (200, json!({"issuer": site.issuer})));
+    }
     assert_eq!(ask(&mut site.browser(), &json!({})).status, 401);
     let preflight = browser.get("/identity/assertion").status;
     assert_eq!(preflight, 405);
