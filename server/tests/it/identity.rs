@@ -252,11 +252,11 @@ fn an_offer_whose_fingerprint_was_swapped_is_refused() {
     register(&mut anne, &log, 1, "anne@example.org");
     let (hers, other) = (["AB"; 32].join(":"), ["CD"; 32].join(":"));
     let assertion = assert_of(&mut anne, &hers);
-    let idp = serde_json::json!({"domain": "localhost:25070", "protocol": "colloquy"});
-    let attribute = |assertion: &str| {
-        let both = serde_json::json!({"idp": idp, "assertion": assertion}).to_string();
-        base64::prelude::BASE64_STANDARD.encode(both)
+    let by = |domain: &str, assertion: &str| {
+        let idp = serde_json::json!({"domain": domain, "protocol": "colloquy"});
+        base64::prelude::BASE64_STANDARD.encode(serde_json::json!({"idp": idp, "assertion": assertion}).to_string())
     };
+    let attribute = |assertion: &str| by("localhost:25070", assertion);
     let publish = |sdp: &str, claim: &str| {
         let claim = [("colloquy-identity", claim)];
         let headers = if claim[0].1.is_empty() { &claim[..0] } else { &claim[..] };
@@ -278,8 +278,7 @@ fn an_offer_whose_fingerprint_was_swapped_is_refused() {
     assert_eq!(publish(&offer(&hers, ""), ""), refused("identity.required"));
     let forged = format!("{}x", &assertion[..assertion.len() - 1]);
     assert_eq!(publish(&offer(&hers, ""), &forged), refused("identity.required"));
-    let stranger = attribute(&assertion).replace("localhost", "stranger");
-    assert_eq!(publish(&offer(&hers, &stranger), ""), refused("identity.required"));
+    assert_eq!(publish(&offer(&hers, &by("stranger.example", &assertion)), ""), refused("identity.required"));
     // And who was taken back.
     let taken_back = serde_json::json!({ "assertion": assertion }).to_string();
     let own = ("x-colloquy-identity", "1");

@@ -54,7 +54,9 @@ fn offer(certificate: &str, claim: Option<&str>) -> Value {
 }
 
 async fn known(world: &World) -> Value {
-    world.get("/api/v1/rooms/a/participants").await.json()["participants"][0]["identity"].clone()
+    let all = world.get("/api/v1/rooms/a/participants").await.json();
+    assert_eq!(all[0]["id"], "p1", "{all}");
+    all[0]["identity"].clone()
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,7 +108,7 @@ async fn what_is_required_is_asked_for_at_every_door() {
     let world = world(IdentityDemand::Required);
     let (mut anne, nonce) = joined(&world).await;
     assert_eq!(anne.refused(offer("AA", None)).await, "identity.required");
-    assert_eq!(anne.refused(offer("AA", Some("guest"))).await, "identity.required");
+    assert_eq!(anne.refused(offer("AA", Some(&format!("guest {nonce}")))).await, "identity.required");
     assert_eq!(anne.ask(offer("AA", Some(&format!("good {nonce}")))).await["type"], "answer");
     let post = async |claim: Option<&str>, sdp: &str| {
         let mut headers = vec![("content-type", "application/sdp")];
