@@ -37,10 +37,19 @@
 
   // Browsers and reTHINK runtimes spell it differently.
   function loginError(origin) {
-    const error = new Error('Sign in at ' + domain + ' first.');
-    error.name = inBrowser ? 'IdpLoginError' : 'IdPLoginError';
-    const site = /^https?:\/\/[^/]+$/.test(origin || '') ? '?origin=' + encodeURIComponent(origin) : '';
-    error.loginUrl = issuer + '/identity/proxy/login' + site;
+    const isSite = (text) => /^https?:\/\/[^/]+$/.test(text || '');
+    const message = 'Sign in at ' + domain + ' first.';
+    if (inBrowser) {
+      const site = isSite(origin) ? '?origin=' + encodeURIComponent(origin) : '';
+      // No Error: browsers look from outside of the sandbox, where an Error's name is always its kind's, and nothing else is seen of it.
+      return { name: 'IdpLoginError', message, loginUrl: issuer + '/identity/proxy/login' + site };
+    }
+    const error = new Error(message);
+    error.name = 'IdPLoginError';
+    // A runtime waits until the window is on an address of its own origin, with `code=` in it.
+    const own = isSite(origin) ? origin : (scope.location && scope.location.origin) || '';
+    const back = isSite(own) ? '?origin=' + encodeURIComponent(own) + '&redirect_uri=' + encodeURIComponent(own + '/') : '';
+    error.loginUrl = issuer + '/identity/proxy/login' + back;
     return error;
   }
 
