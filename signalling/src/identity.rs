@@ -56,7 +56,8 @@ pub trait IdentityPort: Send + Sync {
 /// What is known of who somebody is, by the offer whose certificates it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identified {
-    pub(crate) view: IdentityView,
+    /// `None`: nobody vouches for him.
+    pub(crate) view: Option<IdentityView>,
     /// The fingerprints of that offer, as they were written.
     pub(crate) certificates: Vec<String>,
     /// The handshake has shown that they are his.
@@ -70,25 +71,22 @@ pub(crate) fn decide(
     sdp: &str,
     finding: Option<Finding>,
     held: Option<&Identified>,
-) -> Result<Option<Identified>, Refusal> {
+) -> Result<Identified, Refusal> {
     let certificates = certificates(sdp);
     let same = held.filter(|held| held.certificates == certificates);
-    let (view, proven) = match (finding, same) {
-        (Some(finding), _) if finding.refuses => {
+    let view = match finding {
+        Some(finding) if finding.refuses => {
             return Err(Refusal::new(ErrorCode::IdentityRefused, finding.view.reason));
         }
-        (Some(finding), same) => (finding.view, same.is_some_and(|held| held.proven)),
-        (None, Some(held)) => (held.view.clone(), held.proven),
-        (None, None) if demand == IdentityDemand::Required => {
-            let message = "This server takes media only of people for whom somebody vouches, and nobody does for you.";
-            return Err(Refusal::new(ErrorCode::IdentityRequired, message));
-        }
-        (None, None) => return Ok(None),
+        Some(finding) => Some(finding.view),
+        None => same.and_then(|held| held.view.clone()),
     };
-    if demand == IdentityDemand::Required && !view.is_verified() {
-        return Err(Refusal::new(ErrorCode::IdentityRequired, view.reason));
+    if demand == IdentityDemand::Required && !view.as_ref().is_some_and(IdentityView::is_verified) {
+        let nobody = "This server takes media only of people for whom somebody vouches, and nobody does for you.";
+        let reason = view.map_or_else(|| nobody.to_owned(), |view| view.reason);
+        return Err(Refusal::new(ErrorCode::IdentityRequired, reason));
     }
-    Ok(Some(Identified { view, certificates, proven }))
+    Ok(Identified { view, certificates, proven: same.is_some_and(|held| held.proven) })
 }
 
 /// The lines that say which certificates media may come with. Only ever compared with those of another offer of the same client.

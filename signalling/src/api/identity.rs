@@ -20,6 +20,7 @@ impl Signalling {
         let finding = self.identity.get().and_then(|port| port.check(proof));
         let held = peer.and_then(|peer| self.read(|house| house.identity(peer).cloned()));
         decide(demand, proof.sdp, finding, held.as_ref())
+            .map(Some)
             .inspect_err(|refusal| tracing::info!(code = %refusal.code, "an offer was refused for who made it"))
     }
 

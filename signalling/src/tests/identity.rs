@@ -63,7 +63,7 @@ async fn known(world: &World) -> Value {
 async fn a_name_is_shown_once_its_media_is_up() {
     let world = world(IdentityDemand::Accepted);
     let (mut anne, nonce) = joined(&world).await;
-    let (mut bob, _) = joined(&world).await;
+    let (mut bob, bobs_nonce) = joined(&world).await;
     let claim = format!("good {nonce}");
     assert_eq!(anne.ask(offer("AA", Some(&claim))).await["type"], "answer");
     assert_eq!(known(&world).await, Value::Null, "whoever sent it may have heard it from another");
@@ -75,6 +75,12 @@ async fn a_name_is_shown_once_its_media_is_up() {
     let (mut clara, _) = joined(&world).await;
     let again = clara.ask(json!({"type":"stats"})).await;
     assert_eq!(again["type"], "stats");
+
+    // Who signs in later, on the same media, is shown at once.
+    assert_eq!(bob.ask(offer("DD", None)).await["type"], "answer");
+    world.engine.transport(PeerId(2), TransportState::Connected);
+    assert_eq!(bob.ask(offer("DD", Some(&format!("good {bobs_nonce}")))).await["type"], "answer");
+    assert_eq!(bob.event("identity").await["participant"], "p2");
 
     // With the same certificate it stays, also without a proof; with another one it goes.
     assert_eq!(anne.ask(offer("AA", None)).await["type"], "answer");

@@ -43,5 +43,5 @@ impl House {
 
 /// What others see of it: nothing that the handshake has not borne out.
 pub(super) fn shown(identity: Option<&Identified>) -> Option<&IdentityView> {
-    identity.filter(|identity| identity.proven).map(|identity| &identity.view)
+    identity.filter(|identity| identity.proven)?.view.as_ref()
 }
