@@ -76,19 +76,19 @@ export async function scene(stage) {
     const before = await fox.page.evaluate(byProxy, { room: 'foxes' });
     if (!before.loginUrl?.startsWith(`${server.url}/identity/proxy/login`)) throw new Error(`nobody is signed in: ${JSON.stringify(before)}`);
     await signUp(fox, server, 'david@example.org', 'David');
-    const told = await fox.page.evaluate(byProxy, { room: 'foxes' });
-    stage.say(`by ${told.way}; the other side's browser says ${told.peer}`);
+    const told = await asserted(fox, stage, { room: 'foxes' });
+    stage.say(`the other side's browser says ${told.peer}`);
     if (told.status !== 201) throw new Error(JSON.stringify(told));
     if (told.peer !== 'david@localhost') throw new Error(`the other side is told ${told.peer}`);
     await expectIdentity(fox, 'foxes', 'david@localhost', 'green');
   });
 
   await stage.step('in Firefox: an offer whose fingerprint was swapped is refused', async () => {
-    expectRefused(await fox.page.evaluate(byProxy, { room: 'swapped', swap: true }));
+    expectRefused(await asserted(fox, stage, { room: 'swapped', swap: true }));
   });
 
   await stage.step('an assertion that was taken back is red', async () => {
-    const told = await fox.page.evaluate(byProxy, { room: 'revoked', revoke: true });
+    const told = await asserted(fox, stage, { room: 'revoked', revoke: true });
     if (told.status !== 201) throw new Error(JSON.stringify(told));
     await expectIdentity(fox, 'revoked', undefined, 'red');
   });
@@ -102,6 +102,7 @@ async function register(person, server, email, name, look = () => undefined) {
   await page.goto(`${server.url}/identity/register`);
   await page.fill('input[name=email]', email);
   await page.click('form button');
+  await page.getByRole('heading', { name: 'Look into your mail' }).waitFor();
   const [, token] = await until('a mail has come', () => mails()[before]);
   await page.goto(`${server.url}/identity/verify?token=${token}`);
   await look();
@@ -135,6 +136,19 @@ function expectRefused({ status, body }) {
   if (status !== 403 || JSON.parse(body).code !== 'identity.refused') throw new Error(`${status} ${body}`);
 }
 
+/** Publishes with an assertion: by the cookie, or, where the browser keeps that from the proxy, by the ticket of the window in which one signs in. */
+async function asserted(person, stage, wish) {
+  const told = await person.page.evaluate(byProxy, wish);
+  if (told.loginUrl === undefined) return told;
+  const window = await person.context.newPage();
+  await window.goto(told.loginUrl);
+  await window.waitForURL('**/identity/proxy/done?*');
+  const ticket = new URL(window.url()).searchParams.get('code');
+  await window.close();
+  stage.say('the browser keeps the cookie from the proxy: by a ticket');
+  return await person.page.evaluate(byProxy, { ...wish, ticket });
+}
+
 /** Runs in the page: publishes by WHIP, with a claim for its own certificate, or for that of another connection. */
 async function byClaim({ room, swapped }) {
   const connect = async () => {
@@ -160,33 +174,19 @@ async function byClaim({ room, swapped }) {
   return { status: response.status, body };
 }
 
-/** Runs in the page (W3C WebRTC identity). Where the browser keeps cookies from the proxy, by a ticket: the window in which one signs in gives it. */
-async function byProxy({ room, swap = false, revoke = false }) {
+/** Runs in the page (W3C WebRTC identity). Without an assertion it gives where to sign in. */
+async function byProxy({ room, swap = false, revoke = false, ticket = null }) {
   const pc = new RTCPeerConnection();
   window.labConnections.push(pc);
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
   pc.addTransceiver(stream.getAudioTracks()[0], { direction: 'sendonly', streams: [stream] });
-  let way = 'cookie';
-  pc.setIdentityProvider(location.host, { protocol: 'colloquy' });
-  const first = await pc.createOffer().catch(() => null);
-  let offer = first;
-  if (first === null) {
-    const known = await (await fetch('/identity/who', { headers: { 'x-colloquy-identity': '1' } })).json();
-    if (known.identity === undefined) return { loginUrl: pc.idpLoginUrl };
-    way = 'ticket';
-    const told = new Promise((resolve) => {
-      window.addEventListener('message', ({ data, origin }) => { if (data?.ticket && origin === location.origin) resolve(data.ticket); });
-    });
-    const login = window.open(pc.idpLoginUrl);
-    const ticket = await told;
-    login.close();
-    pc.setIdentityProvider(location.host, { protocol: 'colloquy', usernameHint: `ticket=${ticket}` });
-    offer = await pc.createOffer();
-  }
+  pc.setIdentityProvider(location.host, { protocol: 'colloquy', ...(ticket === null ? {} : { usernameHint: `ticket=${ticket}` }) });
+  const offer = await pc.createOffer().catch(() => null);
+  if (offer === null) return { loginUrl: pc.idpLoginUrl };
   await pc.setLocalDescription(offer);
   let { sdp } = pc.localDescription;
   const found = /a=identity:(\S+)/.exec(sdp);
-  if (found === null) return { way, body: 'no a=identity in the offer', status: 0 };
+  if (found === null) return { body: 'no a=identity in the offer', status: 0 };
   let peer = null;
   if (swap) {
     const other = (digit) => (digit === 'A' ? 'B' : 'A');
@@ -205,5 +205,5 @@ async function byProxy({ room, swap = false, revoke = false }) {
   const response = await fetch(`/api/v1/whip/${room}`, { method: 'POST', headers: { 'content-type': 'application/sdp' }, body: sdp });
   const body = await response.text();
   if (response.status === 201) await pc.setRemoteDescription({ type: 'answer', sdp: body });
-  return { way, peer, status: response.status, body };
+  return { peer, status: response.status, body };
 }
