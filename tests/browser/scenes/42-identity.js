@@ -142,8 +142,11 @@ async function asserted(person, stage, wish) {
   if (told.loginUrl === undefined) return told;
   const window = await person.context.newPage();
   await window.goto(told.loginUrl);
-  await window.waitForURL('**/identity/proxy/done?*');
-  const ticket = new URL(window.url()).searchParams.get('code');
+  let seen = '';
+  const ticket = await until(() => `the window has a ticket: ${seen}`, async () => {
+    seen = await window.evaluate(() => `${location.href}: ${document.body.innerText}`);
+    return await window.evaluate(() => new URLSearchParams(location.search).get('code'));
+  });
   await window.close();
   stage.say('the browser keeps the cookie from the proxy: by a ticket');
   return await person.page.evaluate(byProxy, { ...wish, ticket });

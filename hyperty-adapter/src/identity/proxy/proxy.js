@@ -35,6 +35,11 @@
     });
   }
 
+  // Firefox tells in which container or private window a page is: `https://host^userContextId=7`.
+  function siteOf(origin) {
+    return typeof origin === 'string' ? origin.replace(/\^.*$/, '') : undefined;
+  }
+
   // Browsers and reTHINK runtimes spell it differently.
   function loginError(origin) {
     const isSite = (text) => /^https?:\/\/[^/]+$/.test(text || '');
@@ -70,10 +75,11 @@
   }
 
   const proxy = {
-    generateAssertion(contents, origin, options) {
+    generateAssertion(contents, from, options) {
+      const origin = siteOf(from);
       const asked = typeof options === 'string' ? { usernameHint: options } : options || {};
       const text = typeof contents === 'string' ? contents : JSON.stringify(contents);
-      const request = { contents: text, origin: typeof origin === 'string' ? origin : undefined };
+      const request = { contents: text, origin };
       const ticket = ticketOf(asked.usernameHint);
       if (ticket) request.ticket = ticket;
       if (asked.persona) request.persona = asked.persona;
@@ -88,7 +94,7 @@
     },
 
     validateAssertion(assertion, origin) {
-      return post('/identity/assertion/validate', { assertion }).then(answered(origin)).then((value) => ({
+      return post('/identity/assertion/validate', { assertion }).then(answered(siteOf(origin))).then((value) => ({
         identity: value.identity,
         contents: value.contents,
         userProfile: value.userProfile,
