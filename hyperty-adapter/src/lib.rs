@@ -12,6 +12,7 @@ pub mod catalogue;
 pub mod clock;
 pub mod envelope;
 pub mod global;
+pub mod identity;
 pub mod node;
 pub mod registry;
 pub mod wire;

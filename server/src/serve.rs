@@ -4,6 +4,7 @@ mod banner;
 mod first_bytes;
 mod hls;
 mod http;
+mod identity;
 mod rethink;
 mod signals;
 
@@ -15,6 +16,7 @@ use crate::{logs, tls};
 use anyhow::{Context as _, Result};
 use colloquy_signalling::{EventIntake, Signalling};
 use http::HttpServer;
+use identity::Identity;
 use rethink::Rethink;
 use signals::{Asked, Signals};
 use std::path::Path;
@@ -66,9 +68,15 @@ async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
         signalling.audit_to(audit.clone());
     }
     let rethink = Rethink::start(config, &signalling).await?;
+    let provider = Identity::start(config, &signalling, rethink.as_ref().map(Rethink::database)).await?;
     let routes = signalling.router().merge(engine.streams().map(hls::routes).unwrap_or_default());
     let routes = routes.merge(rethink.as_ref().map(Rethink::routes).unwrap_or_default());
-    let mut server = HttpServer::start(config, listener, identity, routes)?;
+    let routes = routes.merge(provider.as_ref().map(Identity::routes).unwrap_or_default());
+    let mut app = http::with_page(routes);
+    if let Some(rethink) = &rethink {
+        app = rethink.before(app);
+    }
+    let mut server = HttpServer::start(config, listener, identity, app)?;
     banner::print(config, &findings, &signalling.access_statement());
 
     // What a reload advertises holds from then on.
@@ -103,6 +111,9 @@ async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
         }
     };
     signalling.stop();
+    if let Some(provider) = provider {
+        provider.stop().await;
+    }
     if let Some(rethink) = rethink {
         rethink.stop().await;
     }

@@ -1,5 +1,6 @@
 //! What the signalling is told once. The annotated configuration file of the server shows each with its default.
 
+use crate::identity::IdentityDemand;
 use colloquy_media_core::api::MAX_ANNOUNCEMENTS;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -28,6 +29,8 @@ pub struct SignallingConfig {
     pub whip_origins: Vec<String>,
     /// Serves `/metrics` to everybody. Default false: to this machine, and to admin tokens.
     pub public_metrics: bool,
+    /// What is made of proofs of who somebody is. Default `accepted`; without [`crate::Signalling::identify_by`] there is nobody to check them.
+    pub identity: IdentityDemand,
     /// What is played into rooms.
     pub announcements: AnnouncementConfig,
     /// What clients can grow, and how far.

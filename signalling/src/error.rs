@@ -49,6 +49,10 @@ codes! {
     AuthExpired = "auth.expired", 401, "The access token has expired", "Ask for a new access token.";
     /// The access token does not grant this.
     AuthForbidden = "auth.forbidden", 403, "This is not permitted", "Ask for an access token that grants it.";
+    /// What was said of who somebody is does not fit his media.
+    IdentityRefused = "identity.refused", 403, "The proof of identity is not for this media", "Make a new proof for the fingerprint of this very offer. Where it was made for it, somebody may stand between.";
+    /// Nobody vouches for him, and that is asked for.
+    IdentityRequired = "identity.required", 403, "A proof of identity is asked for", "Sign in at the identity provider of this server, and send its assertion with the offer.";
     /// The version of the protocol is not spoken here.
     ProtocolVersion = "protocol.version", 400, "Unknown protocol version", "Speak version 1.";
     /// The message is not one of the protocol.

@@ -17,6 +17,7 @@ mod engine_port;
 mod error;
 pub mod events;
 pub mod http;
+mod identity;
 mod metrics;
 pub mod names;
 mod session;
@@ -35,8 +36,9 @@ pub use config::{
 pub use engine_port::{ENGINE_TIMEOUT, EnginePort};
 pub use error::{ErrorCode, Refusal};
 pub use events::{EventIntake, EventSink};
+pub use identity::{CLAIM_BYTES, Finding, IdentityDemand, IdentityPort, Proof};
 pub use wire::{
-    DownlinkView, EncodingUseView, EncodingView, FRAME_BYTES, KindName, LayerView, MuteView, ParticipantState,
-    ParticipantStats, ParticipantView, PauseName, PermissionsView, ReceiveView, SDP_BYTES, SendView, SizeView,
-    SourceName, TrackView, TransportName, VERSION,
+    DownlinkView, EncodingUseView, EncodingView, FRAME_BYTES, IdentityView, KindName, LayerView, MuteView,
+    ParticipantState, ParticipantStats, ParticipantView, PauseName, PermissionsView, ReceiveView, SDP_BYTES, SendView,
+    SizeView, SourceName, TrackView, TransportName, TrustColour, VERSION,
 };

@@ -13,6 +13,7 @@
 mod database;
 mod error;
 pub mod global;
+pub mod identity;
 mod migrations;
 mod place;
 pub mod registry;

@@ -9,6 +9,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 const STEPS: &[(i64, &str, &str)] = &[
     (1, "registry", include_str!("../migrations/0001_registry.sql")),
     (101, "global registry", include_str!("../migrations/0101_global.sql")),
+    (201, "identity", include_str!("../migrations/0201_identity.sql")),
 ];
 
 /// All of them, to be run in the order of their numbers; each is a transaction.

@@ -133,6 +133,10 @@ async fn choose(State(beside): State<Beside>, request: Request, next: Next) -> R
 
 impl Beside {
     fn takes(&self, request: &Request) -> bool {
+        // What types there are.
+        if matches!(request.uri().path(), "/.well-known" | "/.well-known/") {
+            return true;
+        }
         let Some(path) = decoded(request.uri().path()) else { return false };
         let (of_type, rest) = path.split_once('/').unwrap_or((&path, ""));
         if of_type != Kind::IdpProxy.as_str() {

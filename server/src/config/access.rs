@@ -51,6 +51,7 @@ impl Config {
             allowed_origins: signalling.allowed_origins.clone(),
             whip_origins: signalling.whip_origins.clone(),
             public_metrics: signalling.public_metrics,
+            identity: self.identity.calls,
             announcements: self.announcements.signalling(),
             limits: signalling.limits.clone(),
         }

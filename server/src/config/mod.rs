@@ -6,6 +6,7 @@
 mod access;
 mod announcements;
 mod egress;
+mod identity;
 mod isolation;
 mod load;
 mod mistake;
@@ -20,6 +21,7 @@ mod turn;
 
 pub use access::{Auth, Signalling};
 pub use egress::Egress;
+pub use identity::Identity;
 pub use load::{Environment, from_parts, load};
 pub use mistake::Mistake;
 pub use rethink::Rethink;
@@ -51,6 +53,7 @@ pub struct Config {
     pub rtp: Rtp,
     pub egress: Egress,
     pub rethink: Rethink,
+    pub identity: Identity,
     pub isolation: Isolation,
     pub signalling: Signalling,
     pub turn: Turn,
@@ -315,6 +318,7 @@ impl Config {
         self.rtp.check(&self.turn)?;
         self.egress.check()?;
         self.rethink.check()?;
+        self.identity.check(self.is_local())?;
         Ok(())
     }
 }

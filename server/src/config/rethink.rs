@@ -182,13 +182,14 @@ impl Rethink {
     }
 
     /// How the catalogue is set up, if there is one.
-    pub(crate) fn catalogue(&self) -> Option<catalogue::Settings> {
+    /// `issuer` is the identity provider of this server.
+    pub(crate) fn catalogue(&self, issuer: Option<String>) -> Option<catalogue::Settings> {
         let Catalogue { enabled, folder, host, node_url, identity_url } = &self.catalogue;
         let usual = Places::of(&self.domain);
         let places = Places {
             catalogue: host.clone().unwrap_or(usual.catalogue),
             node: node_url.clone().unwrap_or(usual.node),
-            identity: identity_url.clone().unwrap_or(usual.identity),
+            identity: identity_url.clone().or(issuer).unwrap_or(usual.identity),
             ..usual
         };
         enabled.then(|| catalogue::Settings { folder: folder.clone(), places, ..catalogue::Settings::of(&self.domain) })

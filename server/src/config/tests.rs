@@ -25,6 +25,8 @@ fn the_reference_file_says_the_defaults_of_the_parts() {
     assert_eq!((config.mix.threads(), config.mix.settings()), (1, MixSettings::default()));
     assert_eq!(format!("{:?}", config.rethink.node()), format!("{:?}", Settings::new("localhost")));
     assert_eq!(format!("{:?}", config.rethink.wires()), format!("{:?}", WireSettings::default()));
+    let usual = colloquy_hyperty_adapter::identity::Config::default();
+    assert_eq!(format!("{:?}", config.identity.of(String::new())), format!("{usual:?}"));
     assert_eq!(config.ice_mode(), api::IceMode::default());
     assert_eq!(config.dtls_versions(), api::DtlsVersions::default());
 }
@@ -125,6 +127,12 @@ fn what_does_not_fit_together_is_refused() {
         ("[rethink.limits]\nmessage_bytes = 1000\n", "message_bytes"),
         ("[rethink.limits]\nping_s = 40\n", "silent_s"),
         ("[signalling.limits]\nrooms = 0\n", "rooms"),
+        ("[identity]\nenabled = \"always\"\n[http]\nlisten = \"0.0.0.0:80\"\n", "identity.issuer"),
+        ("[identity]\ncalls = \"required\"\n[http]\nlisten = \"0.0.0.0:80\"\n", "identity.issuer"),
+        ("[identity]\ncalls = \"required\"\nenabled = \"never\"\n", "identity.calls"),
+        ("[identity]\nconcurrent_hashes = 0\n", "concurrent_hashes"),
+        ("[identity.mail]\nsmtp = \"http://x\"\n", "mail.smtp"),
+        ("[identity.mail]\nsmtp = \"smtp://localhost:25\"\nfrom = \"nobody\"\n", "mail.from"),
         (
             "[auth]\nopen_access = true\nkeys = [{ kid = \"a\", algorithm = \"HS256\", secret = \"0123456789abcdef0123456789abcdef\" }]\n",
             "open_access",

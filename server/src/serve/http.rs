@@ -49,19 +49,22 @@ pub(super) fn listen(config: &Config) -> Result<TcpListener> {
     Ok(listener)
 }
 
+/// The page, for everything that nothing else is at.
+pub(super) fn with_page(routes: Router) -> Router {
+    let web = Web::default();
+    routes.fallback(move |request: Request| {
+        let web = web.clone();
+        async move { web.answer(&request) }
+    })
+}
+
 impl HttpServer {
     pub(super) fn start(
         config: &Config,
         listener: TcpListener,
         identity: Option<Identity>,
-        routes: Router,
+        app: Router,
     ) -> Result<Self> {
-        let web = Web::default();
-        let page = move |request: Request| {
-            let web = web.clone();
-            async move { web.answer(&request) }
-        };
-        let app = routes.fallback(page);
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
         let handle = Handle::new();
         tracing::info!(listen = %config.http.listen, tls = identity.is_some(), "serving HTTP");

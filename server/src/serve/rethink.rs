@@ -3,9 +3,15 @@
 use crate::config::Config;
 use anyhow::Result;
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use colloquy_hyperty_adapter::catalogue::http::Doors;
 use colloquy_hyperty_adapter::catalogue::{self, Catalogue, LOOK_EVERY};
 use colloquy_hyperty_adapter::clock::Clock;
 use colloquy_hyperty_adapter::global::{self, GlobalRegistry};
+use colloquy_hyperty_adapter::identity::proxy::PROTOCOLS;
 use colloquy_hyperty_adapter::node::Open;
 use colloquy_hyperty_adapter::registry::{self, Edge, Registry};
 use colloquy_hyperty_adapter::wire::{self, Hub, NodeMetrics};
@@ -15,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tower::ServiceExt as _;
 
 /// How long connections may take to end once they were told to.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -26,6 +33,7 @@ pub(super) struct Rethink {
     /// The registries' tasks end with it.
     registries: Edge,
     routes: Router,
+    catalogue: Option<(Arc<Catalogue>, String)>,
     watches: Vec<JoinHandle<()>>,
 }
 
@@ -55,18 +63,37 @@ impl Rethink {
         if let Some(writers) = config.rethink.registry_writers() {
             routes = routes.merge(registry::rest::router(registry.clone(), clock.clone(), writers));
         }
-        if let Some(settings) = config.rethink.catalogue() {
-            let catalogue = Arc::new(Catalogue::new(settings)?);
-            routes = routes.merge(catalogue::http::router(catalogue::http::Doors::new(catalogue.clone())));
-            watches.push(tokio::spawn(catalogue.watch(LOOK_EVERY)));
-        }
+        let issuer = config.identity().map(|identity| identity.issuer);
+        let catalogue = match config.rethink.catalogue(issuer) {
+            Some(settings) => {
+                let host = settings.places.catalogue.clone();
+                let catalogue = Arc::new(Catalogue::new(settings)?);
+                watches.push(tokio::spawn(catalogue.clone().watch(LOOK_EVERY)));
+                Some((catalogue, host))
+            }
+            None => None,
+        };
         let registries = Edge::start(&hub, registry, global, clock);
-        Ok(Some(Self { hub, database, registries, routes, watches }))
+        Ok(Some(Self { hub, database, registries, routes, catalogue, watches }))
     }
 
     /// The paths that it is at.
     pub(super) fn routes(&self) -> Router {
         self.routes.clone()
+    }
+
+    /// Where what is registered is kept.
+    pub(super) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Puts the catalogue before everything else: on its own host name all of `/.well-known/` is its, elsewhere it leaves the identity provider's
+    /// proxies alone.
+    pub(super) fn before(&self, app: Router) -> Router {
+        let Some((catalogue, host)) = &self.catalogue else { return app };
+        let doors = Doors::new(catalogue.clone());
+        let own = OwnHost { host: host.as_str().into(), routes: catalogue::http::host_router(doors.clone()) };
+        catalogue::http::beside(doors, app, &PROTOCOLS).layer(from_fn_with_state(own, on_own_host))
     }
 
     /// Sends what waits, and closes all connections.
@@ -79,4 +106,29 @@ impl Rethink {
         drop(self.registries);
         self.database.close().await;
     }
+}
+
+/// The catalogue by its own host name.
+#[derive(Clone)]
+struct OwnHost {
+    host: Arc<str>,
+    routes: Router,
+}
+
+async fn on_own_host(State(own): State<OwnHost>, request: Request, next: Next) -> Response {
+    // In HTTP/2 the host is in the address.
+    let named = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let named = named.or_else(|| request.uri().authority().map(|authority| authority.as_str()));
+    let is_its = named.is_some_and(|named| named.eq_ignore_ascii_case(&own.host) || without_port(named, &own.host));
+    if !is_its || !request.uri().path().starts_with("/.well-known") {
+        return next.run(request).await;
+    }
+    let Ok(response) = own.routes.oneshot(request).await;
+    response
+}
+
+/// Whether `named` is `host` with a port: behind a proxy the one that clients use, or the server's own.
+fn without_port(named: &str, host: &str) -> bool {
+    let rest = named.get(..host.len()).filter(|name| name.eq_ignore_ascii_case(host)).and(named.get(host.len()..));
+    rest.and_then(|rest| rest.strip_prefix(':')).is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()))
 }

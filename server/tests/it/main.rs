@@ -3,6 +3,7 @@
 mod audit;
 mod cli;
 mod egress;
+mod identity;
 mod layers;
 mod rethink;
 mod rtp;

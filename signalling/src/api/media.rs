@@ -3,6 +3,7 @@
 use super::Signalling;
 use crate::authz::{Action, Role, allowed};
 use crate::error::{ErrorCode, Refusal};
+use crate::identity::Proof;
 use crate::wire::made_here;
 use colloquy_media_core::api::{
     Answer, AudioMode, CanvasLayout, Command, Downlink, Offer, PeerId, Preference, RoomId, Source, Subscriptions,
@@ -15,6 +16,10 @@ pub(crate) struct OfferAsk {
     pub(crate) sources: Vec<(String, Source)>,
     /// `mid` and track.
     pub(crate) subscriptions: Vec<(String, String)>,
+    /// A signed claim of who made it.
+    pub(crate) claim: Option<String>,
+    /// What must be in the claim.
+    pub(crate) nonce: String,
 }
 
 impl Signalling {
@@ -28,8 +33,12 @@ impl Signalling {
         for (mid, track) in ask.subscriptions {
             subscriptions.push((mid, self.track_in(room, &track)?));
         }
+        let proof = Proof { sdp: &ask.sdp, claim: ask.claim.as_deref(), nonce: Some(&ask.nonce) };
+        let identity = self.identify_media(Some(peer), &proof)?;
         let offer = Offer { sdp: ask.sdp, sources: ask.sources, subscriptions: Subscriptions::ByMid(subscriptions) };
-        self.negotiate(peer, offer).await
+        let answer = self.negotiate(peer, offer).await?;
+        self.with(|house, fx| house.identified(peer, identity, fx));
+        Ok(answer)
     }
 
     pub(super) async fn negotiate(&self, peer: PeerId, offer: Offer) -> Result<Answer, Refusal> {

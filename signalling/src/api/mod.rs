@@ -5,6 +5,7 @@ mod announcements;
 mod egress;
 pub(crate) mod house;
 mod housekeeping;
+mod identity;
 mod join;
 mod layouts;
 mod media;
@@ -31,6 +32,7 @@ use crate::egress::EgressOrder;
 use crate::engine_port::{Engine, EnginePort};
 use crate::error::{ErrorCode, Refusal};
 use crate::events::{EventIntake, EventSink};
+use crate::identity::IdentityPort;
 use crate::metrics::Metrics;
 use crate::session::{CloseCode, Outbox, SocketId, Weight, outbox::Pushed};
 use house::{Counted, Effect, Effects, House};
@@ -53,6 +55,7 @@ pub struct Signalling {
     gate: rates::Gate,
     housekeeping: OnceLock<AbortHandle>,
     audit: OnceLock<Arc<dyn AuditSink>>,
+    identity: OnceLock<Arc<dyn IdentityPort>>,
 }
 
 /// The state, and the sockets that its effects go to: one lock, so that everyone is told things in the order they happened.
@@ -106,6 +109,7 @@ impl Signalling {
             last_socket: AtomicU64::new(0),
             housekeeping: OnceLock::new(),
             audit: OnceLock::new(),
+            identity: OnceLock::new(),
         });
         tokio::spawn(announcements::prepare_hold_music(Arc::downgrade(&signalling)));
         let task = tokio::spawn(housekeeping::run(Arc::downgrade(&signalling), intake));
@@ -124,6 +128,11 @@ impl Signalling {
     /// Keeps what is done to audiences there from now on, besides the log. The first one that is named stays.
     pub fn audit_to(&self, sink: Arc<dyn AuditSink>) {
         let _ = self.audit.set(sink);
+    }
+
+    /// Has proofs of who somebody is checked by this one from now on. The first one that is named stays.
+    pub fn identify_by(&self, port: Arc<dyn IdentityPort>) {
+        let _ = self.identity.set(port);
     }
 
     /// Gives `/metrics` the counters of another part of the server too.

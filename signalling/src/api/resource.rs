@@ -7,6 +7,7 @@ use crate::authn::{Caller, Door};
 use crate::authz::Action;
 use crate::config::IceServer;
 use crate::error::{ErrorCode, Refusal};
+use crate::identity::Proof;
 use crate::names::{DisplayName, RoomName};
 use crate::session::Secret;
 use crate::wire::LeaveReason;
@@ -40,6 +41,8 @@ pub(crate) struct WatchTarget {
     pub(crate) audio: Option<AudioMode>,
     /// How pictures are to come.
     pub(crate) pictures: Pictures,
+    /// A signed claim of who watches.
+    pub(crate) claim: Option<String>,
 }
 
 /// How a viewer wants pictures.
@@ -65,6 +68,8 @@ pub(crate) struct PublishTarget {
     pub(crate) room: RoomName,
     /// Still pictures of it may be made.
     pub(crate) snapshots: bool,
+    /// A signed claim of who publishes.
+    pub(crate) claim: Option<String>,
 }
 
 /// What a session is to be.
@@ -74,6 +79,8 @@ struct Wish {
     /// Who comes first on his canvas.
     pin: Option<PeerId>,
     snapshots: bool,
+    /// A signed claim of who makes the offer.
+    claim: Option<String>,
 }
 
 /// Which ICE session a fragment is for (RFC 9725 section 4.3.1).
@@ -106,7 +113,13 @@ impl Signalling {
         sdp: String,
     ) -> Result<Started, Refusal> {
         let offer = Offer { sdp, sources: Vec::new(), subscriptions: Subscriptions::ByMid(Vec::new()) };
-        let wish = Wish { offer, mode: AudioMode::Forward, pin: None, snapshots: target.snapshots };
+        let wish = Wish {
+            offer,
+            mode: AudioMode::Forward,
+            pin: None,
+            snapshots: target.snapshots,
+            claim: target.claim.clone(),
+        };
         self.start(caller, &target.room, Door::Whip, wish).await
     }
 
@@ -136,7 +149,8 @@ impl Signalling {
             tracks.insert(0, TrackId::MIX);
         }
         let offer = Offer { sdp, sources: Vec::new(), subscriptions: Subscriptions::InOrder(tracks) };
-        self.start(caller, &target.room, Door::Whep, Wish { offer, mode, pin, snapshots: true }).await
+        let wish = Wish { offer, mode, pin, snapshots: true, claim: target.claim.clone() };
+        self.start(caller, &target.room, Door::Whep, wish).await
     }
 
     async fn start(&self, caller: &Caller, room: &RoomName, door: Door, wish: Wish) -> Result<Started, Refusal> {
@@ -151,9 +165,12 @@ impl Signalling {
         caller: &Caller,
         room: &RoomName,
         door: Door,
-        Wish { offer, mode, pin, snapshots }: Wish,
+        Wish { offer, mode, pin, snapshots, claim }: Wish,
     ) -> Result<Started, Refusal> {
         let role = caller.enter(room, door)?;
+        // One request: nobody could be told a nonce. Whoever sends somebody else's claim again has not his key.
+        let proof = Proof { sdp: &offer.sdp, claim: claim.as_deref(), nonce: None };
+        let identity = self.identify_media(None, &proof)?;
         let secret = Secret::random();
         let stands_for = if door == Door::Whip { "Broadcast" } else { "Viewer" };
         let place = self
@@ -182,6 +199,7 @@ impl Signalling {
         let answer = self.negotiate(peer, offer).await?;
         let there = self.with(|house, fx| {
             house.renamed_ice(peer, &answer.ice_ufrag);
+            house.identified(peer, identity, fx);
             house.finish_join(peer, fx).is_some()
         });
         if !there {

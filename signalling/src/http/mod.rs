@@ -16,6 +16,7 @@ mod snapshots;
 mod whip;
 mod ws;
 
+pub use origin::client_address;
 pub use problem::Problem;
 
 use crate::api::Signalling;

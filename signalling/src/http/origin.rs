@@ -26,6 +26,12 @@ pub(super) fn origin(from: SocketAddr, headers: &HeaderMap) -> Origin {
     Origin { local, address: address.filter(|_| !local) }
 }
 
+/// The address that counts as the client's, where limits are by address: that of the connection, or whom a proxy on this machine names.
+#[must_use]
+pub fn client_address(from: SocketAddr, headers: &HeaderMap) -> IpAddr {
+    origin(from, headers).address.unwrap_or_else(|| from.ip())
+}
+
 /// The address that a proxy names (`X-Forwarded-For`, `X-Real-IP`), or its own when it names two.
 fn proxied(proxy: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
     let named = |name: &str| {

@@ -5,6 +5,7 @@ use super::{AppState, Problem};
 use crate::api::{IfMatch, Patched, Pictures, PublishTarget, Started, WatchTarget};
 use crate::config::IceServer;
 use crate::error::{ErrorCode, Refusal};
+use crate::identity::CLAIM_BYTES;
 use crate::names::RoomName;
 use crate::wire::{AudioModeName, PicturesName};
 use axum::body::Bytes;
@@ -20,6 +21,7 @@ use utoipa::IntoParams;
 const SDP: &str = "application/sdp";
 const SDPFRAG: &str = "application/trickle-ice-sdpfrag";
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+const CLAIM: HeaderName = HeaderName::from_static("colloquy-identity");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 /// How long a browser may remember a preflight's answer.
 const PREFLIGHT_S: &str = "600";
@@ -98,7 +100,11 @@ pub(super) async fn publish(
         let caller = caller(&state, &headers, from)?;
         let sdp = offer(&headers, body)?;
         let Query(PublishQuery { snapshots }) = asked.map_err(|_| Refusal::malformed("snapshots is true or false."))?;
-        let target = PublishTarget { room: RoomName::parse(&room)?, snapshots: snapshots.unwrap_or(true) };
+        let target = PublishTarget {
+            room: RoomName::parse(&room)?,
+            snapshots: snapshots.unwrap_or(true),
+            claim: claim(&headers)?,
+        };
         state.may_join(Some(&caller), origin(from, &headers).address)?;
         state.publish(&caller, &target, sdp).await.map_err(negotiation)
     };
@@ -174,7 +180,8 @@ async fn watch(
         if matches!(pictures, Pictures::Canvas { .. }) && participant.is_some() {
             return Err(Refusal::malformed("video=composite and layout are for a whole room.").into());
         }
-        let target = WatchTarget { room: RoomName::parse(&room)?, participant, track, audio, pictures };
+        let claim = claim(&headers)?;
+        let target = WatchTarget { room: RoomName::parse(&room)?, participant, track, audio, pictures, claim };
         state.may_join(Some(&caller), origin(from, &headers).address)?;
         state.watch(&caller, &target, sdp).await.map_err(negotiation)
     };
@@ -290,6 +297,14 @@ fn offer(headers: &HeaderMap, body: Body) -> Result<String, Problem> {
     Ok(sdp)
 }
 
+/// A signed claim of who makes the offer, for browsers that put none into their SDP.
+fn claim(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(claim) = headers.get(CLAIM) else { return Ok(None) };
+    let claim = claim.to_str().ok().filter(|claim| claim.len() <= CLAIM_BYTES);
+    let refused = || Refusal::malformed(format!("Colloquy-Identity is a signed claim of {CLAIM_BYTES} bytes at most."));
+    Ok(Some(claim.ok_or_else(refused)?.trim().to_owned()))
+}
+
 fn utf8(body: Body) -> Result<String, Problem> {
     let bytes = body.map_err(|rejection| Problem::of_status(rejection.status()))?;
     String::from_utf8(bytes.into()).map_err(|_| Problem::new(ErrorCode::RequestMalformed, "The body is not UTF-8."))
@@ -380,7 +395,7 @@ fn with_cors(state: &AppState, request: &HeaderMap, mut response: Response) -> R
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, PATCH, DELETE, OPTIONS"));
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("Authorization, Content-Type, If-Match"),
+            HeaderValue::from_static("Authorization, Content-Type, If-Match, Colloquy-Identity"),
         );
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(PREFLIGHT_S));
     }

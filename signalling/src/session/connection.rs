@@ -1,7 +1,7 @@
 //! One socket's conversation: which request may come when, and what is answered. It knows frames as text; who carries them is
 //! the business of `http::ws`.
 
-use super::{CloseCode, Outbox, SocketId, TokenBucket, Weight};
+use super::{CloseCode, Outbox, Secret, SocketId, TokenBucket, Weight};
 use crate::api::{Actor, OfferAsk, Origin, Signalling, now};
 use crate::authn::Caller;
 use crate::authz::Role;
@@ -25,6 +25,8 @@ pub(crate) struct Connection {
     origin: Origin,
     stage: Stage,
     bucket: TokenBucket,
+    /// What claims of who he is must have in them.
+    nonce: Secret,
 }
 
 /// How far it has come.
@@ -48,7 +50,7 @@ struct Member {
 impl Connection {
     pub(crate) fn new(signalling: Arc<Signalling>, socket: SocketId, outbox: Arc<Outbox>, origin: Origin) -> Self {
         let bucket = TokenBucket::new(signalling.config.limits.frames_per_s);
-        Self { signalling, socket, outbox, origin, stage: Stage::Silent, bucket }
+        Self { signalling, socket, outbox, origin, stage: Stage::Silent, bucket, nonce: Secret::random() }
     }
 
     pub(crate) fn outbox(&self) -> Arc<Outbox> {
@@ -240,7 +242,9 @@ impl Connection {
             // Whoever may not come in gets no credentials either.
             Err(_) => config.ice_servers.clone(),
         };
-        let welcome = ServerResult::welcome(config.resume_window_s.0, ice_servers, config.announcements.enabled);
+        let identity = self.signalling.identity_offer(self.nonce.as_str());
+        let welcome =
+            ServerResult::welcome(config.resume_window_s.0, ice_servers, config.announcements.enabled, identity);
         self.stage = Stage::Greeted(caller);
         Ok(welcome)
     }
@@ -251,6 +255,8 @@ impl Connection {
             sdp: offer.sdp,
             sources: offer.sources.0.into_iter().map(|(mid, source)| (mid, source.into())).collect(),
             subscriptions: offer.subscriptions.0.into_iter().map(|(mid, track)| (mid, track.0)).collect(),
+            claim: offer.identity.map(|claim| claim.0),
+            nonce: self.nonce.as_str().to_owned(),
         };
         let answer = self.signalling.offer(me.room, me.peer, me.role, ask).await?;
         let tracks = answer.published.into_iter().map(|track| (track.mid, track.id.to_string())).collect();

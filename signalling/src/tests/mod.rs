@@ -7,6 +7,7 @@ mod announcements;
 mod audience;
 mod egress;
 mod http;
+mod identity;
 mod layouts;
 mod moderate;
 mod quality;

@@ -5,6 +5,7 @@ mod audience;
 mod audio;
 mod canvas;
 mod egress;
+mod identity;
 mod quality;
 mod request;
 mod response;
@@ -18,6 +19,8 @@ pub(crate) use canvas::{
     LayoutPlaceView, LayoutView, LayoutWish, PicturesName, arranged, is_reserved, layout_named, made_here, track_name,
 };
 pub(crate) use egress::{EgressView, EgressWish};
+pub(crate) use identity::IdentityOffer;
+pub use identity::{IdentityView, TrustColour};
 pub use quality::{DownlinkView, EncodingUseView, EncodingView, LayerView, PauseName, SizeView};
 pub(crate) use quality::{encodings, shown};
 pub use request::SourceName;

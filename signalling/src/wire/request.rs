@@ -7,6 +7,7 @@ mod tests;
 use super::audience::{EnterAs, VerbWish};
 use super::{AnnouncementWish, AudioModeName, DeviceName, SDP_BYTES};
 use crate::error::{ErrorCode, Refusal};
+use crate::identity::CLAIM_BYTES;
 use colloquy_media_core::api::{Downlink, PixelSize, Preference, Source};
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -120,6 +121,8 @@ request!(OfferMedia {
     sdp: String,
     #[serde(default)] sources: ByMid<SourceName>,
     #[serde(default)] subscriptions: ByMid<Bytes<{ TOKEN_BYTES }>>,
+    // Who he is, signed for the fingerprints of the SDP.
+    #[serde(default)] identity: Option<Bytes<{ CLAIM_BYTES }>>,
 });
 request!(Candidate {
     candidate: Bytes<{ CANDIDATE_BYTES }>,

@@ -1,9 +1,9 @@
 //! What the server says.
 
 use super::{
-    AnnouncementView, AudioPathName, DownlinkView, EncodingUseView, FRAME_BYTES, LayerView, PairView, ParticipantState,
-    ParticipantView, PauseName, PermissionsView, ReceiveView, SDP_BYTES, SendView, SizeView, StanceView, TrackView,
-    TransportName, VERSION,
+    AnnouncementView, AudioPathName, DownlinkView, EncodingUseView, FRAME_BYTES, IdentityOffer, IdentityView,
+    LayerView, PairView, ParticipantState, ParticipantView, PauseName, PermissionsView, ReceiveView, SDP_BYTES,
+    SendView, SizeView, StanceView, TrackView, TransportName, VERSION,
 };
 use crate::config::IceServer;
 use crate::error::Refusal;
@@ -47,6 +47,11 @@ pub(crate) enum ServerEvent {
     Quality {
         participant: String,
         score: u8,
+    },
+    /// Who vouches for somebody now; null when nobody does any more.
+    Identity {
+        participant: String,
+        identity: Option<IdentityView>,
     },
     /// To the one who receives: what a place of his shows. Either `layer` or `paused` is there.
     Shown {
@@ -126,6 +131,9 @@ pub(crate) enum ServerResult {
         /// Things are played into rooms, in the place for the mix.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         announcements: bool,
+        /// How to prove who one is, where that is asked for or taken.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        identity: Option<IdentityOffer>,
         limits: WireLimits,
     },
     Joined(Joined),
@@ -175,13 +183,19 @@ pub(crate) struct WireLimits {
 }
 
 impl ServerResult {
-    pub(crate) fn welcome(resume_window_s: u32, ice_servers: Vec<IceServer>, announcements: bool) -> Self {
+    pub(crate) fn welcome(
+        resume_window_s: u32,
+        ice_servers: Vec<IceServer>,
+        announcements: bool,
+        identity: Option<IdentityOffer>,
+    ) -> Self {
         Self::Welcome {
             version: VERSION,
             server: concat!("colloquy/", env!("CARGO_PKG_VERSION")),
             resume_window_s,
             ice_servers,
             announcements,
+            identity,
             limits: WireLimits { frame_bytes: FRAME_BYTES, sdp_bytes: SDP_BYTES, name_chars: DISPLAY_NAME_CHARS },
         }
     }

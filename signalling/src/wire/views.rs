@@ -1,7 +1,7 @@
 //! Participants, tracks and figures as clients see them.
 
 use super::canvas::track_name;
-use super::{DownlinkView, EncodingView, LayerView, SourceName};
+use super::{DownlinkView, EncodingView, IdentityView, LayerView, SourceName};
 use colloquy_media_core::api::{
     MediaKind, Mute, PeerStats, Permissions, ReceiveStats, SendStats, TrackId, TrackInfo, TransportState,
 };
@@ -22,6 +22,9 @@ pub struct ParticipantView {
     /// His network quality from 0 to 5, once it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quality: Option<u8>,
+    /// Who vouches for him, if anybody does and his media is up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentityView>,
     /// What he publishes.
     pub tracks: Vec<TrackView>,
 }

@@ -16,6 +16,7 @@ const FIREFOX_PREFS = {
   'media.navigator.streams.fake': true,
   'media.navigator.permission.disabled': true,
   'media.peerconnection.ice.obfuscate_host_addresses': false,
+  'media.peerconnection.identity.enabled': true,
   'media.autoplay.default': 0,
   'media.autoplay.blocking_policy': 0,
   // A first run asks the network for this and that; there is none to ask.

@@ -5,7 +5,7 @@
  */
 import type { EncodingUse } from './active.js';
 import type {
-  AnnouncementInfo, DownlinkStats, ErrorFrame, Kind, PairInfo, ParticipantInfo, PauseCause, Request, Result, ServerEvent, Shown, Source, SpeakerLevel, StanceInfo, TrackInfo,
+  AnnouncementInfo, DownlinkStats, ErrorFrame, IdentityInfo, IdentityOffer, Kind, PairInfo, ParticipantInfo, PauseCause, Request, Result, ServerEvent, Shown, Source, SpeakerLevel, StanceInfo, TrackInfo,
 } from './protocol.js';
 
 /** A frame with an `id` answers a request; one without is an event; `null` is an event that we do not know. */
@@ -46,6 +46,7 @@ function decodeResult(type: string, f: Fields): Result {
         type, version: number(f, 'version'), server: string(f, 'server'),
         resume_window_s: number(f, 'resume_window_s'), ice_servers: array(f, 'ice_servers', iceServer),
         announcements: f['announcements'] === true,
+        ...(f['identity'] === undefined ? {} : { identity: identityOffer(f['identity']) }),
       };
     case 'joined': {
       const permissions = object(f, 'permissions');
@@ -94,6 +95,8 @@ function decodeEvent(type: string, f: Fields): ServerEvent | null {
       return { type, state: oneOf(f, 'state', ['connecting', 'connected', 'disconnected'], 'connecting') };
     case 'quality':
       return { type, participant: string(f, 'participant'), score: number(f, 'score') };
+    case 'identity':
+      return { type, participant: string(f, 'participant'), identity: f['identity'] === null ? null : identity(f['identity']) };
     case 'shown':
       return { type, mid: string(f, 'mid'), track: string(f, 'track'), shown: shown(f) };
     case 'audio':
@@ -122,8 +125,23 @@ function participant(value: unknown): ParticipantInfo {
   return {
     id: string(f, 'id'), name: string(f, 'name'), state: participantState(f),
     moderator: bool(f, 'moderator'), quality: typeof f['quality'] === 'number' ? f['quality'] : null,
+    ...(f['identity'] === undefined ? {} : { identity: identity(f['identity']) }),
     tracks: array(f, 'tracks', track),
   };
+}
+
+function identity(value: unknown): IdentityInfo {
+  const f = asObject(value, 'identity');
+  return {
+    colour: oneOf(f, 'colour', ['green', 'yellow', 'red'], 'yellow'), reason: text(f, 'reason'),
+    ...(f['identity'] === undefined ? {} : { identity: string(f, 'identity') }),
+    ...(f['acting_as'] === undefined ? {} : { acting_as: string(f, 'acting_as') }),
+  };
+}
+
+function identityOffer(value: unknown): IdentityOffer {
+  const f = asObject(value, 'identity');
+  return { required: bool(f, 'required'), issuer: string(f, 'issuer'), nonce: string(f, 'nonce') };
 }
 
 function participantState(f: Fields): ParticipantInfo['state'] {

@@ -21,6 +21,7 @@ export { LevelMeter } from './level.js';
 export { Playback, canChooseOutput } from './playback.js';
 export { PROTOCOL_VERSION } from './protocol.js';
 export type {
-  AnnouncementInfo, AnnouncementWish, AudienceChange, AudioMode, AudioPath, Device, DownlinkStats, EnterAs, Kind, Layer, LeaveReason, MuteState, ParticipantInfo, ParticipantState, PauseCause, Permissions, RemovedReason, ServerStats,
+  AnnouncementInfo, AnnouncementWish, AudienceChange, AudioMode, AudioPath, Device, DownlinkStats, EnterAs, IdentityInfo, IdentityOffer, Kind, Layer, LeaveReason, MuteState, ParticipantInfo, ParticipantState, PauseCause, Permissions, RemovedReason, ServerStats,
   Shown, Source, SpeakerLevel, StanceInfo, ToneInfo, TrackInfo,
 } from './protocol.js';
+export type { IdentityAsk, IdentityWish } from './claims.js';

@@ -1,5 +1,6 @@
 import type { CodecPreferences } from './codecs.js';
 import type { VideoCodec } from './profiles.js';
+import type { IdentityAsk } from './claims.js';
 import type { Device, EnterAs, Kind } from './protocol.js';
 
 export interface RoomOptions {
@@ -28,6 +29,11 @@ export interface RoomOptions {
   readonly data?: boolean;
   /** More for the peer connection, such as `iceTransportPolicy`. ICE servers given here come beside those of the server. */
   readonly rtc?: RTCConfiguration;
+  /**
+   * Has our identity provider assert who we are, for the certificate of this call: gives the assertion, or nothing where nobody is
+   * signed in. Asked where the server takes or wants a proof. Default: others are told nothing.
+   */
+  readonly identity?: IdentityAsk;
   /** Free text for the server's log. */
   readonly client?: string;
   /** For how long to try to reconnect before giving up. Default: two minutes. */

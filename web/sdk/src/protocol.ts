@@ -32,6 +32,28 @@ export interface TrackInfo {
   readonly mute: MuteState;
 }
 
+/** Who vouches for somebody, and how far that is to be trusted. */
+export interface IdentityInfo {
+  /** Somebody whom the server trusts vouches for him; nobody does; or something is wrong with the proof. */
+  readonly colour: 'green' | 'yellow' | 'red';
+  /** Why, in words for people. */
+  readonly reason: string;
+  /** Who he is, as his provider knows him: `anne@meet.example.org`. */
+  readonly identity?: string;
+  /** As whom he acts: his name, with what he is at work where he acts for it. */
+  readonly acting_as?: string;
+}
+
+/** How to prove who one is. */
+export interface IdentityOffer {
+  /** No media goes without it. */
+  readonly required: boolean;
+  /** The identity provider whose word counts. */
+  readonly issuer: string;
+  /** What must be in the proof. */
+  readonly nonce: string;
+}
+
 /** A person in the room as the server describes them. */
 export interface ParticipantInfo {
   readonly id: string;
@@ -40,6 +62,8 @@ export interface ParticipantInfo {
   readonly moderator: boolean;
   /** Network quality from 0 (unusable) to 5 (perfect) when we came in, or he did; `null` while unknown. */
   readonly quality: number | null;
+  /** Who vouches for him; left out when nobody does, or while his media is not up. */
+  readonly identity?: IdentityInfo;
   readonly tracks: readonly TrackInfo[];
 }
 
@@ -127,7 +151,7 @@ export type Request =
   | { type: 'hello'; version: number; client?: string; token?: string }
   | { type: 'join'; room: string; name: string; as?: EnterAs; snapshots?: boolean }
   | { type: 'resume'; resume_token: string }
-  | { type: 'offer'; sdp: string; sources?: Record<string, Source>; subscriptions?: Record<string, string> }
+  | { type: 'offer'; sdp: string; sources?: Record<string, Source>; subscriptions?: Record<string, string>; identity?: string }
   | { type: 'candidate'; candidate: string; mid?: string; mline_index?: number; ufrag?: string }
   | { type: 'subscribe'; mid: string; track: string | null; pin?: string }
   | { type: 'prefer'; mid: string; width?: number; height?: number; pinned?: boolean; weight?: number }
@@ -152,6 +176,8 @@ export interface Welcome {
   readonly ice_servers: readonly RTCIceServer[];
   /** Things may be played to us, in the place for the mix. */
   readonly announcements: boolean;
+  /** Who one is may be proven, or must be. */
+  readonly identity?: IdentityOffer;
 }
 
 /** Something to be played into our room: a file of the server's, or a text that is said. */
@@ -287,6 +313,7 @@ export type ServerEvent =
   | { readonly type: 'speakers'; readonly speakers: readonly SpeakerLevel[]; readonly dominant: string | null }
   | { readonly type: 'transport'; readonly state: ServerTransportState }
   | { readonly type: 'quality'; readonly participant: string; readonly score: number }
+  | { readonly type: 'identity'; readonly participant: string; readonly identity: IdentityInfo | null }
   | { readonly type: 'shown'; readonly mid: string; readonly track: string; readonly shown: Shown }
   | { readonly type: 'audio'; readonly path: AudioPath }
   | { readonly type: 'encodings'; readonly track: string; readonly encodings: readonly EncodingUse[] }

@@ -1,6 +1,7 @@
 /** The public face of the SDK: one room, its people, what we send and what we receive. */
 import { getsOf, PLAIN_AUDIENCE, reduceAudience, type AudienceState, type Gets } from './audience.js';
 import type { DataOptions } from './channels.js';
+import { Claims } from './claims.js';
 import { preferencesFrom } from './codecs.js';
 import { Connection, type ConnectionState } from './connection.js';
 import { Emitter } from './emitter.js';
@@ -40,6 +41,7 @@ export class Room extends Emitter<RoomEvents> {
   readonly #receiving: Receiving;
   readonly #stats = new StatsReader();
   readonly #snapshots = new Snapshots();
+  readonly #claims: Claims;
   readonly #scores = new Map<string, number>();
   readonly #shown = new Map<string, Shown>();
   readonly #reception: Reception;
@@ -55,6 +57,7 @@ export class Room extends Emitter<RoomEvents> {
 
   constructor(private readonly options: RoomOptions) {
     super();
+    this.#claims = new Claims(options.identity);
     this.#receiving = new Receiving(options.autoSubscribe ?? true, {
       places: () => (this.permissions.subscribe ? (this.#transport?.places ?? null) : null),
       tracks: () => this.#remoteTracks(),
@@ -338,6 +341,7 @@ export class Room extends Emitter<RoomEvents> {
       },
       {
         request: (request) => this.#connection.request(request),
+        claim: (sdp) => this.#claims.of(sdp, this.#connection.welcome?.identity),
         spares: () => this.#receiving.spares,
         published: (send, id) => this.#published(send, id),
         attached: (id, media) => {

@@ -32,6 +32,8 @@ export function reduce(state: RoomState, event: ServerEvent): RoomState {
     }
     case 'participant_state':
       return change(state, event.participant, (p) => ({ ...p, state: event.state }));
+    case 'identity':
+      return change(state, event.participant, ({ identity: _, ...p }) => (event.identity === null ? p : { ...p, identity: event.identity }));
     case 'track_published':
     case 'track_muted':
       return withTrack(state, event.track);

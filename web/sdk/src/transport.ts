@@ -17,6 +17,8 @@ const EARLY_ENCODINGS = 8;
 
 export interface TransportHost {
   request<T extends RequestType>(request: Extract<Request, { type: T }>): Promise<ResultOf[T]>;
+  /** A signed claim of who we are, for this offer, where one is wanted. */
+  claim(sdp: string): Promise<string | null>;
   /** The server knows this send under this id now. */
   published(send: Send, track: string): void;
   attached(track: string, media: MediaStreamTrack): void;
@@ -219,7 +221,9 @@ export class Transport {
 
   async #complete(offer: Offer): Promise<void> {
     try {
-      const answer = await this.host.request(offer);
+      // Made when it is sent: it is for one connection to the server, and the same offer may go over another.
+      const identity = await this.host.claim(offer.sdp);
+      const answer = await this.host.request(identity === null ? offer : { ...offer, identity });
       await this.pc.setRemoteDescription({ type: 'answer', sdp: this.#changed ? sentAsBefore(answer.sdp) : answer.sdp });
       this.#unanswered = null;
       for (const send of this.#sends) this.#published(send, answer.tracks);

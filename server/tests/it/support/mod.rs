@@ -1,6 +1,7 @@
 //! Runs the binary.
 
 pub(crate) mod client;
+pub(crate) mod person;
 pub(crate) mod server;
 
 use base64::Engine as _;

@@ -70,6 +70,11 @@ impl Server {
         self.request(&format!("GET {path}"), headers, "")
     }
 
+    /// Asks by another host name.
+    pub(crate) fn get_at(&self, host: &str, path: &str) -> Answer {
+        self.request_at(host, &format!("GET {path}"), "", "")
+    }
+
     /// Asks with a body of JSON.
     pub(crate) fn ask(&self, method: &str, path: &str, json: &str) -> Answer {
         let headers = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", json.len());
@@ -97,9 +102,13 @@ impl Server {
     }
 
     fn request(&self, line: &str, headers: &str, body: &str) -> Answer {
+        self.request_at("localhost", line, headers, body)
+    }
+
+    fn request_at(&self, host: &str, line: &str, headers: &str, body: &str) -> Answer {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time is set");
-        write!(stream, "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n{body}")
+        write!(stream, "{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n{body}")
             .expect("it reads");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("it answers");
@@ -107,6 +116,11 @@ impl Server {
         let head = String::from_utf8(answer[..end].to_vec()).expect("a head is ASCII");
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
         Answer { status, head, body: answer[end + 4..].to_vec() }
+    }
+
+    /// Its URL as its identity provider has it.
+    pub(crate) fn named(&self) -> String {
+        format!("http://localhost:{}", self.port)
     }
 
     /// The URL of the server.

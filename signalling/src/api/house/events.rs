@@ -50,6 +50,7 @@ impl House {
     fn transport(&mut self, room: RoomId, peer: PeerId, state: TransportState, fx: &mut Effects) {
         if self.participants.get(&peer).is_some_and(|p| p.room == room) {
             self.change(peer, fx, |p| p.transport = state);
+            self.prove_identity(peer, state, fx);
             self.tell(peer, &ServerEvent::Transport { state: state.into() }, fx);
         }
     }

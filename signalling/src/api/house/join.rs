@@ -84,6 +84,7 @@ impl House {
             present: false,
             transport: TransportState::Connecting,
             quality: None,
+            identity: None,
             link: admission.link,
             expires_unix_s: admission.expires_unix_s,
             refusals: 0,

@@ -5,6 +5,7 @@ mod announcements;
 mod audience;
 mod egress;
 mod events;
+mod identity;
 mod join;
 mod layouts;
 mod leave;
@@ -27,6 +28,7 @@ use crate::authz::Role;
 use crate::config::{AnnouncementConfig, SignallingLimits};
 use crate::egress::EgressId;
 use crate::error::{ErrorCode, Refusal};
+use crate::identity::Identified;
 use crate::names::{DisplayName, RoomName};
 use crate::session::{CloseCode, Secret, SocketId, Weight};
 use crate::wire::{ParticipantState, RtpView, ServerEvent, encode};
@@ -124,6 +126,8 @@ pub(crate) struct Participant {
     pub(crate) present: bool,
     transport: TransportState,
     quality: Option<u8>,
+    /// Who vouches for him.
+    identity: Option<Identified>,
     pub(crate) link: Link,
     expires_unix_s: Option<u64>,
     /// How often a change of the audience was refused to him.

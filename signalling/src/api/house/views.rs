@@ -57,6 +57,7 @@ impl Participant {
             state: self.state(),
             moderator: self.role.moderates(),
             quality: self.quality,
+            identity: super::identity::shown(self.identity.as_ref()).cloned(),
             tracks: self.tracks.values().filter(|t| own || t.announced).map(|t| TrackView::from(&t.info)).collect(),
         }
     }

@@ -17,6 +17,7 @@ export const en = {
     roomHint: 'Everyone who opens the same room meets there.',
     join: 'Join now',
     joining: 'Joining…',
+    signedIn: (identity: string) => `Others see that you are ${identity}.`, nobody: 'Others take your word for your name.', signIn: 'Sign in', account: 'Your account',
     withoutDevices: 'You will join without microphone and camera. You can switch them on later.',
     nameMissing: 'Enter your name.',
     nameTooLong: 'A name has at most 64 characters.',
@@ -135,6 +136,9 @@ export const en = {
   },
   people: {
     title: 'People', moderator: 'Moderator',
+    trust: {
+      green: (reason: string) => `Verified. ${reason}`, yellow: (reason: string) => `Not verified. ${reason}`, red: (reason: string) => `Beware. ${reason}`,
+    },
     mute: (name: string) => `Mute ${name}`, unmute: (name: string) => `Unmute ${name}`,
     stopCamera: (name: string) => `Stop ${name}’s camera`, allowCamera: (name: string) => `Allow ${name}’s camera`,
     remove: (name: string) => `Remove ${name}`,

@@ -1,5 +1,6 @@
 /** The call as the page shows it: the SDK's room, made reactive. */
 import { GETS_ALL, isPlain, PLAIN_AUDIENCE, Playback, Room, type AudienceChange, type AudienceState, type AudioPath, type CallStats, type CanvasLayout, type ColloquyError, type ConnectionState, type Gets, type LocalTrack, type ParticipantInfo, type ServerStats, type Shown, type Source, type StanceInfo, type TrackInfo, type TransportState, type VideoMode } from '@colloquy/sdk';
+import { claim } from '../lib/identity.js';
 import { t } from '../i18n/index.js';
 import { roomOptions, type Wanted } from '../lib/params.js';
 import { stillOf } from '../lib/stills.js';
@@ -58,7 +59,7 @@ export class Call {
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(readonly roomName: string, readonly userName: string, private readonly wanted: Wanted) {
-    this.room = new Room({ client: 'colloquy-page/0.1', autoSubscribe: 'audio', ...roomOptions(wanted) });
+    this.room = new Room({ client: 'colloquy-page/0.1', autoSubscribe: 'audio', identity: claim, ...roomOptions(wanted) });
     this.wishes = new VideoWishes(this.room);
     window.colloquy = { room: this.room };
     this.#listen();
