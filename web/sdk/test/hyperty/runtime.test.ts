@@ -207,7 +207,8 @@ describe('a hyperty runtime', () => {
     expect(bob.heard[0]!.body).toMatchObject({ identity: { trust: 'verified', userProfile: { email: 'ann@a.test' } } });
     const invite = (identity: Body): Promise<Message> => new Promise((resolve) => {
       const from = 'comm://c.test/1/subscription';
-      nodes['b.test']!.from({ id: 1, type: 'subscribe', from: 'runtime://c.test/r/sm', to: 'domain://msg-node.b.test/sm', body: { resources: [from] } }, (message) => { if (message.from === bob.url) resolve(message); });
+      // Who invites is of a third domain: he is answered by its node.
+      (nodes['c.test'] ??= new Node()).from({ id: 1, type: 'subscribe', from: 'runtime://c.test/r/sm', to: 'domain://msg-node.c.test/sm', body: { resources: [from] } }, (message) => { if (message.from === bob.url) resolve(message); });
       nodes['b.test']!.publish({ id: 2, type: 'create', from, to: bob.url, body: { source: 'hyperty://c.test/1', identity } });
     });
     const idp = { domain: 'a.test', protocol: 'OIDC' };
