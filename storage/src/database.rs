@@ -123,13 +123,11 @@ impl Drop for Write<'_> {
 }
 
 /// A connection to read with.
-pub(crate) enum Read<'a> {
+pub(crate) struct Read<'a>(Held<'a>);
+
+enum Held<'a> {
     /// One of the readers; given back when it is dropped.
-    Reader {
-        connection: Option<SqliteConnection>,
-        of: &'a Inner,
-        _permit: SemaphorePermit<'a>,
-    },
+    Reader { connection: Option<SqliteConnection>, of: &'a Inner, _permit: SemaphorePermit<'a> },
     /// The only one, of a database in memory.
     Only(OwnedMutexGuard<Option<Writer>>),
 }
@@ -140,25 +138,26 @@ impl Deref for Read<'_> {
     type Target = SqliteConnection;
 
     fn deref(&self) -> &SqliteConnection {
-        match self {
-            Self::Reader { connection, .. } => connection.as_ref().expect(HELD),
-            Self::Only(turn) => &turn.as_ref().expect(HELD).connection,
+        match &self.0 {
+            Held::Reader { connection, .. } => connection.as_ref().expect(HELD),
+            Held::Only(turn) => &turn.as_ref().expect(HELD).connection,
         }
     }
 }
 
 impl DerefMut for Read<'_> {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
-        match self {
-            Self::Reader { connection, .. } => connection.as_mut().expect(HELD),
-            Self::Only(turn) => &mut turn.as_mut().expect(HELD).connection,
+        match &mut self.0 {
+            Held::Reader { connection, .. } => connection.as_mut().expect(HELD),
+            Held::Only(turn) => &mut turn.as_mut().expect(HELD).connection,
         }
     }
 }
 
-impl Drop for Read<'_> {
+impl Drop for Held<'_> {
     fn drop(&mut self) {
         if let Self::Reader { connection, of, .. } = self {
+            // Before its permit is, which is dropped after this: whoever gets that finds a connection.
             of.lock().extend(connection.take());
         }
     }
@@ -187,6 +186,9 @@ impl Database {
     pub async fn open_with(place: Place, options: Options) -> Result<Self, StorageError> {
         let with = connection(&place, options);
         let open = |error: sqlx::Error| opening(&place, error);
+        let prepared = place.clone();
+        let prepared = tokio::task::spawn_blocking(move || prepared.prepare());
+        prepared.await.map_err(|_| StorageError::Closed)??;
         let mut connection = with.connect().await.map_err(open)?;
         check_owner(&place, &mut connection).await?;
         let migrated = migrator().run(&mut connection).await;
@@ -240,12 +242,12 @@ impl Database {
     pub(crate) async fn read(&self) -> Result<Read<'_>, StorageError> {
         let of = &*self.inner;
         if of.place == Place::Memory {
-            return Ok(Read::Only(self.turn().await?));
+            return Ok(Read(Held::Only(self.turn().await?)));
         }
         let permit = timeout(of.wait, of.reading.acquire()).await.map_err(|_| StorageError::Overloaded)?;
         let permit = permit.map_err(|_| StorageError::Closed)?;
         let connection = Some(of.lock().pop().ok_or(StorageError::Closed)?);
-        Ok(Read::Reader { connection, of, _permit: permit })
+        Ok(Read(Held::Reader { connection, of, _permit: permit }))
     }
 
     /// A transaction to write in, when those before are done.
