@@ -13,5 +13,6 @@ pub mod clock;
 pub mod envelope;
 pub mod global;
 pub mod node;
+pub mod policy;
 pub mod registry;
 pub mod wire;

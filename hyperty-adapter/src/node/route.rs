@@ -165,6 +165,7 @@ impl Node {
         let Passage { now, message, .. } = passage;
         let question = Question {
             now: *now,
+            connection: Some(passage.connection),
             runtime: self.sessions.get(session).map_or("", |session| &*session.runtime),
             verb: message.verb,
             from: &message.from,

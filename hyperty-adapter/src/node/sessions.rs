@@ -58,7 +58,8 @@ impl Node {
         let from = Address::parse(runtime).map_err(|_| NotConnected::NoRuntime)?;
         let runtime = from.runtime().ok_or(NotConnected::NoRuntime)?;
         let manager = Address::parse(MANAGER).map_err(|_| NotConnected::NoRuntime)?;
-        let question = Question { now, runtime, verb: Verb::Open, from: &from, to: &manager, body: None };
+        let question =
+            Question { now, connection: None, runtime, verb: Verb::Open, from: &from, to: &manager, body: None };
         if self.gate.decide(&question) != Decision::Allow {
             self.counters.lose(Loss::Policy);
             return Err(NotConnected::Policy);
@@ -78,6 +79,7 @@ impl Node {
     /// A connection is gone, and what was to be sent to it and was not. If it was the session's last, it waits for its client.
     pub fn disconnected(&mut self, now: Instant, connection: ConnectionId, unsent: impl IntoIterator<Item = Bytes>) {
         let Some(gone) = self.connections.remove(connection) else { return };
+        self.gate.forget(connection);
         let Some(id) = gone.session else {
             self.unopened -= 1;
             return;
@@ -174,10 +176,8 @@ impl Node {
     }
 
     fn open(&mut self, passage: &Passage<'_>, session: Option<SessionId>, runtime: &str) {
-        let Passage { now, connection, dialect, message, .. } = passage;
-        let to = message.to.first().unwrap_or(&message.from);
-        let question = Question { now: *now, runtime, verb: message.verb, from: &message.from, to, body: message.body };
-        if let Decision::Deny(why) = self.gate.decide(&question) {
+        let Passage { connection, dialect, .. } = passage;
+        if let Decision::Deny(why) = self.ask_policy(passage, runtime) {
             return self.refuse(passage, "mn:/policies", 403, Loss::Policy, &why);
         }
         let is_other = |id| self.sessions.get(id).is_some_and(|own: &Session| *own.runtime != *runtime);
@@ -215,9 +215,20 @@ impl Node {
             let why = "Reconnection fail. Incorrect runtime token!";
             return self.refuse(passage, MANAGER, 500, Loss::Invalid, why);
         };
+        if let Decision::Deny(why) = self.ask_policy(passage, runtime) {
+            return self.refuse(passage, "mn:/policies", 403, Loss::Policy, &why);
+        }
         self.attach(id, *connection);
         self.say(passage, MANAGER, &Said::<()>::ok(*dialect));
         self.bring_what_waits(id);
+    }
+
+    /// What the policy says to a message that begins a session, or goes on with one.
+    fn ask_policy(&self, passage: &Passage<'_>, runtime: &str) -> Decision {
+        let Passage { now, connection, message, .. } = passage;
+        let to = message.to.first().unwrap_or(&message.from);
+        let (verb, from, body) = (message.verb, &message.from, message.body);
+        self.gate.decide(&Question { now: *now, connection: Some(*connection), runtime, verb, from, to, body })
     }
 
     /// The session of a runtime, old or new, with this connection.

@@ -1,5 +1,6 @@
 //! Tests through the crate's public interface.
 
 mod node;
+mod policy;
 mod registry;
 mod wire;

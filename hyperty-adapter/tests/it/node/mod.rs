@@ -5,4 +5,4 @@ mod bounds;
 mod errors;
 mod sessions;
 mod subscriptions;
-mod world;
+pub(crate) mod world;
