@@ -8,6 +8,7 @@
 //! Sources: reTHINK `specs:messages`, `specs:datamodel`, and what original clients and nodes were seen to send.
 
 pub mod address;
+pub mod backbone;
 pub mod catalogue;
 pub mod clock;
 pub mod envelope;

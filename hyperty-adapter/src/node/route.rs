@@ -135,14 +135,18 @@ impl Node {
             if self.sessions.get(session).is_some_and(|own| *own.runtime == *runtime) {
                 return Ok(());
             }
-            if self.runtimes.contains_key(runtime) {
+            if self.runtimes.contains_key(runtime) || self.is_elsewhere(runtime) {
                 return Err(NotGiven::Taken);
             }
         }
         if let Some(tie) = self.table.tie(session, from.as_str()) {
             // An observer answers from where it heard a question (`<object>/children/`). It cannot ask from there what another owns, so
             // that nothing that was delivered can be sent on as it came: a loop between nodes ends at its first turn.
-            let is_nobodys = || self.table.entry(from.as_str()).is_none_or(|entry| entry.owner.is_none());
+            let is_nobodys = || {
+                self.table.entry(from.as_str()).is_none_or(|entry| entry.owner.is_none())
+                    && !self.is_elsewhere(from.as_str())
+                    && !self.is_elsewhere(from.root())
+            };
             let may = tie.owns || verb == Verb::Response || is_nobodys();
             return if may { Ok(()) } else { Err(NotGiven::Taken) };
         }
@@ -154,10 +158,11 @@ impl Node {
             match self.table.entry(root).and_then(|entry| entry.owner) {
                 Some(owner) if owner == session => return Ok(()),
                 Some(_) => return Err(NotGiven::Taken),
+                None if self.is_elsewhere(root) => return Err(NotGiven::Taken),
                 None => {}
             }
         }
-        self.table.own(session, from.as_str())
+        self.own(session, from.as_str())
     }
 
     /// One message for one receiver.
@@ -232,8 +237,13 @@ impl Node {
         self.effects.push(Effect::Hand { component, asker, text });
     }
 
-    /// To whoever has or hears an address: the same bytes to each. Gives how many sessions that are.
+    /// To whoever has or hears an address, here and at other nodes: the same bytes to each. Gives how many sessions and nodes that are.
     pub(super) fn deliver(&mut self, to: &Address<'_>, text: &Bytes) -> usize {
+        self.deliver_here(to, text) + self.forward(to, text)
+    }
+
+    /// To whoever has or hears an address in a session of this node.
+    pub(super) fn deliver_here(&mut self, to: &Address<'_>, text: &Bytes) -> usize {
         let Self { table, sessions, runtimes, effects, counters, settings, waiting_bytes, .. } = self;
         let entry = table.entry(to.as_str());
         // A runtime has all that is below it, also what somebody claimed before it came.

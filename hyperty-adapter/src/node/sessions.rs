@@ -95,6 +95,7 @@ impl Node {
             let until = now + keep;
             session.waiting = Some(Box::new(Waiting { until, messages: VecDeque::new(), bytes: 0 }));
             self.leaving.push_back((until, id));
+            self.table.note(&session.runtime);
         }
         for text in unsent {
             self.give(id, &text);
@@ -113,6 +114,7 @@ impl Node {
                 self.end(id);
             }
         }
+        self.look_at_nodes(now);
     }
 
     /// A message for the session manager.
@@ -258,11 +260,17 @@ impl Node {
             // Nobody is there whom it could take anything from, and nothing of the other's is given.
             self.end(id);
         }
+        // At another node it is connected, and this one knows nothing that would prove that it is the same client. Who is away there is given up there.
+        if self.is_connected_elsewhere(runtime) {
+            self.counters.resume_refused += 1;
+            return Err(NotConnected::InUse);
+        }
         if self.sessions.len() >= self.settings.limits.sessions {
             return Err(NotConnected::Full);
         }
         let runtime: Arc<str> = runtime.into();
         let id = self.sessions.insert(Session::new(runtime.clone(), self.rng.random(), origin));
+        self.table.note(&runtime);
         self.runtimes.insert(runtime, id);
         self.counters.opened += 1;
         self.attach(id, connection);
@@ -292,15 +300,17 @@ impl Node {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let (Some(waiting), Some(to)) = (session.waiting.take(), session.connections.last().copied()) else { return };
         self.waiting_bytes -= waiting.bytes;
+        self.table.note(&session.runtime);
         for text in waiting.messages {
             self.send(to, text);
         }
     }
 
-    fn end(&mut self, id: SessionId) {
+    pub(super) fn end(&mut self, id: SessionId) {
         self.table.forget(id);
         let Some(session) = self.sessions.remove(id) else { return };
         self.runtimes.remove(&session.runtime);
+        self.table.note(&session.runtime);
         if let Some(waiting) = session.waiting {
             self.waiting_bytes -= waiting.bytes;
             for _ in 0..waiting.messages.len() {

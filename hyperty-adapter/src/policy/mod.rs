@@ -11,6 +11,7 @@ mod cache;
 mod facts;
 mod folder;
 mod identities;
+mod metrics;
 mod needs;
 mod policies;
 mod rules;
@@ -18,5 +19,6 @@ mod when;
 
 pub use folder::BadPolicies;
 pub use identities::{Claim, Identities, NoIdentities, User};
+pub use metrics::PolicyMetrics;
 pub use policies::{Figures, LOOK_EVERY, Otherwise, Policies, Settings};
 pub use when::{NoZone, Zone};

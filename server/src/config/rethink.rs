@@ -1,9 +1,10 @@
 //! `[rethink]`: the message node, and what is behind it: registries and catalogue.
 
 use super::Config;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use colloquy_hyperty_adapter::catalogue::{self, Places};
 use colloquy_hyperty_adapter::node::{self, Settings};
+use colloquy_hyperty_adapter::policy::{self, Zone};
 use colloquy_hyperty_adapter::registry::rest::Writers;
 use colloquy_hyperty_adapter::wire::WireSettings;
 use colloquy_storage::Place;
@@ -23,6 +24,7 @@ pub struct Rethink {
     pub database: Option<PathBuf>,
     pub registry_http: RegistryHttp,
     pub catalogue: Catalogue,
+    pub policies: Policies,
     pub limits: Limits,
 }
 
@@ -47,6 +49,25 @@ pub struct Catalogue {
     pub host: Option<String>,
     pub node_url: Option<String>,
     pub identity_url: Option<String>,
+}
+
+/// `[rethink.policies]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policies {
+    pub folder: Option<PathBuf>,
+    pub otherwise: Otherwise,
+    pub zone: String,
+}
+
+/// What becomes of a message that no policy is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Otherwise {
+    /// It passes.
+    Allow,
+    /// It does not.
+    Deny,
 }
 
 /// Whether the node runs.
@@ -146,6 +167,7 @@ impl Rethink {
         if limits.open_within_s == 0 {
             bail!("rethink.limits.open_within_s must be 1 at least");
         }
+        Zone::named(&self.policies.zone).context("rethink.policies.zone")?;
         Ok(())
     }
 }
@@ -179,6 +201,18 @@ impl Rethink {
             RegistryHttp::Read => Some(Writers::Nobody),
             RegistryHttp::Write => Some(Writers::Anyone),
         }
+    }
+
+    /// How policies are set up, if there are any.
+    pub(crate) fn policies(&self) -> Option<policy::Settings> {
+        let Policies { folder, otherwise, zone } = &self.policies;
+        let otherwise = match otherwise {
+            Otherwise::Allow => policy::Otherwise::Allow,
+            Otherwise::Deny => policy::Otherwise::Deny,
+        };
+        // The zone was checked with the rest of the configuration.
+        let zone = Zone::named(zone).unwrap_or_default();
+        folder.clone().map(|folder| policy::Settings { folder, otherwise, zone })
     }
 
     /// How the catalogue is set up, if there is one.

@@ -6,7 +6,8 @@ use axum::Router;
 use colloquy_hyperty_adapter::catalogue::{self, Catalogue, LOOK_EVERY};
 use colloquy_hyperty_adapter::clock::Clock;
 use colloquy_hyperty_adapter::global::{self, GlobalRegistry};
-use colloquy_hyperty_adapter::node::Open;
+use colloquy_hyperty_adapter::node::{Gate, Open};
+use colloquy_hyperty_adapter::policy::{NoIdentities, Policies, PolicyMetrics};
 use colloquy_hyperty_adapter::registry::{self, Edge, Registry};
 use colloquy_hyperty_adapter::wire::{self, Hub, NodeMetrics};
 use colloquy_signalling::Signalling;
@@ -33,7 +34,7 @@ impl Rethink {
     /// Starts it, if the configuration has one.
     ///
     /// # Errors
-    /// When its database cannot be opened, or the folder of its catalogue cannot be read.
+    /// When its database cannot be opened, the folder of its catalogue cannot be read, or its policies are no good.
     pub(super) async fn start(config: &Config, signalling: &Signalling) -> Result<Option<Self>> {
         let Some((settings, wires)) = config.rethink() else { return Ok(None) };
         let place = config.rethink.place();
@@ -44,9 +45,19 @@ impl Rethink {
             );
         }
         let database = Arc::new(Database::open(place).await?);
-        let hub = Hub::new(settings, wires, Box::new(Open), rand::random());
+        let mut watches = Vec::new();
+        let gate: Box<dyn Gate> = match config.rethink.policies() {
+            None => Box::new(Open),
+            Some(settings) => {
+                let policies = Policies::open(settings, Box::new(NoIdentities), Clock::system())?;
+                signalling.collect(Box::new(PolicyMetrics(policies.clone())));
+                watches.push(tokio::spawn(policies.clone().watch()));
+                Box::new(policies)
+            }
+        };
+        let hub = Hub::new(settings, wires, gate, rand::random());
         signalling.collect(Box::new(NodeMetrics(hub.clone())));
-        let mut watches = vec![tokio::spawn(hub.clone().look_after())];
+        watches.push(tokio::spawn(hub.clone().look_after()));
 
         let registry = Arc::new(Registry::open(database.clone(), registry::Settings::default()).await?);
         let global = Arc::new(GlobalRegistry::new(database.clone(), global::Settings::default()));
