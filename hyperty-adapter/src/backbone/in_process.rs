@@ -74,6 +74,9 @@ impl Backbone for Member {
             return Err(NotSent::Down);
         }
         let nodes = self.bus.lock();
+        if !nodes.contains_key(&self.own) {
+            return Err(NotSent::Down);
+        }
         let give = |node: &Sender<Bytes>| node.try_send(frame.clone()).map_err(|_| NotSent::Full);
         match to {
             To::One(id) => nodes.get(&id).ok_or(NotSent::Down).and_then(give),

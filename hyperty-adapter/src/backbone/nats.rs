@@ -9,13 +9,14 @@ use crate::wire::Hub;
 use async_nats::connection::State;
 use async_nats::{Client, ConnectOptions, Event, ServerAddr, Subscriber};
 use bytes::Bytes;
-use futures_util::StreamExt;
-use std::sync::Arc;
+use futures_util::{FutureExt, StreamExt};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// Frames that wait to be sent, and KiB in all. What is more is lost.
 const WAITING: usize = 65_536;
@@ -26,6 +27,9 @@ const TAKEN: usize = 65_536;
 const RETRY: Duration = Duration::from_secs(2);
 /// How often the connection is asked whether it is there: a server that is stuck is given up after two.
 const PING: Duration = Duration::from_secs(5);
+
+/// How long the last words may take.
+const LEAVE: Duration = Duration::from_secs(2);
 
 /// What is configured is no address of a server.
 #[derive(Debug, Error)]
@@ -38,7 +42,9 @@ pub struct BadUrl {
 /// A node's connection to the others. Dropped, it ends.
 #[derive(Debug)]
 pub struct Nats {
-    _tasks: JoinSet<()>,
+    hub: Weak<Hub>,
+    sends: JoinHandle<()>,
+    takes: JoinHandle<()>,
 }
 
 /// A frame, for whom, and its share of what may wait.
@@ -71,16 +77,35 @@ impl Nats {
             .event_callback(tell);
         let client = options.connect(servers).await.map_err(|error| bad(&error))?;
         let place = format!("colloquy.{}", hub.domain().replace('.', "_"));
-        let mut tasks = JoinSet::new();
-        for subject in [format!("{place}.all"), format!("{place}.node.{own}")] {
-            let frames = client.subscribe(subject).await.map_err(|error| bad(&error))?;
-            tasks.spawn(take(hub.clone(), frames));
-        }
+        let subscribe = async |subject: String| client.subscribe(subject).await.map_err(|error| bad(&error));
+        let for_all = subscribe(format!("{place}.all")).await?;
+        let for_us = subscribe(format!("{place}.node.{own}")).await?;
+        let takes = tokio::spawn(take(Arc::downgrade(hub), for_all, for_us));
         let (queue, waiting) = mpsc::channel(WAITING);
-        tasks.spawn(send(client.clone(), place, waiting));
+        let sends = tokio::spawn(send(client.clone(), place, waiting));
         let room_kib = Arc::new(Semaphore::new(WAITING_KIB));
         hub.join(own, Arc::new(Way { client, queue, room_kib }));
-        Ok(Self { _tasks: tasks })
+        Ok(Self { hub: Arc::downgrade(hub), sends, takes })
+    }
+}
+
+impl Nats {
+    /// Tells the others that this node goes, and what was still to be told.
+    pub async fn leave(mut self) {
+        if let Some(hub) = self.hub.upgrade() {
+            hub.leave();
+        }
+        // The queue ends with the node's way to it.
+        if timeout(LEAVE, &mut self.sends).await.is_err() {
+            tracing::debug!("the other nodes find out by themselves that this one has gone");
+        }
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        self.sends.abort();
+        self.takes.abort();
     }
 }
 
@@ -116,11 +141,27 @@ async fn send(client: Client, place: String, mut waiting: Receiver<Frame>) {
             tracing::debug!(%cause, "a frame for other nodes was not sent");
         }
     }
+    if let Err(cause) = client.flush().await {
+        tracing::debug!(%cause, "the last words to other nodes were not sent");
+    }
 }
 
-async fn take(hub: Arc<Hub>, mut frames: Subscriber) {
-    while let Some(message) = frames.next().await {
-        hub.frame(&message.payload);
+/// What is for all is taken before what is for this node alone and came after it: whose an address is before a message from there.
+async fn take(hub: Weak<Hub>, mut for_all: Subscriber, mut for_us: Subscriber) {
+    loop {
+        let (one, is_ours) = tokio::select! {
+            biased;
+            one = for_all.next() => (one, false),
+            one = for_us.next() => (one, true),
+        };
+        let (Some(one), Some(hub)) = (one, hub.upgrade()) else { return };
+        if is_ours {
+            // The connection's task has put there what came before.
+            while let Some(Some(earlier)) = for_all.next().now_or_never() {
+                hub.frame(&earlier.payload);
+            }
+        }
+        hub.frame(&one.payload);
     }
 }
 

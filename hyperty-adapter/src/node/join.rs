@@ -143,6 +143,8 @@ impl Node {
         nodes.sort_unstable();
         nodes.dedup();
         let frame = cluster::message(cluster.own(), text);
+        // Whose the sender is goes before the message: the answer to it may be sent at once.
+        self.tell_news();
         self.counters.forwarded += nodes.len() as u64;
         let tell = |node: &NodeId| Effect::Tell { to: To::One(*node), frame: frame.clone() };
         self.effects.extend(nodes.iter().map(tell));
