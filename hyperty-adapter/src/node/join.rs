@@ -1,12 +1,13 @@
 //! A node among others that serve the same domain.
 
 use super::cluster::{self, Cluster, Kind, NodeId, Tie, To};
-use super::session::SessionId;
+use super::session::{ConnectionId, SessionId};
 use super::table::NotGiven;
-use super::{Effect, Node};
+use super::{Asker, Effect, Loss, Node};
 use crate::address::Address;
 use crate::envelope::Envelope;
 use bytes::Bytes;
+use slotmap::Key;
 use std::str;
 use std::sync::Arc;
 use std::time::Instant;
@@ -50,9 +51,16 @@ impl Node {
         };
         self.counters.brought += 1;
         for to in &message.to {
-            if self.deliver_here(to, text) == 0 {
-                self.counters.lose(super::Loss::NoReceiver);
+            if self.deliver_here(to, text) > 0 {
+                continue;
             }
+            let Some(component) = self.component(to) else {
+                self.counters.lose(Loss::NoReceiver);
+                continue;
+            };
+            self.counters.handed += 1;
+            let asker = Asker { session: SessionId::null(), connection: ConnectionId::null() };
+            self.effects.push(Effect::Hand { component, asker, text: text.clone() });
         }
     }
 
@@ -66,6 +74,10 @@ impl Node {
         self.counters.left_out = cluster.remote().left_out();
         self.tell_all(outcome.frames);
         for address in outcome.lost {
+            // Of a part of the server each node may have its own.
+            if self.components.contains_key(&*address) {
+                continue;
+            }
             self.counters.conflicts += 1;
             match self.runtimes.get(&address).copied() {
                 Some(session) => self.end(session),
@@ -94,7 +106,9 @@ impl Node {
     fn tell_everything(&mut self, asker: NodeId) {
         // What is not told yet goes first: everything is as of the last frame of news.
         self.tell_news();
-        let all: Vec<Arc<str>> = self.runtimes.keys().chain(self.table.addresses()).cloned().collect();
+        let components = self.components.keys().map(|address| Arc::from(&**address));
+        let all: Vec<Arc<str>> =
+            self.runtimes.keys().chain(self.table.addresses()).cloned().chain(components).collect();
         let ties = self.ties(all.into_iter());
         let mut frames = Vec::new();
         if let Some(cluster) = &mut self.cluster {
@@ -104,12 +118,16 @@ impl Node {
     }
 
     fn ties(&mut self, addresses: impl Iterator<Item = Arc<str>>) -> Vec<Tie> {
-        let Self { cluster: Some(cluster), sessions, runtimes, table, .. } = self else { return Vec::new() };
+        let Self { cluster: Some(cluster), sessions, runtimes, table, components, .. } = self else {
+            return Vec::new();
+        };
         addresses
             .map(|address| {
                 let session = runtimes.get(&address).and_then(|id| sessions.get(*id));
                 let entry = table.entry(&address);
-                let is_owned = session.is_some() || entry.is_some_and(|entry| entry.owner.is_some());
+                let is_owned = session.is_some()
+                    || components.contains_key(&*address)
+                    || entry.is_some_and(|entry| entry.owner.is_some());
                 let is_heard = entry.is_some_and(|entry| !entry.hearers.is_empty());
                 let is_away = session.is_some_and(|session| session.waiting.is_some());
                 cluster.tie(address, is_owned, is_heard, is_away)

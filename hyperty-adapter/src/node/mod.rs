@@ -56,9 +56,9 @@ pub struct ComponentId(pub u16);
 /// Whom a component answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asker {
-    /// The session.
+    /// The session; null (as slotmap says) for one of another node of the domain, who is found by his address.
     pub session: SessionId,
-    /// The connection that the message came by.
+    /// The connection that the message came by; null as well.
     pub connection: ConnectionId,
 }
 
@@ -215,7 +215,9 @@ impl Node {
 
     /// Lets a component answer for an address: with and without a slash at the end. No session can have it then.
     pub fn mount(&mut self, address: &str, component: ComponentId) {
-        self.components.insert(address.trim_end_matches('/').into(), component);
+        let address = address.trim_end_matches('/');
+        self.components.insert(address.into(), component);
+        self.table.note(&Arc::from(address));
     }
 
     /// What is to be done, in order.

@@ -11,7 +11,7 @@ use crate::envelope::{Envelope, NoMessage, Verb};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use slotmap::SlotMap;
+use slotmap::{Key, SlotMap};
 use std::str;
 use std::time::Instant;
 
@@ -65,6 +65,13 @@ impl Node {
 
     /// A component answers.
     pub fn answer(&mut self, asker: Asker, text: Bytes) {
+        if asker.session.is_null() {
+            // He is at another node, or was. What a component writes is a message.
+            if self.publish(&text).is_ok_and(|receivers| receivers == 0) {
+                self.counters.lose(Loss::NoReceiver);
+            }
+            return;
+        }
         let is_there = self.connections.get(asker.connection).is_some_and(|one| one.session == Some(asker.session));
         if is_there {
             self.send(asker.connection, text);
@@ -217,6 +224,14 @@ impl Node {
             None => {}
         }
         let name = to.as_str().trim_end_matches('/');
+        if self.is_elsewhere(name)
+            && let Ok(name) = Address::parse(name)
+        {
+            let own = str::from_utf8(passage.text).ok().and_then(|text| passage.message.text_for(text, to));
+            let text = own.map_or_else(|| passage.text.clone(), Bytes::from);
+            self.forward(&name, &text);
+            return;
+        }
         if name == self.names.registry {
             return self.refuse(passage, to.as_str(), 504, Loss::NoComponent, "Error contacting the domain registry.");
         }
@@ -224,7 +239,7 @@ impl Node {
         self.refuse(passage, to.as_str(), 404, Loss::NoComponent, why);
     }
 
-    fn component(&self, to: &Address<'_>) -> Option<super::ComponentId> {
+    pub(super) fn component(&self, to: &Address<'_>) -> Option<super::ComponentId> {
         if self.components.is_empty() {
             return None;
         }

@@ -2,7 +2,7 @@
 
 use crate::node::world::{World, message, subscribe};
 use bytes::Bytes;
-use colloquy_hyperty_adapter::node::{ALIVE_EVERY, ConnectionId, Dialect, GONE_AFTER, Loss, NodeId, To};
+use colloquy_hyperty_adapter::node::{ALIVE_EVERY, ComponentId, ConnectionId, Dialect, GONE_AFTER, Loss, NodeId, To};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -254,6 +254,41 @@ fn nothing_goes_around() {
         spoofed += world.lost(Loss::Spoofed);
     }
     assert_eq!((forwarded, spoofed), (2, 3));
+}
+
+#[test]
+fn a_part_of_the_server_may_be_at_one_node_for_all() {
+    let mut nodes = Several::new(2);
+    let alice = nodes.open(0, "a");
+    let read = |to: &str| json!({"id": 5, "type": "read", "from": "runtime://d/a/registry/", "to": to, "body": {"resource": "user://x/y"}});
+    assert_eq!(nodes.code(0, alice, &read("domain://registry.d")), Some(504));
+    nodes.worlds[1].node.mount("domain://registry.d/", ComponentId(3));
+    nodes.worlds[1].drain();
+    nodes.settle();
+    for address in ["domain://registry.d", "domain://registry.d/"] {
+        assert!(nodes.send(0, alice, &read(address)).is_empty(), "the registry answers");
+        let (component, asker, question) = nodes.worlds[1].handed.remove(0);
+        assert_eq!((component, &question), (ComponentId(3), &read(address)));
+        let answer =
+            json!({"id": 5, "type": "response", "from": address, "to": question["from"], "body": {"code": 200}});
+        nodes.worlds[1].node.answer(asker, answer.to_string().into());
+        nodes.worlds[1].drain();
+        nodes.settle();
+        assert_eq!(nodes.worlds[0].got(alice), [answer]);
+    }
+    // Nobody speaks for it.
+    assert_eq!(nodes.code(0, alice, &message("create", "domain://registry.d", "hyperty://d/x")), Some(403));
+    // One that is new hears of it too.
+    let late = nodes.start();
+    let carol = nodes.open(late, "c");
+    let mut question = read("domain://registry.d");
+    question["from"] = json!("runtime://d/c/registry/");
+    assert!(nodes.send(late, carol, &question).is_empty());
+    assert_eq!(nodes.worlds[1].handed.len(), 1);
+    // A node may have its own.
+    nodes.worlds[0].node.mount("domain://registry.d", ComponentId(4));
+    nodes.send(0, alice, &read("domain://registry.d"));
+    assert_eq!(nodes.worlds[0].handed.len(), 1);
 }
 
 #[test]
