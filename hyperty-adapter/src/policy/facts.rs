@@ -36,6 +36,8 @@ struct Body<'a> {
     #[serde(borrow, default)]
     value: Option<&'a RawValue>,
     #[serde(borrow, default)]
+    attribute: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     resource: Option<&'a RawValue>,
     #[serde(borrow, default)]
     resources: Option<&'a RawValue>,
@@ -72,11 +74,12 @@ impl<'a> Facts<'a> {
     /// Reads a body for a message to `to`.
     pub(super) fn read(body: Option<&'a RawValue>, to: &Address<'_>) -> Result<Self, Unreadable> {
         let mut facts = Self::default();
-        let Some(Body { identity, value, resource, resources, subscribe, unsubscribe }) =
-            body.and_then(object).transpose()?
-        else {
-            return Ok(facts);
-        };
+        // Some readers would take a list of the members' values for the members.
+        if body.is_some_and(|body| body.get().starts_with('[')) {
+            return Err(Unreadable);
+        }
+        let Some(body) = body.and_then(object::<Body<'_>>).transpose()? else { return Ok(facts) };
+        let Body { identity, value, attribute, resource, resources, subscribe, unsubscribe } = body;
         if let Some(claim) = identity
             && let Some(Identity { assertion }) = object(claim).transpose()?
         {
@@ -90,6 +93,10 @@ impl<'a> Facts<'a> {
             }
         }
         facts.subject = resource.and_then(text).transpose()?;
+        // One member of a registration may be changed by its name.
+        if attribute.and_then(text).transpose()?.is_some_and(|attribute| attribute == "guid") {
+            facts.guid = value.and_then(text).transpose()?;
+        }
         let Some(Value { resources, qos, url, user, guid }) = value.and_then(object).transpose()? else {
             return Ok(facts);
         };

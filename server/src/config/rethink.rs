@@ -25,6 +25,7 @@ pub struct Rethink {
     pub registry_http: RegistryHttp,
     pub catalogue: Catalogue,
     pub policies: Policies,
+    pub backbone: Backbone,
     pub limits: Limits,
 }
 
@@ -68,6 +69,24 @@ pub enum Otherwise {
     Allow,
     /// It does not.
     Deny,
+}
+
+/// `[rethink.backbone]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backbone {
+    pub nats: Option<String>,
+    pub registry: RegistryAt,
+}
+
+/// Which node has the registries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RegistryAt {
+    /// This one.
+    Here,
+    /// Another.
+    Elsewhere,
 }
 
 /// Whether the node runs.
@@ -167,6 +186,14 @@ impl Rethink {
         if limits.open_within_s == 0 {
             bail!("rethink.limits.open_within_s must be 1 at least");
         }
+        if self.backbone.registry == RegistryAt::Elsewhere {
+            if self.backbone.nats.is_none() {
+                bail!("rethink.backbone.registry = \"elsewhere\" needs rethink.backbone.nats: there is no other node");
+            }
+            if self.registry_http != RegistryHttp::Off {
+                bail!("rethink.registry_http is for the node that has the registries: rethink.backbone.registry = \"here\"");
+            }
+        }
         Zone::named(&self.policies.zone).context("rethink.policies.zone")?;
         Ok(())
     }
@@ -213,6 +240,16 @@ impl Rethink {
         // The zone was checked with the rest of the configuration.
         let zone = Zone::named(zone).unwrap_or_default();
         folder.clone().map(|folder| policy::Settings { folder, otherwise, zone })
+    }
+
+    /// Where other nodes of the domain are met.
+    pub(crate) fn nats(&self) -> Option<&str> {
+        self.backbone.nats.as_deref()
+    }
+
+    /// Whether this node has the registries of its domain.
+    pub(crate) fn has_registries(&self) -> bool {
+        self.backbone.registry == RegistryAt::Here
     }
 
     /// How the catalogue is set up, if there is one.

@@ -1,12 +1,13 @@
 //! The reTHINK domain in the server: its message node, registries and catalogue, started, watched, and ended.
 
 use crate::config::Config;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use axum::Router;
+use colloquy_hyperty_adapter::backbone::Nats;
 use colloquy_hyperty_adapter::catalogue::{self, Catalogue, LOOK_EVERY};
 use colloquy_hyperty_adapter::clock::Clock;
 use colloquy_hyperty_adapter::global::{self, GlobalRegistry};
-use colloquy_hyperty_adapter::node::{Gate, Open};
+use colloquy_hyperty_adapter::node::{Gate, NodeId, Open};
 use colloquy_hyperty_adapter::policy::{NoIdentities, Policies, PolicyMetrics};
 use colloquy_hyperty_adapter::registry::{self, Edge, Registry};
 use colloquy_hyperty_adapter::wire::{self, Hub, NodeMetrics};
@@ -24,8 +25,10 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) struct Rethink {
     hub: Arc<Hub>,
     database: Arc<Database>,
-    /// The registries' tasks end with it.
-    registries: Edge,
+    /// The registries' tasks end with it. None where another node has them.
+    registries: Option<Edge>,
+    /// The way to other nodes of the domain.
+    backbone: Option<Nats>,
     routes: Router,
     watches: Vec<JoinHandle<()>>,
 }
@@ -62,7 +65,11 @@ impl Rethink {
         let registry = Arc::new(Registry::open(database.clone(), registry::Settings::default()).await?);
         let global = Arc::new(GlobalRegistry::new(database.clone(), global::Settings::default()));
         let clock = Clock::system();
-        let mut routes = wire::router(&hub).merge(global::rest::router(global.clone(), clock.clone()));
+        let mut routes = wire::router(&hub);
+        let has_registries = config.rethink.has_registries();
+        if has_registries {
+            routes = routes.merge(global::rest::router(global.clone(), clock.clone()));
+        }
         if let Some(writers) = config.rethink.registry_writers() {
             routes = routes.merge(registry::rest::router(registry.clone(), clock.clone(), writers));
         }
@@ -71,8 +78,12 @@ impl Rethink {
             routes = routes.merge(catalogue::http::router(catalogue::http::Doors::new(catalogue.clone())));
             watches.push(tokio::spawn(catalogue.watch(LOOK_EVERY)));
         }
-        let registries = Edge::start(&hub, registry, global, clock);
-        Ok(Some(Self { hub, database, registries, routes, watches }))
+        let registries = has_registries.then(|| Edge::start(&hub, registry, global, clock));
+        let backbone = match config.rethink.nats() {
+            Some(url) => Some(Nats::join(&hub, NodeId(rand::random()), url).await.context("rethink.backbone.nats")?),
+            None => None,
+        };
+        Ok(Some(Self { hub, database, registries, backbone, routes, watches }))
     }
 
     /// The paths that it is at.
@@ -85,6 +96,9 @@ impl Rethink {
         self.hub.stop();
         if timeout(STOP_TIMEOUT, self.hub.emptied()).await.is_err() {
             tracing::warn!("some reTHINK clients did not take what was to be sent to them");
+        }
+        if let Some(backbone) = self.backbone {
+            backbone.leave().await;
         }
         self.watches.iter().for_each(JoinHandle::abort);
         drop(self.registries);

@@ -131,6 +131,12 @@ fn nobody_registers_under_the_name_of_another() {
     assert!(scene.refused(alice, &hidden).unwrap().contains("(policy own-guid)"));
     hidden["body"]["value"]["guid"] = json!("user-guid://alice");
     assert_eq!(scene.refused(alice, &hidden), None);
+    // Nor is one put in later, by the name of the member.
+    let mut later = json!({"id": 8, "type": "update", "from": "runtime://d/a/registry/", "to": "domain://registry.d",
+        "body": {"resource": "hyperty://d/h", "attribute": "guid", "value": "user-guid://bob"}});
+    assert!(scene.refused(alice, &signed(later.clone(), "alice")).unwrap().contains("(policy own-guid)"));
+    later["body"]["attribute"] = json!("status");
+    assert_eq!(scene.refused(alice, &later), None);
     // What is there twice could be read as either.
     let twice = r#"{"id":6,"type":"create","from":"runtime://d/a/registry/","to":"domain://registry.d","body":{"value":{"url":"hyperty://d/h","user":"alice@example.com"},"value":{"url":"hyperty://d/h","user":"bob@example.com"},"identity":{"assertion":"alice"}}}"#;
     scene.world.send_text(alice, twice);

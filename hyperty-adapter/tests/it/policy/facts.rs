@@ -116,3 +116,30 @@ fn what_cannot_be_evaluated_is_refused() {
     text["body"] = json!("words");
     assert_eq!(scene.refused(alice, &text), None);
 }
+
+#[test]
+fn what_a_body_hides_is_found_or_refused() {
+    let policy = r#"@id("own") forbid (principal, action == Action::"create", resource) when { context has ownerEmail };"#;
+    let mut scene = Scene::of(&[("one.cedar", policy)]);
+    let alice = scene.world.open("a");
+    let mut refused = |body: &str| {
+        let text = format!(r#"{{"id":5,"type":"create","from":"runtime://d/a/r","to":"domain://registry.d","body":{body}}}"#);
+        scene.world.send_text(alice, &text);
+        scene.world.got(alice).iter().any(|answer| answer["from"] == "mn:/policies")
+    };
+    let nested = "[".repeat(100_000) + &"]".repeat(100_000);
+    for (body, is_refused) in [
+        (r#"{"value":{"user":"bob@example.com"}}"#, true),
+        (r#"{"val\u0075e":{"\u0075ser":"bob@example.com"}}"#, true),
+        (r#"{"value":{"user":"x","user":"bob@example.com"}}"#, true),
+        (r#"{"value":{"user":"\ud800"}}"#, true),
+        (r#" { "value" : { "user" : "bob@example.com" } } "#, true),
+        (r#"{"value":{"user":7}}"#, false),
+        (r#"{"value":["bob@example.com"]}"#, false),
+        (r#"{"value":{"name":"x"}}"#, false),
+        (r#"[null,{"user":"bob@example.com"}]"#, true),
+        (&format!(r#"{{"value":{{"user":{nested}}}}}"#), false),
+    ] {
+        assert_eq!(refused(body), is_refused, "{}", &body[..body.len().min(80)]);
+    }
+}
