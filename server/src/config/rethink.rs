@@ -191,7 +191,9 @@ impl Rethink {
                 bail!("rethink.backbone.registry = \"elsewhere\" needs rethink.backbone.nats: there is no other node");
             }
             if self.registry_http != RegistryHttp::Off {
-                bail!("rethink.registry_http is for the node that has the registries: rethink.backbone.registry = \"here\"");
+                bail!(
+                    "rethink.registry_http is for the node that has the registries: rethink.backbone.registry = \"here\""
+                );
             }
         }
         Zone::named(&self.policies.zone).context("rethink.policies.zone")?;

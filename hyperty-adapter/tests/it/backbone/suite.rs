@@ -37,9 +37,11 @@ impl<W: Way> Nodes<W> {
         }
     }
 
-    /// Waits until a node knows that so many addresses are elsewhere.
+    /// Waits until a node knows that so many addresses are elsewhere, and the registry, which each of these nodes has.
     async fn knows(&self, node: usize, addresses: usize) {
-        self.servers[node].until(|figures| figures.size.remote_addresses == addresses).await;
+        let registry = |nodes: usize| usize::from(nodes > 0);
+        let server = &self.servers[node];
+        server.until(|figures| figures.size.remote_addresses == addresses + registry(figures.size.nodes)).await;
     }
 }
 

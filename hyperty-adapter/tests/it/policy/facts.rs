@@ -119,11 +119,13 @@ fn what_cannot_be_evaluated_is_refused() {
 
 #[test]
 fn what_a_body_hides_is_found_or_refused() {
-    let policy = r#"@id("own") forbid (principal, action == Action::"create", resource) when { context has ownerEmail };"#;
+    let policy =
+        r#"@id("own") forbid (principal, action == Action::"create", resource) when { context has ownerEmail };"#;
     let mut scene = Scene::of(&[("one.cedar", policy)]);
     let alice = scene.world.open("a");
     let mut refused = |body: &str| {
-        let text = format!(r#"{{"id":5,"type":"create","from":"runtime://d/a/r","to":"domain://registry.d","body":{body}}}"#);
+        let text =
+            format!(r#"{{"id":5,"type":"create","from":"runtime://d/a/r","to":"domain://registry.d","body":{body}}}"#);
         scene.world.send_text(alice, &text);
         scene.world.got(alice).iter().any(|answer| answer["from"] == "mn:/policies")
     };
