@@ -172,10 +172,10 @@ async fn tell(event: Event) {
             "the backbone of the reTHINK domain is lost: clients of this node reach each other, and those of other nodes when it is back"
         ),
         Event::SlowConsumer(_) => {
-            tracing::warn!("other nodes send faster than this one takes, and what is too much is lost")
+            tracing::warn!("other nodes send faster than this one takes, and what is too much is lost");
         }
         Event::ServerError(cause) => {
-            tracing::warn!(%cause, "the NATS server refuses something: may this node use colloquy.> there?")
+            tracing::warn!(%cause, "the NATS server refuses something: may this node use colloquy.> there?");
         }
         Event::ClientError(cause) => tracing::debug!(%cause, "the backbone"),
         _ => {}

@@ -218,7 +218,7 @@ fn a_node_comes_and_goes() {
     nodes.cut.clear();
     nodes.pass(ALIVE_EVERY * 2);
     assert!(nodes.send(0, alice, &to_bob).is_empty());
-    assert_eq!(nodes.worlds[1].got(bob), [to_bob.clone()]);
+    assert_eq!(nodes.worlds[1].got(bob), std::slice::from_ref(&to_bob));
     let conflicts: u64 = nodes.worlds.iter().map(|world| world.node.counters().conflicts).sum();
     assert_eq!(conflicts, 1, "of what both sides had given away one stands");
     // One that says goodbye is gone at once.
