@@ -37,6 +37,7 @@ test|gstreamer1.0-plugins-bad|-|its webrtcbin, DTLS and SRTP; HLS, SRT, RTMP and
 test|gstreamer1.0-nice|-|its ICE
 test|python3-gi|-|drives webrtcbin
 test|gir1.2-gst-plugins-bad-1.0|-|drives webrtcbin
+test|nats-server|nats-server|several message nodes for one domain
 '
 
 say() { printf '==> %s\n' "$*"; }

@@ -2,7 +2,8 @@
 //! `cargo bench -p colloquy-bench --bench registry`, and part of
 //! `colloquy-bench node`.
 //!
-//! Some clients ask as fast as they are answered, each for one thing after the other: by address, by user, by e-mail; meanwhile others write, ten times
+//! Clients ask by address, by user and by e-mail: first as fast as they are answered, for how many that are; then 2,000 a second, each at its time
+//! whether or not those before it were answered, for how long they wait. Meanwhile others write, ten times
 //! as many keep-alives as 100,000 registrations of an hour need. Then half of the registrations expire in the same second, and clients go on reading
 //! while that is written down.
 
@@ -27,6 +28,9 @@ const REGISTRATIONS: u64 = 100_000;
 const EACH: u64 = 3;
 /// Clients that ask at a time, and that register.
 const CLIENTS: u64 = 16;
+/// Questions a second where it is measured how long they wait, and for how many seconds.
+const ASKED_PER_S: u64 = 2_000;
+const ASKED_S: u64 = 5;
 /// Of each kind of question.
 const QUESTIONS: u64 = 30_000;
 /// A registration of an hour is kept alive every 1,636 s: 61 a second; here ten times that.
@@ -93,12 +97,11 @@ async fn play(file: PathBuf) -> Result<Figures> {
     let (mut worst_ms, mut slowest_per_s): (f64, f64) = (0.0, f64::INFINITY);
     for (what, path) in QUESTIONS_BY {
         let ask = move |world: Arc<World>, number| async move { world.read(&path(scatter(number)), 200).await };
-        let (seconds, times) = all(&world, QUESTIONS, ask).await;
+        let (seconds, _) = all(&world, QUESTIONS, ask).await;
+        let times = paced(&world, path).await;
         let (per_s, p99) = (QUESTIONS as f64 / seconds, p99_ms(&times));
-        println!(
-            "{what:10} {per_s:6.0} a second, p50 {:.2} ms, p99 {p99:.2} ms",
-            times.value_at_quantile(0.5) as f64 / 1e6
-        );
+        let p50 = times.value_at_quantile(0.5) as f64 / 1e6;
+        println!("{what:10} {per_s:6.0} a second; at {ASKED_PER_S} a second p50 {p50:.2} ms, p99 {p99:.2} ms");
         (worst_ms, slowest_per_s) = (worst_ms.max(p99), slowest_per_s.min(per_s));
     }
     stop.store(1, Ordering::Relaxed);
@@ -108,8 +111,7 @@ async fn play(file: PathBuf) -> Result<Figures> {
     // Every other registration expires.
     world.shift_ms.store(i64::from(SHORT_S) * 1_000 + 60_000, Ordering::Relaxed);
     let sweeper = tokio::spawn(sweep(world.clone()));
-    let ask = |world: Arc<World>, number| async move { world.read(&by_url(scatter(number) | 1), 200).await };
-    let (_, during) = all(&world, QUESTIONS, ask).await;
+    let during = paced(&world, |number| by_url(number | 1)).await;
     let (expired, sweep_s) = sweeper.await.expect("it ends");
     println!("{expired} expired in {sweep_s:.2} s; reads during it p99 {:.2} ms", p99_ms(&during));
     database.close().await;
@@ -195,6 +197,27 @@ async fn all<F: Future<Output = ()> + Send>(
         all.add(client.await.expect("clients end")).expect("the same bounds");
     }
     (start.elapsed().as_secs_f64(), all)
+}
+
+/// Asks at a steady rate, whether or not answers come. Gives how long they took, in ns.
+async fn paced(world: &Arc<World>, path: Path) -> Histogram<u64> {
+    let start = Instant::now();
+    let mut asked = Vec::new();
+    for number in 0..ASKED_PER_S * ASKED_S {
+        let due = start + Duration::from_secs(1) * u32::try_from(number).unwrap_or(0) / ASKED_PER_S as u32;
+        tokio::time::sleep_until(due.into()).await;
+        // Not from when it was due: timers are up to a millisecond late.
+        let (world, start) = (world.clone(), Instant::now());
+        asked.push(tokio::spawn(async move {
+            world.read(&path(scatter(number)), 200).await;
+            start.elapsed().as_nanos() as u64
+        }));
+    }
+    let mut times = times();
+    for one in asked {
+        times.saturating_record(one.await.expect("it is answered"));
+    }
+    times
 }
 
 async fn keep_alive(world: Arc<World>, stop: Arc<AtomicU64>) -> (u64, Histogram<u64>) {

@@ -202,7 +202,12 @@ impl<'a> Envelope<'a> {
     /// # Errors
     /// [`NoMessage::Malformed`].
     pub fn read<T: Deserialize<'a>>(&self) -> Result<T, NoMessage> {
-        Ok(serde_json::from_str(self.body.map_or("{}", RawValue::get))?)
+        let body = self.body.map_or("{}", RawValue::get);
+        // Serde would take a list of the members' values for the members, and who looked at them by their names would have missed them.
+        if body.starts_with('[') {
+            return Err(NoMessage::Malformed(serde::de::Error::custom("its body is no object")));
+        }
+        Ok(serde_json::from_str(body)?)
     }
 
     /// The answer of whoever it was for, as JSON.

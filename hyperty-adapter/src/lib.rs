@@ -8,11 +8,13 @@
 //! Sources: reTHINK `specs:messages`, `specs:datamodel`, and what original clients and nodes were seen to send.
 
 pub mod address;
+pub mod backbone;
 pub mod catalogue;
 pub mod clock;
 pub mod envelope;
 pub mod global;
 pub mod identity;
 pub mod node;
+pub mod policy;
 pub mod registry;
 pub mod wire;

@@ -69,6 +69,9 @@ async fn serve(config: &Config, file: Option<&Path>) -> Result<Exit> {
     }
     let rethink = Rethink::start(config, &signalling).await?;
     let provider = Identity::start(config, &signalling, rethink.as_ref().map(Rethink::database)).await?;
+    if let (Some(rethink), Some(identity)) = (&rethink, &provider) {
+        rethink.identify_by(identity.provider());
+    }
     let routes = signalling.router().merge(engine.streams().map(hls::routes).unwrap_or_default());
     let routes = routes.merge(rethink.as_ref().map(Rethink::routes).unwrap_or_default());
     let routes = routes.merge(provider.as_ref().map(Identity::routes).unwrap_or_default());

@@ -3,12 +3,15 @@
 use crate::error::StorageError;
 use crate::migrations::migrator;
 use crate::place::Place;
-use sqlx::pool::{PoolConnection, PoolOptions};
-use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection, Transaction};
-use std::sync::Arc;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 
 /// How much longer than for another process something waits for its turn here, so that a lock is told as one.
 const TURN: Duration = Duration::from_secs(3);
@@ -47,17 +50,29 @@ pub struct Database {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     place: Place,
-    /// One connection: SQLite has one writer at a time, and it is better to wait for it here, in order, than in its busy loop.
-    writer: SqlitePool,
-    readers: SqlitePool,
+    /// One connection: SQLite has one writer at a time, and it is better to wait for it here, in order, than in its busy loop. None once it is closed.
+    writer: Arc<Mutex<Option<Writer>>>,
+    /// Those that nobody reads with now.
+    readers: std::sync::Mutex<Vec<SqliteConnection>>,
+    /// As many permits as there are such; closed with the database.
+    reading: Semaphore,
     /// How long a turn is waited for.
     wait: Duration,
-    /// Whose turn it is to write, and how the writer is set.
-    turn: Mutex<Durability>,
     waiting: Semaphore,
+}
+
+/// The connection that writes, and how it is set.
+struct Writer {
+    connection: SqliteConnection,
+    durability: Durability,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").field("place", &self.place).finish_non_exhaustive()
+    }
 }
 
 /// What becomes of a write when the power fails. When the process is killed, both have been written.
@@ -71,20 +86,87 @@ pub enum Durability {
 
 /// A transaction that writes. Dropped before [`Write::commit`], it changes nothing.
 pub(crate) struct Write<'a> {
-    transaction: Transaction<'static, Sqlite>,
-    _turn: MutexGuard<'a, Durability>,
+    /// None once it is over.
+    writer: Option<OwnedMutexGuard<Option<Writer>>>,
     _waited: SemaphorePermit<'a>,
 }
 
 impl Write<'_> {
     /// What queries are executed on.
     pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.transaction
+        let writer = self.writer.as_mut().and_then(|writer| writer.as_mut());
+        &mut writer.expect("a write has its connection until it is consumed").connection
     }
 
     /// Makes it so.
-    pub(crate) async fn commit(self) -> Result<(), StorageError> {
-        Ok(self.transaction.commit().await?)
+    pub(crate) async fn commit(mut self) -> Result<(), StorageError> {
+        sqlx::query("COMMIT").execute(self.connection()).await?;
+        self.writer = None;
+        Ok(())
+    }
+}
+
+impl Drop for Write<'_> {
+    fn drop(&mut self) {
+        let Some(mut turn) = self.writer.take() else { return };
+        // The next turn begins when this is done. Without a runtime the connection is about to be closed, which does the same.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                let Some(writer) = turn.as_mut() else { return };
+                // After some faults, or if it was given up before it began, there is nothing to be taken back.
+                if let Err(cause) = sqlx::query("ROLLBACK").execute(&mut writer.connection).await {
+                    tracing::debug!(%cause, "there was no transaction to roll back");
+                }
+            });
+        }
+    }
+}
+
+/// A connection to read with.
+pub(crate) struct Read<'a>(Held<'a>);
+
+enum Held<'a> {
+    /// One of the readers; given back when it is dropped.
+    Reader { connection: Option<SqliteConnection>, of: &'a Inner, _permit: SemaphorePermit<'a> },
+    /// The only one, of a database in memory.
+    Only(OwnedMutexGuard<Option<Writer>>),
+}
+
+const HELD: &str = "a connection is held until it is dropped";
+
+impl Deref for Read<'_> {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        match &self.0 {
+            Held::Reader { connection, .. } => connection.as_ref().expect(HELD),
+            Held::Only(turn) => &turn.as_ref().expect(HELD).connection,
+        }
+    }
+}
+
+impl DerefMut for Read<'_> {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        match &mut self.0 {
+            Held::Reader { connection, .. } => connection.as_mut().expect(HELD),
+            Held::Only(turn) => &mut turn.as_mut().expect(HELD).connection,
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let Self::Reader { connection, of, .. } = self {
+            // Before its permit is, which is dropped after this: whoever gets that finds a connection.
+            of.lock().extend(connection.take());
+        }
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<SqliteConnection>> {
+        // A list is whole after every step.
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -102,26 +184,26 @@ impl Database {
     /// # Errors
     /// [`StorageError`].
     pub async fn open_with(place: Place, options: Options) -> Result<Self, StorageError> {
-        let turn = options.wait + TURN;
-        let (pool, connection) = (|count| pool(count, turn), connection(&place, options));
+        let with = connection(&place, options);
+        let open = |error: sqlx::Error| opening(&place, error);
         let prepared = place.clone();
         let prepared = tokio::task::spawn_blocking(move || prepared.prepare());
         prepared.await.map_err(|_| StorageError::Closed)??;
-        let open = |error: sqlx::Error| opening(&place, error);
-        // In memory, every connection would be a database of its own: one does it all.
-        let writer = pool(1).connect_with(connection.clone()).await.map_err(open)?;
-        let mut first = writer.acquire().await.map_err(open)?;
-        check_owner(&place, &mut first).await?;
-        let migrated = migrator().run(&mut *first).await;
+        let mut connection = with.connect().await.map_err(open)?;
+        check_owner(&place, &mut connection).await?;
+        let migrated = migrator().run(&mut connection).await;
         migrated.map_err(|error| StorageError::of_migration(&place, error))?;
-        drop(first);
-        let readers = match &place {
-            Place::Memory => writer.clone(),
-            Place::File(_) => pool(READERS).connect_with(connection).await.map_err(open)?,
-        };
-        let waiting = Semaphore::new(WAITING_WRITES);
-        let durability = Mutex::new(Durability::Process);
-        Ok(Self { inner: Arc::new(Inner { place, writer, readers, wait: turn, turn: durability, waiting }) })
+        let mut readers = Vec::new();
+        // In memory, every connection would be a database of its own: one does it all.
+        if let Place::File(_) = place {
+            for _ in 0..READERS {
+                readers.push(with.connect().await.map_err(open)?);
+            }
+        }
+        let reading = Semaphore::new(readers.len());
+        let writer = Arc::new(Mutex::new(Some(Writer { connection, durability: Durability::Process })));
+        let (readers, waiting) = (std::sync::Mutex::new(readers), Semaphore::new(WAITING_WRITES));
+        Ok(Self { inner: Arc::new(Inner { place, writer, readers, reading, wait: options.wait + TURN, waiting }) })
     }
 
     /// Where it is.
@@ -141,41 +223,61 @@ impl Database {
 
     /// Waits for what is being done, and closes it. Later calls get [`StorageError::Closed`].
     pub async fn close(&self) {
-        self.inner.readers.close().await;
-        self.inner.writer.close().await;
+        let writer = self.inner.writer.lock().await.take();
+        if let Place::File(_) = self.inner.place {
+            // Whoever reads gives its connection back before.
+            let all = self.inner.reading.acquire_many(READERS).await;
+            self.inner.reading.close();
+            drop(all);
+        }
+        let readers = std::mem::take(&mut *self.inner.lock());
+        for connection in readers.into_iter().chain(writer.map(|writer| writer.connection)) {
+            if let Err(cause) = connection.close().await {
+                tracing::warn!(%cause, "the database was not closed as it should be; it is whole nevertheless");
+            }
+        }
     }
 
     /// A connection to read with. Whoever holds one does not ask for another, nor for a write: in memory there is only one.
-    pub(crate) async fn read(&self) -> Result<PoolConnection<Sqlite>, StorageError> {
-        Ok(self.inner.readers.acquire().await?)
+    pub(crate) async fn read(&self) -> Result<Read<'_>, StorageError> {
+        let of = &*self.inner;
+        if of.place == Place::Memory {
+            return Ok(Read(Held::Only(self.turn().await?)));
+        }
+        let permit = timeout(of.wait, of.reading.acquire()).await.map_err(|_| StorageError::Overloaded)?;
+        let permit = permit.map_err(|_| StorageError::Closed)?;
+        let connection = Some(of.lock().pop().ok_or(StorageError::Closed)?);
+        Ok(Read(Held::Reader { connection, of, _permit: permit }))
     }
 
     /// A transaction to write in, when those before are done.
     pub(crate) async fn write(&self, durability: Durability) -> Result<Write<'_>, StorageError> {
         let waited = self.inner.waiting.try_acquire().map_err(|_| StorageError::Overloaded)?;
-        let turn = tokio::time::timeout(self.inner.wait, self.inner.turn.lock()).await;
-        let mut turn = turn.map_err(|_| StorageError::Overloaded)?;
-        if *turn != durability {
+        let mut turn = self.turn().await?;
+        let writer = turn.as_mut().ok_or(StorageError::Closed)?;
+        if writer.durability != durability {
             // Outside a transaction, which is where SQLite takes it.
             let synchronous = match durability {
                 Durability::Process => "PRAGMA synchronous = NORMAL",
                 Durability::Power => "PRAGMA synchronous = FULL",
             };
             // Whoever gives up in between leaves what is not more than it is.
-            *turn = Durability::Process;
-            sqlx::query(synchronous).execute(&self.inner.writer).await?;
-            *turn = durability;
+            writer.durability = Durability::Process;
+            sqlx::query(synchronous).execute(&mut writer.connection).await?;
+            writer.durability = durability;
         }
+        let mut write = Write { writer: Some(turn), _waited: waited };
         // Immediate: a transaction that first reads and then finds that another has written could not go on.
-        let transaction = self.inner.writer.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Write { transaction, _turn: turn, _waited: waited })
+        sqlx::query("BEGIN IMMEDIATE").execute(write.connection()).await?;
+        Ok(write)
     }
-}
 
-fn pool(connections: u32, wait: Duration) -> PoolOptions<Sqlite> {
-    // Connections are never given up: one in memory would take everything with it.
-    let options = PoolOptions::new().min_connections(connections).max_connections(connections).acquire_timeout(wait);
-    options.idle_timeout(None).max_lifetime(None).test_before_acquire(false)
+    /// The connection that writes, once nobody else has it.
+    async fn turn(&self) -> Result<OwnedMutexGuard<Option<Writer>>, StorageError> {
+        let turn = timeout(self.inner.wait, self.inner.writer.clone().lock_owned()).await;
+        let turn = turn.map_err(|_| StorageError::Overloaded)?;
+        if turn.is_some() { Ok(turn) } else { Err(StorageError::Closed) }
+    }
 }
 
 fn connection(place: &Place, options: Options) -> SqliteConnectOptions {

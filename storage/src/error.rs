@@ -87,11 +87,6 @@ impl StorageError {
 
 impl From<sqlx::Error> for StorageError {
     fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::PoolTimedOut => return Self::Overloaded,
-            sqlx::Error::PoolClosed => return Self::Closed,
-            _ => {}
-        }
         let Some(cause) = error.as_database_error() else { return Self::Failed(Arc::new(error)) };
         // SQLite's result codes: the low byte is the primary one (https://www.sqlite.org/rescode.html).
         let code = cause.code().and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff);

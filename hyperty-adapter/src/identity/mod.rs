@@ -25,6 +25,8 @@ pub mod provider;
 pub mod proxy;
 pub mod secret;
 pub mod trust;
+mod vouched;
 
 pub use config::Config;
 pub use provider::{Parts, Provider, ProviderFault, StartFault};
+pub use vouched::Vouched;

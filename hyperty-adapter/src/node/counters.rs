@@ -25,13 +25,15 @@ pub enum Loss {
     Expired,
     /// The receiver does not read.
     SlowReader,
+    /// It was for another node of the domain, which could not be reached.
+    Backbone,
     /// A defect in the node.
     Defect,
 }
 
 impl Loss {
     /// All of them, in the order of [`Counters::lost`].
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Malformed,
         Self::NotOpen,
         Self::Spoofed,
@@ -43,6 +45,7 @@ impl Loss {
         Self::QueueFull,
         Self::Expired,
         Self::SlowReader,
+        Self::Backbone,
         Self::Defect,
     ];
 
@@ -61,6 +64,7 @@ impl Loss {
             Self::QueueFull => "queue_full",
             Self::Expired => "expired",
             Self::SlowReader => "slow_reader",
+            Self::Backbone => "backbone",
             Self::Defect => "defect",
         }
     }
@@ -97,6 +101,18 @@ pub struct Counters {
     pub paced: u64,
     /// Connections closed because their client did not read.
     pub slow_closed: u64,
+    /// Messages sent to other nodes of the domain, one for each.
+    pub forwarded: u64,
+    /// Messages that came from them.
+    pub brought: u64,
+    /// Addresses and sessions that were given up because another node gave them away as well, and first.
+    pub conflicts: u64,
+    /// Frames of other nodes that are none.
+    pub bad_frames: u64,
+    /// Addresses of other nodes for which there was no room; messages for them are answered 404.
+    pub left_out: u64,
+    /// Other nodes that went without a word.
+    pub nodes_lost: u64,
     /// Messages that went no further, by [`Loss`].
     pub lost: [u64; Loss::ALL.len()],
 }

@@ -1,5 +1,6 @@
 //! Where policies are asked. The rules of the node itself (whose addresses are whose) hold before any of them.
 
+use super::session::ConnectionId;
 use crate::address::Address;
 use crate::envelope::Verb;
 use serde_json::value::RawValue;
@@ -11,6 +12,8 @@ use std::time::Instant;
 pub struct Question<'a> {
     /// When. A policy that needs the time of day takes it from a clock of its own that is told the same time.
     pub now: Instant,
+    /// The connection that it came by; none where a client names its runtime when it connects.
+    pub connection: Option<ConnectionId>,
     /// The runtime whose session sent the message; its domain is the sender's.
     pub runtime: &'a str,
     /// What the message is for.
@@ -36,6 +39,9 @@ pub enum Decision {
 pub trait Gate: Send + Sync {
     /// Whether this may pass.
     fn decide(&self, question: &Question<'_>) -> Decision;
+
+    /// A connection is gone: what was remembered of it is of no use any more.
+    fn forget(&self, _connection: ConnectionId) {}
 }
 
 /// Lets everything pass that the node's own rules do.

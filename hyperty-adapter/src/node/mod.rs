@@ -18,9 +18,11 @@
 
 mod allocate;
 mod bucket;
+mod cluster;
 mod counters;
 mod fault;
 mod gate;
+mod join;
 mod route;
 mod session;
 mod sessions;
@@ -28,12 +30,14 @@ mod settings;
 mod subscribe;
 mod table;
 
+pub use cluster::{ALIVE_EVERY, GONE_AFTER, NodeId, To};
 pub use counters::{Counters, Loss};
 pub use gate::{Decision, Gate, Open, Question};
 pub use session::{ConnectionId, Dialect, SessionId};
 pub use settings::{Limits, Settings, SlowReader, Takeover};
 
 use bytes::Bytes;
+use cluster::Cluster;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use session::{Connection, Session};
@@ -52,9 +56,9 @@ pub struct ComponentId(pub u16);
 /// Whom a component answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asker {
-    /// The session.
+    /// The session; null (as slotmap says) for one of another node of the domain, who is found by his address.
     pub session: SessionId,
-    /// The connection that the message came by.
+    /// The connection that the message came by; null as well.
     pub connection: ConnectionId,
 }
 
@@ -83,6 +87,13 @@ pub enum Effect {
         asker: Asker,
         /// The message.
         text: Bytes,
+    },
+    /// Tell other nodes of the domain, in order. What cannot be told is dropped: they find that out.
+    Tell {
+        /// Whom.
+        to: To,
+        /// What [`Node::frame`] takes there.
+        frame: Bytes,
     },
 }
 
@@ -156,6 +167,8 @@ pub struct Node {
     waiting_bytes: usize,
     effects: Vec<Effect>,
     counters: Counters,
+    /// The other nodes of the domain, if it is served by several.
+    cluster: Option<Box<Cluster>>,
 }
 
 impl fmt::Debug for Node {
@@ -195,24 +208,28 @@ impl Node {
             waiting_bytes: 0,
             effects: Vec::new(),
             counters: Counters::default(),
+            cluster: None,
             settings,
         }
     }
 
     /// Lets a component answer for an address: with and without a slash at the end. No session can have it then.
     pub fn mount(&mut self, address: &str, component: ComponentId) {
-        self.components.insert(address.trim_end_matches('/').into(), component);
+        let address = address.trim_end_matches('/');
+        self.components.insert(address.into(), component);
+        self.table.note(&Arc::from(address));
     }
 
     /// What is to be done, in order.
     pub fn drain(&mut self) -> std::vec::Drain<'_, Effect> {
+        self.tell_news();
         self.effects.drain(..)
     }
 
     /// Whether there is nothing to drain.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.effects.is_empty()
+        self.effects.is_empty() && !self.table.has_changed()
     }
 
     /// When [`Self::handle_timeout`] has something to do, at the earliest.
@@ -220,7 +237,8 @@ impl Node {
     pub fn next_deadline(&self) -> Option<Instant> {
         let opening = self.opening.front().map(|(until, _)| *until);
         let leaving = self.leaving.front().map(|(until, _)| *until);
-        opening.into_iter().chain(leaving).min()
+        let cluster = self.cluster.as_ref().map(|cluster| cluster.deadline());
+        opening.into_iter().chain(leaving).chain(cluster).min()
     }
 
     /// How often something happened.
@@ -249,6 +267,8 @@ impl Node {
             connections: self.connections.len(),
             addresses: self.table.len(),
             waiting_bytes: self.waiting_bytes,
+            nodes: self.cluster.as_ref().map_or(0, |cluster| cluster.nodes()),
+            remote_addresses: self.cluster.as_ref().map_or(0, |cluster| cluster.addresses()),
         }
     }
 
@@ -272,4 +292,8 @@ pub struct Size {
     pub addresses: usize,
     /// Bytes that wait for clients that are away.
     pub waiting_bytes: usize,
+    /// Other nodes of the domain.
+    pub nodes: usize,
+    /// Addresses that their sessions have or hear.
+    pub remote_addresses: usize,
 }

@@ -11,7 +11,7 @@ use crate::envelope::{Envelope, NoMessage, Verb};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use slotmap::SlotMap;
+use slotmap::{Key, SlotMap};
 use std::str;
 use std::time::Instant;
 
@@ -65,6 +65,13 @@ impl Node {
 
     /// A component answers.
     pub fn answer(&mut self, asker: Asker, text: Bytes) {
+        if asker.session.is_null() {
+            // He is at another node, or was. What a component writes is a message.
+            if self.publish(&text).is_ok_and(|receivers| receivers == 0) {
+                self.counters.lose(Loss::NoReceiver);
+            }
+            return;
+        }
         let is_there = self.connections.get(asker.connection).is_some_and(|one| one.session == Some(asker.session));
         if is_there {
             self.send(asker.connection, text);
@@ -135,14 +142,18 @@ impl Node {
             if self.sessions.get(session).is_some_and(|own| *own.runtime == *runtime) {
                 return Ok(());
             }
-            if self.runtimes.contains_key(runtime) {
+            if self.runtimes.contains_key(runtime) || self.is_elsewhere(runtime) {
                 return Err(NotGiven::Taken);
             }
         }
         if let Some(tie) = self.table.tie(session, from.as_str()) {
             // An observer answers from where it heard a question (`<object>/children/`). It cannot ask from there what another owns, so
             // that nothing that was delivered can be sent on as it came: a loop between nodes ends at its first turn.
-            let is_nobodys = || self.table.entry(from.as_str()).is_none_or(|entry| entry.owner.is_none());
+            let is_nobodys = || {
+                self.table.entry(from.as_str()).is_none_or(|entry| entry.owner.is_none())
+                    && !self.is_elsewhere(from.as_str())
+                    && !self.is_elsewhere(from.root())
+            };
             let may = tie.owns || verb == Verb::Response || is_nobodys();
             return if may { Ok(()) } else { Err(NotGiven::Taken) };
         }
@@ -154,10 +165,11 @@ impl Node {
             match self.table.entry(root).and_then(|entry| entry.owner) {
                 Some(owner) if owner == session => return Ok(()),
                 Some(_) => return Err(NotGiven::Taken),
+                None if self.is_elsewhere(root) => return Err(NotGiven::Taken),
                 None => {}
             }
         }
-        self.table.own(session, from.as_str())
+        self.own(session, from.as_str())
     }
 
     /// One message for one receiver.
@@ -165,6 +177,7 @@ impl Node {
         let Passage { now, message, .. } = passage;
         let question = Question {
             now: *now,
+            connection: Some(passage.connection),
             runtime: self.sessions.get(session).map_or("", |session| &*session.runtime),
             verb: message.verb,
             from: &message.from,
@@ -211,6 +224,14 @@ impl Node {
             None => {}
         }
         let name = to.as_str().trim_end_matches('/');
+        if self.is_elsewhere(name)
+            && let Ok(name) = Address::parse(name)
+        {
+            let own = str::from_utf8(passage.text).ok().and_then(|text| passage.message.text_for(text, to));
+            let text = own.map_or_else(|| passage.text.clone(), Bytes::from);
+            self.forward(&name, &text);
+            return;
+        }
         if name == self.names.registry {
             return self.refuse(passage, to.as_str(), 504, Loss::NoComponent, "Error contacting the domain registry.");
         }
@@ -218,7 +239,7 @@ impl Node {
         self.refuse(passage, to.as_str(), 404, Loss::NoComponent, why);
     }
 
-    fn component(&self, to: &Address<'_>) -> Option<super::ComponentId> {
+    pub(super) fn component(&self, to: &Address<'_>) -> Option<super::ComponentId> {
         if self.components.is_empty() {
             return None;
         }
@@ -231,8 +252,13 @@ impl Node {
         self.effects.push(Effect::Hand { component, asker, text });
     }
 
-    /// To whoever has or hears an address: the same bytes to each. Gives how many sessions that are.
+    /// To whoever has or hears an address, here and at other nodes: the same bytes to each. Gives how many sessions and nodes that are.
     pub(super) fn deliver(&mut self, to: &Address<'_>, text: &Bytes) -> usize {
+        self.deliver_here(to, text) + self.forward(to, text)
+    }
+
+    /// To whoever has or hears an address in a session of this node.
+    pub(super) fn deliver_here(&mut self, to: &Address<'_>, text: &Bytes) -> usize {
         let Self { table, sessions, runtimes, effects, counters, settings, waiting_bytes, .. } = self;
         let entry = table.entry(to.as_str());
         // A runtime has all that is below it, also what somebody claimed before it came.

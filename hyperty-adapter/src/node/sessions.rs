@@ -58,7 +58,8 @@ impl Node {
         let from = Address::parse(runtime).map_err(|_| NotConnected::NoRuntime)?;
         let runtime = from.runtime().ok_or(NotConnected::NoRuntime)?;
         let manager = Address::parse(MANAGER).map_err(|_| NotConnected::NoRuntime)?;
-        let question = Question { now, runtime, verb: Verb::Open, from: &from, to: &manager, body: None };
+        let question =
+            Question { now, connection: None, runtime, verb: Verb::Open, from: &from, to: &manager, body: None };
         if self.gate.decide(&question) != Decision::Allow {
             self.counters.lose(Loss::Policy);
             return Err(NotConnected::Policy);
@@ -78,6 +79,7 @@ impl Node {
     /// A connection is gone, and what was to be sent to it and was not. If it was the session's last, it waits for its client.
     pub fn disconnected(&mut self, now: Instant, connection: ConnectionId, unsent: impl IntoIterator<Item = Bytes>) {
         let Some(gone) = self.connections.remove(connection) else { return };
+        self.gate.forget(connection);
         let Some(id) = gone.session else {
             self.unopened -= 1;
             return;
@@ -93,6 +95,7 @@ impl Node {
             let until = now + keep;
             session.waiting = Some(Box::new(Waiting { until, messages: VecDeque::new(), bytes: 0 }));
             self.leaving.push_back((until, id));
+            self.table.note(&session.runtime);
         }
         for text in unsent {
             self.give(id, &text);
@@ -111,6 +114,7 @@ impl Node {
                 self.end(id);
             }
         }
+        self.look_at_nodes(now);
     }
 
     /// A message for the session manager.
@@ -174,10 +178,8 @@ impl Node {
     }
 
     fn open(&mut self, passage: &Passage<'_>, session: Option<SessionId>, runtime: &str) {
-        let Passage { now, connection, dialect, message, .. } = passage;
-        let to = message.to.first().unwrap_or(&message.from);
-        let question = Question { now: *now, runtime, verb: message.verb, from: &message.from, to, body: message.body };
-        if let Decision::Deny(why) = self.gate.decide(&question) {
+        let Passage { connection, dialect, .. } = passage;
+        if let Decision::Deny(why) = self.ask_policy(passage, runtime) {
             return self.refuse(passage, "mn:/policies", 403, Loss::Policy, &why);
         }
         let is_other = |id| self.sessions.get(id).is_some_and(|own: &Session| *own.runtime != *runtime);
@@ -215,9 +217,20 @@ impl Node {
             let why = "Reconnection fail. Incorrect runtime token!";
             return self.refuse(passage, MANAGER, 500, Loss::Invalid, why);
         };
+        if let Decision::Deny(why) = self.ask_policy(passage, runtime) {
+            return self.refuse(passage, "mn:/policies", 403, Loss::Policy, &why);
+        }
         self.attach(id, *connection);
         self.say(passage, MANAGER, &Said::<()>::ok(*dialect));
         self.bring_what_waits(id);
+    }
+
+    /// What the policy says to a message that begins a session, or goes on with one.
+    fn ask_policy(&self, passage: &Passage<'_>, runtime: &str) -> Decision {
+        let Passage { now, connection, message, .. } = passage;
+        let to = message.to.first().unwrap_or(&message.from);
+        let (verb, from, body) = (message.verb, &message.from, message.body);
+        self.gate.decide(&Question { now: *now, connection: Some(*connection), runtime, verb, from, to, body })
     }
 
     /// The session of a runtime, old or new, with this connection.
@@ -247,11 +260,17 @@ impl Node {
             // Nobody is there whom it could take anything from, and nothing of the other's is given.
             self.end(id);
         }
+        // At another node it is connected, and this one knows nothing that would prove that it is the same client. Who is away there is given up there.
+        if self.is_connected_elsewhere(runtime) {
+            self.counters.resume_refused += 1;
+            return Err(NotConnected::InUse);
+        }
         if self.sessions.len() >= self.settings.limits.sessions {
             return Err(NotConnected::Full);
         }
         let runtime: Arc<str> = runtime.into();
         let id = self.sessions.insert(Session::new(runtime.clone(), self.rng.random(), origin));
+        self.table.note(&runtime);
         self.runtimes.insert(runtime, id);
         self.counters.opened += 1;
         self.attach(id, connection);
@@ -281,15 +300,17 @@ impl Node {
         let Some(session) = self.sessions.get_mut(id) else { return };
         let (Some(waiting), Some(to)) = (session.waiting.take(), session.connections.last().copied()) else { return };
         self.waiting_bytes -= waiting.bytes;
+        self.table.note(&session.runtime);
         for text in waiting.messages {
             self.send(to, text);
         }
     }
 
-    fn end(&mut self, id: SessionId) {
+    pub(super) fn end(&mut self, id: SessionId) {
         self.table.forget(id);
         let Some(session) = self.sessions.remove(id) else { return };
         self.runtimes.remove(&session.runtime);
+        self.table.note(&session.runtime);
         if let Some(waiting) = session.waiting {
             self.waiting_bytes -= waiting.bytes;
             for _ in 0..waiting.messages.len() {

@@ -83,12 +83,16 @@ impl Node {
             return Err(Refused::Forbidden(NotGiven::Taken));
         }
         let runtime = address.runtime().and_then(|runtime| self.runtimes.get(runtime));
-        if runtime.is_some_and(|owner| *owner != session) && !is_published(address) {
+        let is_anothers = match runtime {
+            Some(owner) => *owner != session,
+            None => address.runtime().is_some_and(|runtime| self.is_elsewhere(runtime)),
+        };
+        if is_anothers && !is_published(address) {
             return Err(Refused::Forbidden(NotGiven::Taken));
         }
         // Clients make their own addresses, and claim them by subscribing.
         if address.is_private() && address.runtime().is_none() {
-            self.table.own(session, address.as_str()).map_err(Refused::Forbidden)?;
+            self.own(session, address.as_str()).map_err(Refused::Forbidden)?;
         }
         self.table.hear(session, address.as_str()).map_err(Refused::Forbidden)
     }

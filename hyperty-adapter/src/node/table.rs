@@ -62,16 +62,54 @@ pub(super) struct Table {
     entries: HashMap<Arc<str>, Entry>,
     ties: SecondaryMap<SessionId, Ties>,
     room: Room,
+    /// What other nodes have to be told about, where there are any.
+    changed: Option<Vec<Arc<str>>>,
 }
 
 impl Table {
     pub(super) fn new(room: Room) -> Self {
-        Self { entries: HashMap::new(), ties: SecondaryMap::new(), room }
+        Self { entries: HashMap::new(), ties: SecondaryMap::new(), room, changed: None }
     }
 
     /// Addresses in it.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// All of them.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.entries.keys()
+    }
+
+    /// From now on it is written down what changes.
+    pub(super) fn watch(&mut self) {
+        self.changed.get_or_insert_default();
+    }
+
+    /// Something changed about an address.
+    pub(super) fn note(&mut self, address: &Arc<str>) {
+        if let Some(changed) = &mut self.changed {
+            changed.push(address.clone());
+        }
+    }
+
+    /// Whether something changed.
+    pub(super) fn has_changed(&self) -> bool {
+        self.changed.as_ref().is_some_and(|changed| !changed.is_empty())
+    }
+
+    /// What changed, once each.
+    pub(super) fn take_changed(&mut self) -> Vec<Arc<str>> {
+        let mut changed = self.changed.as_mut().map(std::mem::take).unwrap_or_default();
+        changed.sort_unstable();
+        changed.dedup();
+        changed
+    }
+
+    /// Takes an address away from whoever has it; subscriptions stay.
+    pub(super) fn disown(&mut self, address: &str) {
+        let Some(owner) = self.entry(address).and_then(|entry| entry.owner) else { return };
+        self.untie(owner, address, Tie { owns: true, allocated: true, hears: false });
     }
 
     /// Who has to do with an address.
@@ -182,7 +220,8 @@ impl Table {
             self.entries.insert(key.clone(), entry);
         }
         (ties.owned, ties.heard) = count;
-        ties.by_address.insert(key, tie);
+        ties.by_address.insert(key.clone(), tie);
+        self.note(&key);
         Ok(())
     }
 
@@ -204,6 +243,12 @@ impl Table {
     }
 
     fn clear(&mut self, session: SessionId, address: &str, gone: Tie) {
+        if self.changed.is_some()
+            && let Some((key, _)) = self.entries.get_key_value(address)
+        {
+            let key = key.clone();
+            self.note(&key);
+        }
         let Some(entry) = self.entries.get_mut(address) else { return };
         if gone.owns {
             entry.owner = None;

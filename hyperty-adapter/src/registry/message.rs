@@ -226,6 +226,10 @@ fn registered(resource: &str) -> &str {
 }
 
 fn named(value: &str) -> Result<Named, BadRecord> {
+    // A list would be read as the members in their order.
+    if !value.starts_with('{') {
+        return Err(BadRecord::Malformed("value is no object".to_owned()));
+    }
     serde_json::from_str(value).map_err(|error| BadRecord::Malformed(error.to_string()))
 }
 

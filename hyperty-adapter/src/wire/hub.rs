@@ -6,10 +6,11 @@
 use super::outbox::{All, End, Outbox, Pushed};
 use super::settings::WireSettings;
 use super::socketio::Peers;
+use crate::backbone::Backbone;
 use crate::envelope::NoMessage;
 use crate::node::{
-    Asker, CloseReason, ComponentId, ConnectionId, Counters, Dialect, Effect, Flow, Gate, Loss, Node, NotConnected,
-    Settings, Size, SlowReader,
+    Asker, CloseReason, ComponentId, ConnectionId, Counters, Dialect, Effect, Flow, Gate, Loss, Node, NodeId,
+    NotConnected, Settings, Size, SlowReader, To,
 };
 use bytes::Bytes;
 use slotmap::SecondaryMap;
@@ -63,6 +64,7 @@ struct State {
     node: Node,
     outboxes: SecondaryMap<ConnectionId, Arc<Outbox>>,
     components: Vec<Arc<dyn Component>>,
+    backbone: Option<Arc<dyn Backbone>>,
     is_stopping: bool,
 }
 
@@ -81,6 +83,8 @@ pub struct Figures {
     pub size: Size,
     /// Bytes that wait to be sent.
     pub outbox_bytes: usize,
+    /// Other nodes of the domain can be reached; never where there is no way to any.
+    pub is_backbone_up: bool,
 }
 
 impl fmt::Debug for Hub {
@@ -100,6 +104,7 @@ impl Hub {
                 node: Node::new(settings, gate, seed),
                 outboxes: SecondaryMap::new(),
                 components: Vec::new(),
+                backbone: None,
                 is_stopping: false,
             }),
             settings: wires,
@@ -130,11 +135,39 @@ impl Hub {
         self.change(|node| node.publish(text))
     }
 
+    /// From now on it is one of several nodes of its domain. `own` is a random number.
+    pub fn join(&self, own: NodeId, backbone: Arc<dyn Backbone>) {
+        self.lock().backbone = Some(backbone);
+        self.change(|node| node.join(Instant::now(), own));
+    }
+
+    /// It is no longer one of them, and tells them.
+    pub fn leave(&self) {
+        self.change(Node::leave);
+        self.lock().backbone = None;
+    }
+
+    /// Another node said something. A defect in taking it is counted, and costs no more than that.
+    pub fn frame(&self, frame: &Bytes) {
+        let now = Instant::now();
+        self.change(|node| {
+            if catch_unwind(AssertUnwindSafe(|| node.frame(now, frame))).is_err() {
+                tracing::error!("a defect in the message node");
+                node.count(Loss::Defect);
+            }
+        });
+    }
+
     /// Figures for those who watch the server.
     #[must_use]
     pub fn figures(&self) -> Figures {
         let state = self.lock();
-        Figures { counters: state.node.counters(), size: state.node.size(), outbox_bytes: self.waiting.bytes() }
+        Figures {
+            counters: state.node.counters(),
+            size: state.node.size(),
+            outbox_bytes: self.waiting.bytes(),
+            is_backbone_up: state.backbone.as_ref().is_some_and(|backbone| backbone.is_up()),
+        }
     }
 
     /// Looks, until it is dropped, who did not open a session in time and who did not come back.
@@ -234,8 +267,8 @@ impl Hub {
     fn settle(&self, state: &mut State, handed: &mut Handed) {
         let mut slow: Vec<ConnectionId> = Vec::new();
         while !state.node.is_drained() {
-            let State { node, outboxes, components, .. } = &mut *state;
-            let mut dropped = 0;
+            let State { node, outboxes, components, backbone, .. } = &mut *state;
+            let (mut dropped, mut untold) = (0, 0);
             for effect in node.drain() {
                 match effect {
                     Effect::Send { to, text } => {
@@ -258,10 +291,19 @@ impl Hub {
                         let component = components.get(usize::from(component.0)).cloned();
                         handed.extend(component.map(|component| (component, text, asker)));
                     }
+                    Effect::Tell { to, frame } => {
+                        let told = backbone.as_ref().map(|backbone| backbone.send(to, frame));
+                        // What is for all is said again to whoever missed it.
+                        let is_lost = matches!(to, To::One(_)) && told != Some(Ok(()));
+                        untold += usize::from(is_lost);
+                    }
                 }
             }
             for _ in 0..dropped {
                 node.count(Loss::SlowReader);
+            }
+            for _ in 0..untold {
+                node.count(Loss::Backbone);
             }
             for connection in slow.drain(..) {
                 let Some(outbox) = outboxes.remove(connection) else { continue };

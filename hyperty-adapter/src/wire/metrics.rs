@@ -18,7 +18,7 @@ pub struct NodeMetrics(pub Arc<Hub>);
 type Count = (&'static str, &'static str, fn(&Figures) -> u64);
 type Level = (&'static str, &'static str, fn(&Figures) -> usize);
 
-const COUNTERS: [Count; 14] = [
+const COUNTERS: [Count; 20] = [
     ("rethink_messages_in", "Messages that reTHINK clients sent", |f| f.counters.received),
     ("rethink_bytes_in", "Their bytes", |f| f.counters.received_bytes),
     ("rethink_messages_out", "Messages sent to reTHINK clients, one for each receiver", |f| f.counters.sent),
@@ -35,15 +35,26 @@ const COUNTERS: [Count; 14] = [
     ("rethink_connections_refused", "Connections refused for a limit", |f| f.counters.refused),
     ("rethink_paced", "Times that a client sent too fast and was read from later", |f| f.counters.paced),
     ("rethink_slow_closed", "Connections closed because their client did not read", |f| f.counters.slow_closed),
+    ("rethink_backbone_messages_out", "Messages sent to other nodes of the domain", |f| f.counters.forwarded),
+    ("rethink_backbone_messages_in", "Messages that came from them", |f| f.counters.brought),
+    ("rethink_backbone_conflicts", "Addresses given up because another node had given them away first", |f| {
+        f.counters.conflicts
+    }),
+    ("rethink_backbone_bad_frames", "What came from other nodes and made no sense", |f| f.counters.bad_frames),
+    ("rethink_backbone_left_out", "Addresses of other nodes for which there was no room", |f| f.counters.left_out),
+    ("rethink_backbone_nodes_lost", "Other nodes that went without a word", |f| f.counters.nodes_lost),
 ];
 
-const GAUGES: [Level; 6] = [
+const GAUGES: [Level; 9] = [
     ("rethink_sessions", "Sessions, those whose clients are away included", |f| f.size.sessions),
     ("rethink_sessions_away", "Sessions whose clients are away", |f| f.size.away),
     ("rethink_connections", "Connections of reTHINK clients", |f| f.size.connections),
     ("rethink_addresses", "Addresses that somebody has or hears", |f| f.size.addresses),
     ("rethink_waiting_bytes", "Bytes that wait for clients that are away", |f| f.size.waiting_bytes),
     ("rethink_outbox_bytes", "Bytes that wait to be sent", |f| f.outbox_bytes),
+    ("rethink_backbone_up", "1 while other nodes of the domain can be reached", |f| usize::from(f.is_backbone_up)),
+    ("rethink_backbone_nodes", "Other nodes of the domain", |f| f.size.nodes),
+    ("rethink_backbone_addresses", "Addresses that clients of other nodes have or hear", |f| f.size.remote_addresses),
 ];
 
 impl Collector for NodeMetrics {

@@ -1,9 +1,10 @@
 //! `[rethink]`: the message node, and what is behind it: registries and catalogue.
 
 use super::Config;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use colloquy_hyperty_adapter::catalogue::{self, Places};
 use colloquy_hyperty_adapter::node::{self, Settings};
+use colloquy_hyperty_adapter::policy::{self, Zone};
 use colloquy_hyperty_adapter::registry::rest::Writers;
 use colloquy_hyperty_adapter::wire::WireSettings;
 use colloquy_storage::Place;
@@ -23,6 +24,8 @@ pub struct Rethink {
     pub database: Option<PathBuf>,
     pub registry_http: RegistryHttp,
     pub catalogue: Catalogue,
+    pub policies: Policies,
+    pub backbone: Backbone,
     pub limits: Limits,
 }
 
@@ -47,6 +50,43 @@ pub struct Catalogue {
     pub host: Option<String>,
     pub node_url: Option<String>,
     pub identity_url: Option<String>,
+}
+
+/// `[rethink.policies]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policies {
+    pub folder: Option<PathBuf>,
+    pub otherwise: Otherwise,
+    pub zone: String,
+}
+
+/// What becomes of a message that no policy is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Otherwise {
+    /// It passes.
+    Allow,
+    /// It does not.
+    Deny,
+}
+
+/// `[rethink.backbone]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Backbone {
+    pub nats: Option<String>,
+    pub registry: RegistryAt,
+}
+
+/// Which node has the registries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RegistryAt {
+    /// This one.
+    Here,
+    /// Another.
+    Elsewhere,
 }
 
 /// Whether the node runs.
@@ -146,6 +186,17 @@ impl Rethink {
         if limits.open_within_s == 0 {
             bail!("rethink.limits.open_within_s must be 1 at least");
         }
+        if self.backbone.registry == RegistryAt::Elsewhere {
+            if self.backbone.nats.is_none() {
+                bail!("rethink.backbone.registry = \"elsewhere\" needs rethink.backbone.nats: there is no other node");
+            }
+            if self.registry_http != RegistryHttp::Off {
+                bail!(
+                    "rethink.registry_http is for the node that has the registries: rethink.backbone.registry = \"here\""
+                );
+            }
+        }
+        Zone::named(&self.policies.zone).context("rethink.policies.zone")?;
         Ok(())
     }
 }
@@ -179,6 +230,28 @@ impl Rethink {
             RegistryHttp::Read => Some(Writers::Nobody),
             RegistryHttp::Write => Some(Writers::Anyone),
         }
+    }
+
+    /// How policies are set up, if there are any.
+    pub(crate) fn policies(&self) -> Option<policy::Settings> {
+        let Policies { folder, otherwise, zone } = &self.policies;
+        let otherwise = match otherwise {
+            Otherwise::Allow => policy::Otherwise::Allow,
+            Otherwise::Deny => policy::Otherwise::Deny,
+        };
+        // The zone was checked with the rest of the configuration.
+        let zone = Zone::named(zone).unwrap_or_default();
+        folder.clone().map(|folder| policy::Settings { folder, otherwise, zone })
+    }
+
+    /// Where other nodes of the domain are met.
+    pub(crate) fn nats(&self) -> Option<&str> {
+        self.backbone.nats.as_deref()
+    }
+
+    /// Whether this node has the registries of its domain.
+    pub(crate) fn has_registries(&self) -> bool {
+        self.backbone.registry == RegistryAt::Here
     }
 
     /// How the catalogue is set up, if there is one.

@@ -107,6 +107,11 @@ impl Identity {
         Ok(Some(Self { provider, clock, database: own, ticking }))
     }
 
+    /// Whom to ask who somebody is.
+    pub(super) fn provider(&self) -> Arc<Provider> {
+        self.provider.clone()
+    }
+
     /// The paths that it is at.
     pub(super) fn routes(&self) -> Router {
         http::router(self.provider.clone(), self.clock.clone()).layer(from_fn(with_address))

@@ -1,18 +1,21 @@
 //! The reTHINK domain in the server: its message node, registries and catalogue, started, watched, and ended.
 
 use crate::config::Config;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
+use colloquy_hyperty_adapter::backbone::Nats;
 use colloquy_hyperty_adapter::catalogue::http::Doors;
 use colloquy_hyperty_adapter::catalogue::{self, Catalogue, LOOK_EVERY};
 use colloquy_hyperty_adapter::clock::Clock;
 use colloquy_hyperty_adapter::global::{self, GlobalRegistry};
+use colloquy_hyperty_adapter::identity::{Provider, Vouched};
 use colloquy_hyperty_adapter::identity::proxy::PROTOCOLS;
-use colloquy_hyperty_adapter::node::Open;
+use colloquy_hyperty_adapter::node::{Gate, NodeId, Open};
+use colloquy_hyperty_adapter::policy::{Policies, PolicyMetrics};
 use colloquy_hyperty_adapter::registry::{self, Edge, Registry};
 use colloquy_hyperty_adapter::wire::{self, Hub, NodeMetrics};
 use colloquy_signalling::Signalling;
@@ -30,8 +33,12 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) struct Rethink {
     hub: Arc<Hub>,
     database: Arc<Database>,
-    /// The registries' tasks end with it.
-    registries: Edge,
+    /// Who policies say that senders are.
+    vouched: Arc<Vouched>,
+    /// The registries' tasks end with it. None where another node has them.
+    registries: Option<Edge>,
+    /// The way to other nodes of the domain.
+    backbone: Option<Nats>,
     routes: Router,
     catalogue: Option<(Arc<Catalogue>, String)>,
     watches: Vec<JoinHandle<()>>,
@@ -41,7 +48,7 @@ impl Rethink {
     /// Starts it, if the configuration has one.
     ///
     /// # Errors
-    /// When its database cannot be opened, or the folder of its catalogue cannot be read.
+    /// When its database cannot be opened, the folder of its catalogue cannot be read, or its policies are no good.
     pub(super) async fn start(config: &Config, signalling: &Signalling) -> Result<Option<Self>> {
         let Some((settings, wires)) = config.rethink() else { return Ok(None) };
         let place = config.rethink.place();
@@ -52,14 +59,29 @@ impl Rethink {
             );
         }
         let database = Arc::new(Database::open(place).await?);
-        let hub = Hub::new(settings, wires, Box::new(Open), rand::random());
+        let mut watches = Vec::new();
+        let vouched = Arc::new(Vouched::default());
+        let gate: Box<dyn Gate> = match config.rethink.policies() {
+            None => Box::new(Open),
+            Some(settings) => {
+                let policies = Policies::open(settings, Box::new(vouched.clone()), Clock::system())?;
+                signalling.collect(Box::new(PolicyMetrics(policies.clone())));
+                watches.push(tokio::spawn(policies.clone().watch()));
+                Box::new(policies)
+            }
+        };
+        let hub = Hub::new(settings, wires, gate, rand::random());
         signalling.collect(Box::new(NodeMetrics(hub.clone())));
-        let mut watches = vec![tokio::spawn(hub.clone().look_after())];
+        watches.push(tokio::spawn(hub.clone().look_after()));
 
         let registry = Arc::new(Registry::open(database.clone(), registry::Settings::default()).await?);
         let global = Arc::new(GlobalRegistry::new(database.clone(), global::Settings::default()));
         let clock = Clock::system();
-        let mut routes = wire::router(&hub).merge(global::rest::router(global.clone(), clock.clone()));
+        let mut routes = wire::router(&hub);
+        let has_registries = config.rethink.has_registries();
+        if has_registries {
+            routes = routes.merge(global::rest::router(global.clone(), clock.clone()));
+        }
         if let Some(writers) = config.rethink.registry_writers() {
             routes = routes.merge(registry::rest::router(registry.clone(), clock.clone(), writers));
         }
@@ -73,13 +95,22 @@ impl Rethink {
             }
             None => None,
         };
-        let registries = Edge::start(&hub, registry, global, clock);
-        Ok(Some(Self { hub, database, registries, routes, catalogue, watches }))
+        let registries = has_registries.then(|| Edge::start(&hub, registry, global, clock));
+        let backbone = match config.rethink.nats() {
+            Some(url) => Some(Nats::join(&hub, NodeId(rand::random()), url).await.context("rethink.backbone.nats")?),
+            None => None,
+        };
+        Ok(Some(Self { hub, database, vouched, registries, backbone, routes, catalogue, watches }))
     }
 
     /// The paths that it is at.
     pub(super) fn routes(&self) -> Router {
         self.routes.clone()
+    }
+
+    /// Has policies know whom a provider vouches for.
+    pub(super) fn identify_by(&self, provider: Arc<Provider>) {
+        self.vouched.ask(provider);
     }
 
     /// Where what is registered is kept.
@@ -101,6 +132,9 @@ impl Rethink {
         self.hub.stop();
         if timeout(STOP_TIMEOUT, self.hub.emptied()).await.is_err() {
             tracing::warn!("some reTHINK clients did not take what was to be sent to them");
+        }
+        if let Some(backbone) = self.backbone {
+            backbone.leave().await;
         }
         self.watches.iter().for_each(JoinHandle::abort);
         drop(self.registries);

@@ -160,6 +160,9 @@ async fn what_is_no_request_is_told_why() {
         ("update", json!({"resource": URL, "value": [1]}), "not as the registry has it"),
         ("update", json!({"resource": URL, "value": 7, "attribute": "status"}), "status"),
         ("delete", json!({}), "no url"),
+        // Lists are no objects, whatever stands where in them.
+        ("delete", json!({"value": ["user://x/y", URL]}), "no object"),
+        ("create", json!([null, {"url": URL, "user": "user://x/y"}]), "no object"),
         ("read", json!({}), "an address has"),
         ("read", json!({"resource": 7}), "not as"),
         (

@@ -4,5 +4,6 @@ mod addresses;
 mod bounds;
 mod errors;
 mod sessions;
+mod several;
 mod subscriptions;
-mod world;
+pub(crate) mod world;

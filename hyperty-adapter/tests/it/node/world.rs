@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use colloquy_hyperty_adapter::node::{
-    Asker, CloseReason, ComponentId, ConnectionId, Dialect, Effect, Flow, Gate, Loss, Node, Open, Settings,
+    Asker, CloseReason, ComponentId, ConnectionId, Dialect, Effect, Flow, Gate, Loss, Node, Open, Settings, To,
 };
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -18,6 +18,8 @@ pub(crate) struct World {
     inboxes: HashMap<ConnectionId, Vec<Bytes>>,
     pub(crate) closed: HashMap<ConnectionId, CloseReason>,
     pub(crate) handed: Vec<(ComponentId, Asker, Value)>,
+    /// What other nodes are told.
+    pub(crate) told: Vec<(To, Bytes)>,
 }
 
 impl World {
@@ -33,7 +35,8 @@ impl World {
 
     pub(crate) fn gated(settings: Settings, gate: impl Gate + 'static) -> Self {
         let node = Node::new(settings, Box::new(gate), [1; 32]);
-        Self { node, now: Instant::now(), inboxes: HashMap::new(), closed: HashMap::new(), handed: Vec::new() }
+        let (inboxes, closed, handed, told) = (HashMap::new(), HashMap::new(), Vec::new(), Vec::new());
+        Self { node, now: Instant::now(), inboxes, closed, handed, told }
     }
 
     pub(crate) fn drain(&mut self) {
@@ -44,6 +47,7 @@ impl World {
                 Effect::Hand { component, asker, text } => {
                     self.handed.push((component, asker, serde_json::from_slice(&text).unwrap()));
                 }
+                Effect::Tell { to, frame } => self.told.push((to, frame)),
             }
         }
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 mod conversations;
+mod faults;
 mod nomatrix;
 mod slow;
 mod socketio;
