@@ -259,9 +259,13 @@ impl Rethink {
     pub(crate) fn catalogue(&self, issuer: Option<String>) -> Option<catalogue::Settings> {
         let Catalogue { enabled, folder, host, node_url, identity_url } = &self.catalogue;
         let usual = Places::of(&self.domain);
+        // A machine of its own has no names for its parts: the node is where the provider is, by the same port.
+        let here =
+            issuer.as_deref().filter(|_| self.domain == "localhost").and_then(|issuer| issuer.strip_prefix("http"));
+        let node = here.map_or(usual.node, |here| format!("ws{here}/ws"));
         let places = Places {
             catalogue: host.clone().unwrap_or(usual.catalogue),
-            node: node_url.clone().unwrap_or(usual.node),
+            node: node_url.clone().unwrap_or(node),
             identity: identity_url.clone().or(issuer).unwrap_or(usual.identity),
             ..usual
         };

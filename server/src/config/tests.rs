@@ -184,3 +184,20 @@ fn the_message_node_runs_where_nobody_else_reaches_it_or_it_has_a_name() {
     assert!(runs("[http]\nlisten = \"0.0.0.0:8443\"\n[rethink]\nenabled = \"always\"\n"));
     assert!(!runs("[rethink]\nenabled = \"never\"\n"));
 }
+
+#[test]
+fn on_a_machine_of_its_own_the_catalogue_names_the_node_by_the_servers_address() {
+    let node = |config: &Config| {
+        let issuer = config.identity().map(|identity| identity.issuer);
+        config.rethink.catalogue(issuer).expect("there is a catalogue").places.node
+    };
+    let mut config = Config::reference();
+    config.http.listen = "127.0.0.1:8123".parse().unwrap();
+    assert_eq!(node(&config), "ws://localhost:8123/ws");
+    config.http.dev_tls = true;
+    assert_eq!(node(&config), "wss://localhost:8123/ws");
+    config.rethink.domain = "d.test".to_owned();
+    assert_eq!(node(&config), "wss://msg-node.d.test/ws");
+    config.rethink.catalogue.node_url = Some("wss://elsewhere/ws".to_owned());
+    assert_eq!(node(&config), "wss://elsewhere/ws");
+}
