@@ -44,10 +44,14 @@ export class Server {
     this.settings = settings;
   }
 
-  /** @param {Record<string, string>} settings configuration by environment name without its prefix: `DRAIN_S`, `HTTP__LISTEN`. */
+  /**
+   * @param {Record<string, string> | ((port: number) => Record<string, string>)} settings configuration by environment name without its prefix:
+   * `DRAIN_S`, `HTTP__LISTEN`; or what makes it of the port of its pages.
+   */
   static async start(name = 'server', settings = {}) {
     mkdirSync(RESULTS, { recursive: true });
-    const server = new Server(name, await freePort(), await freeRange(WORKERS), settings);
+    const port = await freePort();
+    const server = new Server(name, port, await freeRange(WORKERS), typeof settings === 'function' ? settings(port) : settings);
     rmSync(server.log, { force: true });
     try {
       await server.up();
