@@ -4,8 +4,9 @@ use crate::support::person::{Person, Reply};
 use crate::support::server::Server;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use tokio_tungstenite::tungstenite;
 
 const PASSWORD: &str = "correct horse battery";
 const CALLBACK: &str = "https://app.example/callback";
@@ -285,4 +286,64 @@ fn an_offer_whose_fingerprint_was_swapped_is_refused() {
     assert_eq!(anne.send("/identity/assertion/revoke", &taken_back, "application/json", &[own]).status, 204);
     assert_eq!(publish(&offer(&hers, ""), &assertion), refused("identity.required"));
     assert_eq!(publish(&offer(&hers, ""), &assert_of(&mut anne, &hers)), taken);
+}
+
+/// A session of a runtime at the message node.
+struct Session(tungstenite::WebSocket<tungstenite::stream::MaybeTlsStream<std::net::TcpStream>>, String);
+
+impl Session {
+    fn open(port: u16, runtime: &str) -> Self {
+        let (socket, _) = tungstenite::connect(format!("ws://127.0.0.1:{port}/ws")).unwrap();
+        if let tungstenite::stream::MaybeTlsStream::Plain(stream) = socket.get_ref() {
+            stream.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+        }
+        let mut session = Self(socket, runtime.to_owned());
+        let opened = session.ask(&json!({"id": 1, "type": "open", "from": runtime, "to": "mn:/session"}));
+        assert_eq!(opened["body"]["code"], 200, "{opened}");
+        session
+    }
+
+    fn ask(&mut self, message: &Value) -> Value {
+        self.0.send(message.to_string().into()).unwrap();
+        serde_json::from_str(self.0.read().unwrap().to_text().unwrap()).unwrap()
+    }
+
+    /// Registers a hyperty under a user, saying who we are.
+    fn register(&mut self, user: &str, identity: &Value) -> Value {
+        let value = json!({
+            "user": user, "url": format!("hyperty://localhost/of-{}", self.1.rsplit('/').next().unwrap()), "expires": 3_600, "resources": ["audio"],
+            "descriptor": "hyperty-catalogue://catalogue.localhost/.well-known/hyperty/Connector", "dataSchemes": ["connection"], "status": "live",
+            "runtime": self.1,
+        });
+        let from = format!("{}/registry/", self.1);
+        let body = json!({"value": value, "identity": identity});
+        self.ask(&json!({"id": 2, "type": "create", "from": from, "to": "domain://registry.localhost", "body": body}))
+    }
+}
+
+#[test]
+fn policies_hold_senders_to_who_they_are() {
+    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("policies-25080");
+    std::fs::create_dir_all(&folder).unwrap();
+    let ready = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/policies/own-registration.cedar");
+    std::fs::copy(ready, folder.join("own-registration.cedar")).unwrap();
+    let (server, log) = start(25_080, &[("COLLOQUY__RETHINK__POLICIES__FOLDER", folder.to_str().unwrap())]);
+    let mut anne = Person::at(&server.named());
+    register(&mut anne, &log, 1, "anne@example.org");
+    let asked = json!({"contents": "[48,130,1,34,48,13]"}).to_string();
+    let identity = anne.send("/identity/assertion", &asked, "application/json", &[("x-colloquy-identity", "1")]).json();
+    let email = identity["userProfile"]["email"].as_str().unwrap().to_owned();
+
+    let refused = |answer: &Value| {
+        assert_eq!((&answer["from"], &answer["body"]["code"]), (&json!("mn:/policies"), &json!(403)), "{answer}");
+        assert!(answer["body"]["desc"].as_str().unwrap().contains("own-email"), "{answer}");
+    };
+    let mut eve = Session::open(25_080, "runtime://localhost/eve");
+    refused(&eve.register(&email, &Value::Null));
+    let mut hers = Session::open(25_080, "runtime://localhost/anne");
+    let registered = hers.register(&email, &identity);
+    assert_eq!(registered["body"]["code"], 200, "{registered}");
+    refused(&hers.register("ben@example.org", &identity));
+    // She has sent it to others; none of them is she.
+    refused(&eve.register(&email, &identity));
 }
