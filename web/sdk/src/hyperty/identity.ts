@@ -133,7 +133,7 @@ export class Identities {
     const address = `domain-idp://${provider}`;
     const url = `${runtimeURL.replace(/^(\w+:\/\/[^/]+).*$/, '$1')}/idp-proxy/${newId()}`;
     const configuration = { ...(memberOf(loaded.descriptor, 'configuration') as object | undefined), runtimeURL } as Configuration;
-    const tenant = { url, code: loaded.code, configuration, owns: (of: string) => of === address, brought: () => {} };
+    const tenant = { url, code: loaded.code, configuration, owns: (of: string) => of === address, hears: () => false, brought: () => {} };
     const sandbox = await Sandbox.start(makeSandbox, bus, tenant, () => {
       heard.remove();
       this.proxies.delete(provider);

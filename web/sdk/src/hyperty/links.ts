@@ -2,7 +2,7 @@
 import { domainOf, isDomain } from './address.js';
 import type { MessageBus } from './bus.js';
 import type { Catalogue } from './catalogue.js';
-import { type Configuration, type Message, memberOf, textOf } from './message.js';
+import { type Configuration, type Listener, type Message, memberOf, textOf } from './message.js';
 import { type MakeSandbox, Sandbox } from './sandbox.js';
 
 /** Domains that a runtime is connected with at most. */
@@ -90,6 +90,7 @@ export class Links {
 
   private async load(domain: string, link: Link): Promise<void> {
     const { bus, catalogue, makeSandbox, runtimeURL, domain: own, isOurs } = this.options;
+    let status: Listener | undefined;
     try {
       // A domain without a stub of its own may be known to our catalogue by its name.
       const loaded = await catalogue.load(domain, 'protocolstub', 'default').catch((error: unknown) => {
@@ -100,22 +101,25 @@ export class Links {
       const tenant = {
         url: link.url, code: loaded.code, configuration,
         owns: () => false,
+        hears: () => false,
         brought: (message: Message) => {
-          // A node may say anything, but not in the name of somebody here; and it comes in, and goes out nowhere else.
-          if (!isOurs(message.from)) void this.bring(link, message);
+          // A node may say anything, but not in the name of somebody here, and answers only for its own domain; ours has all who came to it.
+          const answers = message.type !== 'response' || domain === own || domainOf(message.from) === domain;
+          if (answers && !isOurs(message.from)) void this.bring(link, message);
         },
       };
-      const status = bus.listen(`${link.url}/status`, (message) => {
+      status = bus.listen(`${link.url}/status`, (message) => {
         link.status = textOf(message.body, 'value') ?? link.status;
         this.options.onStatus(domain, link.status, textOf(message.body, 'desc'));
       });
       link.sandbox = await Sandbox.start(makeSandbox, bus, tenant, (why) => {
-        status.remove();
+        status?.remove();
         this.links.delete(domain);
         this.options.onStatus(domain, 'failed', why);
       });
       for (const message of link.waiting.splice(0)) link.sandbox.hand(message);
     } catch (error) {
+      status?.remove();
       const why = `there is no way to ${domain}: ${error instanceof Error ? error.message : String(error)}`;
       link.failed = { why, at: this.options.now() };
       link.status = 'failed';

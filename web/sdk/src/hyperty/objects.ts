@@ -56,6 +56,12 @@ export class Objects {
     return this.reported.get(url)?.owner;
   }
 
+  /** Whether a hyperty here reports or observes an object. */
+  knows(hyperty: string, url: string): boolean {
+    const object = this.reported.get(url);
+    return object?.owner === hyperty || object?.observers.has(hyperty) === true || this.observed.get(url)?.has(hyperty) === true;
+  }
+
   /** Objects that a hyperty reports end with it, and it observes nothing any more. */
   drop(hyperty: string): void {
     for (const [url, object] of this.reported) if (object.owner === hyperty) this.remove(url, object);

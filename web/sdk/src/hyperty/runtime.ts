@@ -45,6 +45,8 @@ export interface Offers {
   readonly resources: readonly string[];
 }
 
+/** What an object has addresses for. */
+const PART = /\/(?:subscription|changes|children\/?)$/;
 /** Hyperties of a runtime at most. */
 const MOST_HYPERTIES = 64;
 
@@ -124,7 +126,9 @@ export class HypertyRuntime {
       return this.begin(loaded.name, loaded.url, offers, (url, bus) => Promise.resolve({ instance: activate.default(url, bus, configuration).instance }));
     }
     return this.begin(loaded.name, loaded.url, offers, async (url) => {
-      const tenant = { url, code: loaded.code, configuration, owns: (address: string) => this.reports(url, address), brought: () => {} };
+      const owns = (address: string): boolean => this.reports(url, address);
+      const hears = (address: string): boolean => address.endsWith('/registration') || this.objects.knows(url, address.replace(PART, ''));
+      const tenant = { url, code: loaded.code, configuration, owns, hears, brought: () => {} };
       const lost = (why: string): void => {
         this.options.onStatus?.(url, 'failed', why);
         void this.hyperties.get(url)?.end();
@@ -211,7 +215,7 @@ export class HypertyRuntime {
   }
 
   private reports(hyperty: string, address: string): boolean {
-    return this.objects.reporterOf(address.replace(/\/(?:subscription|changes|children\/?)$/, '')) === hyperty;
+    return this.objects.reporterOf(address.replace(PART, '')) === hyperty;
   }
 
   /** An invitation says who invites: that is checked before anybody reads it. */

@@ -2,7 +2,7 @@
  * Code of others runs in a sandbox: a worker or a process that has nothing of ours but a wire for messages. Who runs there has one address, speaks
  * for that address alone, and hears what is for it; a protocol stub also hands in what comes from its domain.
  */
-import { asMessage, type Configuration, type Listener, type Message } from './message.js';
+import { answerTo, asMessage, type Configuration, type Listener, type Message } from './message.js';
 import { isWithin } from './address.js';
 import type { MessageBus } from './bus.js';
 
@@ -32,6 +32,8 @@ export interface Tenant {
   readonly configuration: Configuration;
   /** Whether an address that is not below its own is its own all the same: an object that it reports. */
   readonly owns: (address: string) => boolean;
+  /** Whether what an object tells its observers is for it, too. */
+  readonly hears: (address: string) => boolean;
   /** Takes what others have sent, from a stub. */
   readonly brought: (message: Message) => void;
 }
@@ -112,12 +114,14 @@ export class Sandbox {
     }
   }
 
-  /** It hears its own address, and what is told of others' objects; not what is for others here. */
+  /** It hears its own address, and what objects tell that it observes; not what is for others here. */
   private listen(address: string): void {
-    const { url } = this.tenant;
-    const isObject = /\/(?:changes|children\/?|registration|status)$/.test(address);
+    const { url, hears } = this.tenant;
+    const isObject = /\/(?:changes|children\/?|registration)$/.test(address);
     if ((!this.isOwn(address) && !isObject) || this.listeners.has(address) || this.listeners.size >= MOST_ADDRESSES) return;
-    this.listeners.set(address, this.bus.listen(address, (message) => { if (message.from !== url) this.hand(message); }));
+    // Whether it observes is looked at each time: it listens before it may hear, so that it misses nothing.
+    const take = (message: Message): void => { if (message.from !== url && (this.isOwn(address) || hears(address))) this.hand(message); };
+    this.listeners.set(address, this.bus.listen(address, take));
   }
 
   private posted(message: Message): void {
@@ -125,6 +129,12 @@ export class Sandbox {
     const answers = message.type === 'response' && this.listeners.has(message.from);
     if (!this.isOwn(message.from) && !answers) {
       this.tenant.brought(message);
+      return;
+    }
+    // Nodes and registries know a runtime as one: what it tells them is the runtime's business.
+    const isComponent = (Array.isArray(message.to) ? message.to : [message.to]).some((to) => /^(?:domain|global|mn):/.test(to));
+    if (isComponent) {
+      this.hand(answerTo(message, { code: 403, desc: 'code in a sandbox asks the runtime, and not its node' }, String(message.to)));
       return;
     }
     // The answer goes back in, where the bus of the sandbox knows who asked.

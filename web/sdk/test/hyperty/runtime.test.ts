@@ -34,6 +34,10 @@ class Node {
     if (runtime) this.heard.set(runtime, new Set([session]));
   }
 
+  sessionOf(runtime: string): Deliver {
+    return [...(this.heard.get(runtime) ?? [])][0]!;
+  }
+
   publish(message: Message, except?: Deliver): void {
     const to = String(message.to);
     const runtime = /^runtime:\/\/[^/]+\/[^/]+/.exec(to)?.[0] ?? '';
@@ -193,6 +197,25 @@ describe('a hyperty runtime', () => {
     forged(bob.url);
     await expect.poll(() => ann.heard.length).toBe(1);
     expect(ann.heard[0]!.from).toBe(bob.url);
+  });
+
+  it('takes answers of a domain from that domain alone, and from its own', async () => {
+    const [a, b] = [runtime('a.test'), runtime('b.test')];
+    const ann = await probe(a, 'a.test');
+    await ann.ask(`${a.url}/discovery/`, 'read', { resource: `/hyperty/user/${b.user}`, criteria: { domain: 'b.test' } });
+    // There is a way to b.test now. Its node answers what the node of c.test was asked.
+    nodes['c.test'] = new Node();
+    const asked = ann.ask('hyperty://c.test/1', 'execute', {});
+    await expect.poll(() => nodes['c.test']!.seen.length).toBe(1);
+    const { id } = nodes['c.test']!.seen[0]!;
+    const answer = (of: string, value: string): void => {
+      nodes[of]!.publish({ id: id!, type: 'response', from: 'hyperty://c.test/1', to: ann.url, body: { code: 200, value } });
+    };
+    nodes['b.test']!.from({ id: 9, type: 'subscribe', from: `${a.url}/sm`, to: 'domain://msg-node.b.test/sm', body: { resources: [ann.url] } }, nodes['b.test']!.sessionOf(a.url));
+    answer('b.test', 'forged');
+    await new Promise((resolve) => { setTimeout(resolve, 20); });
+    answer('a.test', 'true');
+    expect((await asked).body!['value']).toBe('true');
   });
 
   it('says who invites, once his provider has vouched for him, and refuses a forgery', async () => {

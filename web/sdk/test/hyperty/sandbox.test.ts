@@ -11,12 +11,12 @@ const code = (body: string): string => `var activate = { default: (url, bus, con
 const started: Sandbox[] = [];
 afterEach(() => { for (const sandbox of started.splice(0)) sandbox.end(); });
 
-async function run(body: string, owns: (address: string) => boolean = () => false) {
+async function run(body: string, owns: (address: string) => boolean = () => false, hears: (address: string) => boolean = () => true) {
   const bus = new MessageBus();
   const brought: Message[] = [];
   let lost: (why: string) => void = () => {};
   const end = new Promise<string>((resolve) => { lost = resolve; });
-  const tenant = { url: URL, code: code(body), configuration: { runtimeURL: 'runtime://d.test/r' }, owns, brought: (message: Message) => { brought.push(message); } };
+  const tenant = { url: URL, code: code(body), configuration: { runtimeURL: 'runtime://d.test/r' }, owns, hears, brought: (message: Message) => { brought.push(message); } };
   const sandbox = await Sandbox.start(processSandbox, bus, tenant, lost);
   started.push(sandbox);
   const ask = (body: Record<string, unknown> = {}): Promise<Message> => bus.ask({ type: 'execute', from: 'test://d.test/1', to: URL, body });
@@ -46,6 +46,26 @@ describe('code in a sandbox', () => {
     expect(brought.map(({ from }) => from)).toEqual(['hyperty://d.test/2']);
   });
 
+  it('hears of objects only what it observes', async () => {
+    let observes = false;
+    const { bus, ask } = await run(`${ANSWER('heard')}; const heard = []; bus.addListener('comm://d.test/3/changes', ({ body }) => { heard.push(body.n); })`, undefined, () => observes);
+    await expect.poll(() => bus.has('comm://d.test/3/changes')).toBe(true);
+    const change = (n: number): void => { bus.take({ type: 'update', from: 'comm://d.test/3', to: 'comm://d.test/3/changes', body: { n } }); };
+    change(1);
+    await ask();
+    observes = true;
+    change(2);
+    expect((await ask()).body!['value']).toEqual([2]);
+  });
+
+  it('does not speak with the node in the name of the runtime', async () => {
+    const { bus, ask } = await run(`${ANSWER('said')}; let said; bus.postMessage({ type: 'unsubscribe', from: url, to: 'domain://msg-node.d.test/sm', body: { resources: ['hyperty://d.test/2'] } }, ({ body }) => { said = body.code; })`);
+    const out: Message[] = [];
+    bus.out = (message) => { out.push(message); };
+    await expect.poll(async () => (await ask()).body!['value']).toBe(403);
+    expect(out).toEqual([]);
+  });
+
   it('hears nothing that is for others here', async () => {
     const { bus } = await run(`bus.addListener('other://d.test/2', () => {}); bus.addListener('comm://d.test/3/changes', () => {}); bus.addListener(url, () => {})`);
     await expect.poll(() => bus.has(URL)).toBe(true);
@@ -73,7 +93,7 @@ describe('code in a sandbox', () => {
   it('that is no code, or throws, is told as that', async () => {
     await expect(run('throw new Error("not today")')).rejects.toThrow(/not today/);
     const bus = new MessageBus();
-    const tenant = { url: URL, code: 'var nothing = 1', configuration: { runtimeURL: 'r' }, owns: () => false, brought: () => {} };
+    const tenant = { url: URL, code: 'var nothing = 1', configuration: { runtimeURL: 'r' }, owns: () => false, hears: () => false, brought: () => {} };
     await expect(Sandbox.start(processSandbox, bus, tenant, () => {})).rejects.toThrow(/activate/);
   });
 
