@@ -1,6 +1,6 @@
 /** Descriptors and code out of the catalogues of domains (reTHINK specs: `descriptors`; paths of `dev-catalogue`). */
 import { isDomain } from './address.js';
-import { memberOf, textOf } from './message.js';
+import { type Configuration, memberOf, textOf } from './message.js';
 
 /** What is used of `fetch`. */
 export type Fetch = (url: string, init: { method: string; headers: Record<string, string>; body?: string; credentials: 'omit'; redirect: 'error' }) => Promise<{
@@ -58,6 +58,17 @@ export class Catalogue {
     return { url: `${SCHEME}catalogue.${domain}/.well-known/${kind}/${named}`, name: named, domain, descriptor, code };
   }
 
+  /** The same; where the domain has none, the one of `own` that bears its name. */
+  async loadFor(domain: string, kind: Kind, name: string, own: string): Promise<Loaded> {
+    try {
+      return await this.load(domain, kind, name);
+    } catch (error) {
+      if (domain === own) throw error;
+      // Why the domain has none says more than why ours has not.
+      return this.load(own, kind, domain).catch(() => { throw error; });
+    }
+  }
+
   /** Loads what an address such as `hyperty-catalogue://catalogue.d/.well-known/hyperty/Chat` names. */
   async loadFrom(url: string, kind: Kind): Promise<Loaded> {
     const match = /^(?:hyperty-catalogue|https):\/\/catalogue\.([^/]+)\/\.well-known\/([^/]+)\/([^/]+)$/.exec(url);
@@ -111,6 +122,12 @@ export class Catalogue {
     if (text.length > most) throw new NotLoaded(`${url} is longer than ${most} characters`);
     return text;
   }
+}
+
+/** What code is started with. */
+export function configurationOf({ descriptor }: Loaded, runtimeURL: string): Configuration {
+  const told = memberOf(descriptor, 'configuration');
+  return { ...(typeof told === 'object' ? told : {}), runtimeURL };
 }
 
 function asObject(text: string, at: string): Record<string, unknown> {

@@ -3,10 +3,9 @@
  * in sandboxes; an assertion binds somebody to the key of his runtime.
  */
 import { isDomain } from './address.js';
-import type { MessageBus } from './bus.js';
-import type { Catalogue } from './catalogue.js';
-import { type Body, type Configuration, type Message, codeOf, memberOf, textOf } from './message.js';
-import { type MakeSandbox, Sandbox } from './sandbox.js';
+import { configurationOf } from './catalogue.js';
+import { type Body, type Message, codeOf, memberOf, textOf } from './message.js';
+import { type Ground, Sandbox } from './sandbox.js';
 
 /** Proxies of providers at most, and assertions whose answer is remembered. */
 const MOST_PROXIES = 16;
@@ -15,23 +14,14 @@ const MOST_REMEMBERED = 256;
 /** Has somebody sign in at an address, in a window; gives the address at which the window ended. */
 export type SignIn = (url: string) => Promise<string>;
 
-export interface IdentitiesOptions {
-  readonly bus: MessageBus;
-  readonly catalogue: Catalogue;
-  readonly makeSandbox: MakeSandbox;
-  readonly runtimeURL: string;
-  readonly domain: string;
-  readonly newId: () => string;
-}
-
 export class Identities {
   private readonly proxies = new Map<string, Promise<Sandbox>>();
   private readonly checked = new Map<string, Promise<string>>();
   private readonly own: string;
   private mine: Body | undefined;
 
-  constructor(private readonly options: IdentitiesOptions) {
-    this.own = `${options.runtimeURL}/idm`;
+  constructor(private readonly ground: Ground) {
+    this.own = `${ground.runtimeURL}/idm`;
   }
 
   /** Who is signed in, as it goes with messages. */
@@ -42,11 +32,11 @@ export class Identities {
   /** Signs somebody in with the provider of a domain. Rejects with what the provider says. */
   async signIn(provider: string, signIn: SignIn): Promise<Body> {
     const contents = await publicKey();
-    let answer = await this.execute(provider, 'generateAssertion', { contents, origin: this.options.runtimeURL, usernameHint: '' });
+    let answer = await this.execute(provider, 'generateAssertion', { contents, origin: this.ground.runtimeURL, usernameHint: '' });
     const loginUrl = textOf(memberOf(answer.body, 'description'), 'loginUrl');
     if (codeOf(answer) === 401 && loginUrl !== undefined) {
       const usernameHint = await signIn(loginUrl);
-      answer = await this.execute(provider, 'generateAssertion', { contents, origin: this.options.runtimeURL, usernameHint });
+      answer = await this.execute(provider, 'generateAssertion', { contents, origin: this.ground.runtimeURL, usernameHint });
     }
     const value = memberOf(answer.body, 'value');
     if (codeOf(answer) !== 200 || textOf(value, 'assertion') === undefined) throw new Error(`${provider} did not say who you are: ${said(answer)}`);
@@ -92,7 +82,7 @@ export class Identities {
     const key = `${provider} ${assertion}`;
     const known = this.checked.get(key);
     if (known) return known;
-    const asked = this.execute(provider, 'validateAssertion', { assertion, origin: this.options.runtimeURL }).then((answer) => {
+    const asked = this.execute(provider, 'validateAssertion', { assertion, origin: this.ground.runtimeURL }).then((answer) => {
       const identity = textOf(memberOf(answer.body, 'value'), 'identity');
       if (codeOf(answer) >= 500 || codeOf(answer) === 408) throw new Unasked(said(answer));
       if (codeOf(answer) !== 200 || identity === undefined) throw new Error(`${provider} does not vouch for this: ${said(answer)}`);
@@ -109,7 +99,7 @@ export class Identities {
   private async execute(provider: string, method: string, params: Body): Promise<Message> {
     if (!isDomain(provider)) throw new Unasked(`${provider} is no domain of an identity provider`);
     await this.proxy(provider);
-    return this.options.bus.ask({ type: 'execute', from: this.own, to: `domain-idp://${provider}`, body: { method, params } });
+    return this.ground.bus.ask({ type: 'execute', from: this.own, to: `domain-idp://${provider}`, body: { method, params } });
   }
 
   private proxy(provider: string): Promise<Sandbox> {
@@ -125,14 +115,11 @@ export class Identities {
   }
 
   private async load(provider: string): Promise<Sandbox> {
-    const { bus, catalogue, makeSandbox, runtimeURL, domain: own, newId } = this.options;
-    const loaded = await catalogue.load(provider, 'idp-proxy', provider).catch((error: unknown) => {
-      if (provider === own) throw error;
-      return catalogue.load(own, 'idp-proxy', provider).catch(() => { throw error; });
-    });
+    const { bus, catalogue, makeSandbox, runtimeURL, domain: own, newId } = this.ground;
+    const loaded = await catalogue.loadFor(provider, 'idp-proxy', provider, own);
     const address = `domain-idp://${provider}`;
-    const url = `${runtimeURL.replace(/^(\w+:\/\/[^/]+).*$/, '$1')}/idp-proxy/${newId()}`;
-    const configuration = { ...(memberOf(loaded.descriptor, 'configuration') as object | undefined), runtimeURL } as Configuration;
+    const url = `runtime://${own}/idp-proxy/${newId()}`;
+    const configuration = configurationOf(loaded, runtimeURL);
     const tenant = { url, code: loaded.code, configuration, owns: (of: string) => of === address, hears: () => false, brought: () => {} };
     const sandbox = await Sandbox.start(makeSandbox, bus, tenant, () => {
       heard.remove();

@@ -1,9 +1,8 @@
 /** The ways to other domains, and to our own: one protocol stub for each, loaded from the domain's catalogue when there is something to say. */
 import { domainOf, isDomain } from './address.js';
-import type { MessageBus } from './bus.js';
-import type { Catalogue } from './catalogue.js';
-import { type Configuration, type Listener, type Message, memberOf, textOf } from './message.js';
-import { type MakeSandbox, Sandbox } from './sandbox.js';
+import { configurationOf } from './catalogue.js';
+import { type Listener, type Message, textOf } from './message.js';
+import { type Ground, Sandbox } from './sandbox.js';
 
 /** Domains that a runtime is connected with at most. */
 const MOST_LINKS = 64;
@@ -21,14 +20,7 @@ interface Link {
   status: string;
 }
 
-export interface LinksOptions {
-  readonly bus: MessageBus;
-  readonly catalogue: Catalogue;
-  readonly makeSandbox: MakeSandbox;
-  readonly runtimeURL: string;
-  /** Our own domain. */
-  readonly domain: string;
-  readonly newId: () => string;
+export interface LinksOptions extends Ground {
   readonly now: () => number;
   /** Whether an address is of this runtime: nobody from outside speaks for it. */
   readonly isOurs: (address: string) => boolean;
@@ -71,7 +63,7 @@ export class Links {
       bus.refuse(message, 503, `this runtime is connected with ${MOST_LINKS} domains already`);
       return;
     }
-    const url = `${this.options.runtimeURL.replace(/^(\w+:\/\/[^/]+).*$/, '$1')}/protostub/${this.options.newId()}`;
+    const url = `runtime://${own}/protostub/${this.options.newId()}`;
     const made: Link = { url, waiting: [message], status: 'created' };
     this.links.set(domain, made);
     void this.load(domain, made);
@@ -92,12 +84,8 @@ export class Links {
     const { bus, catalogue, makeSandbox, runtimeURL, domain: own, isOurs } = this.options;
     let status: Listener | undefined;
     try {
-      // A domain without a stub of its own may be known to our catalogue by its name.
-      const loaded = await catalogue.load(domain, 'protocolstub', 'default').catch((error: unknown) => {
-        if (domain === own) throw error;
-        return catalogue.load(own, 'protocolstub', domain).catch(() => { throw error; });
-      });
-      const configuration = { ...(memberOf(loaded.descriptor, 'configuration') as object | undefined), runtimeURL } as Configuration;
+      const loaded = await catalogue.loadFor(domain, 'protocolstub', 'default', own);
+      const configuration = configurationOf(loaded, runtimeURL);
       const tenant = {
         url: link.url, code: loaded.code, configuration,
         owns: () => false,

@@ -33,7 +33,9 @@ export function processSandbox(): Wire {
   process.on('disconnect', () => process.exit());`;
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const permission = major > 23 || (major === 23 && minor >= 5) || (major === 22 && minor >= 13) ? '--permission' : '--experimental-permission';
-  const flags = [permission, '--no-warnings', ...(major < 22 ? ['--experimental-websocket'] : []), '-e', script];
+  // From 25 on the network is among what has to be allowed.
+  const network = major >= 25 ? ['--allow-net'] : [];
+  const flags = [permission, ...network, '--no-warnings', ...(major < 22 ? ['--experimental-websocket'] : []), '-e', script];
   const child: ChildProcess = spawn(process.execPath, flags, { env: {}, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   let why = '';
   const wire: Wire = {

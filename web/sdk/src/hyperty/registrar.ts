@@ -3,7 +3,7 @@
  * others are found by the same registry, or by that of another domain.
  */
 import type { MessageBus } from './bus.js';
-import { type Body, type Message, codeOf, memberOf, textOf, textsOf } from './message.js';
+import { type Body, type Message, answerTo, codeOf, memberOf, textOf, textsOf } from './message.js';
 
 /** How long the registry believes that something lives, in s. */
 const EXPIRES_S = 120;
@@ -85,7 +85,7 @@ export class Registrar {
       : kind === 'dataObject' ? { resource: wanted, criteria: limits }
       : kind === 'hyperty' && wanted !== '' ? { resource: wanted.includes('://') ? wanted : `/hyperty/idp-identifier/${wanted}`, criteria: limits }
       : undefined;
-    const reply = (body: Body): void => { bus.post({ ...(message.id === undefined ? {} : { id: message.id }), type: 'response', from: String(message.to), to: message.from, body }); };
+    const reply = (body: Body): void => { bus.post(answerTo(message, body)); };
     if (!body || message.type !== 'read') {
       reply({ code: 400, desc: 'ask for /hyperty/user/<address> or /dataObject/reporter/<hyperty>' });
       return;

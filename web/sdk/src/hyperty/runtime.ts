@@ -4,7 +4,7 @@
  */
 import { isDomain, isWithin, readAddress } from './address.js';
 import { MessageBus } from './bus.js';
-import { Catalogue, type Fetch, type Loaded } from './catalogue.js';
+import { Catalogue, configurationOf, type Fetch } from './catalogue.js';
 import { Identities, type SignIn } from './identity.js';
 import { Links } from './links.js';
 import { type Activate, type Body, type Bus, type Configuration, type Message, answerTo, codeOf, memberOf, textOf, textsOf } from './message.js';
@@ -120,7 +120,7 @@ export class HypertyRuntime {
     const loaded = await this.catalogue.loadFrom(url, 'hyperty');
     if (inPage && loaded.domain !== this.options.domain) throw new Error(`code of ${loaded.domain} runs in a sandbox: only that of ${this.options.domain} runs in the page`);
     const offers = { schemas: textsOf(loaded.descriptor, 'dataObjects'), resources: textsOf(loaded.descriptor, 'hypertyType') };
-    const configuration = this.configuration(loaded);
+    const configuration = configurationOf(loaded, this.url);
     if (inPage) {
       const activate = new Function(`${loaded.code}\nreturn activate;`)() as { default: Activate<unknown> };
       return this.begin(loaded.name, loaded.url, offers, (url, bus) => Promise.resolve({ instance: activate.default(url, bus, configuration).instance }));
@@ -234,11 +234,6 @@ export class HypertyRuntime {
     if (message.type !== 'read') return;
     const resource = memberOf(this.identities.current, 'userProfile') ?? {};
     this.bus.post(answerTo(message, { code: 200, resource }, String(message.to)));
-  }
-
-  private configuration({ descriptor }: Loaded): Configuration {
-    const told = memberOf(descriptor, 'configuration');
-    return { ...(typeof told === 'object' ? told : {}), runtimeURL: this.url } as Configuration;
   }
 
   private subscribeAt(verb: 'subscribe' | 'unsubscribe', domain: string, resources: string[], source: string): Promise<Message> {

@@ -5,6 +5,7 @@
 import { answerTo, asMessage, type Configuration, type Listener, type Message } from './message.js';
 import { isWithin } from './address.js';
 import type { MessageBus } from './bus.js';
+import type { Catalogue } from './catalogue.js';
 
 /** The wire to a sandbox. */
 export interface Wire {
@@ -18,6 +19,17 @@ export interface Wire {
 
 /** Makes sandboxes. */
 export type MakeSandbox = () => Wire;
+
+/** What those need who load code and run it in sandboxes. */
+export interface Ground {
+  readonly bus: MessageBus;
+  readonly catalogue: Catalogue;
+  readonly makeSandbox: MakeSandbox;
+  readonly runtimeURL: string;
+  /** The runtime's own domain. */
+  readonly domain: string;
+  readonly newId: () => string;
+}
 
 /** What goes in. */
 export type ToSandbox =
